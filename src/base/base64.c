@@ -1,0 +1,87 @@
+#include "base/base64.h"
+
+static const char standard_digits[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char url_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+static int encode(struct span bytes, const char *digits, bool pad, struct buf *out,
+                  struct error *err)
+{
+    if (bytes.size > SIZE_MAX / 2 || buf_reserve(out, (bytes.size + 2) / 3 * 4, err) < 0)
+        return error_context(err, "base64 of %zu bytes", bytes.size);
+    for (size_t i = 0; i < bytes.size; i += 3) {
+        size_t count = bytes.size - i < 3 ? bytes.size - i : 3;
+        uint32_t group = (uint32_t)bytes.data[i] << 16;
+        if (count > 1)
+            group |= (uint32_t)bytes.data[i + 1] << 8;
+        if (count > 2)
+            group |= bytes.data[i + 2];
+        for (size_t k = 0; k < 4; k++) {
+            if (k > count && !pad)
+                break;
+            char c = k > count ? '=' : digits[group >> (18 - 6 * k) & 63];
+            if (buf_append_byte(out, (uint8_t)c, err) < 0)
+                return -1;
+        }
+    }
+    return 0;
+}
+
+static int digit_value(uint8_t c, const char *digits)
+{
+    const char *at = c ? strchr(digits, c) : NULL;
+    return at ? (int)(at - digits) : -1;
+}
+
+static int decode(struct span text, const char *digits, bool pad, struct buf *out,
+                  struct error *err)
+{
+    size_t size = text.size;
+    if (pad) {
+        if (size % 4 != 0)
+            return error_set(err, ERROR_INVALID, "base64: length %zu is no multiple of 4", size);
+        for (int i = 0; i < 2 && size > 0 && text.data[size - 1] == '='; i++)
+            size--;
+    }
+    if (size % 4 == 1)
+        return error_set(err, ERROR_INVALID, "base64: length %zu cannot be", size);
+    if (buf_reserve(out, size / 4 * 3 + 2, err) < 0)
+        return -1;
+    uint32_t group = 0;
+    for (size_t i = 0; i < size; i++) {
+        int value = digit_value(text.data[i], digits);
+        if (value < 0)
+            return error_set(err, ERROR_INVALID, "base64: bad character 0x%02x at offset %zu",
+                             text.data[i], i);
+        group = group << 6 | (uint32_t)value;
+        if (i % 4 == 0)
+            continue;
+        unsigned unused = 6 - 2 * (unsigned)(i % 4);
+        if (buf_append_byte(out, (uint8_t)(group >> unused), err) < 0)
+            return -1;
+        group &= (1U << unused) - 1;
+    }
+    if (group != 0)
+        return error_set(err, ERROR_INVALID, "base64: unused bits are not zero");
+    return 0;
+}
+
+int base64_encode(struct span bytes, struct buf *out, struct error *err)
+{
+    return encode(bytes, standard_digits, true, out, err);
+}
+
+int base64url_encode(struct span bytes, struct buf *out, struct error *err)
+{
+    return encode(bytes, url_digits, false, out, err);
+}
+
+int base64_decode(struct span text, struct buf *out, struct error *err)
+{
+    return decode(text, standard_digits, true, out, err);
+}
+
+int base64url_decode(struct span text, struct buf *out, struct error *err)
+{
+    return decode(text, url_digits, false, out, err);
+}

@@ -1,0 +1,104 @@
+#include "base/text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+bool text_to_u64(const char *text, uint64_t max, uint64_t *out)
+{
+    uint64_t value = 0;
+    if (*text == '\0' || (*text == '0' && text[1] != '\0'))
+        return false;
+    for (; *text; text++) {
+        if (*text < '0' || *text > '9' || __builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, (uint64_t)(*text - '0'), &value))
+            return false;
+    }
+    *out = value;
+    return value <= max;
+}
+
+/* The length of the UTF-8 sequence at the front of `bytes`, 0 when it is malformed. */
+static size_t utf8_sequence(struct span bytes)
+{
+    static const uint32_t first_of_length[] = {0, 0, 0x80, 0x800, 0x10000};
+    uint8_t lead = bytes.data[0];
+    size_t len = lead < 0x80 ? 1 : lead < 0xc0 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    if (len < 2 || lead > 0xf4)
+        return len == 1 ? 1 : 0;
+    if (bytes.size < len)
+        return 0;
+    uint32_t point = lead & (0x7fU >> len);
+    for (size_t i = 1; i < len; i++) {
+        if ((bytes.data[i] & 0xc0) != 0x80)
+            return 0;
+        point = point << 6 | (bytes.data[i] & 0x3fU);
+    }
+    bool surrogate = point >= 0xd800 && point <= 0xdfff;
+    return point < first_of_length[len] || surrogate || point > 0x10ffff ? 0 : len;
+}
+
+bool text_is_utf8(struct span bytes)
+{
+    while (bytes.size > 0) {
+        size_t len = utf8_sequence(bytes);
+        if (len == 0)
+            return false;
+        bytes.data += len;
+        bytes.size -= len;
+    }
+    return true;
+}
+
+bool text_starts_with(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+bool text_ends_with(const char *text, const char *suffix)
+{
+    size_t text_len = strlen(text);
+    size_t suffix_len = strlen(suffix);
+    return text_len >= suffix_len && strcmp(text + text_len - suffix_len, suffix) == 0;
+}
+
+char *text_format(const char *format, ...)
+{
+    char *text = NULL;
+    va_list args;
+    va_start(args, format);
+    int len = vasprintf(&text, format, args);
+    va_end(args);
+    return len < 0 ? NULL : text;
+}
+
+char *text_dup_span(struct span bytes)
+{
+    if (bytes.size > 0 && memchr(bytes.data, 0, bytes.size))
+        return NULL;
+    char *text = malloc(bytes.size + 1);
+    if (!text)
+        return NULL;
+    if (bytes.size > 0)
+        memcpy(text, bytes.data, bytes.size);
+    text[bytes.size] = '\0';
+    return text;
+}
+
+bool text_copy(char *out, size_t size, const char *text)
+{
+    size_t len = strlen(text);
+    if (size == 0)
+        return false;
+    out[0] = '\0';
+    if (len >= size)
+        return false;
+    memcpy(out, text, len + 1);
+    return true;
+}
+
+void text_free(char **text)
+{
+    free(*text);
+    *text = NULL;
+}

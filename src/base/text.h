@@ -1,0 +1,31 @@
+/* Small helpers for C strings from outside: strict numbers, UTF-8, allocation. */
+#ifndef CAISSON_BASE_TEXT_H
+#define CAISSON_BASE_TEXT_H
+
+#include "base/error.h"
+#include "base/span.h"
+
+/* A decimal number without sign, blanks or leading zeros, at most `max`. */
+bool text_to_u64(const char *text, uint64_t max, uint64_t *out);
+
+/* True for well-formed UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above 10FFFF. */
+bool text_is_utf8(struct span bytes);
+
+bool text_starts_with(const char *text, const char *prefix);
+bool text_ends_with(const char *text, const char *suffix);
+
+/* printf into a new allocation, which the caller frees; NULL when memory ran out. */
+char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Copies bytes into a new C string, which the caller frees; NULL when memory ran out, or when the
+ * bytes hold a zero byte. */
+char *text_dup_span(struct span bytes);
+
+/* Copies `text` with its terminator into out[size]; false, and an empty `out`, when it does not fit. */
+bool text_copy(char *out, size_t size, const char *text);
+
+/* Cleanup attribute for a heap string: TEXT_AUTO name = …; */
+void text_free(char **text);
+#define TEXT_AUTO __attribute__((cleanup(text_free))) char *
+
+#endif

@@ -1,0 +1,3 @@
+/* The verbs, in the order that help shows. Each stands in the file of its name. */
+extern const struct command command_version;
+extern const struct command command_manual;
