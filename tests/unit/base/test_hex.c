@@ -18,7 +18,8 @@ static void refuses_other_lengths_and_characters(void **state)
 {
     (void)state;
     uint8_t out[2];
-    static const char *const refused[] = {"", "0", "000", "00000", "000000", "00g0", "0x00", " 000"};
+    static const char *const refused[] = {"",       "0",    "000",  "00000",
+                                          "000000", "00g0", "0x00", " 000"};
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
         assert_false(hex_decode(span_of_text(refused[i]), out, sizeof out));
 }

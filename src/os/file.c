@@ -1,0 +1,119 @@
+#include "os/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "os/fd.h"
+
+int file_open_read(const char *path, struct error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd >= 0)
+        return fd;
+    int sys = errno;
+    (void)error_system(err, sys, "cannot open %s", path);
+    if (err && sys == ENOENT)
+        err->code = ERROR_NOT_FOUND;
+    return -1;
+}
+
+int file_read(const char *path, struct buf *out, struct error *err)
+{
+    FD_AUTO fd = file_open_read(path, err);
+    if (fd < 0)
+        return -1;
+    if (fd_read_to_end(fd, out, err) < 0)
+        return error_context(err, "%s", path);
+    return 0;
+}
+
+/* Writes and syncs the bytes in the new file `fd`; the name comes later. */
+static int fill(int fd, struct span bytes, mode_t mode, struct error *err)
+{
+    if (fd_write_all(fd, bytes, err) < 0)
+        return -1;
+    if (fchmod(fd, mode) < 0)
+        return error_system(err, errno, "fchmod");
+    if (fsync(fd) < 0)
+        return error_system(err, errno, "fsync");
+    return 0;
+}
+
+/* A rename is lasting only once the folder is synced. */
+static int sync_parent(const char *path, struct error *err)
+{
+    TEXT_AUTO parent = text_format("%s", path);
+    if (!parent)
+        return error_memory(err);
+    char *slash = strrchr(parent, '/');
+    if (slash)
+        slash[slash == parent] = '\0';
+    FD_AUTO fd = open(slash ? parent : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fsync(fd) < 0)
+        return error_system(err, errno, "cannot sync the folder of %s", path);
+    return 0;
+}
+
+int file_write_atomic(const char *path, struct span bytes, mode_t mode, struct error *err)
+{
+    TEXT_AUTO temporary = text_format("%s.XXXXXX", path);
+    if (!temporary)
+        return error_memory(err);
+    FD_AUTO fd = mkostemp(temporary, O_CLOEXEC);
+    if (fd < 0)
+        return error_system(err, errno, "cannot write beside %s", path);
+    if (fill(fd, bytes, mode, err) < 0) {
+        (void)unlink(temporary);
+        return error_context(err, "%s", path);
+    }
+    if (rename(temporary, path) < 0) {
+        int sys = errno;
+        (void)unlink(temporary);
+        return error_system(err, sys, "cannot name %s", path);
+    }
+    return sync_parent(path, err);
+}
+
+int dir_make_all(const char *path, mode_t mode, struct error *err)
+{
+    TEXT_AUTO part = text_format("%s", path);
+    if (!part)
+        return error_memory(err);
+    for (char *at = part + 1;; at++) {
+        if (*at != '/' && *at != '\0')
+            continue;
+        char saved = *at;
+        *at = '\0';
+        if (*part && mkdir(part, mode) < 0 && errno != EEXIST)
+            return error_system(err, errno, "cannot make the folder %s", part);
+        if (saved == '\0')
+            break;
+        *at = saved;
+    }
+    struct stat status;
+    if (stat(path, &status) < 0)
+        return error_system(err, errno, "cannot make the folder %s", path);
+    if (!S_ISDIR(status.st_mode))
+        return error_system(err, ENOTDIR, "cannot make the folder %s", path);
+    return 0;
+}
+
+int file_lock(const char *path, bool wait, struct error *err)
+{
+    FD_AUTO fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return error_system(err, errno, "cannot open the lock %s", path);
+    while (flock(fd, wait ? LOCK_EX : LOCK_EX | LOCK_NB) < 0) {
+        if (errno == EWOULDBLOCK)
+            return error_set(err, ERROR_REFUSED, "%s is locked by another process", path);
+        if (errno != EINTR)
+            return error_system(err, errno, "cannot lock %s", path);
+    }
+    return fd_take(&fd);
+}
