@@ -33,22 +33,11 @@ static int digit_value(uint8_t c, const char *digits)
     return at ? (int)(at - digits) : -1;
 }
 
-static int decode(struct span text, const char *digits, bool pad, struct buf *out,
-                  struct error *err)
+/* Decodes the digits, which padding no longer follows. */
+static int decode_digits(struct span text, const char *digits, struct buf *out, struct error *err)
 {
-    size_t size = text.size;
-    if (pad) {
-        if (size % 4 != 0)
-            return error_set(err, ERROR_INVALID, "base64: length %zu is no multiple of 4", size);
-        for (int i = 0; i < 2 && size > 0 && text.data[size - 1] == '='; i++)
-            size--;
-    }
-    if (size % 4 == 1)
-        return error_set(err, ERROR_INVALID, "base64: length %zu cannot be", size);
-    if (buf_reserve(out, size / 4 * 3 + 2, err) < 0)
-        return -1;
     uint32_t group = 0;
-    for (size_t i = 0; i < size; i++) {
+    for (size_t i = 0; i < text.size; i++) {
         int value = digit_value(text.data[i], digits);
         if (value < 0)
             return error_set(err, ERROR_INVALID, "base64: bad character 0x%02x at offset %zu",
@@ -64,6 +53,24 @@ static int decode(struct span text, const char *digits, bool pad, struct buf *ou
     if (group != 0)
         return error_set(err, ERROR_INVALID, "base64: unused bits are not zero");
     return 0;
+}
+
+static int decode(struct span text, const char *digits, bool pad, struct buf *out,
+                  struct error *err)
+{
+    if (pad && text.size % 4 != 0)
+        return error_set(err, ERROR_INVALID, "base64: length %zu is no multiple of 4", text.size);
+    for (int i = 0; pad && i < 2 && text.size > 0 && text.data[text.size - 1] == '='; i++)
+        text.size--;
+    if (text.size % 4 == 1)
+        return error_set(err, ERROR_INVALID, "base64: %zu digits cannot be", text.size);
+    size_t before = out->size;
+    if (buf_reserve(out, text.size / 4 * 3 + text.size % 4 * 3 / 4, err) < 0)
+        return -1;
+    if (decode_digits(text, digits, out, err) == 0)
+        return 0;
+    buf_truncate(out, before);
+    return -1;
 }
 
 int base64_encode(struct span bytes, struct buf *out, struct error *err)

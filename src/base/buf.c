@@ -42,10 +42,10 @@ int buf_reserve(struct buf *buf, size_t extra, struct error *err)
     uint8_t *data = malloc(capacity + 1);
     if (!data)
         return error_memory(err);
-    if (buf->size > 0)
+    if (buf->data && buf->size > 0)
         memcpy(data, buf->data, buf->size);
     data[buf->size] = 0;
-    secret_wipe(buf->data, buf->size);
+    secret_wipe(buf->data, buf->capacity);
     free(buf->data);
     buf->data = data;
     buf->capacity = capacity;
@@ -120,6 +120,13 @@ int buf_append_le32(struct buf *buf, uint32_t value, struct error *err)
 int buf_append_le64(struct buf *buf, uint64_t value, struct error *err)
 {
     return append_le(buf, value, 8, err);
+}
+
+void buf_truncate(struct buf *buf, size_t size)
+{
+    buf->size = size;
+    if (buf->data)
+        buf->data[size] = 0;
 }
 
 void buf_consume(struct buf *buf, size_t size)

@@ -28,6 +28,7 @@ void buf_fini_secret(struct buf *buf);
 /* Makes room for `extra` more bytes without changing the size. */
 int buf_reserve(struct buf *buf, size_t extra, struct error *err);
 
+/* `bytes` must not lie in the buffer itself. */
 int buf_append(struct buf *buf, struct span bytes, struct error *err);
 int buf_append_text(struct buf *buf, const char *text, struct error *err);
 int buf_append_byte(struct buf *buf, uint8_t byte, struct error *err);
@@ -38,6 +39,9 @@ int buf_printf(struct buf *buf, struct error *err, const char *format, ...)
 int buf_append_le16(struct buf *buf, uint16_t value, struct error *err);
 int buf_append_le32(struct buf *buf, uint32_t value, struct error *err);
 int buf_append_le64(struct buf *buf, uint64_t value, struct error *err);
+
+/* Drops what follows the first `size` bytes; `size` must not exceed what is there. */
+void buf_truncate(struct buf *buf, size_t size);
 
 /* Drops `size` bytes from the front; `size` must not exceed what is there. */
 void buf_consume(struct buf *buf, size_t size);

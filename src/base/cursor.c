@@ -8,7 +8,8 @@ bool cursor_read(struct cursor *cursor, size_t size, struct span *out)
         return false;
     }
     *out = span_of(cursor->rest.data, size);
-    cursor->rest.data += size;
+    if (size > 0) /* an empty span may be NULL, to which not even 0 is added */
+        cursor->rest.data += size;
     cursor->rest.size -= size;
     return true;
 }
@@ -20,7 +21,8 @@ bool cursor_copy(struct cursor *cursor, void *out, size_t size)
         memset(out, 0, size);
         return false;
     }
-    memcpy(out, bytes.data, size);
+    if (size > 0)
+        memcpy(out, bytes.data, size);
     return true;
 }
 

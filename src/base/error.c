@@ -4,11 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 __attribute__((format(printf, 2, 0))) static void set_text(struct error *err, const char *format,
                                                            va_list args)
 {
     if (vsnprintf(err->text, sizeof err->text, format, args) < 0)
         err->text[0] = '\0';
+    text_make_printable(err->text);
 }
 
 int error_set(struct error *err, enum error_code code, const char *format, ...)
@@ -57,6 +60,7 @@ int error_context(struct error *err, const char *format, ...)
     (void)snprintf(text + len, sizeof text - (size_t)len, ": %.*s",
                    (int)(sizeof text - (size_t)len - 3), err->text);
     memcpy(err->text, text, sizeof text);
+    text_make_printable(err->text);
     return -1;
 }
 

@@ -4,7 +4,8 @@
  * inside and allocates nothing. `err` may be NULL where the caller needs only the fact.
  *
  * A message says what was wrong, with which value, and what to do. Each layer may add its context
- * once with error_context(); only the top logs.
+ * once with error_context(); only the top logs. Whatever values went into it, the text is one line
+ * of well-formed UTF-8, cut where it is too long.
  */
 #ifndef CAISSON_BASE_ERROR_H
 #define CAISSON_BASE_ERROR_H

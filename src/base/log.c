@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/text.h"
+
 static const char *log_name = "caisson";
 static enum log_level log_limit = LOG_LEVEL_INFO;
 
@@ -23,10 +25,6 @@ void log_line(enum log_level level, const char *format, ...)
     va_end(args);
     if (len < 0)
         return;
-    /* A line stays one line, whoever chose its values. */
-    for (char *c = text; *c; c++) {
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = ' ';
-    }
+    text_make_printable(text); /* a line stays one line, whoever chose its values */
     (void)fprintf(stderr, "%s: %s\n", log_name, text);
 }

@@ -14,8 +14,10 @@ bool text_to_u64(const char *text, uint64_t max, uint64_t *out)
             __builtin_add_overflow(value, (uint64_t)(*text - '0'), &value))
             return false;
     }
+    if (value > max)
+        return false;
     *out = value;
-    return value <= max;
+    return true;
 }
 
 /* The length of the UTF-8 sequence at the front of `bytes`, 0 when it is malformed. */
@@ -48,6 +50,23 @@ bool text_is_utf8(struct span bytes)
         bytes.size -= len;
     }
     return true;
+}
+
+void text_make_printable(char *text)
+{
+    struct span rest = span_of_text(text);
+    for (size_t len = 0; rest.size > 0; rest.data += len, rest.size -= len) {
+        uint8_t *at = (uint8_t *)text + (rest.data - (const uint8_t *)text);
+        len = utf8_sequence(rest);
+        if (len == 0) {
+            *at = '?';
+            len = 1;
+        } else if (*at < 0x20 || *at == 0x7f) {
+            *at = ' ';
+        } else if (len == 2 && *at == 0xc2 && at[1] < 0xa0) { /* U+0080 to U+009F: C1 controls */
+            at[0] = at[1] = '?';
+        }
+    }
 }
 
 bool text_starts_with(const char *text, const char *prefix)

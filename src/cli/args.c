@@ -10,6 +10,7 @@ struct given {
 
 struct args {
     const struct option_rule *rules;
+    bool wants_help;
     size_t given_count;
     struct given *given;
     size_t operand_count;
@@ -53,6 +54,10 @@ static int take_long(struct args *args, int argc, char *const argv[], int *index
     const char *equals = strchr(word, '=');
     size_t len = equals ? (size_t)(equals - word) : strlen(word);
     const struct option_rule *rule = find_long(args->rules, word, len);
+    if (!rule && strcmp(word, "help") == 0) {
+        args->wants_help = true;
+        return 0;
+    }
     if (!rule)
         return error_set(err, ERROR_USAGE, "unknown option --%.*s; see --help", (int)len, word);
     if (rule->refusal)
@@ -96,7 +101,7 @@ static int parse_all(struct args *args, bool stop_at_operand, int argc, char *co
                      struct error *err)
 {
     bool options_over = false;
-    for (int i = 1; i < argc; i++) {
+    for (int i = 1; i < argc && !args->wants_help; i++) {
         int status = 0;
         if (options_over || argv[i][0] != '-' || argv[i][1] == '\0') {
             args->operands[args->operand_count++] = argv[i];
@@ -161,8 +166,21 @@ void args_cleanup(struct args **args)
     *args = NULL;
 }
 
+bool args_wants_help(const struct args *args)
+{
+    return args->wants_help;
+}
+
+/* Asking for what the table does not have is a bug of the command. */
+static void require_known(const struct args *args, const char *name)
+{
+    if (!find_long(args->rules, name, strlen(name)))
+        abort();
+}
+
 const char *args_get_nth(const struct args *args, const char *name, size_t index)
 {
+    require_known(args, name);
     for (size_t i = 0; i < args->given_count; i++) {
         if (strcmp(args->given[i].rule->name, name) == 0 && index-- == 0)
             return args->given[i].value;
@@ -172,8 +190,7 @@ const char *args_get_nth(const struct args *args, const char *name, size_t index
 
 bool args_has(const struct args *args, const char *name)
 {
-    if (!find_long(args->rules, name, strlen(name)))
-        abort();
+    require_known(args, name);
     for (size_t i = 0; i < args->given_count; i++) {
         if (strcmp(args->given[i].rule->name, name) == 0)
             return true;
@@ -183,8 +200,7 @@ bool args_has(const struct args *args, const char *name)
 
 const char *args_get(const struct args *args, const char *name)
 {
-    if (!find_long(args->rules, name, strlen(name)))
-        abort();
+    require_known(args, name);
     const char *value = NULL;
     for (size_t i = 0; i < args->given_count; i++) {
         if (strcmp(args->given[i].rule->name, name) == 0)

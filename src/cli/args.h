@@ -3,7 +3,8 @@
  *
  * A table is an array of struct option_rule that ends with an empty one. Parsing follows Docker's
  * command line: `--name value`, `--name=value`, `-n value`, `-nvalue`, bundled flags (`-it`), `--`
- * ends the options. Where `stop_at_operand` is set, the first operand ends them too (run IMAGE CMD…).
+ * ends the options. --help is an option of every command; where it stands, nothing after it is
+ * read. Where `stop_at_operand` is set, the first operand ends them too (run IMAGE CMD…).
  */
 #ifndef CAISSON_CLI_ARGS_H
 #define CAISSON_CLI_ARGS_H
@@ -33,6 +34,9 @@ struct args *args_parse(const struct option_rule *rules, bool stop_at_operand, i
 void args_free(struct args *args);
 void args_cleanup(struct args **args);
 #define ARGS_AUTO __attribute__((cleanup(args_cleanup))) struct args *
+
+/* Whether --help was given. */
+bool args_wants_help(const struct args *args);
 
 /* Whether the option was given. Asking for a name that is not in the table aborts: a bug. */
 bool args_has(const struct args *args, const char *name);

@@ -14,14 +14,13 @@ const struct command *const commands[] = {
 enum exit_status command_status(const struct error *err)
 {
     switch (err->code) {
-    case ERROR_NONE:
-        return EXIT_OK;
     case ERROR_INVALID:
     case ERROR_LIMIT:
     case ERROR_REFUSED:
         return EXIT_REFUSED;
     case ERROR_USAGE:
         return EXIT_USAGE;
+    case ERROR_NONE: /* a failure that did not say why must not look like success */
     case ERROR_NOT_FOUND:
     case ERROR_SYSTEM:
     case ERROR_MEMORY:
@@ -91,18 +90,6 @@ static const struct command *find(int argc, char *argv[], int *words)
     return NULL;
 }
 
-/* --help is honoured where an option may stand: before `--` and before a command's own words. */
-static bool asks_for_help(int argc, char *argv[], bool stop_at_operand)
-{
-    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
-        if (strcmp(argv[i], "--help") == 0)
-            return true;
-        if (stop_at_operand && argv[i][0] != '-')
-            return false;
-    }
-    return false;
-}
-
 static int report(const struct command *command, const struct error *err)
 {
     log_error("%s", err->text);
@@ -111,16 +98,49 @@ static int report(const struct command *command, const struct error *err)
     return (int)command_status(err);
 }
 
-static int unknown_command(int argc, char *argv[])
+/* Lists the commands whose names begin with `word` and a blank; false when there are none. */
+static bool list_group(const char *word, FILE *out)
 {
-    if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)) {
+    size_t len = strlen(word);
+    bool found = false;
+    for (size_t i = 0; commands[i]; i++) {
+        if (strncmp(commands[i]->name, word, len) != 0 || commands[i]->name[len] != ' ')
+            continue;
+        (void)fprintf(out, "  caisson %-18s %s\n", commands[i]->name, commands[i]->summary);
+        found = true;
+    }
+    return found;
+}
+
+/* What is no command: a call for help, the first word of some commands, or a mistake. */
+static int without_command(int argc, char *argv[])
+{
+    if (argc < 2) {
+        command_help(NULL, stderr);
+        return EXIT_USAGE;
+    }
+    bool asks = strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0;
+    if (asks && argc > 2) {
+        int words = 0;
+        const struct command *command = find(argc - 1, argv + 1, &words);
+        if (command) {
+            command_help(command, stdout);
+            return EXIT_OK;
+        }
+        if (list_group(argv[2], stdout))
+            return EXIT_OK;
+        log_error("unknown command \"%s\"; see: caisson --help", argv[2]);
+        return EXIT_USAGE;
+    }
+    if (asks) {
         command_help(NULL, stdout);
         return EXIT_OK;
     }
-    if (argc < 2)
-        command_help(NULL, stderr);
-    else
-        log_error("unknown command \"%s\"; see: caisson --help", argv[1]);
+    if (argc > 2 && strcmp(argv[2], "--help") == 0 && list_group(argv[1], stdout))
+        return EXIT_OK;
+    if (argc == 2 && list_group(argv[1], stderr))
+        return EXIT_USAGE;
+    log_error("unknown command \"%s\"; see: caisson --help", argv[1]);
     return EXIT_USAGE;
 }
 
@@ -128,22 +148,25 @@ int command_main(int argc, char *argv[])
 {
     int words = 0;
     const struct command *command = find(argc, argv, &words);
-    if (!command)
-        return unknown_command(argc, argv);
-    argc -= words;
-    argv += words;
-    if (asks_for_help(argc, argv, command->stop_at_operand)) {
-        command_help(command, stdout);
-        return EXIT_OK;
+    if (!command && argc == 2 && strcmp(argv[1], "--version") == 0) {
+        command = &command_version;
+        words = 1;
     }
+    if (!command)
+        return without_command(argc, argv);
     struct error err = {0};
-    ARGS_AUTO args = args_parse(command->options, command->stop_at_operand, argc, argv, &err);
+    ARGS_AUTO args = args_parse(command->options, command->stop_at_operand, argc - words,
+                                argv + words, &err);
     if (!args)
         return report(command, &err);
-    int status = command->run(args, &err);
+    int status = EXIT_OK;
+    if (args_wants_help(args))
+        command_help(command, stdout);
+    else
+        status = command->run(args, &err);
     if (status < 0)
         return report(command, &err);
-    if (fflush(stdout) != 0) {
+    if (fflush(stdout) != 0 || ferror(stdout)) {
         log_error("cannot write standard output");
         return EXIT_ENVIRONMENT;
     }

@@ -1,6 +1,6 @@
 /*
- * A command is a verb of `caisson`, or a verb and its object (`layer hash`). A file a verb: it holds
- * one `const struct command`, listed in commands.h.
+ * A command is a verb of `caisson`, or a verb and its object (`layer hash`). A file a verb: it
+ * holds one `const struct command`, listed in commands.h.
  */
 #ifndef CAISSON_CLI_COMMAND_H
 #define CAISSON_CLI_COMMAND_H
@@ -26,10 +26,11 @@ struct command {
 /* All commands, NULL-terminated, in the order that help shows. */
 extern const struct command *const commands[];
 
-/* Finds the command that argv[1..] names, runs it and reports its error. Returns the exit status. */
+/* Finds the command that argv[1..] names, runs it and reports its error. Returns the exit status.
+ */
 int command_main(int argc, char *argv[]);
 
-/* The exit status that an error stands for. */
+/* The exit status that an error stands for; never EXIT_OK. */
 enum exit_status command_status(const struct error *err);
 
 /* Writes the help of one command, or of the whole program when `command` is NULL. */

@@ -2,7 +2,8 @@
  * SHA-256, SHA-384 and SHA-512 (FIPS 180-4), whole and in pieces.
  *
  * The contexts are embedded and hold no heap memory. OpenSSL's one-block functions are used rather
- * than its EVP layer: a verity tree hashes 4 KiB at a time, and the guest must not carry a provider.
+ * than its EVP layer: a verity tree hashes 4 KiB at a time, and the guest must not carry a
+ * provider.
  */
 #ifndef CAISSON_CRYPTO_DIGEST_H
 #define CAISSON_CRYPTO_DIGEST_H
