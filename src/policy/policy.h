@@ -1,0 +1,226 @@
+/*
+ * The execution policy (docs/policy.md): what a container group may mount, run and signal.
+ *
+ * A policy is read once from its text and never changes; a policy_state follows one machine's life
+ * under it. Each enforcement point is a function that takes the state, what the host asks for, and
+ * a decision to fill in. It returns true only when the policy allows it. A call that is denied
+ * leaves the state as it was. Everything that arrives here from a host or an image is hostile.
+ *
+ * Ownership: a policy outlives its states. A decision borrows strings from the policy and from the
+ * process it was asked about, and owns its own arrays: policy_decision_fini() after each call. One
+ * decision may be used for many calls one after the other.
+ *
+ * Nothing here does I/O; a state may be used from one thread.
+ */
+#ifndef CAISSON_POLICY_POLICY_H
+#define CAISSON_POLICY_POLICY_H
+
+#include "base/error.h"
+#include "base/span.h"
+
+#define POLICY_SIZE_MAX ((size_t)4 << 20) /* bytes of text */
+
+struct policy;
+struct policy_state;
+struct policy_container; /* a container of the policy; see policy_container_*() */
+
+enum policy_flags {
+    POLICY_STRICT = 0,
+    /* Accept points that are set to {"allowed": true}. Say so loudly where this is used. */
+    POLICY_ALLOW_ALL = 1,
+};
+
+/* Enforcement points, by their names in the policy's API. */
+enum policy_point {
+    POLICY_MOUNT_DEVICE,
+    POLICY_MOUNT_OVERLAY,
+    POLICY_CREATE_CONTAINER,
+    POLICY_UNMOUNT_DEVICE,
+    POLICY_UNMOUNT_OVERLAY,
+    POLICY_EXEC_IN_CONTAINER,
+    POLICY_EXEC_EXTERNAL,
+    POLICY_SHUTDOWN_CONTAINER,
+    POLICY_SIGNAL_CONTAINER_PROCESS,
+    POLICY_PLAN9_MOUNT,
+    POLICY_PLAN9_UNMOUNT,
+    POLICY_GET_PROPERTIES,
+    POLICY_DUMP_STACKS,
+    POLICY_RUNTIME_LOGGING,
+    POLICY_LOAD_FRAGMENT,
+    POLICY_SCRATCH_MOUNT,
+    POLICY_SCRATCH_UNMOUNT,
+    POLICY_RW_MOUNT_DEVICE,
+    POLICY_RW_UNMOUNT_DEVICE,
+    POLICY_MOUNT_BLOCKDEV,
+    POLICY_UNMOUNT_BLOCKDEV,
+    POLICY_REGISTRY_CHANGES,
+    POLICY_LOG_PROVIDER,
+    POLICY_HOST_NETWORK,
+    POLICY_LOAD_TRANSPARENCY_TRUST_LIST,
+    POLICY_POINT_COUNT
+};
+
+/* "mount_device"; never NULL. */
+const char *policy_point_name(enum policy_point point);
+
+/* Finds a point by its name; false when there is none. */
+bool policy_point_of_name(const char *name, enum policy_point *out);
+
+struct policy_list {
+    const char *const *items;
+    size_t count;
+};
+
+enum policy_capability_set {
+    POLICY_BOUNDING,
+    POLICY_EFFECTIVE,
+    POLICY_INHERITABLE,
+    POLICY_PERMITTED,
+    POLICY_AMBIENT,
+    POLICY_CAPABILITY_SETS
+};
+
+struct policy_capabilities {
+    struct policy_list sets[POLICY_CAPABILITY_SETS]; /* names: "CAP_CHOWN" */
+};
+
+/* A user or a group as the guest found it: its number in decimal and its name, "" where it has
+ * none. */
+struct policy_identity {
+    const char *id;
+    const char *name;
+};
+
+struct policy_mount {
+    const char *destination;
+    const char *type;
+    const char *source;
+    struct policy_list options;
+};
+
+/* A process that the host asks for. Absent strings are "", never NULL. */
+struct policy_process {
+    const char *container_id; /* not for exec_external */
+    const char *sandbox_id;   /* the pod's: sandbox:// stands for /run/gcs/c/<it>/sandboxMounts */
+    struct policy_list args;
+    struct policy_list env; /* "NAME=value" */
+    const char *cwd;
+    struct policy_identity user;
+    const struct policy_identity *groups; /* the user's group and all additional ones */
+    size_t group_count;
+    const char *umask; /* four octal digits, "0022" */
+    bool no_new_privileges;
+    struct policy_capabilities capabilities;
+    /* From here on for create_container only. */
+    bool privileged;
+    const char *seccomp_sha256; /* hex, "" for no profile */
+    const struct policy_mount *mounts;
+    size_t mount_count;
+};
+
+struct policy_decision {
+    bool allowed;
+    bool stdio; /* the process may use its standard streams */
+    enum policy_point point;
+    /* What the process gets, in the order given, doubles removed (create and exec). */
+    struct policy_list env_kept;
+    struct policy_capabilities caps_kept; /* create and exec_in_container */
+    /* The first of the policy's containers that the process agrees with; NULL where none or where
+     * the point is {"allowed": true}. */
+    const struct policy_container *container;
+    /* Why not: the value, the rule and the nearest container. Values of variables are left out. */
+    char reason[ERROR_TEXT_SIZE];
+    void *memory; /* the arrays above */
+};
+
+/* Reads a policy. ERROR_INVALID or ERROR_LIMIT with line number and construct; nothing that the
+ * reader does not know is passed over. The caller frees *out with policy_free(). */
+int policy_parse(struct span text, unsigned int flags, struct policy **out, struct error *err);
+void policy_free(struct policy *policy);
+void policy_cleanup(struct policy **policy);
+#define POLICY_AUTO __attribute__((cleanup(policy_cleanup))) struct policy
+
+/* True when some point is {"allowed": true}: every output that shows the policy must say so. */
+bool policy_allows_all(const struct policy *policy);
+
+const char *policy_api_version(const struct policy *policy);       /* "" where absent */
+const char *policy_framework_version(const struct policy *policy); /* "" where absent */
+
+size_t policy_container_count(const struct policy *policy);
+const struct policy_container *policy_container_at(const struct policy *policy, size_t index);
+
+/* What a container of the policy says. The name is for people: nothing decides by it. */
+const char *policy_container_name(const struct policy_container *container);
+struct policy_list policy_container_command(const struct policy_container *container);
+struct policy_list policy_container_layers(
+    const struct policy_container *container); /* base first */
+const char *policy_container_working_dir(const struct policy_container *container);
+bool policy_container_stdio(const struct policy_container *container);
+bool policy_container_elevated(const struct policy_container *container);
+bool policy_container_no_new_privileges(const struct policy_container *container);
+
+/* The caller frees *out with policy_state_free(). */
+int policy_state_new(const struct policy *policy, struct policy_state **out, struct error *err);
+void policy_state_free(struct policy_state *state);
+
+void policy_decision_fini(struct policy_decision *decision);
+#define POLICY_DECISION_AUTO __attribute__((cleanup(policy_decision_fini))) struct policy_decision
+
+#define POLICY_ASK __attribute__((warn_unused_result)) bool
+
+/* A layer: `root_hash` is 64 lower-case digits, `target` /run/mounts/scsi/mN. */
+POLICY_ASK policy_mount_device(struct policy_state *state, const char *target,
+                               const char *root_hash, struct policy_decision *decision);
+
+/* `layers` are targets of mounted devices, topmost first; `target` is where the root will be. */
+POLICY_ASK policy_mount_overlay(struct policy_state *state, const char *container_id,
+                                struct policy_list layers, const char *target,
+                                struct policy_decision *decision);
+
+POLICY_ASK policy_create_container(struct policy_state *state, const struct policy_process *process,
+                                   struct policy_decision *decision);
+
+POLICY_ASK policy_exec_in_container(struct policy_state *state,
+                                    const struct policy_process *process,
+                                    struct policy_decision *decision);
+
+/* A process in the guest itself: args, env and cwd decide. */
+POLICY_ASK policy_exec_external(struct policy_state *state, const struct policy_process *process,
+                                struct policy_decision *decision);
+
+/* `args` are those of the process that gets the signal; used only where it is not the first one. */
+POLICY_ASK policy_signal_container_process(struct policy_state *state, const char *container_id,
+                                           uint32_t signal, bool is_init, struct policy_list args,
+                                           struct policy_decision *decision);
+
+POLICY_ASK policy_shutdown_container(struct policy_state *state, const char *container_id,
+                                     struct policy_decision *decision);
+
+/* Points about one path: unmount_device, rw_unmount_device, unmount_overlay, scratch_unmount,
+ * plan9_mount, plan9_unmount, mount_blockdev, unmount_blockdev. */
+POLICY_ASK policy_path_point(struct policy_state *state, enum policy_point point,
+                             const char *target, struct policy_decision *decision);
+
+struct policy_scratch {
+    const char *target;
+    const char *filesystem; /* rw_mount_device: "ext4" or "xfs" */
+    bool encrypted;
+    bool ensure_filesystem; /* rw_mount_device */
+};
+
+/* scratch_mount and rw_mount_device. */
+POLICY_ASK policy_scratch_point(struct policy_state *state, enum policy_point point,
+                                const struct policy_scratch *scratch,
+                                struct policy_decision *decision);
+
+/* Points without arguments: get_properties, dump_stacks, runtime_logging, host_network, and those
+ * that this build denies by name (load_fragment, registry_changes, log_provider, …). */
+POLICY_ASK policy_plain_point(struct policy_state *state, enum policy_point point,
+                              struct policy_decision *decision);
+
+/* After the guest could not do what was allowed: takes back what mount_device, mount_overlay or
+ * create_container recorded, so that a failure leaves nothing behind. */
+void policy_forget_device(struct policy_state *state, const char *target);
+void policy_forget_overlay(struct policy_state *state, const char *container_id);
+
+#endif
