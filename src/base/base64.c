@@ -7,7 +7,9 @@ static const char url_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrst
 static int encode(struct span bytes, const char *digits, bool pad, struct buf *out,
                   struct error *err)
 {
-    if (bytes.size > SIZE_MAX / 2 || buf_reserve(out, (bytes.size + 2) / 3 * 4, err) < 0)
+    size_t unpadded = bytes.size / 3 * 4 + (bytes.size % 3 * 8 + 5) / 6;
+    size_t size = pad ? (unpadded + 3) / 4 * 4 : unpadded;
+    if (bytes.size > SIZE_MAX / 2 || buf_reserve(out, size, err) < 0)
         return error_context(err, "base64 of %zu bytes", bytes.size);
     for (size_t i = 0; i < bytes.size; i += 3) {
         size_t count = bytes.size - i < 3 ? bytes.size - i : 3;
