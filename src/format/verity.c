@@ -1,0 +1,130 @@
+#include "format/verity.h"
+
+#include "base/cursor.h"
+
+#define SIGNATURE          "verity\0\0"
+#define ALGORITHM          "sha256"
+#define ALGORITHM_SIZE     32
+#define SALT_FIELD_SIZE    256
+#define DIGESTS_PER_BLOCK  128
+#define EXT4_MAGIC         0xEF53
+#define EXT4_INCOMPAT_64   0x80U
+#define EXT4_LOG_BLOCK_4K  2U
+#define SUPERBLOCK_VERSION 1
+#define HASH_TYPE_NORMAL   1
+
+/* The fields that have one allowed value. */
+struct fixed_fields {
+    struct span signature, algorithm, salt, tail;
+    uint32_t version, hash_type, data_block_size, hash_block_size;
+    uint16_t salt_size;
+    struct span padding;
+};
+
+static int check_fixed(const struct fixed_fields *fields, struct error *err)
+{
+    const char algorithm[ALGORITHM_SIZE] = ALGORITHM;
+    if (!span_equal(fields->signature, span_of(SIGNATURE, 8)))
+        return error_set(err, ERROR_INVALID, "no dm-verity superblock where one must be");
+    if (fields->version != SUPERBLOCK_VERSION || fields->hash_type != HASH_TYPE_NORMAL)
+        return error_set(err, ERROR_INVALID,
+                         "dm-verity superblock version %u, hash type %u; both must be 1",
+                         fields->version, fields->hash_type);
+    if (!span_equal(fields->algorithm, span_of(algorithm, sizeof algorithm)))
+        return error_set(err, ERROR_INVALID, "the dm-verity hash is not sha256");
+    if (fields->data_block_size != VERITY_BLOCK_SIZE ||
+        fields->hash_block_size != VERITY_BLOCK_SIZE)
+        return error_set(err, ERROR_INVALID, "dm-verity blocks of %u and %u bytes; %d are expected",
+                         fields->data_block_size, fields->hash_block_size, VERITY_BLOCK_SIZE);
+    if (fields->salt_size != VERITY_SALT_SIZE || !span_is_zero(fields->salt))
+        return error_set(err, ERROR_INVALID, "the dm-verity salt is not %d zero bytes",
+                         VERITY_SALT_SIZE);
+    if (!span_is_zero(fields->padding) || !span_is_zero(fields->tail))
+        return error_set(err, ERROR_INVALID, "reserved bytes of the dm-verity superblock are set");
+    return 0;
+}
+
+int verity_superblock_parse(struct span bytes, struct verity_superblock *out, struct error *err)
+{
+    if (bytes.size > VERITY_SUPERBLOCK_SIZE)
+        bytes.size = VERITY_SUPERBLOCK_SIZE;
+    struct cursor cursor = cursor_of(bytes);
+    struct fixed_fields fields = {0};
+    *out = (struct verity_superblock){0};
+    (void)cursor_read(&cursor, 8, &fields.signature);
+    (void)cursor_le32(&cursor, &fields.version);
+    (void)cursor_le32(&cursor, &fields.hash_type);
+    (void)cursor_copy(&cursor, out->uuid, sizeof out->uuid);
+    (void)cursor_read(&cursor, ALGORITHM_SIZE, &fields.algorithm);
+    (void)cursor_le32(&cursor, &fields.data_block_size);
+    (void)cursor_le32(&cursor, &fields.hash_block_size);
+    (void)cursor_le64(&cursor, &out->data_blocks);
+    (void)cursor_le16(&cursor, &fields.salt_size);
+    (void)cursor_read(&cursor, 6, &fields.padding);
+    (void)cursor_read(&cursor, SALT_FIELD_SIZE, &fields.salt);
+    if (!cursor_read(&cursor, 168, &fields.tail))
+        return error_set(err, ERROR_INVALID, "the dm-verity superblock has %zu bytes of %d",
+                         bytes.size, VERITY_SUPERBLOCK_SIZE);
+    if (check_fixed(&fields, err) < 0)
+        return -1;
+    if (out->data_blocks == 0 || out->data_blocks > VERITY_DATA_BLOCKS_MAX)
+        return error_set(err, ERROR_INVALID, "the dm-verity superblock claims %llu data blocks",
+                         (unsigned long long)out->data_blocks);
+    return 0;
+}
+
+int verity_superblock_append(const struct verity_superblock *superblock, struct buf *out,
+                             struct error *err)
+{
+    const char algorithm[ALGORITHM_SIZE] = ALGORITHM;
+    if (buf_reserve(out, VERITY_SUPERBLOCK_SIZE, err) < 0 ||
+        buf_append(out, span_of(SIGNATURE, 8), err) < 0 ||
+        buf_append_le32(out, SUPERBLOCK_VERSION, err) < 0 ||
+        buf_append_le32(out, HASH_TYPE_NORMAL, err) < 0 ||
+        buf_append(out, span_of(superblock->uuid, sizeof superblock->uuid), err) < 0 ||
+        buf_append(out, span_of(algorithm, sizeof algorithm), err) < 0 ||
+        buf_append_le32(out, VERITY_BLOCK_SIZE, err) < 0 ||
+        buf_append_le32(out, VERITY_BLOCK_SIZE, err) < 0 ||
+        buf_append_le64(out, superblock->data_blocks, err) < 0 ||
+        buf_append_le16(out, VERITY_SALT_SIZE, err) < 0)
+        return -1;
+    return buf_append_zero(out, 6 + SALT_FIELD_SIZE + 168, err);
+}
+
+int verity_ext4_blocks(struct span superblock, uint64_t *blocks, struct error *err)
+{
+    struct cursor cursor = cursor_of(superblock);
+    uint32_t low = 0, high = 0, log_block_size = 0, incompat = 0;
+    uint16_t magic = 0;
+    *blocks = 0;
+    (void)(cursor_skip(&cursor, 4) && cursor_le32(&cursor, &low));
+    (void)(cursor_skip(&cursor, 24 - 8) && cursor_le32(&cursor, &log_block_size));
+    (void)(cursor_skip(&cursor, 0x38 - 28) && cursor_le16(&cursor, &magic));
+    (void)(cursor_skip(&cursor, 0x60 - 0x3A) && cursor_le32(&cursor, &incompat));
+    (void)(cursor_skip(&cursor, 0x150 - 0x64) && cursor_le32(&cursor, &high));
+    if (cursor.failed || superblock.size < EXT4_SUPERBLOCK_SIZE)
+        return error_set(err, ERROR_INVALID, "an ext4 superblock of %zu bytes", superblock.size);
+    if (magic != EXT4_MAGIC)
+        return error_set(err, ERROR_INVALID, "the disk holds no ext4 file system");
+    if (log_block_size != EXT4_LOG_BLOCK_4K)
+        return error_set(err, ERROR_INVALID, "the ext4 file system's blocks are not of %d bytes",
+                         VERITY_BLOCK_SIZE);
+    uint64_t count = (incompat & EXT4_INCOMPAT_64 ? (uint64_t)high << 32 : 0) | low;
+    if (count == 0 || count > VERITY_DATA_BLOCKS_MAX)
+        return error_set(err, ERROR_INVALID, "the ext4 file system claims %llu blocks",
+                         (unsigned long long)count);
+    *blocks = count;
+    return 0;
+}
+
+uint64_t verity_tree_blocks(uint64_t data_blocks)
+{
+    uint64_t total = 0;
+    uint64_t level = data_blocks;
+    /* One block of digests is enough for up to 128 blocks, and there is always one. */
+    do {
+        level = (level + DIGESTS_PER_BLOCK - 1) / DIGESTS_PER_BLOCK;
+        total += level;
+    } while (level > 1);
+    return total;
+}
