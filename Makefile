@@ -23,6 +23,7 @@ $(BUILD)/build.ninja:
 
 guest: build
 	scripts/build-guest
+	@scripts/get-firmware || echo "make: without OVMF.amdsev.fd there is no --tee sev-snp here" >&2
 	$(BUILD)/caisson measure guest $(BUILD)/guest
 
 demo:
