@@ -1,5 +1,6 @@
 #include "../check.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -12,7 +13,7 @@ static void capture(char *out, size_t size, void write_lines(void))
     FILE *file = tmpfile();
     assert_non_null(file);
     (void)fflush(stderr);
-    int kept = dup(STDERR_FILENO);
+    int kept = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 10);
     assert_true(kept >= 0 && dup2(fileno(file), STDERR_FILENO) >= 0);
     write_lines();
     (void)fflush(stderr);
