@@ -1,0 +1,73 @@
+#include "evidence/checks.h"
+
+#include <stdio.h>
+
+#include "base/hex.h"
+
+void checks_init(struct checks *checks)
+{
+    memset(checks, 0, sizeof *checks);
+}
+
+bool checks_add(struct checks *checks, const struct check_rule *rule, enum check_result result,
+                const char *expected, const char *found)
+{
+    if (checks->count == CHECKS_MAX) {
+        checks->overflow = true;
+        return false;
+    }
+    struct check *check = &checks->items[checks->count++];
+    check->rule = rule;
+    check->result = result;
+    (void)snprintf(check->expected, sizeof check->expected, "%s", expected);
+    (void)snprintf(check->found, sizeof check->found, "%s", found);
+    return result != CHECK_FAILED;
+}
+
+static void write_hex(struct span bytes, char out[CHECK_TEXT_SIZE])
+{
+    if (2 * bytes.size >= CHECK_TEXT_SIZE)
+        bytes.size = CHECK_TEXT_SIZE / 2 - 1;
+    hex_encode(bytes, out);
+}
+
+bool checks_compare(struct checks *checks, const struct check_rule *rule, struct span expected,
+                    struct span found)
+{
+    char expected_text[CHECK_TEXT_SIZE];
+    char found_text[CHECK_TEXT_SIZE];
+    write_hex(expected, expected_text);
+    write_hex(found, found_text);
+    return checks_add(checks, rule, span_equal(expected, found) ? CHECK_PASSED : CHECK_FAILED,
+                      expected_text, found_text);
+}
+
+void checks_complete(struct checks *checks)
+{
+    checks->complete = true;
+}
+
+const struct check *checks_first_failure(const struct checks *checks)
+{
+    for (size_t i = 0; i < checks->count; i++) {
+        if (checks->items[i].result == CHECK_FAILED)
+            return &checks->items[i];
+    }
+    return NULL;
+}
+
+enum verdict checks_verdict(const struct checks *checks)
+{
+    if (!checks->complete || checks->overflow || checks->count == 0 || checks_first_failure(checks))
+        return VERDICT_REFUSED;
+    return VERDICT_ACCEPTED;
+}
+
+const struct check *checks_find(const struct checks *checks, const char *name)
+{
+    for (size_t i = 0; i < checks->count; i++) {
+        if (strcmp(checks->items[i].rule->name, name) == 0)
+            return &checks->items[i];
+    }
+    return NULL;
+}
