@@ -20,6 +20,7 @@
 #define CAISSON_IMAGE_IMAGE_H
 
 #include "format/oci.h"
+#include "image/bundle.h"
 #include "image/store.h"
 
 enum image_pull { IMAGE_PULL_MISSING, IMAGE_PULL_ALWAYS, IMAGE_PULL_NEVER };
@@ -44,13 +45,11 @@ struct image_options {
 };
 
 struct image_layer {
-    struct oci_digest digest;  /* of the blob as stored; zero where the archive names none */
+    bool has_digest;           /* false in a docker-archive, which names its layers by path */
+    struct oci_digest digest;  /* of the blob as stored; zero where there is none */
     struct oci_digest diff_id; /* of the tar inside */
-    const char *media_type;
-    uint64_t size; /* bytes of the blob */
+    uint64_t size;             /* bytes of the blob */
 };
-
-struct image_location;
 
 struct image {
     char *reference;          /* as the user wrote it */
@@ -60,6 +59,7 @@ struct image {
     struct image_layer *layers; /* the bottom one first */
     size_t layer_count;
     struct image_location *locations; /* where each layer's blob lies; for image_disks() */
+    bool stored;                      /* the locations are the store's blobs */
     struct store *store;              /* borrowed */
 };
 

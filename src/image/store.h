@@ -30,12 +30,16 @@ void store_cleanup(struct store **store);
 
 const char *store_folder(const struct store *store);
 
-/* Blobs. store_open_blob: a descriptor for reading, or -1 with ERROR_NOT_FOUND; `size`, where it is
- * not 0, must be the file's, else ERROR_REFUSED. */
-bool store_has_blob(const struct store *store, const struct oci_digest *digest);
-int store_open_blob(const struct store *store, const struct oci_digest *digest, uint64_t size,
-                    struct error *err);
-/* Appends a document, after checking its digest again (ERROR_REFUSED). */
+/* Where a blob lies, or would; the caller frees it. NULL when memory ran out. */
+char *store_blob_path(const struct store *store, const struct oci_digest *digest);
+
+/* Whether the blob is there; with another size than `size`, where that is not 0, it isn't. */
+bool store_has_blob(const struct store *store, const struct oci_digest *digest, uint64_t size);
+
+/* Removes a blob that was found damaged. */
+void store_drop_blob(const struct store *store, const struct oci_digest *digest);
+
+/* Appends a document, after checking its digest again (ERROR_REFUSED, and it is removed). */
 int store_read_blob(const struct store *store, const struct oci_digest *digest, struct buf *out,
                     struct error *err);
 int store_put_blob(const struct store *store, const struct oci_digest *digest, struct span bytes,
@@ -50,8 +54,9 @@ struct store_partial {
 };
 
 /* Waits for other writers of this blob. 1: the blob is there by now, nothing to do; 0: `out` is the
- * caller's to fill and to end with store_commit() or store_abandon(); -1: error. */
-int store_begin(const struct store *store, const struct oci_digest *digest,
+ * caller's to fill and to end with store_commit() or store_abandon(); -1: error. `size` as above.
+ */
+int store_begin(const struct store *store, const struct oci_digest *digest, uint64_t size,
                 struct store_partial *out, struct error *err);
 /* Hashes the whole file and names it. A wrong digest is ERROR_REFUSED and removes the file. Either
  * way the partial is ended. */

@@ -33,15 +33,13 @@ int file_read(const char *path, struct buf *out, struct error *err)
     return 0;
 }
 
-/* Writes and syncs the bytes in the new file `fd`; the name comes later. */
+/* Writes the bytes to the new file `fd`; the name comes later. */
 static int fill(int fd, struct span bytes, mode_t mode, struct error *err)
 {
     if (fd_write_all(fd, bytes, err) < 0)
         return -1;
     if (fchmod(fd, mode) < 0)
         return error_system(err, errno, "fchmod");
-    if (fsync(fd) < 0)
-        return error_system(err, errno, "fsync");
     return 0;
 }
 
@@ -60,6 +58,15 @@ static int sync_parent(const char *path, struct error *err)
     return 0;
 }
 
+int file_publish(int fd, const char *from, const char *to, struct error *err)
+{
+    if (fsync(fd) < 0)
+        return error_system(err, errno, "cannot sync %s", from);
+    if (rename(from, to) < 0)
+        return error_system(err, errno, "cannot name %s", to);
+    return sync_parent(to, err);
+}
+
 int file_write_atomic(const char *path, struct span bytes, mode_t mode, struct error *err)
 {
     TEXT_AUTO temporary = text_format("%s.XXXXXX", path);
@@ -72,12 +79,11 @@ int file_write_atomic(const char *path, struct span bytes, mode_t mode, struct e
         (void)unlink(temporary);
         return error_context(err, "%s", path);
     }
-    if (rename(temporary, path) < 0) {
-        int sys = errno;
+    if (file_publish(fd, temporary, path, err) < 0) {
         (void)unlink(temporary);
-        return error_system(err, sys, "cannot name %s", path);
+        return -1;
     }
-    return sync_parent(path, err);
+    return 0;
 }
 
 int dir_make_all(const char *path, mode_t mode, struct error *err)
@@ -104,16 +110,38 @@ int dir_make_all(const char *path, mode_t mode, struct error *err)
     return 0;
 }
 
-int file_lock(const char *path, bool wait, struct error *err)
+static int take_lock(int fd, int operation, const char *path, struct error *err)
 {
-    FD_AUTO fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return error_system(err, errno, "cannot open the lock %s", path);
-    while (flock(fd, wait ? LOCK_EX : LOCK_EX | LOCK_NB) < 0) {
+    while (flock(fd, operation) < 0) {
         if (errno == EWOULDBLOCK)
             return error_set(err, ERROR_REFUSED, "%s is locked by another process", path);
         if (errno != EINTR)
             return error_system(err, errno, "cannot lock %s", path);
     }
+    return 0;
+}
+
+static int open_lock(const char *path, int operation, struct error *err)
+{
+    FD_AUTO fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return error_system(err, errno, "cannot open the lock %s", path);
+    if (take_lock(fd, operation, path, err) < 0)
+        return -1;
     return fd_take(&fd);
+}
+
+int file_lock(const char *path, bool wait, struct error *err)
+{
+    return open_lock(path, wait ? LOCK_EX : LOCK_EX | LOCK_NB, err);
+}
+
+int file_lock_shared(const char *path, struct error *err)
+{
+    return open_lock(path, LOCK_SH, err);
+}
+
+int file_lock_convert(int fd, bool exclusive, struct error *err)
+{
+    return take_lock(fd, exclusive ? LOCK_EX : LOCK_SH, "the file", err);
 }

@@ -23,4 +23,15 @@ int dir_make_all(const char *path, mode_t mode, struct error *err);
  * that is held elsewhere gives ERROR_REFUSED. The lock lives as long as the returned descriptor. */
 int file_lock(const char *path, bool wait, struct error *err);
 
+/* As file_lock() with `wait`, for a lock that several may hold at once. */
+int file_lock_shared(const char *path, struct error *err);
+
+/* Waits to turn the lock held by `fd` into an exclusive or a shared one. It may be free in between.
+ */
+int file_lock_convert(int fd, bool exclusive, struct error *err);
+
+/* Syncs the whole file `fd`, which is named `from`, and renames it to `to`: whoever finds it there
+ * finds it whole. */
+int file_publish(int fd, const char *from, const char *to, struct error *err);
+
 #endif
