@@ -6,6 +6,8 @@
 
 #include "base/text.h"
 
+/* The names stand in parentheses because error.h makes macros of them for an analyser. */
+
 __attribute__((format(printf, 2, 0))) static void set_text(struct error *err, const char *format,
                                                            va_list args)
 {
@@ -14,7 +16,7 @@ __attribute__((format(printf, 2, 0))) static void set_text(struct error *err, co
     text_make_printable(err->text);
 }
 
-int error_set(struct error *err, enum error_code code, const char *format, ...)
+int(error_set)(struct error *err, enum error_code code, const char *format, ...)
 {
     if (!err)
         return -1;
@@ -27,7 +29,7 @@ int error_set(struct error *err, enum error_code code, const char *format, ...)
     return -1;
 }
 
-int error_system(struct error *err, int sys, const char *format, ...)
+int(error_system)(struct error *err, int sys, const char *format, ...)
 {
     if (!err)
         return -1;
@@ -46,7 +48,7 @@ int error_system(struct error *err, int sys, const char *format, ...)
     return -1;
 }
 
-int error_context(struct error *err, const char *format, ...)
+int(error_context)(struct error *err, const char *format, ...)
 {
     if (!err)
         return -1;
@@ -64,7 +66,7 @@ int error_context(struct error *err, const char *format, ...)
     return -1;
 }
 
-int error_memory(struct error *err)
+int(error_memory)(struct error *err)
 {
     return error_set(err, ERROR_MEMORY, "out of memory");
 }
