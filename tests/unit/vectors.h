@@ -25,11 +25,8 @@ static inline const char *vectors_path(const char *name)
 /* Skips the running test, with the reason, when this file or folder is absent. */
 #define vectors_need(name)                                                                         \
     do {                                                                                           \
-        if (access(vectors_path(name), R_OK) != 0) {                                               \
-            print_message("SKIP: no %s (set CAISSON_VECTORS to have it tested)\n",                 \
-                          vectors_path(name));                                                     \
-            skip();                                                                                \
-        }                                                                                          \
+        if (access(vectors_path(name), R_OK) != 0)                                                 \
+            check_skip("no %s (set CAISSON_VECTORS to have it tested)", vectors_path(name));       \
     } while (0)
 
 /* Appends the file's bytes; fails the test when it can't. */
