@@ -1,9 +1,9 @@
 #include "evidence/snp_chain.h"
 
 #include <stdio.h>
-#include <time.h>
 
 #include "base/hex.h"
+#include "format/timestamp.h"
 
 #define OID_AMD            "1.3.6.1.4.1.3704.1."
 #define OID_STRUCT_VERSION OID_AMD "1"
@@ -199,20 +199,14 @@ static void check_signatures(const struct snp_chain *chain, struct checks *check
     add_outcome(checks, &rule_leaf_signature, outcome, expected, &err);
 }
 
-static void write_time(int64_t time, char out[CHECK_TEXT_SIZE])
-{
-    time_t seconds = (time_t)time;
-    struct tm tm;
-    if (!gmtime_r(&seconds, &tm) || strftime(out, CHECK_TEXT_SIZE, "valid at %FT%TZ", &tm) == 0)
-        (void)snprintf(out, CHECK_TEXT_SIZE, "valid at second %lld", (long long)time);
-}
-
 static void check_validity(const struct snp_chain *chain, int64_t time, struct checks *checks)
 {
+    char when[TIMESTAMP_SIZE];
     char expected[CHECK_TEXT_SIZE];
     char validity[64];
     char found[CHECK_TEXT_SIZE];
-    write_time(time, expected);
+    timestamp_write(time, when);
+    (void)snprintf(expected, sizeof expected, "valid at %s", when);
     for (int i = ROOT; i >= LEAF; i--) {
         const struct certificate *certificate = chain->certificates[i];
         bool valid = certificate_valid_at(certificate, time);
