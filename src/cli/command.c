@@ -6,7 +6,7 @@
 #include "cli/commands.h"
 
 const struct command *const commands[] = {
-    &command_version,
+    &command_measure_guest, &command_version,
     &command_manual,
     NULL,
 };

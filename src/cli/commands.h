@@ -1,3 +1,4 @@
 /* The verbs, in the order that help shows. Each stands in the file of its name. */
+extern const struct command command_measure_guest;
 extern const struct command command_version;
 extern const struct command command_manual;
