@@ -6,7 +6,10 @@
 #include "cli/commands.h"
 
 const struct command *const commands[] = {
-    &command_measure_guest, &command_version,
+    &command_layer_hash,
+    &command_layer_build,
+    &command_measure_guest,
+    &command_version,
     &command_manual,
     NULL,
 };
