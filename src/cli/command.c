@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 
 const struct command *const commands[] = {
+    &command_verify,
     &command_layer_hash,
     &command_layer_build,
     &command_measure_guest,

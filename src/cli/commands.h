@@ -2,5 +2,6 @@
 extern const struct command command_layer_build;
 extern const struct command command_layer_hash;
 extern const struct command command_measure_guest;
+extern const struct command command_verify;
 extern const struct command command_version;
 extern const struct command command_manual;

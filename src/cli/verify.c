@@ -1,0 +1,327 @@
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/hex.h"
+#include "base/text.h"
+#include "cli/command.h"
+#include "cli/commands.h"
+#include "crypto/certificate.h"
+#include "evidence/bundle_verify.h"
+#include "evidence/runtime_data.h"
+#include "format/timestamp.h"
+#include "measure/manifest.h"
+#include "os/file.h"
+
+#define ROOT_FILE     "ark.pem"
+#define ROOT_FILE_MAX 65536
+
+static const struct option_rule options[] = {
+    {.name = "nonce", .operand = "HEX", .help = "The nonce that the evidence was asked with"},
+    {.name = "policy", .operand = "FILE", .help = "The policy that the machine must enforce"},
+    {.name = "guest", .operand = "MANIFEST", .help = "The manifest of the guest that must run"},
+    {.name = "trust-simulated",
+     .operand = "DIR",
+     .help = "Accept evidence of the simulated processor in DIR, which proves nothing"},
+    {.name = "at", .operand = "TIME", .help = "Verify as of 2026-06-01T00:00:00Z (default: now)"},
+    {.name = "json", .help = "Print JSON"},
+    {0}};
+
+/* All that the command line names, read. */
+struct inputs {
+    struct bundle bundle;
+    struct buf policy;
+    struct manifest manifest;
+    struct manifest_measurements list;
+    uint8_t (*digests)[SNP_MEASUREMENT_SIZE];
+    uint8_t nonce[RUNTIME_DATA_NONCE_MAX];
+    struct snp_root root;
+    bool recomputed; /* the launch digests; else they are the manifest's */
+    struct bundle_expectation expectation;
+};
+
+static void inputs_fini(struct inputs *inputs)
+{
+    bundle_fini(&inputs->bundle);
+    buf_fini(&inputs->policy);
+    manifest_fini(&inputs->manifest);
+    manifest_measurements_fini(&inputs->list);
+    free(inputs->digests);
+}
+
+static int read_bundle(const char *path, struct inputs *inputs, struct error *err)
+{
+    BUF_AUTO text = BUF_WITH_LIMIT(BUNDLE_SIZE_MAX);
+    if (file_read(path, &text, err) < 0)
+        return -1;
+    if (bundle_parse(buf_span(&text), &inputs->bundle, err) < 0)
+        return error_context(err, "%s", path);
+    return 0;
+}
+
+static int read_nonce(const char *text, struct inputs *inputs, struct error *err)
+{
+    size_t size = strlen(text) / 2;
+    if (size == 0 || size > RUNTIME_DATA_NONCE_MAX ||
+        !hex_decode(span_of_text(text), inputs->nonce, size))
+        return error_set(err, ERROR_USAGE, "--nonce wants 1 to %d bytes in hexadecimal",
+                         RUNTIME_DATA_NONCE_MAX);
+    inputs->expectation.nonce = span_of(inputs->nonce, size);
+    return 0;
+}
+
+static int read_time(const char *text, struct inputs *inputs, struct error *err)
+{
+    if (!text) {
+        inputs->expectation.chain.time = (int64_t)time(NULL);
+        return 0;
+    }
+    if (!timestamp_read(text, &inputs->expectation.chain.time))
+        return error_set(err, ERROR_USAGE, "--at wants a time like 2026-06-01T00:00:00Z, not %s",
+                         text);
+    return 0;
+}
+
+/* The root that the caller names is one certificate, and it must call itself simulated: this option
+ * is no way to trust any other. */
+static int read_root(const char *dir, struct inputs *inputs, struct error *err)
+{
+    BUF_AUTO text = BUF_WITH_LIMIT(ROOT_FILE_MAX);
+    BUF_AUTO der = BUF_WITH_LIMIT(CERTIFICATE_DER_MAX);
+    TEXT_AUTO path = text_format("%s/" ROOT_FILE, dir);
+    if (!path)
+        return error_memory(err);
+    if (file_read(path, &text, err) < 0)
+        return -1;
+    struct span pem = buf_span(&text);
+    if (certificate_pem_next(&pem, &der, err) < 0)
+        return error_context(err, "%s", path);
+    CERTIFICATE_AUTO *root = certificate_from_der(buf_span(&der), err);
+    if (!root)
+        return error_context(err, "%s", path);
+    if (pem.size != 0 || !strstr(certificate_name(root), "SIMULATED"))
+        return error_set(err, ERROR_REFUSED,
+                         "%s is not the one root certificate of a simulated processor", path);
+    certificate_digest(root, inputs->root.digest);
+    inputs->root.simulated = true;
+    inputs->expectation.chain.roots = &inputs->root;
+    inputs->expectation.chain.root_count = 1;
+    return 0;
+}
+
+/* Simulated machines are measured anew from the manifest's digests; an SEV-SNP machine's digest
+ * needs the firmware's bytes, so there the manifest's list is taken at its word. */
+static int expect_measurements(struct inputs *inputs, struct error *err)
+{
+    const char *tee = bundle_tee_name(inputs->bundle.tee);
+    inputs->recomputed = inputs->bundle.tee == BUNDLE_TEE_SIMULATED;
+    int outcome = inputs->recomputed
+                      ? manifest_measure_simulated(&inputs->manifest, &inputs->list, err)
+                      : manifest_list(&inputs->manifest, tee, &inputs->list, err);
+    if (outcome < 0)
+        return -1;
+    inputs->digests = calloc(inputs->list.count, sizeof *inputs->digests);
+    if (!inputs->digests)
+        return error_memory(err);
+    for (size_t i = 0; i < inputs->list.count; i++)
+        memcpy(inputs->digests[i], inputs->list.items[i].digest, SNP_MEASUREMENT_SIZE);
+    inputs->expectation.measurements = (const uint8_t(*)[SNP_MEASUREMENT_SIZE])inputs->digests;
+    inputs->expectation.measurement_count = inputs->list.count;
+    return 0;
+}
+
+static int read_guest(const char *path, struct inputs *inputs, struct error *err)
+{
+    BUF_AUTO text = BUF_WITH_LIMIT(MANIFEST_SIZE_MAX);
+    struct bundle_expectation *expectation = &inputs->expectation;
+    const char *tee = bundle_tee_name(inputs->bundle.tee);
+    if (file_read(path, &text, err) < 0)
+        return -1;
+    if (manifest_parse(buf_span(&text), &inputs->manifest, err) < 0 ||
+        manifest_file(&inputs->manifest, manifest_kernel_name(tee), expectation->kernel, err) < 0 ||
+        manifest_file(&inputs->manifest, "initrd", expectation->initrd, err) < 0 ||
+        manifest_cmdline(&inputs->manifest, tee, &expectation->cmdline, err) < 0)
+        return error_context(err, "%s", path);
+    return expect_measurements(inputs, err);
+}
+
+static int check_usage(const struct args *args, struct error *err)
+{
+    static const char *const needed[] = {"nonce", "policy", "guest"};
+    if (args_operand_count(args) != 1)
+        return error_set(err, ERROR_USAGE, "verify wants one evidence file");
+    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
+        if (!args_has(args, needed[i]))
+            return error_set(err, ERROR_USAGE,
+                             "verify wants --%s: what you don't compare, you don't know",
+                             needed[i]);
+    }
+    return 0;
+}
+
+static int read_inputs(const struct args *args, struct inputs *inputs, struct error *err)
+{
+    const char *trusted = args_get(args, "trust-simulated");
+    buf_init(&inputs->policy, BUNDLE_POLICY_MAX);
+    if (check_usage(args, err) < 0 || read_nonce(args_get(args, "nonce"), inputs, err) < 0 ||
+        read_time(args_get(args, "at"), inputs, err) < 0 ||
+        read_bundle(args_operands(args)[0], inputs, err) < 0 ||
+        file_read(args_get(args, "policy"), &inputs->policy, err) < 0 ||
+        read_guest(args_get(args, "guest"), inputs, err) < 0)
+        return -1;
+    inputs->expectation.policy = buf_span(&inputs->policy);
+    return trusted ? read_root(trusted, inputs, err) : 0;
+}
+
+/* The machine whose launch digest the report holds, or NULL. */
+static const struct manifest_measurement *find_machine(const struct inputs *inputs,
+                                                       const struct snp_report *report)
+{
+    for (size_t i = 0; i < inputs->list.count; i++) {
+        if (memcmp(inputs->list.items[i].digest, report->measurement, SNP_MEASUREMENT_SIZE) == 0)
+            return &inputs->list.items[i];
+    }
+    return NULL;
+}
+
+static const char *source_of(const struct inputs *inputs)
+{
+    return inputs->recomputed ? "computed here from the manifest's kernel, initrd and command line"
+                              : "the manifest's list";
+}
+
+/* Text of the host's may hold anything: only plain characters reach the terminal. */
+static void print_plain(const char *text)
+{
+    for (const char *at = text; *at; at++)
+        (void)putchar(*at >= ' ' && *at <= '~' ? *at : '?');
+}
+
+static void print_check(const struct check *check)
+{
+    static const char *const marks[] = {
+        [CHECK_FAILED] = "FAIL", [CHECK_PASSED] = "pass", [CHECK_SKIPPED] = "skip"};
+    (void)printf("  %s  %-22s ", marks[check->result], check->rule->name);
+    print_plain(check->found);
+    if (check->result == CHECK_FAILED) {
+        (void)printf("\n  %30s", "expected: ");
+        print_plain(check->expected);
+    }
+    (void)putchar('\n');
+}
+
+static void print_reason(const struct snp_result *result)
+{
+    const struct check *check = checks_first_failure(&result->checks);
+    if (!check) {
+        (void)printf("refused: the evidence is incomplete\n");
+        return;
+    }
+    (void)printf("refused by %s (%s)\n  expected  ", check->rule->name, check->rule->section);
+    print_plain(check->expected);
+    (void)printf("\n  found     ");
+    print_plain(check->found);
+    (void)printf("\n  remedy    %s\n", check->rule->remedy);
+}
+
+#define BANNER                                                                                     \
+    "************************************************************************\n"                   \
+    "*  SIMULATED: a program signed this evidence, not a processor.         *\n"                   \
+    "*  It proves nothing about the machine. For tests and development.     *\n"                   \
+    "************************************************************************\n"
+
+static void print_text(const struct inputs *inputs, const struct snp_result *result,
+                       enum verdict verdict)
+{
+    bool simulated = result->simulated || inputs->bundle.tee == BUNDLE_TEE_SIMULATED;
+    const struct manifest_measurement *machine = find_machine(inputs, &result->report);
+    if (simulated)
+        (void)printf(BANNER "\n");
+    for (size_t i = 0; i < result->checks.count; i++)
+        print_check(&result->checks.items[i]);
+    (void)printf("\nlaunch digests expected: %s\n", source_of(inputs));
+    if (machine)
+        (void)printf("machine: %s, %u CPU%s\n", machine->vcpu_type, machine->vcpus,
+                     machine->vcpus == 1 ? "" : "s");
+    if (verdict == VERDICT_ACCEPTED)
+        (void)printf("accepted%s\n", simulated ? " (SIMULATED)" : "");
+    else
+        print_reason(result);
+}
+
+static json_t *json_of_check(const struct check *check)
+{
+    static const char *const results[] = {
+        [CHECK_FAILED] = "failed", [CHECK_PASSED] = "passed", [CHECK_SKIPPED] = "skipped"};
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "name", check->rule->name, "result",
+                     results[check->result], "expected", check->expected, "found", check->found,
+                     "source", check->rule->section, "remedy", check->rule->remedy);
+}
+
+static json_t *json_of(const struct inputs *inputs, const struct snp_result *result,
+                       enum verdict verdict)
+{
+    const struct check *failure = checks_first_failure(&result->checks);
+    const struct manifest_measurement *machine = find_machine(inputs, &result->report);
+    bool simulated = result->simulated || inputs->bundle.tee == BUNDLE_TEE_SIMULATED;
+    json_t *checks = json_array();
+    for (size_t i = 0; i < result->checks.count; i++)
+        (void)json_array_append_new(checks, json_of_check(&result->checks.items[i]));
+    json_t *document = json_pack("{s:s, s:b, s:s, s:s, s:o}", "verdict",
+                                 verdict == VERDICT_ACCEPTED ? "accepted" : "refused", "simulated",
+                                 simulated, "tee", bundle_tee_name(inputs->bundle.tee),
+                                 "measurements_from", inputs->recomputed ? "computed" : "manifest",
+                                 "checks", checks);
+    if (simulated)
+        (void)json_object_set_new(document, "warning",
+                                  json_string("SIMULATED: proves nothing about the machine"));
+    if (failure)
+        (void)json_object_set_new(document, "refused_by", json_string(failure->rule->name));
+    if (machine)
+        (void)json_object_set_new(document, "vcpus", json_integer(machine->vcpus));
+    return document;
+}
+
+static int print_json(const struct inputs *inputs, const struct snp_result *result,
+                      enum verdict verdict, struct error *err)
+{
+    BUF_AUTO text = BUF_WITH_LIMIT(1024 * 1024);
+    json_auto_t *document = json_of(inputs, result, verdict);
+    if (!document)
+        return error_memory(err);
+    if (json_append_pretty(document, &text, err) < 0)
+        return -1;
+    (void)fputs(buf_text(&text), stdout);
+    return 0;
+}
+
+static int run(const struct args *args, struct error *err)
+{
+    __attribute__((cleanup(inputs_fini))) struct inputs inputs = {0};
+    struct snp_result result;
+    bundle_init(&inputs.bundle);
+    if (read_inputs(args, &inputs, err) < 0)
+        return -1;
+    enum verdict verdict = bundle_verify(&inputs.bundle, &inputs.expectation, &result);
+    if (!args_has(args, "json"))
+        print_text(&inputs, &result, verdict);
+    else if (print_json(&inputs, &result, verdict, err) < 0)
+        return -1;
+    return verdict == VERDICT_ACCEPTED ? EXIT_OK : EXIT_REFUSED;
+}
+
+const struct command command_verify = {
+    .name = "verify",
+    .operands = "FILE",
+    .summary = "Check evidence of a machine against what you know, and tell why it is refused",
+    .description =
+        "Reads an evidence bundle as `caisson attest` writes it, and compares: the certificates "
+        "with AMD's roots, the report's signature, the nonce, the SHA-256 of the policy with "
+        "HOST_DATA, and the launch digest with the guest's manifest. Every check is printed with "
+        "its value; the first that failed decides, and says what to do.\n\n"
+        "Evidence of a simulated machine is refused unless --trust-simulated names the folder with "
+        "its processor's root (ark.pem). All output then says SIMULATED.\n\n"
+        "The exit status is 0 for accepted evidence, 1 for refused, 2 for wrong usage, 3 when a "
+        "file can't be read.",
+    .options = options,
+    .run = run,
+};

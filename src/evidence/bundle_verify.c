@@ -1,0 +1,97 @@
+#include "evidence/bundle_verify.h"
+
+#include "evidence/runtime_data.h"
+
+static const struct check_rule rule_tee = {
+    "tee", "docs/evidence.md",
+    "the bundle calls itself what its root is not: neither simulated nor real evidence may pass "
+    "for the other"};
+static const struct check_rule rule_nonce = {
+    "nonce", "docs/evidence.md", "this evidence answers another question: ask again and compare"};
+static const struct check_rule rule_policy = {
+    "policy", "docs/evidence.md", "the bundle carries another policy than the one given"};
+static const struct check_rule rule_kernel = {
+    "guest_kernel", "docs/evidence.md", "the host launched another kernel than the manifest's"};
+static const struct check_rule rule_initrd = {
+    "guest_initrd", "docs/evidence.md",
+    "the host launched another initial RAM disk than the manifest's"};
+static const struct check_rule rule_cmdline = {
+    "guest_cmdline", "docs/evidence.md",
+    "the host launched another command line than the manifest's"};
+
+static void check_tee(const struct bundle *bundle, struct snp_result *result)
+{
+    bool simulated = bundle->tee == BUNDLE_TEE_SIMULATED;
+    (void)checks_add(&result->checks, &rule_tee,
+                     simulated == result->simulated ? CHECK_PASSED : CHECK_FAILED,
+                     result->simulated ? "simulated, as the root" : "sev-snp, as the root",
+                     bundle_tee_name(bundle->tee));
+}
+
+static void check_nonce(const struct bundle *bundle, struct span nonce, struct checks *checks)
+{
+    BUF_AUTO expected = BUF_WITH_LIMIT(RUNTIME_DATA_SIZE_MAX);
+    uint8_t found[RUNTIME_DATA_NONCE_MAX];
+    size_t size = 0;
+    struct error err = {0};
+    if (runtime_data_from_nonce(nonce, &expected, &err) < 0 ||
+        runtime_data_to_nonce(buf_span(&bundle->runtime_data), found, &size, &err) < 0) {
+        (void)checks_add(checks, &rule_nonce, CHECK_FAILED, buf_text(&expected), err.text);
+        return;
+    }
+    (void)checks_compare(checks, &rule_nonce, nonce, span_of(found, size));
+}
+
+static void check_policy(const struct bundle *bundle, const uint8_t expected[SHA256_SIZE],
+                         struct checks *checks)
+{
+    uint8_t found[SHA256_SIZE];
+    sha256_digest(buf_span(&bundle->policy), found);
+    (void)checks_compare(checks, &rule_policy, span_of(expected, SHA256_SIZE),
+                         span_of(found, SHA256_SIZE));
+}
+
+static void check_guest(const struct bundle *bundle, const struct bundle_expectation *expectation,
+                        struct checks *checks)
+{
+    (void)checks_compare(checks, &rule_kernel, span_of(expectation->kernel, SHA256_SIZE),
+                         span_of(bundle->kernel, SHA256_SIZE));
+    (void)checks_compare(checks, &rule_initrd, span_of(expectation->initrd, SHA256_SIZE),
+                         span_of(bundle->initrd, SHA256_SIZE));
+    bool same = strcmp(expectation->cmdline, bundle->cmdline) == 0;
+    (void)checks_add(checks, &rule_cmdline, same ? CHECK_PASSED : CHECK_FAILED,
+                     expectation->cmdline, bundle->cmdline);
+}
+
+enum verdict bundle_verify(const struct bundle *bundle,
+                           const struct bundle_expectation *expectation, struct snp_result *result)
+{
+    /* A list without entries is still a demand, which nothing meets. */
+    static const uint8_t none[1][SNP_MEASUREMENT_SIZE];
+    struct span certificates[BUNDLE_CERTIFICATES_MAX];
+    uint8_t host_data[SHA256_SIZE];
+    uint8_t report_data[REPORT_DATA_SIZE];
+    BUF_AUTO runtime_data = BUF_WITH_LIMIT(RUNTIME_DATA_SIZE_MAX);
+    memset(result, 0, sizeof *result);
+    /* Only a nonce of impossible size fails here; then nothing has been checked: refused. */
+    if (runtime_data_from_nonce(expectation->nonce, &runtime_data, NULL) < 0)
+        return VERDICT_REFUSED;
+    for (size_t i = 0; i < bundle->certificate_count; i++)
+        certificates[i] = buf_span(&bundle->certificates[i]);
+    runtime_data_report_data(buf_span(&runtime_data), report_data);
+    sha256_digest(expectation->policy, host_data);
+
+    const struct snp_evidence evidence = {buf_span(&bundle->report), certificates,
+                                          bundle->certificate_count};
+    const struct snp_appraisal appraisal = {
+        .report_data = report_data,
+        .host_data = host_data,
+        .measurements = expectation->measurements ? expectation->measurements : none,
+        .measurement_count = expectation->measurements ? expectation->measurement_count : 0};
+    (void)snp_verify(&evidence, &expectation->chain, &appraisal, result);
+    check_tee(bundle, result);
+    check_policy(bundle, host_data, &result->checks);
+    check_nonce(bundle, expectation->nonce, &result->checks);
+    check_guest(bundle, expectation, &result->checks);
+    return checks_verdict(&result->checks);
+}
