@@ -4,7 +4,6 @@
 #include <time.h>
 
 #include "base/text.h"
-#include "image/disk.h"
 #include "image/reference.h"
 #include "image/registry.h"
 
@@ -292,35 +291,4 @@ struct image *image_resolve(struct store *store, const char *reference,
     struct image *loaded = image;
     image = NULL;
     return loaded;
-}
-
-void image_disks_free(struct image_disk *disks, size_t count)
-{
-    for (size_t i = 0; disks && i < count; i++)
-        free(disks[i].path);
-    free(disks);
-}
-
-struct image_disk *image_disks(const struct image *image, const struct image_options *options,
-                               struct error *err)
-{
-    if (!options)
-        options = &default_options;
-    struct image_disk *disks = calloc(image->layer_count, sizeof *disks);
-    if (!disks) {
-        (void)error_memory(err);
-        return NULL;
-    }
-    for (size_t i = 0; i < image->layer_count; i++) {
-        if (disk_get(image->store, &image->layers[i], &image->locations[i], &options->observer,
-                     &disks[i], err) == 0)
-            continue;
-        /* A stored blob that isn't what it is named must not be found again. */
-        if (image->stored && err && err->code == ERROR_REFUSED)
-            store_drop_blob(image->store, &image->layers[i].digest);
-        (void)error_context(err, "layer %zu of %s", i, image->name);
-        image_disks_free(disks, image->layer_count);
-        return NULL;
-    }
-    return disks;
 }

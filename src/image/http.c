@@ -1,0 +1,437 @@
+#include "image/http.h"
+
+#include <curl/curl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/secret.h"
+#include "base/text.h"
+
+#define CONNECT_TIMEOUT_S 15L
+#define STALL_SPEED       1L  /* bytes a second … */
+#define STALL_TIME_S      60L /* … for so long end a transfer */
+#define HEADER_MAX        (HTTP_HEADER_MAX + 32)
+#define AUTHORITIES_MAX   (4 << 20) /* bytes of PEM */
+#define RETRY_AFTER_MAX   300       /* seconds */
+
+struct http {
+    CURL *curl;
+    const struct registries *registries;
+    const char *tls_ca;
+};
+
+/* One exchange: a request without its redirects. */
+struct exchange {
+    const struct http_sink *sink;
+    struct http_response *response;
+    struct buf *message;
+    struct error *err;
+    bool started;
+    bool sink_failed;
+};
+
+struct http *http_new(const struct registries *registries, const char *tls_ca, struct error *err)
+{
+    struct http *http = calloc(1, sizeof *http);
+    if (!http || curl_global_init(CURL_GLOBAL_DEFAULT) != 0) {
+        free(http);
+        (void)error_memory(err);
+        return NULL;
+    }
+    http->registries = registries;
+    http->tls_ca = tls_ca;
+    http->curl = curl_easy_init();
+    if (!http->curl) {
+        http_free(http);
+        (void)error_memory(err);
+        return NULL;
+    }
+    return http;
+}
+
+void http_free(struct http *http)
+{
+    if (!http)
+        return;
+    curl_easy_cleanup(http->curl);
+    curl_global_cleanup();
+    free(http);
+}
+
+char *http_escape(const char *text)
+{
+    char *escaped = curl_easy_escape(NULL, text, 0);
+    char *copy = escaped ? text_format("%s", escaped) : NULL;
+    curl_free(escaped);
+    return copy;
+}
+
+/* Copies a header's value, which is bounded by the caller, without blanks around it. */
+static char *header_value(struct span line, const char *name)
+{
+    size_t len = strlen(name);
+    if (line.size <= len || line.data[len] != ':' ||
+        strncasecmp((const char *)line.data, name, len) != 0)
+        return NULL;
+    struct span value = span_of(line.data + len + 1, line.size - len - 1);
+    while (value.size > 0 && strchr(" \t", value.data[0]) && value.data[0] != '\0') {
+        value.data++;
+        value.size--;
+    }
+    while (value.size > 0 && value.data[value.size - 1] <= ' ')
+        value.size--;
+    return text_dup_span(value);
+}
+
+static void take_media_type(struct http_response *response, char *value)
+{
+    value[strcspn(value, "; \t")] = '\0';
+    (void)text_copy(response->media_type, sizeof response->media_type, value);
+}
+
+static void take_authenticate(struct http_response *response, char *value)
+{
+    size_t len = strlen(response->authenticate);
+    if (len + strlen(value) + 3 > sizeof response->authenticate)
+        return;
+    (void)snprintf(response->authenticate + len, sizeof response->authenticate - len, "%s%s",
+                   len ? ", " : "", value);
+}
+
+static void take_location(struct http_response *response, char *value)
+{
+    (void)text_copy(response->location, sizeof response->location, value);
+}
+
+static void take_retry_after(struct http_response *response, char *value)
+{
+    uint64_t seconds;
+    if (text_to_u64(value, UINT64_MAX, &seconds))
+        response->retry_after = seconds > RETRY_AFTER_MAX ? RETRY_AFTER_MAX : (unsigned)seconds;
+}
+
+/* RFC 9110 section 14.4: "bytes 5-9/10". */
+static void take_range(struct http_response *response, char *value)
+{
+    static const char unit[] = "bytes ";
+    char *dash = strchr(value, '-');
+    if (!text_starts_with(value, unit) || !dash)
+        return;
+    *dash = '\0';
+    response->has_range = text_to_u64(value + strlen(unit), INT64_MAX, &response->range_start);
+}
+
+static size_t on_header(char *data, size_t size, size_t count, void *arg)
+{
+    static const struct {
+        const char *name;
+        void (*take)(struct http_response *response, char *value);
+    } headers[] = {
+        {"Content-Type", take_media_type}, {"WWW-Authenticate", take_authenticate},
+        {"Location", take_location},       {"Retry-After", take_retry_after},
+        {"Content-Range", take_range},
+    };
+    struct exchange *exchange = arg;
+    struct span line = span_of(data, size * count);
+    if (line.size > HEADER_MAX)
+        return line.size;
+    for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++) {
+        TEXT_AUTO value = header_value(line, headers[i].name);
+        if (value)
+            headers[i].take(exchange->response, value);
+    }
+    return line.size;
+}
+
+static int start(struct exchange *exchange)
+{
+    if (exchange->started)
+        return 0;
+    exchange->started = true;
+    return exchange->sink->start
+               ? exchange->sink->start(exchange->sink->arg, exchange->response, exchange->err)
+               : 0;
+}
+
+static bool is_success(long status)
+{
+    return status == 200 || status == 206;
+}
+
+static size_t on_body(char *data, size_t size, size_t count, void *arg)
+{
+    struct exchange *exchange = arg;
+    struct span bytes = span_of(data, size * count);
+    if (!is_success(exchange->response->status)) {
+        size_t room = exchange->message ? exchange->message->limit - exchange->message->size : 0;
+        if (room > 0)
+            (void)buf_append(exchange->message,
+                             span_of(bytes.data, bytes.size < room ? bytes.size : room), NULL);
+        return bytes.size;
+    }
+    if (start(exchange) < 0 ||
+        exchange->sink->write(exchange->sink->arg, bytes, exchange->err) < 0) {
+        exchange->sink_failed = true;
+        return 0;
+    }
+    return bytes.size;
+}
+
+/* libcurl shows the status line as a header before all others of a response. */
+static size_t on_header_line(char *data, size_t size, size_t count, void *arg)
+{
+    struct exchange *exchange = arg;
+    struct span line = span_of(data, size * count);
+    if (line.size > 12 && memcmp(line.data, "HTTP/", 5) == 0) {
+        const char *blank = memchr(data, ' ', line.size);
+        *exchange->response = (struct http_response){0};
+        if (blank)
+            exchange->response->status = strtol(blank + 1, NULL, 10);
+        return line.size;
+    }
+    return on_header(data, size, count, arg);
+}
+
+static struct curl_slist *make_headers(const struct http_request *request, struct error *err)
+{
+    TEXT_AUTO accept = text_format("Accept: %s", request->accept ? request->accept : "*/*");
+    struct curl_slist *list = accept ? curl_slist_append(NULL, accept) : NULL;
+    if (list && request->authorization) {
+        char *header = text_format("Authorization: %s", request->authorization);
+        struct curl_slist *longer = header ? curl_slist_append(list, header) : NULL;
+        if (header)
+            secret_wipe(header, strlen(header));
+        free(header);
+        if (!longer) {
+            curl_slist_free_all(list);
+            list = NULL;
+        }
+    }
+    if (!list)
+        (void)error_memory(err);
+    return list;
+}
+
+/* One part of a URL; the caller frees it with curl_free(). */
+static char *url_part(CURLU *url, CURLUPart part)
+{
+    char *text = NULL;
+    return curl_url_get(url, part, &text, CURLU_DEFAULT_PORT) == CURLUE_OK ? text : NULL;
+}
+
+/* "host" or "host:port" where the port isn't the scheme's own: what certificate folders go by. */
+static char *url_authority(const char *text)
+{
+    CURLU *url = curl_url();
+    char *host = NULL;
+    char *port = NULL;
+    char *authority = NULL;
+    if (url && curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK) {
+        host = url_part(url, CURLUPART_HOST);
+        (void)curl_url_get(url, CURLUPART_PORT, &port, CURLU_NO_DEFAULT_PORT);
+        if (host)
+            authority = text_format("%s%s%s", host, port ? ":" : "", port ? port : "");
+    }
+    curl_free(host);
+    curl_free(port);
+    curl_url_cleanup(url);
+    return authority;
+}
+
+static int set_authorities(struct http *http, const char *url, struct error *err)
+{
+    BUF_AUTO pem = BUF_WITH_LIMIT(AUTHORITIES_MAX);
+    TEXT_AUTO authority = url_authority(url);
+    if (!authority)
+        return error_set(err, ERROR_INVALID, "\"%.256s\" is no URL", url);
+    if (registries_authorities(http->registries, authority, http->tls_ca, &pem, err) < 0)
+        return -1;
+    struct curl_blob blob = {.data = pem.data, .len = pem.size, .flags = CURL_BLOB_COPY};
+    if (pem.size > 0 && curl_easy_setopt(http->curl, CURLOPT_CAINFO_BLOB, &blob) != CURLE_OK)
+        return error_memory(err);
+    return 0;
+}
+
+static int set_options(struct http *http, const struct http_request *request,
+                       struct exchange *exchange, struct curl_slist *headers, struct error *err)
+{
+    CURL *curl = http->curl;
+    char range[32];
+    curl_easy_reset(curl);
+    (void)snprintf(range, sizeof range, "%llu-", (unsigned long long)request->from);
+    bool sound =
+        curl_easy_setopt(curl, CURLOPT_URL, request->url) == CURLE_OK &&
+        curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, request->http ? "http,https" : "https") ==
+            CURLE_OK &&
+        curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
+        curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+        curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
+        curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
+        curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
+        curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT_S) == CURLE_OK &&
+        curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, STALL_SPEED) == CURLE_OK &&
+        curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, STALL_TIME_S) == CURLE_OK &&
+        curl_easy_setopt(curl, CURLOPT_USERAGENT, "caisson/" CAISSON_VERSION) == CURLE_OK &&
+        curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers) == CURLE_OK &&
+        curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header_line) == CURLE_OK &&
+        curl_easy_setopt(curl, CURLOPT_HEADERDATA, exchange) == CURLE_OK &&
+        curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
+        curl_easy_setopt(curl, CURLOPT_WRITEDATA, exchange) == CURLE_OK &&
+        (!request->form ||
+         curl_easy_setopt(curl, CURLOPT_COPYPOSTFIELDS, request->form) == CURLE_OK) &&
+        (request->from == 0 || curl_easy_setopt(curl, CURLOPT_RANGE, range) == CURLE_OK);
+    if (!sound)
+        return error_set(err, ERROR_UNAVAILABLE, "libcurl refuses an option");
+    return set_authorities(http, request->url, err);
+}
+
+static const struct {
+    CURLcode code;
+    enum error_code error;
+    bool transient;
+} outcomes[] = {
+    {CURLE_UNSUPPORTED_PROTOCOL, ERROR_REFUSED, false},
+    {CURLE_URL_MALFORMAT, ERROR_INVALID, false},
+    {CURLE_PEER_FAILED_VERIFICATION, ERROR_REFUSED, false},
+    {CURLE_SSL_CACERT_BADFILE, ERROR_INVALID, false},
+    {CURLE_SSL_CONNECT_ERROR, ERROR_UNAVAILABLE, false},
+    {CURLE_COULDNT_RESOLVE_HOST, ERROR_UNAVAILABLE, false},
+    {CURLE_COULDNT_CONNECT, ERROR_UNAVAILABLE, true},
+    {CURLE_OPERATION_TIMEDOUT, ERROR_UNAVAILABLE, true},
+    {CURLE_PARTIAL_FILE, ERROR_UNAVAILABLE, true},
+    {CURLE_GOT_NOTHING, ERROR_UNAVAILABLE, true},
+    {CURLE_SEND_ERROR, ERROR_UNAVAILABLE, true},
+    {CURLE_RECV_ERROR, ERROR_UNAVAILABLE, true},
+    {CURLE_HTTP2, ERROR_UNAVAILABLE, true},
+    {CURLE_HTTP2_STREAM, ERROR_UNAVAILABLE, true},
+};
+
+static int explain(const struct http_request *request, const char *detail, CURLcode code,
+                   struct http_response *response, struct error *err)
+{
+    enum error_code kind = ERROR_UNAVAILABLE;
+    const char *text = *detail ? detail : curl_easy_strerror(code);
+    response->tls_mismatch = code == CURLE_SSL_CONNECT_ERROR;
+    for (size_t i = 0; i < sizeof outcomes / sizeof outcomes[0]; i++) {
+        if (outcomes[i].code != code)
+            continue;
+        kind = outcomes[i].error;
+        response->transient = outcomes[i].transient;
+    }
+    if (code == CURLE_PEER_FAILED_VERIFICATION)
+        return error_set(err, kind,
+                         "%.256s: the server's certificate is not trusted (%s); name its authority "
+                         "with --tls-ca FILE",
+                         request->url, text);
+    if (code == CURLE_UNSUPPORTED_PROTOCOL)
+        return error_set(err, kind, "%.256s: only https is allowed here", request->url);
+    return error_set(err, kind, "%.256s: %s", request->url, text);
+}
+
+static bool is_transient_status(long status)
+{
+    static const long statuses[] = {408, 425, 429, 500, 502, 503, 504};
+    for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
+        if (status == statuses[i])
+            return true;
+    }
+    return false;
+}
+
+static int send_once(struct http *http, const struct http_request *request,
+                     struct exchange *exchange, struct error *err)
+{
+    char detail[CURL_ERROR_SIZE] = "";
+    struct curl_slist *headers = make_headers(request, err);
+    if (!headers)
+        return -1;
+    *exchange->response = (struct http_response){0};
+    int status = set_options(http, request, exchange, headers, err);
+    CURLcode code = CURLE_OK;
+    if (status == 0 && curl_easy_setopt(http->curl, CURLOPT_ERRORBUFFER, detail) == CURLE_OK)
+        code = curl_easy_perform(http->curl);
+    (void)curl_easy_setopt(http->curl, CURLOPT_ERRORBUFFER, NULL);
+    curl_slist_free_all(headers);
+    if (status < 0 || exchange->sink_failed)
+        return -1;
+    if (code != CURLE_OK)
+        return explain(request, detail, code, exchange->response, err);
+    exchange->response->transient = is_transient_status(exchange->response->status);
+    if (is_success(exchange->response->status))
+        return start(exchange);
+    return 0;
+}
+
+static bool is_redirect(long status)
+{
+    return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+static bool same_part(CURLU *a, CURLU *b, CURLUPart part)
+{
+    char *left = url_part(a, part);
+    char *right = url_part(b, part);
+    bool same = left && right && strcasecmp(left, right) == 0;
+    curl_free(left);
+    curl_free(right);
+    return same;
+}
+
+/* Replaces `url` by what `location` means against it. *same_origin: scheme, host and port stay. */
+static int resolve_redirect(char url[HTTP_URL_MAX], const char *location, bool *same_origin,
+                            struct error *err)
+{
+    CURLU *from = curl_url();
+    CURLU *to = from && curl_url_set(from, CURLUPART_URL, url, 0) == CURLUE_OK ? curl_url_dup(from)
+                                                                               : NULL;
+    char *text = NULL;
+    bool sound = to && *location &&
+                 curl_url_set(to, CURLUPART_URL, location, CURLU_DISALLOW_USER) == CURLUE_OK &&
+                 curl_url_get(to, CURLUPART_URL, &text, 0) == CURLUE_OK;
+    *same_origin = sound && same_part(from, to, CURLUPART_SCHEME) &&
+                   same_part(from, to, CURLUPART_HOST) && same_part(from, to, CURLUPART_PORT);
+    bool downgrade = sound && text_starts_with(url, "https:") && !text_starts_with(text, "https:");
+    int status = 0;
+    if (!sound)
+        status = error_set(err, ERROR_PROTOCOL, "%.256s redirects to \"%.256s\", which is no URL",
+                           url, location);
+    else if (downgrade)
+        status = error_set(err, ERROR_REFUSED, "%.256s redirects from https to %.256s", url, text);
+    else if (!text_copy(url, HTTP_URL_MAX, text))
+        status = error_set(err, ERROR_LIMIT, "%.256s redirects to a URL of %zu characters", url,
+                           strlen(text));
+    curl_free(text);
+    curl_url_cleanup(from);
+    curl_url_cleanup(to);
+    return status;
+}
+
+int http_send(struct http *http, const struct http_request *request, const struct http_sink *sink,
+              struct http_response *response, struct buf *message, struct error *err)
+{
+    char url[HTTP_URL_MAX];
+    struct http_request at = *request;
+    at.url = url;
+    if (!text_copy(url, sizeof url, request->url))
+        return error_set(err, ERROR_LIMIT, "a URL of %zu characters", strlen(request->url));
+    for (int redirects = 0; redirects <= HTTP_REDIRECTS_MAX; redirects++) {
+        struct exchange exchange = {
+            .sink = sink, .response = response, .message = message, .err = err};
+        bool same_origin;
+        if (message)
+            buf_fini(message);
+        if (send_once(http, &at, &exchange, err) < 0)
+            return -1;
+        if (!is_redirect(response->status))
+            return 0;
+        if (request->form)
+            return error_set(err, ERROR_REFUSED, "%.256s redirects a form with credentials", url);
+        if (resolve_redirect(url, response->location, &same_origin, err) < 0)
+            return -1;
+        if (!same_origin)
+            at.authorization = NULL;
+    }
+    return error_set(err, ERROR_PROTOCOL, "%.256s: more than %d redirects", request->url,
+                     HTTP_REDIRECTS_MAX);
+}
