@@ -1,0 +1,142 @@
+"""Starts the guest in QEMU, as a simulated machine, with disks and channel in the test's hands.
+
+    with Machine(host_data=sha256(policy), disks=[path, …]) as machine:
+        machine.channel.set_policy(policy)
+
+The secure processor is played by a thread here: its reports hold HOST_DATA and what the guest asked for,
+and are not signed (the gate compares; it does not verify signatures).
+"""
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import tempfile
+import threading
+import time
+
+from . import paths
+from .channel import Channel
+
+BOOT_SECONDS = 60
+
+
+def report_of(request, host_data):
+    """An unsigned SEV-SNP attestation report (AMD 56860, table 23)."""
+    report = bytearray(1184)
+    struct.pack_into("<IIQ", report, 0, 2, 0, 0x30000)
+    report[0x30:0x34] = request[64:68]
+    struct.pack_into("<I", report, 0x34, 1)
+    report[0x50:0x90] = request[:64]
+    report[0xC0:0xE0] = host_data
+    return bytes(report)
+
+
+class Processor(threading.Thread):
+    """Answers the guest's requests for reports. `answer` can be replaced to lie."""
+
+    def __init__(self, sock, host_data):
+        super().__init__(daemon=True)
+        self.socket = sock
+        self.host_data = host_data
+        self.requests = []
+
+    def answer(self, request):
+        return struct.pack("<II", 0, 1184) + report_of(request, self.host_data)
+
+    def run(self):
+        waiting = b""
+        try:
+            while part := self.socket.recv(4096):
+                waiting += part
+                while len(waiting) >= 96:
+                    request, waiting = waiting[:96], waiting[96:]
+                    self.requests.append(request)
+                    self.socket.sendall(self.answer(request))
+        except OSError:
+            pass
+
+
+def command_of(folder, disks, memory, channel_fd, processor_fd, extra=()):
+    with open(os.path.join(paths.GUEST, "cmdline.simulated"), encoding="ascii") as file:
+        cmdline = file.read()
+    command = [
+        "qemu-system-x86_64", "-accel", os.environ.get("CAISSON_TEST_ACCEL", "tcg"), "-cpu", "max", "-smp", "1",
+        "-m", str(memory), "-machine", "microvm,acpi=on,pit=on,pic=off,rtc=on",
+        "-global", "virtio-mmio.force-legacy=false", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+        "-kernel", os.path.join(paths.GUEST, "vmlinux"), "-initrd", os.path.join(paths.GUEST, "initrd"),
+        "-append", cmdline, "-serial", "file:" + os.path.join(folder, "console"),
+        "-device", "virtio-serial-device",
+        "-chardev", f"socket,id=channel,fd={channel_fd}",
+        "-device", "virtserialport,chardev=channel,name=org.caisson.channel.0",
+        "-chardev", f"socket,id=psp,fd={processor_fd}",
+        "-device", "virtserialport,chardev=psp,name=org.caisson.psp.0",
+        "-device", "virtio-scsi-device,id=scsi",
+    ]  # fmt: skip
+    for lun, disk in enumerate(disks):
+        if disk is not None:
+            command += ["-drive", f"if=none,id=disk{lun},file={disk},format=raw,readonly=on",
+                        "-device", f"scsi-hd,drive=disk{lun},bus=scsi.0,channel=0,scsi-id=0,lun={lun}"]
+    return command + list(extra)
+
+
+class Machine:
+    """A running guest. `disks` lie at LUN 0, 1, …; None leaves a LUN empty."""
+
+    def __init__(self, host_data, disks=(), memory=256, extra=(), wait=True):
+        self.folder = tempfile.mkdtemp(prefix="caisson-machine-")
+        ours, theirs = socket.socketpair()
+        processor_ours, processor_theirs = socket.socketpair()
+        self.processor = Processor(processor_ours, host_data)
+        command = command_of(self.folder, disks, memory, theirs.fileno(), processor_theirs.fileno(), extra)
+        with open(os.path.join(self.folder, "qemu"), "wb") as errors:
+            self.started = time.monotonic()
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors,
+                                            pass_fds=(theirs.fileno(), processor_theirs.fileno()))
+        theirs.close()
+        processor_theirs.close()
+        self.processor.start()
+        self.channel = Channel(ours)
+        if wait:
+            try:
+                self.channel.event("hello", BOOT_SECONDS)
+            except Exception as problem:
+                log = self.log()
+                self.stop()
+                raise AssertionError(f"the guest did not say hello: {problem}\n{log}") from problem
+
+    def log(self):
+        """What QEMU and the guest's console said; for messages of failed tests."""
+        text = ""
+        for name in ("qemu", "console"):
+            try:
+                with open(os.path.join(self.folder, name), encoding="utf-8", errors="replace") as file:
+                    text += f"--- {name}\n{file.read()[-4000:]}"
+            except OSError:
+                pass
+        return text
+
+    def wait_ended(self, timeout=20):
+        """True once the machine has powered itself off."""
+        try:
+            self.process.wait(timeout)
+            return True
+        except subprocess.TimeoutExpired:
+            return False
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        self.channel.close()
+        self.processor.socket.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        if kind is not None:
+            print(self.log(), flush=True)
+        self.stop()
