@@ -1,5 +1,6 @@
 #include "image/reference.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 
 #include "base/text.h"
@@ -181,11 +182,8 @@ bool reference_host_is_local(const char *host)
         return false;
     memcpy(name, host, len);
     name[len] = '\0';
-    unsigned parts[4];
-    char rest;
-    bool address = strspn(name, "0123456789.") == len &&
-                   sscanf(name, "%3u.%3u.%3u.%3u%c", &parts[0], &parts[1], &parts[2], &parts[3],
-                          &rest) == 4;
-    return strcmp(name, "localhost") == 0 || strcmp(name, "[::1]") == 0 ||
-           (address && parts[0] == 127);
+    struct in_addr address;
+    bool loopback =
+        inet_pton(AF_INET, name, &address) == 1 && ntohl(address.s_addr) >> 24 == IN_LOOPBACKNET;
+    return loopback || strcmp(name, "localhost") == 0 || strcmp(name, "[::1]") == 0;
 }
