@@ -1,0 +1,155 @@
+/* A policy in memory, as load.c builds it and the decisions read it. Internal to this folder. */
+#ifndef CAISSON_POLICY_MODEL_H
+#define CAISSON_POLICY_MODEL_H
+
+#include "policy/arena.h"
+#include "policy/points.h"
+#include "policy/regex.h"
+
+#define CAPABILITY_NAMES_MAX 64 /* distinct names in a policy, the kernel's own included */
+
+enum strategy {
+    STRATEGY_NEVER, /* an incomplete rule: matches nothing, as in the reference */
+    STRATEGY_STRING,
+    STRATEGY_RE2,
+    STRATEGY_ANY,
+    STRATEGY_ID,
+    STRATEGY_NAME,
+};
+
+struct matcher {
+    enum strategy strategy;
+    const char *pattern;
+    const struct regex *regex; /* STRATEGY_RE2 */
+};
+
+struct env_rule {
+    bool in_parts;      /* name and value are matched apart */
+    struct matcher all; /* "NAME=value", or the name alone */
+    struct matcher value;
+    bool required;
+};
+
+enum source_kind { SOURCE_EQUAL, SOURCE_SANDBOX, SOURCE_HUGEPAGES, SOURCE_PLAN9 };
+
+struct mount_rule {
+    const char *destination;
+    const char *type;
+    const char *source;
+    enum source_kind kind;
+    const struct regex *rest; /* what follows the prefix: SOURCE_SANDBOX and SOURCE_HUGEPAGES */
+    struct policy_list options;
+};
+
+struct exec_rule {
+    struct policy_list command;
+    const uint32_t *signals;
+    size_t signal_count;
+};
+
+struct user_rule {
+    struct matcher user;
+    const struct matcher *groups;
+    size_t group_count;
+    const char *umask;
+};
+
+struct capability_list {
+    uint64_t mask; /* bits are indexes into policy.capability_names */
+    size_t count;  /* of the list, doubles counted */
+};
+
+struct policy_container {
+    size_t index;
+    bool external; /* a row of external_processes: fields below `stdio` are unused */
+    const char *name;
+    bool has_command; /* false for null, which no process matches */
+    struct policy_list command;
+    const struct env_rule *env_rules;
+    size_t env_rule_count;
+    const char *working_dir;
+    bool stdio;
+    struct policy_list layers;
+    const struct mount_rule *mounts;
+    size_t mount_count;
+    const struct exec_rule *exec;
+    size_t exec_count;
+    const uint32_t *signals;
+    size_t signal_count;
+    bool allow_elevated;
+    bool no_new_privileges;
+    bool has_capabilities; /* false for null: the defaults, by elevation */
+    struct capability_list capabilities[POLICY_CAPABILITY_SETS];
+    const char *seccomp_sha256;
+    struct user_rule user;
+};
+
+struct fragment_rule {
+    const char *issuer;
+    const char *feed;
+    const char *minimum_svn; /* decimal text, however it was written */
+    struct policy_list includes;
+};
+
+/* Rules that hold for every container (framework 0.5.0). */
+struct platform_rules {
+    const struct env_rule *env_rules;
+    size_t env_rule_count;
+    const struct mount_rule *mounts;
+    size_t mount_count;
+};
+
+enum point_rule { RULE_ABSENT, RULE_FRAMEWORK, RULE_ALLOW_ALL };
+
+struct regex_entry {
+    const char *pattern;
+    struct regex *regex;
+};
+
+struct policy {
+    struct arena arena;
+    bool has_api;
+    bool has_framework;
+    struct version api;
+    struct version framework;
+    const char *api_text;
+    const char *framework_text;
+    struct policy_container *containers;
+    size_t container_count;
+    struct policy_container *externals;
+    size_t external_count;
+    struct fragment_rule *fragments;
+    size_t fragment_count;
+    struct platform_rules platform;
+    enum point_rule points[POLICY_POINT_COUNT];
+    bool point_stdio[POLICY_POINT_COUNT]; /* RULE_ALLOW_ALL */
+    bool allow_properties_access;
+    bool allow_dump_stacks;
+    bool allow_runtime_logging;
+    bool allow_environment_variable_dropping;
+    bool allow_unencrypted_scratch;
+    bool allow_capability_dropping;
+    bool allow_host_network;
+    const char *capability_names[CAPABILITY_NAMES_MAX]; /* sorted bytewise */
+    size_t capability_name_count;
+    uint64_t default_capabilities;    /* of an unprivileged container */
+    uint64_t privileged_capabilities; /* all that the reference knows */
+    /* Each pattern is compiled once, however many containers use it: an open hash table. */
+    struct regex_entry *regexes;
+    size_t regex_capacity; /* a power of two, or 0 */
+    size_t regex_count;
+};
+
+/* The compiled pattern, shared. NULL when memory ran out. */
+const struct regex *policy_intern_regex(struct policy *policy, const char *pattern);
+
+/* The bit of a capability's name; -1 where the policy does not know it. */
+int policy_capability_bit(const struct policy *policy, const char *name);
+
+/* Mounts that every container may have, and those for elevated ones: containerd's defaults. */
+extern const struct mount_rule policy_default_mounts[];
+extern const size_t policy_default_mount_count;
+extern const struct mount_rule policy_privileged_mounts[];
+extern const size_t policy_privileged_mount_count;
+
+#endif

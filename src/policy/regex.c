@@ -1,0 +1,132 @@
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include "policy/regex.h"
+
+#include <pcre2.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MATCH_LIMIT    200000 /* steps of the backtracking matcher */
+#define DEPTH_LIMIT    20000
+#define HEAP_LIMIT_KIB 4096
+
+struct regex {
+    pcre2_code *code; /* NULL: matches nothing */
+    char problem[96];
+    char prefix[32]; /* every match starts with these bytes */
+    size_t prefix_size;
+};
+
+struct regex_scratch {
+    pcre2_match_data *data;
+    pcre2_match_context *context;
+    unsigned int strikes;
+};
+
+/* The literal bytes that a pattern starts with: most variables are told apart without PCRE2. */
+static void find_prefix(struct regex *regex, const char *pattern)
+{
+    static const char literal[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_=/:-";
+    if (strchr(pattern, '|'))
+        return;
+    size_t size = strspn(pattern, literal);
+    if (size > 0 && pattern[size] && strchr("*?{", pattern[size]))
+        size--;
+    size = size < sizeof regex->prefix ? size : sizeof regex->prefix;
+    memcpy(regex->prefix, pattern, size);
+    regex->prefix_size = size;
+}
+
+static pcre2_code *compile(struct span pattern, char *problem, size_t size)
+{
+    int code;
+    PCRE2_SIZE offset;
+    pcre2_compile_context *context = pcre2_compile_context_create(NULL);
+    if (!context)
+        return NULL;
+    (void)pcre2_set_newline(context, PCRE2_NEWLINE_LF);
+    pcre2_code *out = pcre2_compile(pattern.data, pattern.size,
+                                    PCRE2_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C |
+                                        PCRE2_NO_AUTO_CAPTURE | PCRE2_NO_START_OPTIMIZE,
+                                    &code, &offset, context);
+    pcre2_compile_context_free(context);
+    if (!out && pcre2_get_error_message(code, (PCRE2_UCHAR *)problem, size) < 0)
+        (void)snprintf(problem, size, "error %d", code);
+    return out;
+}
+
+struct regex *regex_new(const char *pattern)
+{
+    const char *why = NULL;
+    struct regex *regex = calloc(1, sizeof *regex);
+    BUF_AUTO text = BUF_WITH_LIMIT((size_t)8 * REGEX_PATTERN_MAX + 16);
+    if (!regex)
+        return NULL;
+    if (buf_append_text(&text, "\\A(?:", NULL) < 0 || !regex_translate(pattern, &text, &why) ||
+        buf_append_text(&text, ")\\z", NULL) < 0) {
+        (void)snprintf(regex->problem, sizeof regex->problem, "%s", why ? why : "is too long");
+        return regex;
+    }
+    regex->code = compile(buf_span(&text), regex->problem, sizeof regex->problem);
+    if (regex->code)
+        find_prefix(regex, pattern);
+    return regex;
+}
+
+void regex_free(struct regex *regex)
+{
+    if (!regex)
+        return;
+    pcre2_code_free(regex->code);
+    free(regex);
+}
+
+const char *regex_problem(const struct regex *regex)
+{
+    return regex->code ? NULL : regex->problem;
+}
+
+struct regex_scratch *regex_scratch_new(void)
+{
+    struct regex_scratch *scratch = calloc(1, sizeof *scratch);
+    if (!scratch)
+        return NULL;
+    scratch->data = pcre2_match_data_create(1, NULL);
+    scratch->context = pcre2_match_context_create(NULL);
+    if (!scratch->data || !scratch->context) {
+        regex_scratch_free(scratch);
+        return NULL;
+    }
+    (void)pcre2_set_match_limit(scratch->context, MATCH_LIMIT);
+    (void)pcre2_set_depth_limit(scratch->context, DEPTH_LIMIT);
+    (void)pcre2_set_heap_limit(scratch->context, HEAP_LIMIT_KIB);
+    return scratch;
+}
+
+void regex_scratch_free(struct regex_scratch *scratch)
+{
+    if (!scratch)
+        return;
+    pcre2_match_data_free(scratch->data);
+    pcre2_match_context_free(scratch->context);
+    free(scratch);
+}
+
+void regex_scratch_reset(struct regex_scratch *scratch)
+{
+    scratch->strikes = 0;
+}
+
+bool regex_match(const struct regex *regex, struct span subject, struct regex_scratch *scratch)
+{
+    if (!regex->code || subject.size > REGEX_SUBJECT_MAX || scratch->strikes >= REGEX_STRIKES)
+        return false;
+    if (subject.size < regex->prefix_size ||
+        memcmp(subject.data, regex->prefix, regex->prefix_size) != 0)
+        return false;
+    int rc = pcre2_match(regex->code, subject.data, subject.size, 0, PCRE2_ANCHORED, scratch->data,
+                         scratch->context);
+    if (rc == PCRE2_ERROR_MATCHLIMIT || rc == PCRE2_ERROR_DEPTHLIMIT || rc == PCRE2_ERROR_HEAPLIMIT)
+        scratch->strikes++;
+    return rc >= 0;
+}

@@ -1,0 +1,65 @@
+/* What a machine has mounted and started under a policy. Internal to this folder. */
+#ifndef CAISSON_POLICY_STATE_H
+#define CAISSON_POLICY_STATE_H
+
+#include "policy/model.h"
+
+#define STATE_ROWS_MAX 4096 /* devices, containers, scratch mounts, plan9 mounts: of each */
+#define STATE_TEXT_MAX 4096 /* bytes of an id or a path from the host */
+
+struct device {
+    char *target;
+    char *root_hash; /* NULL for a writable one */
+};
+
+/* A container id that the host has used. It stays, so that an id never means two things. */
+struct live_container {
+    char *id;
+    char *target;  /* where the overlay is mounted; NULL once unmounted */
+    char **layers; /* targets of its devices, while the overlay is mounted */
+    size_t layer_count;
+    const struct policy_container **matches; /* what it may still be; NULL after shutdown */
+    size_t match_count;
+    bool started;
+    bool privileged;
+};
+
+struct plan9_mount {
+    char *target;
+    char *container_id;
+};
+
+struct policy_state {
+    const struct policy *policy;
+    struct device devices[STATE_ROWS_MAX];
+    size_t device_count;
+    struct live_container containers[STATE_ROWS_MAX];
+    size_t container_count;
+    char *scratches[STATE_ROWS_MAX];
+    size_t scratch_count;
+    struct plan9_mount plan9s[STATE_ROWS_MAX];
+    size_t plan9_count;
+    struct regex_scratch *regex;
+    /* Room for one decision: candidates and their counts, as many as the policy has rows. */
+    const struct policy_container **candidates;
+    size_t *scores;
+};
+
+struct device *state_find_device(struct policy_state *state, const char *target);
+struct live_container *state_find_container(struct policy_state *state, const char *id);
+struct live_container *state_find_overlay(struct policy_state *state, const char *target);
+
+/* Whether a mounted overlay has this device as a layer; returns its container. */
+const struct live_container *state_device_user(const struct policy_state *state,
+                                               const char *target);
+
+/* True for an id of 1 to 64 characters of [a-zA-Z0-9_.-] that does not start with a dot: it becomes
+ * part of paths. */
+bool state_good_id(const char *id);
+
+/* Frees what a row holds and closes the gap. */
+void state_remove_device(struct policy_state *state, struct device *device);
+void state_clear_overlay(struct live_container *container);
+void state_clear_matches(struct live_container *container);
+
+#endif
