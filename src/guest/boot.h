@@ -1,0 +1,10 @@
+/* From the kernel's hand-over to a usable machine: file systems, modules, settings. */
+#ifndef CAISSON_GUEST_BOOT_H
+#define CAISSON_GUEST_BOOT_H
+
+#include "guest/cmdline.h"
+
+/* For PID 1 of an initial RAM disk. Opens the log on the console. */
+int boot_prepare(enum guest_tee *tee, struct error *err);
+
+#endif

@@ -1,0 +1,16 @@
+/* What the measured command line says: which TEE isolates this machine. */
+#ifndef CAISSON_GUEST_CMDLINE_H
+#define CAISSON_GUEST_CMDLINE_H
+
+#include "base/error.h"
+#include "base/span.h"
+
+enum guest_tee { GUEST_SEV_SNP, GUEST_SIMULATED };
+
+/* "sev-snp", "simulated": the word of caisson.tee=, and of `hello`. */
+const char *guest_tee_name(enum guest_tee tee);
+
+/* Reads the text of /proc/cmdline. Refuses a line that does not name a known TEE exactly once. */
+int cmdline_parse(struct span text, enum guest_tee *tee, struct error *err);
+
+#endif

@@ -1,0 +1,178 @@
+#include "guest/disk.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/hex.h"
+#include "base/text.h"
+#include "format/verity.h"
+#include "os/devicemapper.h"
+#include "os/fd.h"
+#include "os/file.h"
+#include "os/mount.h"
+
+#define SCSI_DEVICES   "/sys/class/scsi_device"
+#define WAIT_ROUNDS    1500 /* of two milliseconds: a disk that was just plugged in may come late */
+#define PATH_SIZE      64
+#define ROUND_MS       2
+#define NANOSECONDS_MS 1000000
+
+static void closedir_cleanup(DIR **dir)
+{
+    if (*dir)
+        (void)closedir(*dir);
+}
+#define DIR_AUTO __attribute__((cleanup(closedir_cleanup))) DIR
+
+/* The name of the one block device of a SCSI device "H:0:0:L". */
+static bool read_block_name(const char *device, char path[PATH_SIZE])
+{
+    TEXT_AUTO folder = text_format("%s/%s/device/block", SCSI_DEVICES, device);
+    DIR_AUTO *dir = folder ? opendir(folder) : NULL;
+    struct dirent *entry;
+    while (dir && (entry = readdir(dir))) {
+        if (entry->d_name[0] == '.')
+            continue;
+        int size = snprintf(path, PATH_SIZE, "/dev/%s", entry->d_name);
+        return size > 0 && size < PATH_SIZE && access(path, F_OK) == 0;
+    }
+    return false;
+}
+
+/* True for "H:0:0:LUN": the guest's machines have one controller with one target. */
+static bool has_lun(const char *name, unsigned int lun)
+{
+    unsigned int host, channel, target, number;
+    char rest;
+    return sscanf(name, "%u:%u:%u:%u%c", &host, &channel, &target, &number, &rest) == 4 &&
+           channel == 0 && target == 0 && number == lun;
+}
+
+static bool look_for_lun(unsigned int lun, char path[PATH_SIZE])
+{
+    DIR_AUTO *dir = opendir(SCSI_DEVICES);
+    struct dirent *entry;
+    while (dir && (entry = readdir(dir))) {
+        if (has_lun(entry->d_name, lun) && read_block_name(entry->d_name, path))
+            return true;
+    }
+    return false;
+}
+
+static int find_disk(unsigned int lun, char path[PATH_SIZE], struct error *err)
+{
+    const struct timespec pause = {.tv_nsec = (long)ROUND_MS * NANOSECONDS_MS};
+    for (int i = 0; i < WAIT_ROUNDS; i++) {
+        if (look_for_lun(lun, path))
+            return 0;
+        (void)nanosleep(&pause, NULL);
+    }
+    return error_set(err, ERROR_NOT_FOUND, "no disk with LUN %u came up in %d ms", lun,
+                     WAIT_ROUNDS * ROUND_MS);
+}
+
+static int read_exactly(int fd, void *out, size_t size, uint64_t offset, struct error *err)
+{
+    size_t got;
+    if (fd_pread_full(fd, out, size, (off_t)offset, &got, err) < 0)
+        return -1;
+    if (got != size)
+        return error_set(err, ERROR_INVALID, "the disk ends at %llu",
+                         (unsigned long long)(offset + got));
+    return 0;
+}
+
+/* What a disk says of itself, and nothing vouches for yet. */
+struct layout {
+    uint64_t blocks; /* of the file system */
+    uint8_t ext4[EXT4_SUPERBLOCK_SIZE];
+};
+
+static int check_size(int fd, uint64_t blocks, struct error *err)
+{
+    uint64_t size;
+    if (ioctl(fd, BLKGETSIZE64, &size) < 0)
+        return error_system(err, errno, "cannot learn the disk's size");
+    uint64_t needed = (blocks + 1 + verity_tree_blocks(blocks)) * VERITY_BLOCK_SIZE;
+    if (needed > size)
+        return error_set(err, ERROR_INVALID, "the disk has %llu bytes; its parts need %llu",
+                         (unsigned long long)size, (unsigned long long)needed);
+    return 0;
+}
+
+static int read_layout(const char *disk, struct layout *layout, struct error *err)
+{
+    uint8_t bytes[VERITY_SUPERBLOCK_SIZE];
+    struct verity_superblock superblock;
+    FD_AUTO fd = file_open_read(disk, err);
+    if (fd < 0 ||
+        read_exactly(fd, layout->ext4, sizeof layout->ext4, EXT4_SUPERBLOCK_OFFSET, err) < 0 ||
+        verity_ext4_blocks(span_of(layout->ext4, sizeof layout->ext4), &layout->blocks, err) < 0 ||
+        read_exactly(fd, bytes, sizeof bytes, layout->blocks * VERITY_BLOCK_SIZE, err) < 0 ||
+        verity_superblock_parse(span_of(bytes, sizeof bytes), &superblock, err) < 0)
+        return -1;
+    if (superblock.data_blocks != layout->blocks)
+        return error_set(
+            err, ERROR_INVALID, "dm-verity covers %llu blocks, the file system has %llu",
+            (unsigned long long)superblock.data_blocks, (unsigned long long)layout->blocks);
+    return check_size(fd, layout->blocks, err);
+}
+
+/* The file system's superblock again, now through dm-verity: only with it is the size true that the
+ * layout was computed from. */
+static int confirm_layout(const char *device, const struct layout *layout, struct error *err)
+{
+    uint8_t ext4[EXT4_SUPERBLOCK_SIZE];
+    FD_AUTO fd = file_open_read(device, err);
+    if (fd < 0)
+        return -1;
+    if (read_exactly(fd, ext4, sizeof ext4, EXT4_SUPERBLOCK_OFFSET, err) < 0)
+        return error_context(err,
+                             "dm-verity refuses the disk: it is not the layer of this root hash");
+    if (memcmp(ext4, layout->ext4, sizeof ext4) != 0)
+        return error_set(err, ERROR_REFUSED, "the disk changes while it is read");
+    return 0;
+}
+
+static int mount_device(const char *device, const char *target, struct error *err)
+{
+    if (dir_make_all(target, 0755, err) < 0)
+        return -1;
+    /* Devices in an image have no meaning here, whiteouts among them aside; setuid programs do. */
+    if (mount_filesystem(device, target, "ext4", MS_RDONLY | MS_NODEV | MS_NOATIME, NULL, err) <
+        0) {
+        (void)rmdir(target);
+        return -1;
+    }
+    return 0;
+}
+
+int disk_mount(const struct request_mount_device *device, struct error *err)
+{
+    char disk[PATH_SIZE];
+    char path[DEVICEMAPPER_PATH_SIZE];
+    struct layout layout;
+    struct devicemapper_verity verity = {.name = strrchr(device->target, '/') + 1, .disk = disk};
+    if (!hex_decode(span_of_text(device->root_hash), verity.root_hash, sizeof verity.root_hash))
+        return error_set(err, ERROR_INVALID, "the root hash is not 64 digits");
+    if (find_disk(device->lun, disk, err) < 0 || read_layout(disk, &layout, err) < 0)
+        return error_context(err, "LUN %u", device->lun);
+    verity.data_blocks = layout.blocks;
+    verity.tree_block = layout.blocks + 1;
+    if (devicemapper_create_verity(&verity, path, err) < 0)
+        return error_context(err, "LUN %u", device->lun);
+    if (confirm_layout(path, &layout, err) < 0 || mount_device(path, device->target, err) < 0) {
+        (void)devicemapper_remove(verity.name, NULL);
+        return error_context(err, "LUN %u", device->lun);
+    }
+    return 0;
+}

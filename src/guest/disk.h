@@ -1,0 +1,15 @@
+/*
+ * Layer disks: found by their LUN on the virtio-scsi controller, checked against a root hash by
+ * dm-verity, mounted read-only. What is on a disk is the host's until a block of it has passed
+ * dm-verity.
+ */
+#ifndef CAISSON_GUEST_DISK_H
+#define CAISSON_GUEST_DISK_H
+
+#include "base/error.h"
+#include "guest/request.h"
+
+/* Attaches the disk with this LUN at the target. On failure nothing is left. */
+int disk_mount(const struct request_mount_device *device, struct error *err);
+
+#endif

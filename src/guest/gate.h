@@ -1,0 +1,125 @@
+/*
+ * The gate: everything that the host asks for passes here, is checked, decided by the policy, and
+ * only then done by the machine. It knows no system call: what it does goes through machine_ops, so
+ * that the whole of it runs (and is fuzzed) on any host.
+ *
+ * Theory of operation
+ *
+ * Bytes of the port go into gate.channel (channel_receive), bytes for it come out (channel_output).
+ * Until a policy whose SHA-256 is the hardware's HOST_DATA has been set, setting it and powering
+ * off are all that is possible; it is set once. Each request is answered: done, or refused with a
+ * code and a reason. A refusal leaves nothing behind.
+ *
+ * Streams that a well-formed request names are opened when it is read. When the request is refused,
+ * the guest closes those that it would have sent on, and takes and drops what comes on the others
+ * until the host closes them. So both ends agree on what is open whatever the answer is.
+ *
+ * Creating a container takes time: machine_ops.create begins it, and the machine tells its end by
+ * gate_created() or gate_create_failed(), and the container's by gate_exited().
+ */
+#ifndef CAISSON_GUEST_GATE_H
+#define CAISSON_GUEST_GATE_H
+
+#include "crypto/digest.h"
+#include "evidence/runtime_data.h"
+#include "format/channel.h"
+#include "guest/cmdline.h"
+#include "guest/request.h"
+#include "guest/spec.h"
+
+#define GATE_CONTAINERS_MAX 16
+#define GATE_WAITING_MAX    16 /* requests without an answer */
+#define GATE_REPORT_SIZE    1184
+#define GATE_HOST_DATA_AT   0xC0
+
+/* What a machine can do. All are called after the policy's yes, with checked values. */
+struct machine_ops {
+    /* Appends an SNP report of GATE_REPORT_SIZE bytes over this REPORT_DATA, and the certificates
+     * that the hardware's owner gives with it, if any. */
+    int (*report)(void *machine, const uint8_t report_data[REPORT_DATA_SIZE], struct buf *report,
+                  struct buf *certificates, struct error *err);
+    int (*set_network)(void *machine, const struct request_set_network *network, struct error *err);
+    int (*mount_device)(void *machine, const struct request_mount_device *device,
+                        struct error *err);
+    int (*mount_overlay)(void *machine, const char *id, struct policy_list layers,
+                         struct error *err);
+    void (*remove_overlay)(void *machine, const char *id);
+    /* Looks the user up in the container's own files. */
+    int (*find_user)(void *machine, const char *id, const char *user, struct user *out,
+                     struct error *err);
+    /* Begins to create and start; the process gets these streams (0 for none). */
+    int (*create)(void *machine, const struct spec *spec, const uint32_t standard[3],
+                  struct error *err);
+    int (*signal)(void *machine, const char *id, unsigned int number, struct error *err);
+    int (*resize)(void *machine, const char *id, unsigned int rows, unsigned int columns,
+                  struct error *err);
+    int (*statistics)(void *machine, uint64_t *total, uint64_t *available, struct error *err);
+    /* Bytes, or the end, of a stream to a process. False when no process of the machine's takes
+     * this stream. The machine grants (channel_grant) what it took once it is consumed. */
+    bool (*stream_data)(void *machine, uint32_t stream, struct span bytes);
+    bool (*stream_closed)(void *machine, uint32_t stream);
+    /* The host takes more of a stream from a process. */
+    void (*stream_writable)(void *machine, uint32_t stream);
+};
+
+enum gate_container_state {
+    CONTAINER_FREE,
+    CONTAINER_OVERLAY,
+    CONTAINER_CREATING,
+    CONTAINER_RUNNING,
+    CONTAINER_EXITED
+};
+
+struct gate_container {
+    enum gate_container_state state;
+    char id[REQUEST_CONTAINER_MAX + 1];
+    char root[96];
+    bool terminal;
+    uint32_t standard[3];
+    uint64_t request; /* that asked for its creation */
+};
+
+enum gate_phase { GATE_CLOSED, GATE_READING, GATE_OPEN };
+
+struct gate {
+    struct channel channel;
+    const struct machine_ops *ops;
+    void *machine;
+    enum guest_tee tee;
+    enum gate_phase phase;
+    struct buf policy_text;
+    uint32_t policy_stream;
+    uint64_t policy_size;
+    uint64_t policy_request;
+    bool policy_overflow;
+    struct policy *policy;
+    struct policy_state *state;
+    struct gate_container containers[GATE_CONTAINERS_MAX];
+    uint64_t last_id;
+    unsigned int waiting;
+    bool has_network;
+    bool power_off; /* the host asked for it; the answer is in the output */
+};
+
+/* The ops and the machine must outlive the gate. The owner calls gate_fini(). */
+void gate_init(struct gate *gate, const struct machine_ops *ops, void *machine, enum guest_tee tee);
+void gate_fini(struct gate *gate);
+
+/* Says hello. */
+int gate_start(struct gate *gate, struct error *err);
+
+/* Bytes from the port. An error ends the channel: the machine powers off. */
+int gate_receive(struct gate *gate, struct span bytes, struct error *err);
+
+/* The container's first process runs with this number. */
+int gate_created(struct gate *gate, const char *id, int64_t pid, struct error *err);
+
+/* It could not be started; `why` is told to the host. Its overlay is taken away. */
+int gate_create_failed(struct gate *gate, const char *id, const struct error *why,
+                       struct error *err);
+
+/* It has ended; its output streams are closed already. */
+int gate_exited(struct gate *gate, const char *id, unsigned int code, unsigned int number,
+                struct error *err);
+
+#endif

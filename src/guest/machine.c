@@ -1,0 +1,469 @@
+#include "guest/machine.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "guest/disk.h"
+#include "guest/report.h"
+#include "os/fd.h"
+#include "os/file.h"
+#include "os/mount.h"
+#include "os/netlink.h"
+
+#define CONTAINERS  "/run/gcs/c"
+#define INTERFACE   "eth0"
+#define RESOLV_CONF "tmp/atlas/resolvconf/resolv.conf"
+
+/* --- reports -----------------------------------------------------------------------------------
+ */
+
+static int machine_report(void *argument, const uint8_t report_data[REPORT_DATA_SIZE],
+                          struct buf *report, struct buf *certificates, struct error *err)
+{
+    const struct machine *machine = argument;
+    const struct report_request request = {
+        .report_data = report_data, .report = report, .certificates = certificates};
+    if (machine->tee == GUEST_SIMULATED)
+        return report_from_port(machine->processor, &request, err);
+    if (report_from_tsm(REPORT_TSM_DIR, &request, err) == 0)
+        return 0;
+    /* Older kernels have the device alone. */
+    return access(REPORT_SEV_DEVICE, F_OK) == 0
+               ? report_from_sev_guest(REPORT_SEV_DEVICE, &request, err)
+               : -1;
+}
+
+/* --- network -----------------------------------------------------------------------------------
+ */
+
+static int machine_set_network(void *argument, const struct request_set_network *network,
+                               struct error *err)
+{
+    struct machine *machine = argument;
+    if (netlink_add_address(INTERFACE, network->address, network->prefix, err) < 0 ||
+        netlink_bring_up(INTERFACE, err) < 0 ||
+        netlink_add_default_route(INTERFACE, network->gateway, err) < 0)
+        return -1;
+    if (*network->hostname && sethostname(network->hostname, strlen(network->hostname)) < 0)
+        return error_system(err, errno, "cannot set the host name");
+    memcpy(machine->dns, network->dns, sizeof machine->dns);
+    machine->dns_count = network->dns_count;
+    return 0;
+}
+
+/* --- layers ------------------------------------------------------------------------------------
+ */
+
+static int machine_mount_device(void *argument, const struct request_mount_device *device,
+                                struct error *err)
+{
+    (void)argument;
+    return disk_mount(device, err);
+}
+
+/* The folders of one container's overlay. */
+struct places {
+    char root[128];
+    char scratch[128];
+    char upper[160];
+    char work[160];
+};
+
+static struct places places_of(const char *id)
+{
+    struct places places;
+    (void)snprintf(places.root, sizeof places.root, "%s/%s/rootfs", CONTAINERS, id);
+    (void)snprintf(places.scratch, sizeof places.scratch, "%s/%s/scratch", CONTAINERS, id);
+    (void)snprintf(places.upper, sizeof places.upper, "%s/upper", places.scratch);
+    (void)snprintf(places.work, sizeof places.work, "%s/work", places.scratch);
+    return places;
+}
+
+/* The merged root shows the upper folder's owner and mode: those of the image's root. */
+static int make_upper(const char *upper, const char *top_layer, struct error *err)
+{
+    struct stat status;
+    if (stat(top_layer, &status) < 0)
+        return error_system(err, errno, "cannot read the layer %s", top_layer);
+    if (mkdir(upper, 0755) < 0 || chown(upper, status.st_uid, status.st_gid) < 0 ||
+        chmod(upper, status.st_mode & 07777) < 0)
+        return error_system(err, errno, "cannot make %s", upper);
+    return 0;
+}
+
+static int stack(const struct places *places, struct policy_list layers, struct error *err)
+{
+    const struct mount_overlay overlay = {.lower = layers.items,
+                                          .lower_count = layers.count,
+                                          .upper = places->upper,
+                                          .work = places->work,
+                                          .target = places->root};
+    if (make_upper(places->upper, layers.items[0], err) < 0 ||
+        dir_make_all(places->work, 0700, err) < 0 || dir_make_all(places->root, 0755, err) < 0)
+        return -1;
+    return mount_overlay(&overlay, err);
+}
+
+static void machine_remove_overlay(void *argument, const char *id)
+{
+    struct places places = places_of(id);
+    (void)argument;
+    (void)mount_remove(places.root, NULL);
+    (void)mount_remove(places.scratch, NULL);
+    (void)rmdir(places.root);
+    (void)rmdir(places.scratch);
+}
+
+static int machine_mount_overlay(void *argument, const char *id, struct policy_list layers,
+                                 struct error *err)
+{
+    struct places places = places_of(id);
+    if (dir_make_all(places.scratch, 0700, err) < 0 ||
+        mount_filesystem("scratch", places.scratch, "tmpfs", MS_NODEV, "size=50%,mode=0700", err) <
+            0)
+        return -1;
+    if (stack(&places, layers, err) < 0) {
+        machine_remove_overlay(argument, id);
+        return -1;
+    }
+    return 0;
+}
+
+/* --- users -------------------------------------------------------------------------------------
+ */
+
+/* Reads a file of the container's, with every link on the way taken as the container would. */
+static int read_beneath(const char *root, const char *path, struct buf *out, struct error *err)
+{
+    struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+                           .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+    struct stat status;
+    FD_AUTO dir = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0)
+        return error_system(err, errno, "cannot open %s", root);
+    FD_AUTO fd = (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+        return 0;
+    if (fd < 0 || fstat(fd, &status) < 0)
+        return error_system(err, errno, "cannot open the container's /%s", path);
+    if (!S_ISREG(status.st_mode))
+        return error_set(err, ERROR_INVALID, "the container's /%s is no file", path);
+    return fd_read_to_end(fd, out, err) < 0 ? error_context(err, "the container's /%s", path) : 0;
+}
+
+static int machine_find_user(void *argument, const char *id, const char *user, struct user *out,
+                             struct error *err)
+{
+    struct places places = places_of(id);
+    BUF_AUTO passwd = BUF_WITH_LIMIT(USER_FILE_MAX);
+    BUF_AUTO group = BUF_WITH_LIMIT(USER_FILE_MAX);
+    (void)argument;
+    if (read_beneath(places.root, "etc/passwd", &passwd, err) < 0 ||
+        read_beneath(places.root, "etc/group", &group, err) < 0)
+        return -1;
+    return user_resolve(user, buf_span(&passwd), buf_span(&group), out, err);
+}
+
+/* --- containers --------------------------------------------------------------------------------
+ */
+
+static int write_resolv_conf(const struct machine *machine, const char *folder, struct error *err)
+{
+    BUF_AUTO text = BUF_WITH_LIMIT(1024);
+    TEXT_AUTO path = text_format("%s/sandboxMounts/" RESOLV_CONF, folder);
+    char address[INET_ADDRSTRLEN];
+    if (!path)
+        return error_memory(err);
+    for (size_t i = 0; i < machine->dns_count; i++) {
+        (void)inet_ntop(AF_INET, &machine->dns[i], address, sizeof address);
+        if (buf_printf(&text, err, "nameserver %s\n", address) < 0)
+            return -1;
+    }
+    char *slash = strrchr(path, '/');
+    *slash = '\0';
+    if (dir_make_all(path, 0755, err) < 0)
+        return -1;
+    *slash = '/';
+    return file_write_atomic(path, buf_span(&text), 0644, err);
+}
+
+/* A source that is not there yet is a folder that containers share. No link may lead out of it. */
+static int prepare_source(const char *source, struct error *err)
+{
+    struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS};
+    FD_AUTO fd = (int)syscall(SYS_openat2, AT_FDCWD, source, &how, sizeof how);
+    if (fd >= 0)
+        return 0;
+    if (errno != ENOENT)
+        return error_system(err, errno, "the mount's source %s", source);
+    return dir_make_all(source, 0755, err);
+}
+
+static int prepare_folder(const struct machine *machine, const struct spec *spec,
+                          const char *folder, struct error *err)
+{
+    BUF_AUTO config = BUF_WITH_LIMIT(SPEC_SIZE_MAX);
+    TEXT_AUTO bundle = text_format("%s/bundle", folder);
+    TEXT_AUTO path = text_format("%s/bundle/config.json", folder);
+    if (!bundle || !path)
+        return error_memory(err);
+    if (spec_append(spec, &config, err) < 0 || dir_make_all(bundle, 0700, err) < 0 ||
+        file_write_atomic(path, buf_span(&config), 0600, err) < 0 ||
+        write_resolv_conf(machine, folder, err) < 0)
+        return -1;
+    for (size_t i = 0; i < spec->mount_count; i++) {
+        if (strcmp(spec->mounts[i].type, "bind") == 0 &&
+            prepare_source(spec->mounts[i].source, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static struct container *find_container(struct machine *machine, const char *id)
+{
+    for (size_t i = 0; i < GATE_CONTAINERS_MAX; i++) {
+        if (strcmp(machine->containers[i].id, id) == 0)
+            return &machine->containers[i];
+    }
+    return NULL;
+}
+
+static int machine_create(void *argument, const struct spec *spec, const uint32_t standard[3],
+                          struct error *err)
+{
+    struct machine *machine = argument;
+    struct container *container = find_container(machine, "");
+    TEXT_AUTO folder = text_format("%s/%s", CONTAINERS, spec->id);
+    if (!container || !folder)
+        return error_memory(err);
+    const struct container_start start = {.id = spec->id,
+                                          .folder = folder,
+                                          .terminal = spec->terminal,
+                                          .rows = spec->rows,
+                                          .columns = spec->columns,
+                                          .standard = standard};
+    if (prepare_folder(machine, spec, folder, err) < 0)
+        return -1;
+    return container_start(container, &start, err);
+}
+
+static int machine_signal(void *argument, const char *id, unsigned int number, struct error *err)
+{
+    const struct container *container = find_container(argument, id);
+    /* A reaped process's number may be another's. */
+    if (!container || container->reaped || container->pid == 0)
+        return error_set(err, ERROR_NOT_FOUND, "the container %s has ended", id);
+    if (kill(container->pid, (int)number) < 0)
+        return error_system(err, errno, "cannot signal the container %s", id);
+    return 0;
+}
+
+static int machine_resize(void *argument, const char *id, unsigned int rows, unsigned int columns,
+                          struct error *err)
+{
+    struct container *container = find_container(argument, id);
+    if (!container || container->terminal < 0)
+        return error_set(err, ERROR_NOT_FOUND, "the container %s has no terminal", id);
+    return container_resize(container, rows, columns, err);
+}
+
+/* --- the machine's own -------------------------------------------------------------------------
+ */
+
+/* "MemAvailable:   12345 kB" */
+static int read_meminfo(const char *text, const char *key, uint64_t *bytes, struct error *err)
+{
+    const char *at = strstr(text, key);
+    unsigned long long kilobytes;
+    if (!at || sscanf(at + strlen(key), ": %llu kB", &kilobytes) != 1)
+        return error_set(err, ERROR_INVALID, "/proc/meminfo does not say %s", key);
+    *bytes = kilobytes * 1024;
+    return 0;
+}
+
+static int machine_statistics(void *argument, uint64_t *total, uint64_t *available,
+                              struct error *err)
+{
+    BUF_AUTO text = BUF_WITH_LIMIT(65536);
+    (void)argument;
+    if (file_read("/proc/meminfo", &text, err) < 0 ||
+        read_meminfo(buf_text(&text), "MemTotal", total, err) < 0)
+        return -1;
+    return read_meminfo(buf_text(&text), "MemAvailable", available, err);
+}
+
+/* --- streams -----------------------------------------------------------------------------------
+ */
+
+static struct container *find_input(struct machine *machine, uint32_t stream)
+{
+    for (size_t i = 0; i < GATE_CONTAINERS_MAX; i++) {
+        struct container *each = &machine->containers[i];
+        if (each->id[0] && each->input.stream == stream)
+            return each;
+    }
+    return NULL;
+}
+
+static bool machine_stream_data(void *argument, uint32_t stream, struct span bytes)
+{
+    struct container *container = find_input(argument, stream);
+    /* While crun runs, a terminal is still to come. */
+    if (!container || (container->input.fd < 0 && !container->runtime))
+        return false;
+    container_take_input(container, bytes);
+    return true;
+}
+
+static bool machine_stream_closed(void *argument, uint32_t stream)
+{
+    struct container *container = find_input(argument, stream);
+    if (!container)
+        return false;
+    container_end_input(container);
+    return true;
+}
+
+/* Nothing to do: the loop asks the channel each time what may be sent. */
+static void machine_stream_writable(void *argument, uint32_t stream)
+{
+    (void)argument;
+    (void)stream;
+}
+
+const struct machine_ops machine_real_ops = {
+    .report = machine_report,
+    .set_network = machine_set_network,
+    .mount_device = machine_mount_device,
+    .mount_overlay = machine_mount_overlay,
+    .remove_overlay = machine_remove_overlay,
+    .find_user = machine_find_user,
+    .create = machine_create,
+    .signal = machine_signal,
+    .resize = machine_resize,
+    .statistics = machine_statistics,
+    .stream_data = machine_stream_data,
+    .stream_closed = machine_stream_closed,
+    .stream_writable = machine_stream_writable,
+};
+
+/* --- the loop's side ---------------------------------------------------------------------------
+ */
+
+void machine_init(struct machine *machine, struct gate *gate, enum guest_tee tee, int processor)
+{
+    *machine = (struct machine){.gate = gate, .tee = tee, .processor = processor};
+    for (size_t i = 0; i < GATE_CONTAINERS_MAX; i++)
+        container_init(&machine->containers[i]);
+}
+
+size_t machine_collect(const struct machine *machine, struct pollfd *polls)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < GATE_CONTAINERS_MAX; i++) {
+        const struct container *each = &machine->containers[i];
+        if (each->id[0] && !each->runtime)
+            count += container_collect(each, &machine->gate->channel, polls + count);
+    }
+    return count;
+}
+
+static int tell_end(struct machine *machine, struct container *container, struct error *err)
+{
+    bool signalled = WIFSIGNALED(container->status);
+    unsigned int code = signalled ? 128U + (unsigned int)WTERMSIG(container->status)
+                                  : (unsigned int)WEXITSTATUS(container->status);
+    unsigned int number = signalled ? (unsigned int)WTERMSIG(container->status) : 0;
+    int told = gate_exited(machine->gate, container->id, code & 255U, number, err);
+    container_fini(container);
+    return told;
+}
+
+int machine_pump(struct machine *machine, struct error *err)
+{
+    for (size_t i = 0; i < GATE_CONTAINERS_MAX; i++) {
+        struct container *each = &machine->containers[i];
+        if (!each->id[0])
+            continue;
+        if (container_pump(each, &machine->gate->channel, err) < 0)
+            return -1;
+        if (container_has_ended(each) && tell_end(machine, each, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* crun has ended: the container runs, or it has failed. */
+static int finish_start(struct machine *machine, struct container *container, int status,
+                        struct error *err)
+{
+    TEXT_AUTO folder = text_format("%s/%s", CONTAINERS, container->id);
+    struct error why;
+    if (!folder)
+        return error_memory(err);
+    if (container_started(container, folder, status, &why) == 0)
+        return gate_created(machine->gate, container->id, container->pid, err);
+    if (container->pid > 0)
+        (void)kill(container->pid, SIGKILL);
+    char id[sizeof container->id];
+    memcpy(id, container->id, sizeof id);
+    container_fini(container);
+    return gate_create_failed(machine->gate, id, &why, err);
+}
+
+/* Any first process could have ended before crun has told its number: nobody's status may be thrown
+ * away as long as a crun runs. */
+static bool is_starting(const struct machine *machine)
+{
+    for (size_t i = 0; i < GATE_CONTAINERS_MAX; i++) {
+        if (machine->containers[i].runtime)
+            return true;
+    }
+    return false;
+}
+
+static int reap_container(struct machine *machine, struct container *container, struct error *err)
+{
+    int status;
+    if (container->runtime && waitpid(container->runtime, &status, WNOHANG) == container->runtime &&
+        finish_start(machine, container, status, err) < 0)
+        return -1;
+    if (container->pid && !container->reaped &&
+        waitpid(container->pid, &status, WNOHANG) == container->pid) {
+        container->reaped = true;
+        container->status = status;
+    }
+    return 0;
+}
+
+int machine_reap(struct machine *machine, struct error *err)
+{
+    for (size_t i = 0; i < GATE_CONTAINERS_MAX; i++) {
+        if (reap_container(machine, &machine->containers[i], err) < 0)
+            return -1;
+    }
+    /* The rest are orphans. A container's process cannot be among them any more: each known one has
+     * been asked for, and one that ends now is asked for at the next signal… */
+    while (!is_starting(machine)) {
+        siginfo_t info = {0};
+        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
+            return 0;
+        for (size_t i = 0; i < GATE_CONTAINERS_MAX; i++) {
+            if (reap_container(machine, &machine->containers[i], err) < 0)
+                return -1;
+        }
+        (void)waitpid(info.si_pid, NULL, WNOHANG);
+    }
+    return 0;
+}

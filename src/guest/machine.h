@@ -1,0 +1,34 @@
+/*
+ * The real machine behind the gate: disks, overlays, network, containers, reports. One per guest.
+ * Paths: layers at /run/mounts/scsi/mN; a container's things beneath /run/gcs/c/<id>.
+ */
+#ifndef CAISSON_GUEST_MACHINE_H
+#define CAISSON_GUEST_MACHINE_H
+
+#include "guest/container.h"
+#include "guest/gate.h"
+
+struct machine {
+    struct gate *gate;
+    enum guest_tee tee;
+    int processor; /* the simulated secure processor's port, -1 where there is none */
+    struct container containers[GATE_CONTAINERS_MAX];
+    struct in_addr dns[REQUEST_DNS_MAX];
+    size_t dns_count;
+};
+
+extern const struct machine_ops machine_real_ops;
+
+/* `gate` is the one that will use this machine. */
+void machine_init(struct machine *machine, struct gate *gate, enum guest_tee tee, int processor);
+
+/* Collects what to wait for; `polls` must hold GATE_CONTAINERS_MAX × CONTAINER_POLLS. */
+size_t machine_collect(const struct machine *machine, struct pollfd *polls);
+
+/* Moves what can be moved, and tells the gate which containers have ended. */
+int machine_pump(struct machine *machine, struct error *err);
+
+/* Reaps every process that has ended. */
+int machine_reap(struct machine *machine, struct error *err);
+
+#endif

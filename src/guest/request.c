@@ -1,0 +1,423 @@
+#include "guest/request.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/hex.h"
+#include "base/text.h"
+#include "format/channel.h"
+
+#define DEPTH_MAX 6
+
+/* --- values ------------------------------------------------------------------------------------
+ */
+
+static int get_number(const json_t *args, const char *key, uint64_t min, uint64_t max,
+                      unsigned int *out, struct error *err)
+{
+    uint64_t value;
+    if (json_get_u64(args, key, max, &value, err) < 0)
+        return -1;
+    if (value < min)
+        return error_set(err, ERROR_INVALID, "key \"%s\": %llu is less than %llu", key,
+                         (unsigned long long)value, (unsigned long long)min);
+    *out = (unsigned int)value;
+    return 0;
+}
+
+static bool is_in(const char *text, const char *allowed)
+{
+    return text[strspn(text, allowed)] == '\0';
+}
+
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define DIGITS  "0123456789"
+
+static int get_container_id(const json_t *args, const char **out, struct error *err)
+{
+    if (json_get_text(args, "id", out, err) < 0)
+        return -1;
+    size_t size = strlen(*out);
+    if (size == 0 || size > REQUEST_CONTAINER_MAX || **out == '.' ||
+        !is_in(*out, LETTERS DIGITS "_.-"))
+        return error_set(err, ERROR_INVALID,
+                         "key \"id\": a container's id is 1 to %d of [a-zA-Z0-9_.-], not starting "
+                         "with a dot",
+                         REQUEST_CONTAINER_MAX);
+    return 0;
+}
+
+static int get_hostname(const json_t *args, const char **out, struct error *err)
+{
+    if (json_get_text(args, "hostname", out, err) < 0)
+        return -1;
+    if (strlen(*out) > REQUEST_HOSTNAME_MAX || !is_in(*out, LETTERS DIGITS "_.-"))
+        return error_set(err, ERROR_INVALID, "key \"hostname\": at most %d of [a-zA-Z0-9_.-]",
+                         REQUEST_HOSTNAME_MAX);
+    return 0;
+}
+
+/* A layer's place: /run/mounts/scsi/mN, N without leading zeros. */
+static int check_target(const char *target, struct error *err)
+{
+    static const char prefix[] = "/run/mounts/scsi/m";
+    uint64_t number;
+    if (!text_starts_with(target, prefix) ||
+        !text_to_u64(target + sizeof prefix - 1, 65535, &number))
+        return error_set(err, ERROR_INVALID, "the target \"%.64s\" is not %sN", target, prefix);
+    return 0;
+}
+
+static int get_address(const json_t *args, const char *key, struct in_addr *out, struct error *err)
+{
+    const char *text;
+    if (json_get_text(args, key, &text, err) < 0)
+        return -1;
+    if (inet_pton(AF_INET, text, out) != 1)
+        return error_set(err, ERROR_INVALID, "key \"%s\": \"%.64s\" is no IPv4 address", key, text);
+    return 0;
+}
+
+/* --- lists -------------------------------------------------------------------------------------
+ */
+
+/* An array that lives as long as the request. */
+static void *new_array(struct request *request, size_t count, size_t size, struct error *err)
+{
+    if (request->array_count == REQUEST_ARRAYS_MAX) {
+        (void)error_set(err, ERROR_LIMIT, "more than %d lists in a request", REQUEST_ARRAYS_MAX);
+        return NULL;
+    }
+    void *array = calloc(count ? count : 1, size);
+    if (!array)
+        (void)error_memory(err);
+    else
+        request->arrays[request->array_count++] = array;
+    return array;
+}
+
+static int get_texts(struct request *request, const json_t *args, const char *key, size_t max,
+                     struct policy_list *out, struct error *err)
+{
+    json_t *array;
+    if (json_get_array(args, key, &array, err) < 0)
+        return -1;
+    size_t count = json_array_size(array);
+    if (count > max)
+        return error_set(err, ERROR_LIMIT, "key \"%s\": %zu elements; at most %zu", key, count,
+                         max);
+    const char **items = new_array(request, count, sizeof *items, err);
+    if (!items)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        if (json_text_at(array, i, key, &items[i], err) < 0)
+            return -1;
+    }
+    *out = (struct policy_list){.items = items, .count = count};
+    return 0;
+}
+
+/* --- operations --------------------------------------------------------------------------------
+ */
+
+static int parse_set_policy(struct request *request, const json_t *args, struct error *err)
+{
+    struct request_set_policy *out = &request->args.set_policy;
+    if (get_number(args, "stream", 1, UINT32_MAX, &out->stream, err) < 0)
+        return -1;
+    return json_get_u64(args, "size", POLICY_SIZE_MAX, &out->size, err);
+}
+
+static int parse_set_network(struct request *request, const json_t *args, struct error *err)
+{
+    struct request_set_network *out = &request->args.set_network;
+    struct policy_list dns;
+    if (get_address(args, "address", &out->address, err) < 0 ||
+        get_number(args, "prefix", 0, 32, &out->prefix, err) < 0 ||
+        get_address(args, "gateway", &out->gateway, err) < 0 ||
+        get_texts(request, args, "dns", REQUEST_DNS_MAX, &dns, err) < 0)
+        return -1;
+    for (out->dns_count = 0; out->dns_count < dns.count; out->dns_count++) {
+        if (inet_pton(AF_INET, dns.items[out->dns_count], &out->dns[out->dns_count]) != 1)
+            return error_set(err, ERROR_INVALID, "key \"dns\": \"%.64s\" is no IPv4 address",
+                             dns.items[out->dns_count]);
+    }
+    return get_hostname(args, &out->hostname, err);
+}
+
+static int parse_mount_device(struct request *request, const json_t *args, struct error *err)
+{
+    struct request_mount_device *out = &request->args.mount_device;
+    if (get_number(args, "lun", 0, 255, &out->lun, err) < 0 ||
+        json_get_text(args, "root_hash", &out->root_hash, err) < 0 ||
+        json_get_text(args, "target", &out->target, err) < 0)
+        return -1;
+    if (strlen(out->root_hash) != 64 || !is_in(out->root_hash, DIGITS "abcdef"))
+        return error_set(err, ERROR_INVALID, "key \"root_hash\": not 64 lower-case hex digits");
+    return check_target(out->target, err);
+}
+
+static int parse_mount_overlay(struct request *request, const json_t *args, struct error *err)
+{
+    struct request_mount_overlay *out = &request->args.mount_overlay;
+    if (get_container_id(args, &out->id, err) < 0 ||
+        get_texts(request, args, "layers", REQUEST_LAYERS_MAX, &out->layers, err) < 0)
+        return -1;
+    if (out->layers.count == 0)
+        return error_set(err, ERROR_INVALID, "key \"layers\": a container needs a layer");
+    for (size_t i = 0; i < out->layers.count; i++) {
+        if (check_target(out->layers.items[i], err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int parse_capabilities(struct request *request, const json_t *args, struct error *err)
+{
+    static const char *const keys[] = {"bounding",  "effective", "inheritable",
+                                       "permitted", "ambient",   NULL};
+    static_assert(sizeof keys / sizeof keys[0] == POLICY_CAPABILITY_SETS + 1,
+                  "a name for each set");
+    json_t *object;
+    if (json_get_object(args, "capabilities", &object, err) < 0 ||
+        json_check_keys(object, keys, err) < 0)
+        return -1;
+    for (size_t i = 0; i < POLICY_CAPABILITY_SETS; i++) {
+        if (get_texts(request, object, keys[i], 64,
+                      &request->args.create_container.capabilities.sets[i], err) < 0)
+            return error_context(err, "capabilities");
+    }
+    return 0;
+}
+
+static int parse_mount(struct request *request, json_t *object, struct policy_mount *out,
+                       struct error *err)
+{
+    static const char *const keys[] = {"destination", "type", "source", "options", NULL};
+    if (!json_is_object(object))
+        return error_set(err, ERROR_INVALID, "expected an object, found %s", json_kind(object));
+    if (json_check_keys(object, keys, err) < 0 ||
+        json_get_text(object, "destination", &out->destination, err) < 0 ||
+        json_get_text(object, "type", &out->type, err) < 0 ||
+        json_get_text(object, "source", &out->source, err) < 0)
+        return -1;
+    return get_texts(request, object, "options", 64, &out->options, err);
+}
+
+static int parse_mounts(struct request *request, const json_t *args, struct error *err)
+{
+    struct request_create_container *out = &request->args.create_container;
+    json_t *array;
+    if (json_get_array(args, "mounts", &array, err) < 0)
+        return -1;
+    size_t count = json_array_size(array);
+    if (count > REQUEST_MOUNTS_MAX)
+        return error_set(err, ERROR_LIMIT, "key \"mounts\": %zu elements; at most %d", count,
+                         REQUEST_MOUNTS_MAX);
+    struct policy_mount *mounts = new_array(request, count, sizeof *mounts, err);
+    if (!mounts)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        if (parse_mount(request, json_array_get(array, i), &mounts[i], err) < 0)
+            return error_context(err, "mount %zu", i);
+    }
+    out->mounts = mounts;
+    out->mount_count = count;
+    return 0;
+}
+
+static int parse_flags(struct request_create_container *out, const json_t *args, struct error *err)
+{
+    const struct {
+        const char *key;
+        bool *value;
+    } flags[] = {
+        {"no_new_privileges", &out->no_new_privileges},
+        {"privileged", &out->privileged},
+        {"read_only_root", &out->read_only_root},
+        {"terminal", &out->terminal},
+    };
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        if (json_get_bool(args, flags[i].key, flags[i].value, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int parse_standard(struct request_create_container *out, const json_t *args,
+                          struct error *err)
+{
+    static const char *const keys[] = {"stdin", "stdout", "stderr"};
+    for (size_t i = 0; i < 3; i++) {
+        if (get_number(args, keys[i], 0, UINT32_MAX, &out->standard[i], err) < 0)
+            return -1;
+        for (size_t k = 0; k < i; k++) {
+            if (out->standard[i] != 0 && out->standard[i] == out->standard[k])
+                return error_set(err, ERROR_INVALID, "%s and %s are one stream", keys[k], keys[i]);
+        }
+    }
+    if (out->terminal && out->standard[2] != 0)
+        return error_set(err, ERROR_INVALID, "a terminal's stderr must be 0");
+    return 0;
+}
+
+/* What a process is called with. */
+static int parse_process(struct request *request, const json_t *args, struct error *err)
+{
+    struct request_create_container *out = &request->args.create_container;
+    if (get_texts(request, args, "args", REQUEST_LIST_MAX, &out->args, err) < 0 ||
+        get_texts(request, args, "env", REQUEST_LIST_MAX, &out->env, err) < 0 ||
+        json_get_text(args, "cwd", &out->cwd, err) < 0 ||
+        json_get_text(args, "user", &out->user, err) < 0 ||
+        get_number(args, "umask", 0, 0777, &out->umask, err) < 0)
+        return -1;
+    if (out->args.count == 0)
+        return error_set(err, ERROR_INVALID, "key \"args\": a process needs a program");
+    for (size_t i = 0; i < out->env.count; i++) {
+        if (!strchr(out->env.items[i], '=') || out->env.items[i][0] == '=')
+            return error_set(err, ERROR_INVALID, "key \"env\": element %zu is not NAME=value", i);
+    }
+    if (out->cwd[0] != '/')
+        return error_set(err, ERROR_INVALID, "key \"cwd\": not an absolute path");
+    return 0;
+}
+
+static int parse_create_container(struct request *request, const json_t *args, struct error *err)
+{
+    struct request_create_container *out = &request->args.create_container;
+    if (get_container_id(args, &out->id, err) < 0 || parse_process(request, args, err) < 0 ||
+        parse_capabilities(request, args, err) < 0 || parse_mounts(request, args, err) < 0 ||
+        parse_flags(out, args, err) < 0 || get_hostname(args, &out->hostname, err) < 0 ||
+        get_number(args, "rows", out->terminal, 65535, &out->rows, err) < 0 ||
+        get_number(args, "columns", out->terminal, 65535, &out->columns, err) < 0)
+        return -1;
+    return parse_standard(out, args, err);
+}
+
+static int parse_signal(struct request *request, const json_t *args, struct error *err)
+{
+    struct request_signal *out = &request->args.signal;
+    if (get_container_id(args, &out->id, err) < 0)
+        return -1;
+    return get_number(args, "signal", 1, 64, &out->signal, err);
+}
+
+static int parse_resize(struct request *request, const json_t *args, struct error *err)
+{
+    struct request_resize *out = &request->args.resize;
+    if (get_container_id(args, &out->id, err) < 0 ||
+        get_number(args, "rows", 1, 65535, &out->rows, err) < 0)
+        return -1;
+    return get_number(args, "columns", 1, 65535, &out->columns, err);
+}
+
+static int parse_attest(struct request *request, const json_t *args, struct error *err)
+{
+    struct request_attest *out = &request->args.attest;
+    const char *text;
+    if (json_get_text(args, "nonce", &text, err) < 0)
+        return -1;
+    size_t size = strlen(text);
+    out->nonce_size = size / 2;
+    if (size == 0 || out->nonce_size > REQUEST_NONCE_MAX ||
+        !hex_decode(span_of_text(text), out->nonce, out->nonce_size))
+        return error_set(err, ERROR_INVALID, "key \"nonce\": not 1 to %d bytes in hex",
+                         REQUEST_NONCE_MAX);
+    return 0;
+}
+
+static int parse_nothing(struct request *request, const json_t *args, struct error *err)
+{
+    (void)request;
+    (void)args;
+    (void)err;
+    return 0;
+}
+
+/* An operation: its name, its keys, and how its values are read. */
+struct operation {
+    const char *name;
+    const char *keys[20];
+    int (*parse)(struct request *request, const json_t *args, struct error *err);
+};
+
+static const struct operation operations[] = {
+    [REQUEST_SET_POLICY] = {"set_policy", {"stream", "size"}, parse_set_policy},
+    [REQUEST_SET_NETWORK] = {"set_network",
+                             {"address", "prefix", "gateway", "dns", "hostname"},
+                             parse_set_network},
+    [REQUEST_MOUNT_DEVICE] = {"mount_device", {"lun", "root_hash", "target"}, parse_mount_device},
+    [REQUEST_MOUNT_OVERLAY] = {"mount_overlay", {"id", "layers"}, parse_mount_overlay},
+    [REQUEST_CREATE_CONTAINER] = {"create_container",
+                                  {"id", "args", "env", "cwd", "user", "umask", "capabilities",
+                                   "no_new_privileges", "privileged", "read_only_root", "mounts",
+                                   "hostname", "terminal", "rows", "columns", "stdin", "stdout",
+                                   "stderr"},
+                                  parse_create_container},
+    [REQUEST_SIGNAL] = {"signal_container_process", {"id", "signal"}, parse_signal},
+    [REQUEST_RESIZE] = {"resize_terminal", {"id", "rows", "columns"}, parse_resize},
+    [REQUEST_ATTEST] = {"attest", {"nonce"}, parse_attest},
+    [REQUEST_STATISTICS] = {"get_statistics", {NULL}, parse_nothing},
+    [REQUEST_POWER_OFF] = {"power_off", {NULL}, parse_nothing},
+};
+
+#define OPERATION_COUNT (sizeof operations / sizeof operations[0])
+static_assert(OPERATION_COUNT == REQUEST_POINT, "an entry for each operation");
+
+/* --- messages ----------------------------------------------------------------------------------
+ */
+
+static int find_operation(struct request *request, const char *name, struct error *err)
+{
+    for (size_t i = 0; i < OPERATION_COUNT; i++) {
+        if (strcmp(name, operations[i].name) == 0) {
+            request->op = (enum request_op)i;
+            return 0;
+        }
+    }
+    request->op = REQUEST_POINT;
+    if (policy_point_of_name(name, &request->point))
+        return 0;
+    return error_set(err, ERROR_INVALID, "key \"op\": \"%.64s\" is unknown", name);
+}
+
+static int parse_message(struct request *request, struct error *err)
+{
+    static const char *const keys[] = {"id", "op", "args", NULL};
+    const char *name;
+    json_t *args;
+    uint64_t id;
+    if (json_get_u64(request->document, "id", REQUEST_ID_MAX, &id, err) < 0)
+        return -1;
+    request->id = id;
+    if (id == 0)
+        return error_set(err, ERROR_INVALID, "key \"id\": 0 is no request's number");
+    if (json_check_keys(request->document, keys, err) < 0 ||
+        json_get_text(request->document, "op", &name, err) < 0 ||
+        find_operation(request, name, err) < 0 ||
+        json_get_object(request->document, "args", &args, err) < 0)
+        return -1;
+    if (request->op == REQUEST_POINT)
+        return 0;
+    const struct operation *operation = &operations[request->op];
+    if (json_check_keys(args, operation->keys, err) < 0)
+        return -1;
+    return operation->parse(request, args, err);
+}
+
+int request_parse(struct span message, struct request *out, struct error *err)
+{
+    static const struct json_limits limits = {.size = CHANNEL_PAYLOAD_MAX, .depth = DEPTH_MAX};
+    *out = (struct request){.op = REQUEST_POINT};
+    out->document = json_parse_object(message, &limits, err);
+    return out->document ? parse_message(out, err) : -1;
+}
+
+void request_fini(struct request *request)
+{
+    json_decref(request->document);
+    for (size_t i = 0; i < request->array_count; i++)
+        free(request->arrays[i]);
+    *request = (struct request){0};
+}

@@ -1,0 +1,114 @@
+/*
+ * The host's requests (docs/protocol.md), from untrusted JSON to checked values. What passes here
+ * is well formed: every key known, of its type and within its limits; whether it is allowed is not
+ * decided here. A request borrows its strings from its document: request_fini() ends both.
+ */
+#ifndef CAISSON_GUEST_REQUEST_H
+#define CAISSON_GUEST_REQUEST_H
+
+#include <netinet/in.h>
+
+#include "format/json.h"
+#include "policy/policy.h"
+
+#define REQUEST_ID_MAX        ((1ULL << 53) - 1)
+#define REQUEST_LAYERS_MAX    256
+#define REQUEST_MOUNTS_MAX    64
+#define REQUEST_LIST_MAX      4096 /* arguments, variables, options: together bounded by the frame */
+#define REQUEST_CONTAINER_MAX 64   /* characters of a container's id */
+#define REQUEST_DNS_MAX       3
+#define REQUEST_HOSTNAME_MAX  64
+#define REQUEST_NONCE_MAX     64
+#define REQUEST_ARRAYS_MAX    (REQUEST_MOUNTS_MAX + 8)
+
+enum request_op {
+    REQUEST_SET_POLICY,
+    REQUEST_SET_NETWORK,
+    REQUEST_MOUNT_DEVICE,
+    REQUEST_MOUNT_OVERLAY,
+    REQUEST_CREATE_CONTAINER,
+    REQUEST_SIGNAL,
+    REQUEST_RESIZE,
+    REQUEST_ATTEST,
+    REQUEST_STATISTICS,
+    REQUEST_POWER_OFF,
+    REQUEST_POINT, /* a point of the policy that is known by name and always denied */
+};
+
+struct request_set_policy {
+    uint32_t stream;
+    uint64_t size;
+};
+
+struct request_set_network {
+    struct in_addr address, gateway;
+    unsigned int prefix;
+    struct in_addr dns[REQUEST_DNS_MAX];
+    size_t dns_count;
+    const char *hostname;
+};
+
+struct request_mount_device {
+    unsigned int lun;
+    const char *root_hash; /* 64 lower-case digits */
+    const char *target;    /* "/run/mounts/scsi/mN" */
+};
+
+struct request_mount_overlay {
+    const char *id;
+    struct policy_list layers; /* targets, topmost first */
+};
+
+struct request_create_container {
+    const char *id, *cwd, *user, *hostname;
+    struct policy_list args, env;
+    unsigned int umask;
+    struct policy_capabilities capabilities;
+    bool no_new_privileges, privileged, read_only_root, terminal;
+    const struct policy_mount *mounts;
+    size_t mount_count;
+    unsigned int rows, columns;
+    uint32_t standard[3]; /* streams of stdin, stdout, stderr; 0 for none */
+};
+
+struct request_signal {
+    const char *id;
+    unsigned int signal;
+};
+
+struct request_resize {
+    const char *id;
+    unsigned int rows, columns;
+};
+
+struct request_attest {
+    uint8_t nonce[REQUEST_NONCE_MAX];
+    size_t nonce_size;
+};
+
+struct request {
+    uint64_t id; /* 0 where the message has none that can be read */
+    enum request_op op;
+    enum policy_point point; /* of REQUEST_POINT */
+    union {
+        struct request_set_policy set_policy;
+        struct request_set_network set_network;
+        struct request_mount_device mount_device;
+        struct request_mount_overlay mount_overlay;
+        struct request_create_container create_container;
+        struct request_signal signal;
+        struct request_resize resize;
+        struct request_attest attest;
+    } args;
+    json_t *document;
+    void *arrays[REQUEST_ARRAYS_MAX]; /* what the lists above point to */
+    size_t array_count;
+};
+
+/* Reads one control message. Fails with ERROR_INVALID or ERROR_LIMIT; out->id is set as far as it
+ * could be read, so that the refusal can be answered. request_fini() is needed in every case. */
+int request_parse(struct span message, struct request *out, struct error *err);
+void request_fini(struct request *request);
+#define REQUEST_AUTO __attribute__((cleanup(request_fini))) struct request
+
+#endif

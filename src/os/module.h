@@ -1,0 +1,11 @@
+/* Kernel modules. */
+#ifndef CAISSON_OS_MODULE_H
+#define CAISSON_OS_MODULE_H
+
+#include "base/error.h"
+
+/* Loads an uncompressed module. One that is loaded already counts as loaded. ERROR_UNAVAILABLE
+ * where the machine lacks what the module drives (ENODEV). */
+int module_load(const char *path, struct error *err);
+
+#endif
