@@ -6,6 +6,9 @@
 #include "cli/commands.h"
 
 const struct command *const commands[] = {
+    &command_pull,
+    &command_images,
+    &command_rmi,
     &command_verify,
     &command_layer_hash,
     &command_layer_build,

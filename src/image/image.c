@@ -61,21 +61,21 @@ static int make_layers(struct image *image, size_t count, struct error *err)
     return 0;
 }
 
-/* Where an image's blobs come from: the store, or a bundle. */
-static int read_blob(const struct image *image, const struct bundle *bundle,
+/* Where an image's blobs come from: the store, or a local image. */
+static int read_blob(const struct image *image, const struct local *local,
                      const struct oci_descriptor *blob, struct buf *out, struct error *err)
 {
-    if (bundle)
-        return bundle_read_blob(bundle, blob, out, err);
+    if (local)
+        return local_read_blob(local, blob, out, err);
     return store_read_blob(image->store, &blob->digest, out, err);
 }
 
-static int locate_blob(const struct image *image, const struct bundle *bundle,
+static int locate_blob(const struct image *image, const struct local *local,
                        const struct oci_descriptor *blob, struct image_location *out,
                        struct error *err)
 {
-    if (bundle)
-        return bundle_locate_blob(bundle, blob, out, err);
+    if (local)
+        return local_locate_blob(local, blob, out, err);
     *out = (struct image_location){.size = blob->size};
     out->path = store_blob_path(image->store, &blob->digest);
     if (!out->path)
@@ -87,13 +87,13 @@ static int locate_blob(const struct image *image, const struct bundle *bundle,
 }
 
 /* Reads config and layers by a manifest whose digest was checked. */
-static int load_manifest(struct image *image, const struct bundle *bundle, struct span text,
+static int load_manifest(struct image *image, const struct local *local, struct span text,
                          struct error *err)
 {
     OCI_MANIFEST_AUTO manifest = {0};
     BUF_AUTO config = BUF_WITH_LIMIT(OCI_DOCUMENT_SIZE_MAX);
     if (oci_manifest_parse(text, &manifest, err) < 0 ||
-        read_blob(image, bundle, &manifest.config, &config, err) < 0 ||
+        read_blob(image, local, &manifest.config, &config, err) < 0 ||
         oci_config_parse(buf_span(&config), &image->config, err) < 0 ||
         make_layers(image, manifest.count, err) < 0)
         return -1;
@@ -102,18 +102,18 @@ static int load_manifest(struct image *image, const struct bundle *bundle, struc
         layer->has_digest = true;
         layer->digest = manifest.layers[i].digest;
         layer->size = manifest.layers[i].size;
-        if (locate_blob(image, bundle, &manifest.layers[i], &image->locations[i], err) < 0)
+        if (locate_blob(image, local, &manifest.layers[i], &image->locations[i], err) < 0)
             return error_context(err, "layer %zu", i);
     }
     return 0;
 }
 
-static int load_layout(struct image *image, const struct bundle *bundle, struct error *err)
+static int load_layout(struct image *image, const struct local *local, struct error *err)
 {
     BUF_AUTO text = BUF_WITH_LIMIT(OCI_DOCUMENT_SIZE_MAX);
-    if (bundle_read_manifest(bundle, &image->digest, &text, err) < 0)
+    if (local_read_manifest(local, &image->digest, &text, err) < 0)
         return -1;
-    return load_manifest(image, bundle, buf_span(&text), err);
+    return load_manifest(image, local, buf_span(&text), err);
 }
 
 static bool has_tag(const struct oci_saved_image *saved, const char *tag)
@@ -132,55 +132,55 @@ static bool has_tag(const struct oci_saved_image *saved, const char *tag)
 }
 
 static const struct oci_saved_image *choose_saved(const struct oci_saved *saved,
-                                                  const struct bundle *bundle, struct error *err)
+                                                  const struct local *local, struct error *err)
 {
-    for (size_t i = 0; bundle->tag && i < saved->count; i++) {
-        if (has_tag(&saved->images[i], bundle->tag))
+    for (size_t i = 0; local->tag && i < saved->count; i++) {
+        if (has_tag(&saved->images[i], local->tag))
             return &saved->images[i];
     }
-    if (!bundle->tag && saved->count == 1)
+    if (!local->tag && saved->count == 1)
         return saved->images;
-    if (bundle->tag)
-        (void)error_set(err, ERROR_NOT_FOUND, "%s has no image \"%.128s\"", bundle->path,
-                        bundle->tag);
+    if (local->tag)
+        (void)error_set(err, ERROR_NOT_FOUND, "%s has no image \"%.128s\"", local->path,
+                        local->tag);
     else
         (void)error_set(err, ERROR_USAGE,
-                        "%s holds %zu images; name one: docker-archive:FILE:NAME:TAG", bundle->path,
+                        "%s holds %zu images; name one: docker-archive:FILE:NAME:TAG", local->path,
                         saved->count);
     return NULL;
 }
 
-static int load_saved(struct image *image, const struct bundle *bundle, struct error *err)
+static int load_saved(struct image *image, const struct local *local, struct error *err)
 {
     OCI_SAVED_AUTO saved = {0};
     BUF_AUTO text = BUF_WITH_LIMIT(OCI_DOCUMENT_SIZE_MAX);
     BUF_AUTO config = BUF_WITH_LIMIT(OCI_DOCUMENT_SIZE_MAX);
-    if (bundle_read(bundle, "manifest.json", &text, err) < 0 ||
+    if (local_read(local, "manifest.json", &text, err) < 0 ||
         oci_saved_parse(buf_span(&text), &saved, err) < 0)
         return -1;
-    const struct oci_saved_image *chosen = choose_saved(&saved, bundle, err);
-    if (!chosen || bundle_read(bundle, chosen->config, &config, err) < 0 ||
+    const struct oci_saved_image *chosen = choose_saved(&saved, local, err);
+    if (!chosen || local_read(local, chosen->config, &config, err) < 0 ||
         oci_config_parse(buf_span(&config), &image->config, err) < 0 ||
         make_layers(image, chosen->layers.count, err) < 0)
         return -1;
     oci_digest_of(buf_span(&config), &image->digest);
     for (size_t i = 0; i < image->layer_count; i++) {
-        if (bundle_locate(bundle, chosen->layers.items[i], &image->locations[i], err) < 0)
+        if (local_locate(local, chosen->layers.items[i], &image->locations[i], err) < 0)
             return error_context(err, "layer %zu", i);
         image->layers[i].size = image->locations[i].size;
     }
     return 0;
 }
 
-static int load_bundle(struct image *image, struct bundle *bundle, struct error *err)
+static int load_local(struct image *image, struct local *local, struct error *err)
 {
     image->name = text_format("%s", image->reference);
     if (!image->name)
         return error_memory(err);
-    if (bundle_open(bundle, err) < 0)
+    if (local_open(local, err) < 0)
         return -1;
-    return bundle->kind == BUNDLE_DOCKER_ARCHIVE ? load_saved(image, bundle, err)
-                                                 : load_layout(image, bundle, err);
+    return local->kind == LOCAL_DOCKER_ARCHIVE ? load_saved(image, local, err)
+                                               : load_layout(image, local, err);
 }
 
 /* Fills an image from the store; what an earlier try left is dropped. */
@@ -278,15 +278,15 @@ static struct image *resolve_remote(struct store *store, const char *text,
 struct image *image_resolve(struct store *store, const char *reference,
                             const struct image_options *options, struct error *err)
 {
-    BUNDLE_AUTO bundle = {0};
+    LOCAL_AUTO local = {0};
     if (!options)
         options = &default_options;
-    if (bundle_parse(reference, &bundle, err) < 0)
+    if (local_parse(reference, &local, err) < 0)
         return NULL;
-    if (bundle.kind == BUNDLE_NONE)
+    if (local.kind == LOCAL_NONE)
         return resolve_remote(store, reference, options, err);
     IMAGE_AUTO image = image_new(store, reference, NULL, err);
-    if (!image || load_bundle(image, &bundle, err) < 0)
+    if (!image || load_local(image, &local, err) < 0)
         return NULL;
     struct image *loaded = image;
     image = NULL;

@@ -20,7 +20,7 @@
 #define CAISSON_IMAGE_IMAGE_H
 
 #include "format/oci.h"
-#include "image/bundle.h"
+#include "image/local.h"
 #include "image/store.h"
 
 enum image_pull { IMAGE_PULL_MISSING, IMAGE_PULL_ALWAYS, IMAGE_PULL_NEVER };

@@ -183,7 +183,7 @@ bool reference_host_is_local(const char *host)
     memcpy(name, host, len);
     name[len] = '\0';
     struct in_addr address;
-    bool loopback =
-        inet_pton(AF_INET, name, &address) == 1 && ntohl(address.s_addr) >> 24 == IN_LOOPBACKNET;
+    bool loopback = inet_pton(AF_INET, name, &address) == 1 &&
+                    ntohl(address.s_addr) >> 24 == IN_LOOPBACKNET;
     return loopback || strcmp(name, "localhost") == 0 || strcmp(name, "[::1]") == 0;
 }

@@ -1,4 +1,4 @@
-#include "image/bundle.h"
+#include "image/local.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -15,11 +15,11 @@
 
 static const struct {
     const char *prefix;
-    enum bundle_kind kind;
+    enum local_kind kind;
 } prefixes[] = {
-    {"oci:", BUNDLE_LAYOUT},
-    {"oci-archive:", BUNDLE_OCI_ARCHIVE},
-    {"docker-archive:", BUNDLE_DOCKER_ARCHIVE},
+    {"oci:", LOCAL_LAYOUT},
+    {"oci-archive:", LOCAL_OCI_ARCHIVE},
+    {"docker-archive:", LOCAL_DOCKER_ARCHIVE},
 };
 
 static bool is_path(const char *text)
@@ -36,7 +36,7 @@ static bool exists(const char *path)
 
 /* PATH[:TAG], split at the first colon as other tools do, unless the whole is a path that is there.
  */
-static int split(const char *text, struct bundle *out, struct error *err)
+static int split(const char *text, struct local *out, struct error *err)
 {
     size_t len = exists(text) ? strlen(text) : strcspn(text, ":");
     if (len == 0)
@@ -50,11 +50,11 @@ static int split(const char *text, struct bundle *out, struct error *err)
     return out->tag ? 0 : error_memory(err);
 }
 
-int bundle_parse(const char *text, struct bundle *out, struct error *err)
+int local_parse(const char *text, struct local *out, struct error *err)
 {
-    *out = (struct bundle){0};
+    *out = (struct local){0};
     if (is_path(text)) {
-        out->kind = BUNDLE_PATH;
+        out->kind = LOCAL_PATH;
         return split(text, out, err);
     }
     for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
@@ -67,11 +67,11 @@ int bundle_parse(const char *text, struct bundle *out, struct error *err)
     return 0;
 }
 
-static int read_archive(struct bundle *bundle, struct error *err)
+static int read_archive(struct local *local, struct error *err)
 {
     uint8_t magic[4] = {0};
     size_t got;
-    FD_AUTO fd = file_open_read(bundle->path, err);
+    FD_AUTO fd = file_open_read(local->path, err);
     if (fd < 0 || fd_pread_full(fd, magic, sizeof magic, 0, &got, err) < 0)
         return -1;
     bool gzip = magic[0] == 0x1f && magic[1] == 0x8b;
@@ -80,69 +80,69 @@ static int read_archive(struct bundle *bundle, struct error *err)
         return error_set(err, ERROR_INVALID,
                          "%s is a compressed archive: its members can't be found without "
                          "unpacking it; run %s -d first",
-                         bundle->path, gzip ? "gzip" : "zstd");
-    if (archive_read(fd, &bundle->archive, err) < 0)
-        return error_context(err, "%s", bundle->path);
+                         local->path, gzip ? "gzip" : "zstd");
+    if (archive_read(fd, &local->archive, err) < 0)
+        return error_context(err, "%s", local->path);
     return 0;
 }
 
 /* Finds out what a bare path is. */
-static int settle_kind(struct bundle *bundle, bool folder, struct error *err)
+static int settle_kind(struct local *local, bool folder, struct error *err)
 {
-    if (bundle->kind == BUNDLE_PATH && folder)
-        bundle->kind = BUNDLE_LAYOUT;
-    if (bundle->kind == BUNDLE_PATH)
-        bundle->kind = archive_find(&bundle->archive, "oci-layout", NULL) ? BUNDLE_OCI_ARCHIVE
-                                                                          : BUNDLE_DOCKER_ARCHIVE;
-    if (folder != (bundle->kind == BUNDLE_LAYOUT))
-        return error_set(err, ERROR_INVALID, "%s is %s", bundle->path,
+    if (local->kind == LOCAL_PATH && folder)
+        local->kind = LOCAL_LAYOUT;
+    if (local->kind == LOCAL_PATH)
+        local->kind = archive_find(&local->archive, "oci-layout", NULL) ? LOCAL_OCI_ARCHIVE
+                                                                        : LOCAL_DOCKER_ARCHIVE;
+    if (folder != (local->kind == LOCAL_LAYOUT))
+        return error_set(err, ERROR_INVALID, "%s is %s", local->path,
                          folder ? "a folder; expected an archive file"
                                 : "a file; expected the folder of an OCI image layout");
     return 0;
 }
 
 /* OCI image layout 1.0: the marker file, with its version. */
-static int check_layout(const struct bundle *bundle, struct error *err)
+static int check_layout(const struct local *local, struct error *err)
 {
     static const struct json_limits limits = {.size = 4096, .depth = 8};
     BUF_AUTO text = BUF_WITH_LIMIT(limits.size);
-    if (bundle_read(bundle, "oci-layout", &text, err) < 0)
-        return error_context(err, "%s is no OCI image layout", bundle->path);
+    if (local_read(local, "oci-layout", &text, err) < 0)
+        return error_context(err, "%s is no OCI image layout", local->path);
     json_auto_t *object = json_parse_object(buf_span(&text), &limits, err);
     const char *version;
     if (!object || json_get_text(object, "imageLayoutVersion", &version, err) < 0)
-        return error_context(err, "%s/oci-layout", bundle->path);
+        return error_context(err, "%s/oci-layout", local->path);
     if (!text_starts_with(version, "1."))
         return error_set(err, ERROR_INVALID,
-                         "%s: OCI image layout of version \"%.32s\"; expected 1", bundle->path,
+                         "%s: OCI image layout of version \"%.32s\"; expected 1", local->path,
                          version);
     return 0;
 }
 
-int bundle_open(struct bundle *bundle, struct error *err)
+int local_open(struct local *local, struct error *err)
 {
     struct stat status;
-    if (stat(bundle->path, &status) < 0) {
+    if (stat(local->path, &status) < 0) {
         int sys = errno;
-        (void)error_system(err, sys, "cannot open %s", bundle->path);
+        (void)error_system(err, sys, "cannot open %s", local->path);
         if (err && sys == ENOENT)
             err->code = ERROR_NOT_FOUND;
         return -1;
     }
     bool folder = S_ISDIR(status.st_mode);
-    if (!folder && read_archive(bundle, err) < 0)
+    if (!folder && read_archive(local, err) < 0)
         return -1;
-    if (settle_kind(bundle, folder, err) < 0)
+    if (settle_kind(local, folder, err) < 0)
         return -1;
-    return bundle->kind == BUNDLE_DOCKER_ARCHIVE ? 0 : check_layout(bundle, err);
+    return local->kind == LOCAL_DOCKER_ARCHIVE ? 0 : check_layout(local, err);
 }
 
-void bundle_fini(struct bundle *bundle)
+void local_fini(struct local *local)
 {
-    free(bundle->path);
-    free(bundle->tag);
-    archive_fini(&bundle->archive);
-    *bundle = (struct bundle){0};
+    free(local->path);
+    free(local->tag);
+    archive_fini(&local->archive);
+    *local = (struct local){0};
 }
 
 static int locate_in_folder(const char *folder, const char *name, struct image_location *out,
@@ -162,16 +162,16 @@ static int locate_in_folder(const char *folder, const char *name, struct image_l
     return 0;
 }
 
-int bundle_locate(const struct bundle *bundle, const char *name, struct image_location *out,
-                  struct error *err)
+int local_locate(const struct local *local, const char *name, struct image_location *out,
+                 struct error *err)
 {
     *out = (struct image_location){0};
-    if (bundle->kind == BUNDLE_LAYOUT)
-        return locate_in_folder(bundle->path, name, out, err);
-    const struct archive_member *member = archive_find(&bundle->archive, name, err);
+    if (local->kind == LOCAL_LAYOUT)
+        return locate_in_folder(local->path, name, out, err);
+    const struct archive_member *member = archive_find(&local->archive, name, err);
     if (!member)
-        return error_context(err, "%s", bundle->path);
-    out->path = text_format("%s", bundle->path);
+        return error_context(err, "%s", local->path);
+    out->path = text_format("%s", local->path);
     out->offset = member->offset;
     out->size = member->size;
     return out->path ? 0 : error_memory(err);
@@ -191,10 +191,10 @@ static int read_location(const struct image_location *from, struct buf *out, str
     return 0;
 }
 
-int bundle_read(const struct bundle *bundle, const char *name, struct buf *out, struct error *err)
+int local_read(const struct local *local, const char *name, struct buf *out, struct error *err)
 {
     struct image_location location;
-    if (bundle_locate(bundle, name, &location, err) < 0)
+    if (local_locate(local, name, &location, err) < 0)
         return -1;
     int status = read_location(&location, out, err);
     free(location.path);
@@ -208,28 +208,28 @@ static void blob_name(const struct oci_digest *digest, char out[128])
     hex_encode(span_of(digest->bytes, sizeof digest->bytes), out + strlen(folder));
 }
 
-int bundle_locate_blob(const struct bundle *bundle, const struct oci_descriptor *blob,
-                       struct image_location *out, struct error *err)
+int local_locate_blob(const struct local *local, const struct oci_descriptor *blob,
+                      struct image_location *out, struct error *err)
 {
     char name[128];
     blob_name(&blob->digest, name);
-    if (bundle_locate(bundle, name, out, err) < 0)
+    if (local_locate(local, name, out, err) < 0)
         return -1;
     if (out->size == blob->size)
         return 0;
-    (void)error_set(err, ERROR_REFUSED, "%s: %s has %llu bytes, the image says %llu", bundle->path,
+    (void)error_set(err, ERROR_REFUSED, "%s: %s has %llu bytes, the image says %llu", local->path,
                     name, (unsigned long long)out->size, (unsigned long long)blob->size);
     free(out->path);
     out->path = NULL;
     return -1;
 }
 
-int bundle_read_blob(const struct bundle *bundle, const struct oci_descriptor *blob,
-                     struct buf *out, struct error *err)
+int local_read_blob(const struct local *local, const struct oci_descriptor *blob, struct buf *out,
+                    struct error *err)
 {
     struct image_location location;
     size_t before = out->size;
-    if (bundle_locate_blob(bundle, blob, &location, err) < 0)
+    if (local_locate_blob(local, blob, &location, err) < 0)
         return -1;
     int status = read_location(&location, out, err);
     free(location.path);
@@ -242,10 +242,10 @@ int bundle_read_blob(const struct bundle *bundle, const struct oci_descriptor *b
     char expected[OCI_DIGEST_TEXT_SIZE];
     oci_digest_text(&blob->digest, expected);
     return error_set(err, ERROR_REFUSED, "%s: the bytes of blob %s have another digest",
-                     bundle->path, expected);
+                     local->path, expected);
 }
 
-static int no_tag(const struct bundle *bundle, const struct oci_index *index, struct error *err)
+static int no_tag(const struct local *local, const struct oci_index *index, struct error *err)
 {
     BUF_AUTO list = BUF_WITH_LIMIT(TAGS_SHOWN);
     for (size_t i = 0; i < index->count; i++) {
@@ -253,26 +253,25 @@ static int no_tag(const struct bundle *bundle, const struct oci_index *index, st
             (void)buf_printf(&list, NULL, "%s%.64s", list.size ? ", " : "",
                              index->manifests[i].ref_name);
     }
-    if (!bundle->tag)
+    if (!local->tag)
         return error_set(err, ERROR_USAGE, "%s holds several images; name one by PATH:TAG: %s",
-                         bundle->path, buf_text(&list));
-    return error_set(err, ERROR_NOT_FOUND, "%s has no image \"%.128s\"; it has: %s", bundle->path,
-                     bundle->tag, list.size ? buf_text(&list) : "images without a name");
+                         local->path, buf_text(&list));
+    return error_set(err, ERROR_NOT_FOUND, "%s has no image \"%.128s\"; it has: %s", local->path,
+                     local->tag, list.size ? buf_text(&list) : "images without a name");
 }
 
 /* The entry with the tag; without one the only entry, or the one of our platform. */
-static const struct oci_descriptor *choose(const struct bundle *bundle,
-                                           const struct oci_index *index)
+static const struct oci_descriptor *choose(const struct local *local, const struct oci_index *index)
 {
     const struct oci_descriptor *chosen = NULL;
-    for (size_t i = 0; bundle->tag && i < index->count; i++) {
+    for (size_t i = 0; local->tag && i < index->count; i++) {
         const char *name = index->manifests[i].ref_name;
-        if (name && strcmp(name, bundle->tag) == 0)
+        if (name && strcmp(name, local->tag) == 0)
             chosen = &index->manifests[i];
     }
-    if (!bundle->tag && index->count == 1)
+    if (!local->tag && index->count == 1)
         chosen = index->manifests;
-    if (!bundle->tag && index->count > 1)
+    if (!local->tag && index->count > 1)
         (void)oci_index_select(index, &chosen, NULL);
     return chosen;
 }
@@ -290,13 +289,13 @@ static int descend(struct span text, struct oci_descriptor *blob, struct error *
 }
 
 /* `blob` has only its digest and size set. */
-static int follow(const struct bundle *bundle, struct oci_descriptor *blob, struct buf *out,
+static int follow(const struct local *local, struct oci_descriptor *blob, struct buf *out,
                   struct error *err)
 {
     for (int depth = 0; depth < INDEXES_MAX; depth++) {
         enum oci_kind kind;
         buf_fini(out);
-        if (bundle_read_blob(bundle, blob, out, err) < 0 ||
+        if (local_read_blob(local, blob, out, err) < 0 ||
             oci_kind_of_document(buf_span(out), NULL, &kind, err) < 0)
             return -1;
         if (kind == OCI_KIND_MANIFEST)
@@ -304,21 +303,21 @@ static int follow(const struct bundle *bundle, struct oci_descriptor *blob, stru
         if (descend(buf_span(out), blob, err) < 0)
             return -1;
     }
-    return error_set(err, ERROR_LIMIT, "%s: indexes in indexes", bundle->path);
+    return error_set(err, ERROR_LIMIT, "%s: indexes in indexes", local->path);
 }
 
-int bundle_read_manifest(const struct bundle *bundle, struct oci_digest *digest, struct buf *out,
-                         struct error *err)
+int local_read_manifest(const struct local *local, struct oci_digest *digest, struct buf *out,
+                        struct error *err)
 {
     OCI_INDEX_AUTO index = {0};
-    if (bundle_read(bundle, "index.json", out, err) < 0 ||
+    if (local_read(local, "index.json", out, err) < 0 ||
         oci_index_parse(buf_span(out), &index, err) < 0)
-        return error_context(err, "%s", bundle->path);
-    const struct oci_descriptor *chosen = choose(bundle, &index);
+        return error_context(err, "%s", local->path);
+    const struct oci_descriptor *chosen = choose(local, &index);
     if (!chosen)
-        return no_tag(bundle, &index, err);
+        return no_tag(local, &index, err);
     struct oci_descriptor blob = {.digest = chosen->digest, .size = chosen->size};
-    if (follow(bundle, &blob, out, err) < 0)
+    if (follow(local, &blob, out, err) < 0)
         return -1;
     *digest = blob.digest;
     return 0;
