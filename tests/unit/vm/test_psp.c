@@ -1,23 +1,20 @@
 #include "../check.h"
+#include "processor.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/text.h"
 #include "crypto/certificate.h"
 #include "evidence/snp_report.h"
 #include "os/file.h"
-#include "vm/psp.h"
 
 /* One processor is made for all tests (two RSA keys take seconds); each test that spoils files
  * works on a copy. */
 static struct error err;
-static char top[4096];
-static char dir[sizeof top + 16];
-static char copy[sizeof top + 16];
+static struct processor processor;
+static const char *dir = processor.dir;
+static char copy[PROCESSOR_PATH_SIZE + 16];
 
 #define STARTS 3
 
@@ -31,11 +28,8 @@ static void start(void)
 static int make_processor(void **state)
 {
     (void)state;
-    const char *tmp = getenv("TMPDIR");
-    (void)snprintf(top, sizeof top, "%s/caisson-psp-XXXXXX", tmp ? tmp : "/tmp");
-    assert_non_null(mkdtemp(top));
-    (void)snprintf(dir, sizeof dir, "%s/psp", top);
-    (void)snprintf(copy, sizeof copy, "%s/copy", top);
+    assert_int_equal(processor_prepare(&processor), 0);
+    (void)snprintf(copy, sizeof copy, "%s/copy", processor.top);
     pid_t starts[STARTS];
     for (int i = 0; i < STARTS; i++) {
         starts[i] = fork();
@@ -50,29 +44,18 @@ static int make_processor(void **state)
     return 0;
 }
 
-static const char *const files[] = {"vcek.key", "ark.pem", "chain.pem", "lock"};
+static const char *const files[] = {"vcek.key", "ark.pem", "chain.pem"};
 
 static void path_of(char out[8192], const char *folder, const char *name)
 {
     (void)snprintf(out, 8192, "%s/%s", folder, name);
 }
 
-static void remove_folder(const char *folder)
-{
-    char path[8192];
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        path_of(path, folder, files[i]);
-        (void)unlink(path);
-    }
-    (void)rmdir(folder);
-}
-
 static int remove_processor(void **state)
 {
     (void)state;
-    remove_folder(copy);
-    remove_folder(dir);
-    return rmdir(top);
+    processor_remove_files(copy);
+    return processor_remove(&processor);
 }
 
 static void read_file(const char *folder, const char *name, struct buf *out)
@@ -92,7 +75,7 @@ static void write_file(const char *folder, const char *name, struct span bytes, 
 /* A fresh copy of the processor's files. */
 static void copy_processor(void)
 {
-    remove_folder(copy);
+    processor_remove_files(copy);
     assert_int_equal(mkdir(copy, 0700), 0);
     for (int i = 0; i < 3; i++) {
         BUF_AUTO bytes = BUF_WITH_LIMIT(65536);
