@@ -1,6 +1,7 @@
 /* `caisson layer hash` and `caisson layer build`. */
 #include "layer/layer.h"
 
+#include <fcntl.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,7 +31,7 @@ static int open_blob(const char *path, struct error *err)
 {
     if (strcmp(path, "-") != 0)
         return file_open_read(path, err);
-    int fd = dup(STDIN_FILENO);
+    int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
     return fd < 0 ? error_system(err, errno, "cannot read the standard input") : fd;
 }
 
