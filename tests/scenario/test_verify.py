@@ -1,0 +1,206 @@
+#!/usr/bin/env python3
+"""`caisson measure guest` and `caisson verify` as a user runs them, on evidence of a simulated machine.
+
+usage: test_verify.py CAISSON MAKE_EVIDENCE        (TAP on standard output)
+"""
+import base64
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+CAISSON, MAKE_EVIDENCE = (os.path.abspath(path) for path in sys.argv[1:3])
+NONCE = "00112233445566778899aabbccddeeff"
+NOW = "2026-06-01T00:00:00Z"
+
+
+def write(path, data):
+    with open(path, "wb") as file:
+        file.write(data)
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def run(*command):
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
+
+
+def make_guest():
+    """Three files and a manifest as scripts/build-guest leaves them."""
+    files = {"vmlinux": b"kernel" * 9999, "bzImage": b"packed kernel", "initrd": b"initrd" * 77}
+    for name, data in files.items():
+        write(f"guest/{name}", data)
+    manifest = {
+        "caisson_guest": 1,
+        "cmdline": {"simulated": "quiet caisson.tee=simulated", "sev-snp": "quiet caisson.tee=sev-snp"},
+        "files": {name: {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
+                  for name, data in files.items()},
+        "initrd": {},
+        "packages": [],
+    }
+    write("guest/manifest.json", json.dumps(manifest, indent=2).encode())
+
+
+def verify(*extra, bundle="bundle.json", policy="policy", nonce=NONCE, guest="guest/manifest.json", trust=True):
+    trusted = ["--trust-simulated", "psp"] if trust else []
+    return run(CAISSON, "verify", bundle, "--nonce", nonce, "--policy", policy, "--guest", guest,
+               "--at", NOW, *trusted, *extra)
+
+
+def prepare():
+    os.mkdir("guest")
+    make_guest()
+    write("policy", b"package policy\n")
+    made = run(MAKE_EVIDENCE, "psp", "guest/manifest.json", "policy", NONCE, "2")
+    assert made.returncode == 0, made.stderr
+    write("bundle.json", made.stdout)
+
+
+def expect_refused(result, check):
+    text = result.stdout.decode()
+    assert result.returncode == 1, (result.returncode, text, result.stderr)
+    assert f"refused by {check}" in text, text
+    assert "remedy" in text, text
+
+
+def test_measure_guest_is_stable_and_complete():
+    first = run(CAISSON, "measure", "guest", "guest")
+    assert first.returncode == 0, first.stderr
+    once = read("guest/manifest.json")
+    assert run(CAISSON, "measure", "guest", "guest").returncode == 0
+    assert read("guest/manifest.json") == once
+    entries = json.loads(once)["measurements"]
+    assert [entry["vcpus"] for entry in entries] == list(range(1, 65))
+    assert {entry["tee"] for entry in entries} == {"simulated"}, "there is no firmware here"
+
+
+def test_measure_guest_refuses_a_file_that_is_not_the_manifests():
+    initrd = read("guest/initrd")
+    manifest = read("guest/manifest.json")
+    write("guest/initrd", initrd + b"x")
+    result = run(CAISSON, "measure", "guest", "guest")
+    write("guest/initrd", initrd)
+    assert result.returncode == 1 and b"initrd" in result.stderr, result.stderr
+    assert read("guest/manifest.json") == manifest
+
+
+def test_accepts_good_evidence_and_says_simulated():
+    result = verify()
+    text = result.stdout.decode()
+    assert result.returncode == 0, text
+    assert text.count("SIMULATED") >= 3 and "accepted (SIMULATED)" in text, text
+    assert "2 CPUs" in text and "computed here" in text, text
+    assert "FAIL" not in text
+
+
+def test_json_says_the_same():
+    result = verify("--json")
+    document = json.loads(result.stdout)
+    assert result.returncode == 0
+    assert document["verdict"] == "accepted" and document["simulated"] is True
+    assert "SIMULATED" in document["warning"] and document["vcpus"] == 2
+    assert all(check["result"] != "failed" for check in document["checks"])
+    refused = verify("--json", nonce="00")
+    document = json.loads(refused.stdout)
+    assert refused.returncode == 1
+    assert document["verdict"] == "refused" and document["refused_by"] == "report_data"
+
+
+def test_refuses_without_the_root():
+    result = verify(trust=False)
+    expect_refused(result, "root")
+    assert b"SIMULATED" in result.stdout
+
+
+def test_refuses_another_nonce():
+    expect_refused(verify(nonce=NONCE[:-1] + "e"), "report_data")
+
+
+def test_refuses_a_policy_that_differs_by_one_character():
+    write("other", b"package policy ")
+    expect_refused(verify(policy="other"), "host_data")
+
+
+def test_refuses_another_guest():
+    manifest = json.loads(read("guest/manifest.json"))
+    manifest["files"]["initrd"]["sha256"] = "00" * 32
+    write("other.json", json.dumps(manifest).encode())
+    expect_refused(verify(guest="other.json"), "measurement")
+
+
+def test_a_list_in_the_manifest_does_not_stand_for_its_files():
+    """The launch digests of simulated machines are computed, not looked up."""
+    measured = json.loads(read("guest/manifest.json"))
+    measured["cmdline"]["simulated"] += " init=/bin/sh"
+    write("other.json", json.dumps(measured).encode())
+    expect_refused(verify(guest="other.json"), "measurement")
+
+
+def test_refuses_a_changed_report():
+    bundle = json.loads(read("bundle.json"))
+    report = bytearray(base64.b64decode(bundle["report"]))
+    report[0x90] ^= 1
+    bundle["report"] = base64.b64encode(report).decode()
+    write("changed.json", json.dumps(bundle).encode())
+    expect_refused(verify(bundle="changed.json"), "signature")
+
+
+def test_refuses_evidence_that_calls_itself_real():
+    bundle = json.loads(read("bundle.json"))
+    bundle["tee"] = "sev-snp"
+    write("real.json", json.dumps(bundle).encode())
+    manifest = json.loads(read("guest/manifest.json"))
+    manifest["measurements"] = [{"tee": "sev-snp", "vcpu_type": "EPYC-Milan", "vcpus": 1, "digest": "00" * 48}]
+    write("snp.json", json.dumps(manifest).encode())
+    result = verify(bundle="real.json", guest="snp.json")
+    assert result.returncode == 1 and b"SIMULATED" in result.stdout
+    assert b"FAIL  tee" in result.stdout, result.stdout
+
+
+def test_refuses_a_root_that_does_not_call_itself_simulated():
+    os.makedirs("real", exist_ok=True)
+    chain = read("psp/chain.pem").decode()
+    pem = chain.replace("SIMULATED", "GENUINE")  # nothing to replace in base64: a plain copy of three
+    write("real/ark.pem", pem.encode())
+    result = run(CAISSON, "verify", "bundle.json", "--nonce", NONCE, "--policy", "policy", "--guest",
+                 "guest/manifest.json", "--trust-simulated", "real")
+    assert result.returncode == 1 and b"not the one root certificate" in result.stderr, result.stderr
+
+
+def test_malformed_bundles_are_refused_and_usage_is_usage():
+    write("broken.json", read("bundle.json")[:-10])
+    assert verify(bundle="broken.json").returncode == 1
+    assert verify(bundle="missing.json").returncode == 3
+    assert verify(nonce="xyz").returncode == 2
+    assert verify(nonce="").returncode == 2
+    assert verify("--at", "yesterday").returncode == 2
+    assert run(CAISSON, "verify", "bundle.json").returncode == 2
+    assert run(CAISSON, "verify").returncode == 2
+
+
+def main():
+    tests = [value for name, value in globals().items() if name.startswith("test_")]
+    print(f"1..{len(tests)}")
+    failed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        prepare()
+        for number, test in enumerate(tests, 1):
+            try:
+                test()
+                print(f"ok {number} - {test.__name__}")
+            except Exception as error:  # a test must not keep the others from running
+                failed += 1
+                print(f"not ok {number} - {test.__name__}")
+                print("# " + repr(error).replace("\n", "\n# "))
+        os.chdir("/")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
