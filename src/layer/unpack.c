@@ -91,7 +91,9 @@ static int step_zstd(struct unpack *unpack, uint8_t *out, size_t size, size_t *g
     size_t hint = ZSTD_decompressStream(unpack->zstd, &room, &in);
     if (ZSTD_isError(hint))
         return error_set(err, ERROR_INVALID, "zstd: %s", ZSTD_getErrorName(hint));
-    unpack->zstd_in_frame = hint != 0;
+    /* A call that does nothing hints at the next frame's header. */
+    if (in.pos > 0 || room.pos > 0)
+        unpack->zstd_in_frame = hint != 0;
     unpack->rest = span_of(unpack->rest.data + in.pos, unpack->rest.size - in.pos);
     *got = room.pos;
     return 0;
