@@ -138,7 +138,7 @@ struct policy_decision {
 int policy_parse(struct span text, unsigned int flags, struct policy **out, struct error *err);
 void policy_free(struct policy *policy);
 void policy_cleanup(struct policy **policy);
-#define POLICY_AUTO __attribute__((cleanup(policy_cleanup))) struct policy
+#define POLICY_AUTO __attribute__((cleanup(policy_cleanup))) struct policy *
 
 /* True when some point is {"allowed": true}: every output that shows the policy must say so. */
 bool policy_allows_all(const struct policy *policy);

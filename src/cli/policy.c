@@ -1,0 +1,159 @@
+/* `caisson policy generate`, `caisson policy show` and `caisson policy hash`. */
+#include "policy/policy.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/hex.h"
+#include "cli/command.h"
+#include "cli/commands.h"
+#include "cli/generate.h"
+#include "cli/progress.h"
+#include "os/file.h"
+#include "policy/describe.h"
+
+static const struct option_rule generate_options[] = {
+    WORKLOAD_OPTIONS,
+    {.name = "output",
+     .letter = 'o',
+     .operand = "FILE",
+     .help = "Write to FILE, not to the output"},
+    {.name = "tls-ca",
+     .operand = "FILE",
+     .help = "Trust the certificate authorities in this PEM file, besides the system's"},
+    {.name = "pull",
+     .operand = "WHEN",
+     .help = "Ask the registry: missing (the default), always or never"},
+    {.name = "quiet", .letter = 'q', .help = "Show no progress"},
+    {0},
+};
+
+/* The bytes that are measured have no line end: a terminal gets one, a file does not. */
+static int write_policy(const char *path, struct span policy, struct error *err)
+{
+    if (path && strcmp(path, "-") != 0)
+        return file_write_atomic(path, policy, 0644, err);
+    (void)fwrite(policy.data, 1, policy.size, stdout);
+    if (isatty(STDOUT_FILENO))
+        (void)putchar('\n');
+    return 0;
+}
+
+static int generate(const struct args *args, const struct image_options *options,
+                    struct progress *progress, struct buf *policy, struct error *err)
+{
+    char *const *operands = args_operands(args);
+    STORE_AUTO store = store_open(NULL, err);
+    if (!store)
+        return -1;
+    IMAGE_AUTO image = image_resolve(store, operands[0], options, err);
+    WORKLOAD_AUTO workload = {0};
+    int result = -1;
+    if (image && workload_init(&workload, &image->config, args, operands + 1, err) == 0)
+        result = generate_policy_of_image(image, options, &workload, policy, err);
+    progress_clear(progress);
+    return result;
+}
+
+/* What is written is read back: a policy that no guest accepts is an error here, not at its start.
+ */
+static int check_readable(struct span policy, struct error *err)
+{
+    POLICY_AUTO parsed = NULL;
+    if (policy_parse(policy, POLICY_STRICT, &parsed, err) < 0)
+        return error_context(err, "this image cannot be described by a policy");
+    return 0;
+}
+
+static int run_generate(const struct args *args, struct error *err)
+{
+    struct progress progress;
+    struct image_options options = {.tls_ca = args_get(args, "tls-ca")};
+    const char *pull = args_get(args, "pull");
+    BUF_AUTO policy = BUF_WITH_LIMIT(POLICY_SIZE_MAX);
+    if (args_operand_count(args) == 0)
+        return error_set(err, ERROR_USAGE, "name an image");
+    if (pull && !image_pull_parse(pull, &options.pull))
+        return error_set(err, ERROR_USAGE, "--pull is \"%s\", not missing, always or never", pull);
+    progress_init(&progress, args_has(args, "quiet"));
+    options.observer = progress_observer(&progress);
+    if (generate(args, &options, &progress, &policy, err) < 0 ||
+        check_readable(buf_span(&policy), err) < 0 ||
+        write_policy(args_get(args, "output"), buf_span(&policy), err) < 0)
+        return -1;
+    return EXIT_OK;
+}
+
+static int read_policy(const struct args *args, struct buf *text, struct error *err)
+{
+    if (args_operand_count(args) != 1)
+        return error_set(err, ERROR_USAGE, "name one policy's file");
+    return file_read(args_operands(args)[0], text, err);
+}
+
+static void print_hash(struct span text)
+{
+    uint8_t digest[SHA256_SIZE];
+    char hex[2 * SHA256_SIZE + 1];
+    sha256_digest(text, digest);
+    hex_encode(span_of(digest, sizeof digest), hex);
+    (void)printf("%s\n", hex);
+}
+
+static int run_hash(const struct args *args, struct error *err)
+{
+    BUF_AUTO text = BUF_WITH_LIMIT(POLICY_SIZE_MAX);
+    if (read_policy(args, &text, err) < 0)
+        return -1;
+    print_hash(buf_span(&text));
+    return EXIT_OK;
+}
+
+static int run_show(const struct args *args, struct error *err)
+{
+    BUF_AUTO text = BUF_WITH_LIMIT(POLICY_SIZE_MAX);
+    BUF_AUTO page = BUF_WITH_LIMIT((size_t)64 << 20);
+    POLICY_AUTO policy = NULL;
+    if (read_policy(args, &text, err) < 0 ||
+        policy_parse(buf_span(&text), POLICY_ALLOW_ALL, &policy, err) < 0 ||
+        policy_describe(policy, &page, err) < 0)
+        return -1;
+    (void)printf("HOST_DATA ");
+    print_hash(buf_span(&text));
+    (void)fputs(buf_text(&page), stdout);
+    return EXIT_OK;
+}
+
+static const struct option_rule no_options[] = {{0}};
+
+const struct command command_policy_generate = {
+    .name = "policy generate",
+    .operands = "IMAGE [-- COMMAND [ARG…]]",
+    .summary = "Write the policy that lets this image run, and nothing else",
+    .description =
+        "The policy names the image's layers by their root hashes, its command, variables, working "
+        "folder and user, as changed by the options, which are those of run. It has the form of az "
+        "confcom acipolicygen --image, byte for byte, so that it works for Azure Container "
+        "Instances too.\n\n"
+        "Its SHA-256 (caisson policy hash) is what the hardware reports as HOST_DATA.",
+    .options = generate_options,
+    .run = run_generate,
+};
+
+const struct command command_policy_show = {
+    .name = "policy show",
+    .operands = "FILE",
+    .summary = "Tell in words what a policy allows, and what is weak about it",
+    .description = "Values of variables are not shown.",
+    .options = no_options,
+    .run = run_show,
+};
+
+const struct command command_policy_hash = {
+    .name = "policy hash",
+    .operands = "FILE",
+    .summary = "Print the SHA-256 of a policy: the HOST_DATA of machines that enforce it",
+    .description = "",
+    .options = no_options,
+    .run = run_hash,
+};

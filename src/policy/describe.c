@@ -1,0 +1,168 @@
+#include "policy/describe.h"
+
+#include "policy/capabilities.h"
+#include "policy/model.h"
+#include "policy/reason.h"
+
+/* A writer whose first error stops it. */
+struct page {
+    struct buf *out;
+    struct error *err;
+    struct quotes quotes;
+    bool failed;
+};
+
+#define LINE(page, ...)                                                                            \
+    ((page)->failed = (page)->failed || buf_printf((page)->out, (page)->err, __VA_ARGS__) < 0)
+
+static void describe_words(struct page *page, struct policy_list list)
+{
+    for (size_t i = 0; i < list.count; i++)
+        LINE(page, " %s", quote(&page->quotes, list.items[i]));
+    LINE(page, "\n");
+}
+
+static void describe_matcher(struct page *page, const char *what, const struct matcher *matcher)
+{
+    static const char *const words[] = {
+        [STRATEGY_NEVER] = "nothing matches",
+        [STRATEGY_STRING] = "exactly",
+        [STRATEGY_RE2] = "the name matches the regex",
+        [STRATEGY_ANY] = "any",
+        [STRATEGY_ID] = "id",
+        [STRATEGY_NAME] = "name",
+    };
+    LINE(page, "  %-13s %s", what, words[matcher->strategy]);
+    if (matcher->strategy != STRATEGY_ANY)
+        LINE(page, " %s", quote(&page->quotes, matcher->pattern));
+    LINE(page, "\n");
+}
+
+static void describe_env(struct page *page, const struct env_rule *rules, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct env_rule *rule = &rules[i];
+        const char *name = rule->in_parts ? quote(&page->quotes, rule->all.pattern)
+                                          : quote_name(&page->quotes, rule->all.pattern);
+        bool regex = rule->all.strategy == STRATEGY_RE2;
+        LINE(page, "  variable      %s%s%s\n", name, regex ? ", regex" : "",
+             rule->required ? ", required" : "");
+    }
+}
+
+static void describe_mounts(struct page *page, const struct mount_rule *rules, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        LINE(page, "  mount         %s from %s:", quote(&page->quotes, rules[i].destination),
+             quote(&page->quotes, rules[i].source));
+        describe_words(page, rules[i].options);
+    }
+}
+
+static void describe_signals(struct page *page, const struct policy_container *container)
+{
+    LINE(page, "  signals      ");
+    for (size_t i = 0; i < container->signal_count; i++)
+        LINE(page, " %u", container->signals[i]);
+    LINE(page, "\n");
+}
+
+/* "|" outside of any group or class. */
+static bool has_loose_alternation(const char *pattern)
+{
+    int depth = 0;
+    for (const char *at = pattern; *at; at++) {
+        if (*at == '\\' && at[1])
+            at++;
+        else if (*at == '(' || *at == '[')
+            depth++;
+        else if (*at == ')' || *at == ']')
+            depth--;
+        else if (*at == '|' && depth == 0)
+            return true;
+    }
+    return false;
+}
+
+static void describe_regex(struct page *page, const char *where, const struct matcher *matcher)
+{
+    if (matcher->strategy != STRATEGY_RE2)
+        return;
+    if (regex_problem(matcher->regex))
+        LINE(page, "  WEAK          %s matches nothing: the regex %s\n", where,
+             regex_problem(matcher->regex));
+    else if (has_loose_alternation(matcher->pattern))
+        LINE(page,
+             "  WEAK          %s has \"|\": ACI matches its parts unanchored, Caisson whole\n",
+             where);
+}
+
+static void describe_weak(struct page *page, const struct policy_container *container)
+{
+    if (container->allow_elevated)
+        LINE(page, "  WEAK          may run privileged\n");
+    if (!container->has_command)
+        LINE(page, "  WEAK          has no command, so that it can never start\n");
+    if (container->user.user.strategy == STRATEGY_ANY)
+        LINE(page, "  WEAK          any user may be chosen by the host, root included\n");
+    for (size_t i = 0; i < container->env_rule_count; i++) {
+        describe_regex(page, "a variable's rule", &container->env_rules[i].all);
+        describe_regex(page, "a variable's rule", &container->env_rules[i].value);
+    }
+    describe_regex(page, "the user's rule", &container->user.user);
+    for (size_t i = 0; i < container->user.group_count; i++)
+        describe_regex(page, "a group's rule", &container->user.groups[i]);
+}
+
+static void describe_container(struct page *page, const struct policy_container *container)
+{
+    LINE(page, "container #%zu %s\n  command      ", container->index,
+         quote(&page->quotes, container->name));
+    describe_words(page, container->command);
+    LINE(page, "  working dir   %s\n", quote(&page->quotes, container->working_dir));
+    describe_matcher(page, "user", &container->user.user);
+    for (size_t i = 0; i < container->user.group_count; i++)
+        describe_matcher(page, "group", &container->user.groups[i]);
+    LINE(page, "  layers        %zu\n", container->layers.count);
+    describe_env(page, container->env_rules, container->env_rule_count);
+    describe_mounts(page, container->mounts, container->mount_count);
+    for (size_t i = 0; i < container->exec_count; i++) {
+        LINE(page, "  exec         ");
+        describe_words(page, container->exec[i].command);
+    }
+    describe_signals(page, container);
+    LINE(page, "  stdio         %s\n", container->stdio ? "leaves the machine" : "stays inside");
+    describe_weak(page, container);
+}
+
+static void describe_points(struct page *page, const struct policy *policy)
+{
+    for (unsigned int i = 0; i < POLICY_POINT_COUNT; i++) {
+        if (policy->points[i] == RULE_ALLOW_ALL)
+            LINE(page, "WEAK: %s allows EVERYTHING\n", policy_point_name((enum policy_point)i));
+    }
+    if (policy->allow_unencrypted_scratch)
+        LINE(page, "WEAK: scratch space need not be encrypted\n");
+    if (policy->allow_dump_stacks || policy->allow_runtime_logging)
+        LINE(page, "WEAK: the host may read stacks or logs of the guest\n");
+    for (size_t i = 0; i < policy->fragment_count; i++)
+        LINE(page, "fragment from %s, feed %s, from svn %s on\n",
+             quote(&page->quotes, policy->fragments[i].issuer),
+             quote(&page->quotes, policy->fragments[i].feed),
+             quote(&page->quotes, policy->fragments[i].minimum_svn));
+}
+
+int policy_describe(const struct policy *policy, struct buf *out, struct error *err)
+{
+    struct page page = {.out = out, .err = err};
+    LINE(&page, "api %s, framework %s\n", *policy->api_text ? policy->api_text : "none",
+         *policy->framework_text ? policy->framework_text : "none");
+    describe_points(&page, policy);
+    for (size_t i = 0; i < policy->container_count; i++)
+        describe_container(&page, &policy->containers[i]);
+    for (size_t i = 0; i < policy->external_count; i++) {
+        LINE(&page, "in the guest itself:");
+        describe_words(&page, policy->externals[i].command);
+    }
+    return page.failed ? -1 : 0;
+}

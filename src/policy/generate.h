@@ -1,0 +1,74 @@
+/*
+ * Writes policies as `az confcom acipolicygen` does, byte for byte, from drafts: what an image, a
+ * template or a command line asks for, already resolved. Nothing is looked up here.
+ *
+ * confcom's output has changed with its versions; a generation names one of its forms.
+ */
+#ifndef CAISSON_POLICY_GENERATE_H
+#define CAISSON_POLICY_GENERATE_H
+
+#include "base/buf.h"
+#include "policy/policy.h"
+
+enum policy_generation {
+    POLICY_GENERATION_A,  /* confcom up to 1.4: api 0.10.0 */
+    POLICY_GENERATION_A2, /* about 2.0 to 2.1.0: api 0.11.0, rw_mount_device */
+    POLICY_GENERATION_A3, /* 2.1.1: exec_processes without doubles */
+    POLICY_GENERATION_B,  /* 2.2 and 2.3: signals 9 and 15 by default */
+    POLICY_GENERATION_C,  /* 2.2 with --prerelease-policy-api: api 0.12.0, framework 0.5.0 */
+    POLICY_GENERATION_DEFAULT = POLICY_GENERATION_B
+};
+
+/* A user or a group: an empty strategy means any. */
+struct policy_draft_identity {
+    const char *pattern;
+    const char *strategy; /* "id", "name", "re2", or NULL */
+};
+
+struct policy_draft_container {
+    const char *id;   /* the image's reference as written; NULL leaves the key out */
+    const char *name; /* NULL leaves the key out */
+    bool has_command; /* false writes null: neither the image nor the caller names one */
+    struct policy_list command;
+    struct policy_list env;       /* the caller's "NAME=value", which win over the image's */
+    struct policy_list image_env; /* the image's */
+    struct policy_list layers;    /* root hashes in hex, base first */
+    const char *working_dir;      /* "" stands for "/" */
+    const char *stop_signal;      /* of the image: "SIGQUIT"; "" for none */
+    const struct policy_list *exec_processes;
+    size_t exec_count;
+    const struct policy_mount *mounts; /* before /etc/resolv.conf */
+    size_t mount_count;
+    struct policy_draft_identity user;
+    struct policy_draft_identity group;
+    struct policy_list capabilities_add;
+    struct policy_list capabilities_drop;
+    bool privileged;
+    bool no_new_privileges;
+    const char *seccomp_sha256; /* "" for none */
+};
+
+struct policy_draft {
+    enum policy_generation generation;
+    const struct policy_draft_container *containers; /* the pause container is added by itself */
+    size_t container_count;
+    bool debug;                     /* --debug-mode */
+    bool disable_stdio;             /* --disable-stdio */
+    bool exclude_default_fragments; /* --exclude-default-fragments */
+    const char *infrastructure_svn; /* of the default fragment; NULL for confcom's own */
+};
+
+#define POLICY_PAUSE_LAYER "16b514057a06ad665f92c02863aca074fd5976c755d26bff16365299169e8415"
+
+/* Appends the policy's text: the bytes that are measured, without a line end after the last line.
+ * ERROR_INVALID for text that is not UTF-8 or a root hash that is none. */
+int policy_generate(const struct policy_draft *draft, struct buf *out, struct error *err);
+
+/* Reads an image's user, "USER" or "USER:GROUP", as confcom does: digits are an id. `room` takes
+ * the parts and must live as long as the identities. ERROR_LIMIT when it is longer than the room.
+ */
+#define POLICY_USER_MAX 256
+int policy_draft_user(const char *text, char room[POLICY_USER_MAX],
+                      struct policy_draft_container *out, struct error *err);
+
+#endif
