@@ -2,7 +2,11 @@
 
 #include <stdlib.h>
 
+#include "crypto/sha256_pair.h"
+
 #define HASHES_A_BLOCK (HASH_TREE_BLOCK_SIZE / SHA256_SIZE)
+
+static const uint8_t salt[32]; /* in front of every block */
 
 /* A group of hashes that is kept because one of them may change. */
 struct open_group {
@@ -37,7 +41,7 @@ static void hash_block(const struct hash_tree *tree, const uint8_t *block, uint8
 
 struct hash_tree *hash_tree_new(struct hash_tree_store store, struct error *err)
 {
-    static const uint8_t salt[32], zeros[HASH_TREE_BLOCK_SIZE];
+    static const uint8_t zeros[HASH_TREE_BLOCK_SIZE];
     struct hash_tree *tree = calloc(1, sizeof *tree);
     if (!tree) {
         (void)error_memory(err);
@@ -137,17 +141,36 @@ static bool is_zero_block(const uint8_t *block)
     return block[0] == 0 && memcmp(block, block + 1, HASH_TREE_BLOCK_SIZE - 1) == 0;
 }
 
+/* Hashes the block at `blocks`, or the two from there on when both have contents. Returns how many.
+ */
+static size_t hash_some(const struct hash_tree *tree, const uint8_t *blocks, size_t count,
+                        uint8_t hashes[2][SHA256_SIZE])
+{
+    const uint8_t *second = blocks + HASH_TREE_BLOCK_SIZE;
+    if (is_zero_block(blocks)) {
+        memcpy(hashes[0], tree->zero_hash, SHA256_SIZE);
+        return 1;
+    }
+    if (count < 2 || is_zero_block(second)) {
+        hash_block(tree, blocks, hashes[0]);
+        return 1;
+    }
+    sha256_pair(span_of(salt, sizeof salt), blocks, second, HASH_TREE_BLOCK_SIZE, hashes[0],
+                hashes[1]);
+    return 2;
+}
+
 int hash_tree_add(struct hash_tree *tree, const uint8_t *blocks, size_t count, struct error *err)
 {
-    for (size_t i = 0; i < count; i++) {
-        const uint8_t *block = blocks + i * HASH_TREE_BLOCK_SIZE;
-        uint8_t hash[SHA256_SIZE];
-        if (is_zero_block(block))
-            memcpy(hash, tree->zero_hash, sizeof hash);
-        else
-            hash_block(tree, block, hash);
-        if (push(tree, 0, hash, err) < 0)
-            return -1;
+    while (count > 0) {
+        uint8_t hashes[2][SHA256_SIZE];
+        size_t done = hash_some(tree, blocks, count, hashes);
+        for (size_t i = 0; i < done; i++) {
+            if (push(tree, 0, hashes[i], err) < 0)
+                return -1;
+        }
+        blocks += done * HASH_TREE_BLOCK_SIZE;
+        count -= done;
     }
     return 0;
 }

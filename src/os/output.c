@@ -9,7 +9,6 @@
 
 #include "base/text.h"
 #include "os/fd.h"
-#include "os/file.h"
 
 #define NAME_TRIES 16
 
@@ -75,8 +74,8 @@ int output_publish(struct output *output, struct error *err)
 {
     if (!output->temporary && give_name(output, err) < 0)
         return -1;
-    if (file_publish(output->fd, output->temporary, output->path, err) < 0)
-        return -1;
+    if (rename(output->temporary, output->path) < 0)
+        return error_system(err, errno, "cannot name %s", output->path);
     text_free(&output->temporary);
     return 0;
 }

@@ -20,7 +20,8 @@ struct output {
 /* Opens the file beside `path`. output_fini() is due even after a failure. */
 int output_init(struct output *output, const char *path, mode_t mode, struct error *err);
 
-/* Syncs the file and names it, in the place of what had the name before. */
+/* Names the file, in the place of what had the name before. It is not synced: a power cut may lose
+ * it, so this is for what can be made again and is checked when it is used. */
 int output_publish(struct output *output, struct error *err);
 
 /* Closes the file; without output_publish() before, nothing remains of it. */

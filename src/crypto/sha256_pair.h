@@ -1,0 +1,23 @@
+/*
+ * SHA-256 of two messages of one size at once. A single message leaves a core's SHA unit waiting
+ * for its own results half of the time; two interleaved ones fill it. The verity tree's blocks come
+ * in such numbers that it shows.
+ */
+#ifndef CAISSON_CRYPTO_SHA256_PAIR_H
+#define CAISSON_CRYPTO_SHA256_PAIR_H
+
+#include "crypto/digest.h"
+
+#define SHA256_PAIR_PREFIX_MAX 63
+
+/* Hashes prefix ‖ a and prefix ‖ b; both have `size` bytes, at least 64. The prefix has at most
+ * SHA256_PAIR_PREFIX_MAX bytes. Falls back to one after the other on processors without SHA
+ * extensions. */
+void sha256_pair(struct span prefix, const uint8_t *a, const uint8_t *b, size_t size,
+                 uint8_t out_a[SHA256_SIZE], uint8_t out_b[SHA256_SIZE]);
+
+/* The fallback; for tests. */
+void sha256_pair_plain(struct span prefix, const uint8_t *a, const uint8_t *b, size_t size,
+                       uint8_t out_a[SHA256_SIZE], uint8_t out_b[SHA256_SIZE]);
+
+#endif
