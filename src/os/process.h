@@ -1,0 +1,44 @@
+/*
+ * Other programs: started without a shell, with exactly the descriptors, environment and folder
+ * that they are given, and ended with the process that started them where that is asked for.
+ */
+#ifndef CAISSON_OS_PROCESS_H
+#define CAISSON_OS_PROCESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+
+#define PROCESS_KEEP_MAX 300
+
+struct process_spec {
+    const char *const *argv; /* argv[0] is looked up in PATH when it holds no slash */
+    const char *const *env;  /* NULL for an environment of PATH alone */
+    int standard[3];         /* what becomes 0, 1, 2; -1 for /dev/null */
+    const int *keep;         /* other descriptors that the program gets, by the same numbers */
+    size_t keep_count;
+    const char *folder;   /* its working directory, or NULL for / */
+    bool die_with_parent; /* SIGKILL when the thread that starts it ends */
+    bool no_new_privileges;
+};
+
+/*
+ * Starts the program. *pid is the caller's to wait for. An error tells what could not be done in
+ * the child too: ERROR_UNAVAILABLE when there is no such program.
+ */
+int process_start(const struct process_spec *spec, pid_t *pid, struct error *err);
+
+/* A descriptor that becomes readable when the process ends; close-on-exec. -1 with `err`. */
+int process_watch(pid_t pid, struct error *err);
+
+/* Waits and gives the status as waitpid() does. */
+int process_wait(pid_t pid, int *status, struct error *err);
+
+/* Runs the program to its end, with its standard output in `out`. An exit status that is not 0 is
+ * an error; `timeout_ms` passed is one too, and ends the program. */
+struct buf;
+int process_output(const char *const *argv, int timeout_ms, struct buf *out, struct error *err);
+
+#endif

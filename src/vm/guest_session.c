@@ -1,0 +1,369 @@
+#include "vm/guest_session.h"
+
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "format/json.h"
+
+struct request {
+    uint64_t id; /* 0 while it waits to be sent */
+    json_t *message;
+    session_answer *answer;
+    void *argument;
+    bool carries_policy;
+    struct request *next;
+};
+
+struct guest_session {
+    struct link link;
+    const struct session_handler *handler;
+    void *argument;
+    char tee[32];
+    bool greeted;
+    uint64_t next_id;
+    struct request *first; /* in the order of the requests; those sent come first */
+    size_t sent_count;
+    size_t waiting_count;
+    struct span policy; /* what is still to be sent of it */
+    bool policy_open;
+};
+
+static void free_request(struct request *request)
+{
+    json_decref(request->message);
+    free(request);
+}
+
+static int send_json(struct guest_session *session, const json_t *message, struct error *err)
+{
+    char *text = json_dumps(message, JSON_COMPACT);
+    if (!text)
+        return error_memory(err);
+    int status = channel_send_control(&session->link.channel, span_of_text(text), err);
+    free(text);
+    return status;
+}
+
+/* Sends what is left of the policy, as far as the guest takes it, and closes the stream. */
+static int send_policy(struct guest_session *session, struct error *err)
+{
+    struct channel *channel = &session->link.channel;
+    while (session->policy.size > 0) {
+        size_t size = channel_sendable(channel, SESSION_POLICY);
+        if (size == 0)
+            return 0;
+        if (size > session->policy.size)
+            size = session->policy.size;
+        if (channel_send(channel, SESSION_POLICY, span_of(session->policy.data, size), err) < 0)
+            return -1;
+        session->policy = span_of(session->policy.data + size, session->policy.size - size);
+    }
+    session->policy_open = false;
+    return channel_close(channel, SESSION_POLICY, err);
+}
+
+static int send_request(struct guest_session *session, struct request *request, struct error *err)
+{
+    request->id = session->next_id++;
+    if (json_object_set_new(request->message, "id", json_integer((json_int_t)request->id)) < 0)
+        return error_memory(err);
+    if (send_json(session, request->message, err) < 0)
+        return -1;
+    session->sent_count++;
+    session->waiting_count--;
+    if (!request->carries_policy)
+        return 0;
+    session->policy_open = true;
+    return send_policy(session, err);
+}
+
+/* Sends what waits, as far as the protocol allows. What follows set_policy waits for the policy's
+ * last byte: before it the guest would answer that it has none. */
+static int send_waiting(struct guest_session *session, struct error *err)
+{
+    for (struct request *each = session->first; each; each = each->next) {
+        if (each->id != 0)
+            continue;
+        if (!session->greeted || session->policy_open ||
+            session->sent_count >= SESSION_OUTSTANDING_MAX)
+            return 0;
+        if (send_request(session, each, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int on_hello(struct guest_session *session, const json_t *message, struct error *err)
+{
+    static const char *const keys[] = {"event", "protocol", "version", "tee", NULL};
+    const char *version;
+    const char *tee;
+    uint64_t protocol;
+    if (json_check_keys(message, keys, err) < 0 ||
+        json_get_u64(message, "protocol", UINT32_MAX, &protocol, err) < 0 ||
+        json_get_text(message, "version", &version, err) < 0 ||
+        json_get_text(message, "tee", &tee, err) < 0)
+        return error_context(err, "the guest's hello");
+    if (session->greeted || protocol != CHANNEL_PROTOCOL)
+        return error_set(err, ERROR_PROTOCOL,
+                         "the guest speaks protocol %u, or greets twice; this program speaks %d",
+                         (unsigned int)protocol, CHANNEL_PROTOCOL);
+    if (strcmp(tee, session->tee) != 0)
+        return error_set(err, ERROR_REFUSED, "the guest says that it runs in \"%.32s\", not \"%s\"",
+                         tee, session->tee);
+    session->greeted = true;
+    if (send_waiting(session, err) < 0)
+        return -1;
+    session->handler->hello(session->argument);
+    return 0;
+}
+
+static int on_exited(struct guest_session *session, const json_t *message, struct error *err)
+{
+    static const char *const keys[] = {"event", "id", "code", "signal", NULL};
+    uint64_t code;
+    uint64_t signal;
+    if (json_check_keys(message, keys, err) < 0 ||
+        json_get_u64(message, "code", 255, &code, err) < 0 ||
+        json_get_u64(message, "signal", 64, &signal, err) < 0)
+        return error_context(err, "the guest's event");
+    session->handler->exited(session->argument, (unsigned int)code, (unsigned int)signal);
+    return 0;
+}
+
+/* Turns the guest's refusal into an error: "denied by mount_device: …". */
+static int read_refusal(const json_t *message, struct error *refusal, struct error *err)
+{
+    const json_t *error = json_object_get(message, "error");
+    const char *code = json_string_value(json_object_get(error, "code"));
+    const char *point = json_string_value(json_object_get(error, "point"));
+    const char *reason = json_string_value(json_object_get(error, "reason"));
+    if (!code || !reason)
+        return error_set(err, ERROR_PROTOCOL, "the guest refused without code or reason");
+    if (strcmp(code, "denied") == 0)
+        (void)error_set(refusal, ERROR_REFUSED, "denied by %.64s: %.800s", point ? point : "policy",
+                        reason);
+    else
+        (void)error_set(refusal, strcmp(code, "failed") == 0 ? ERROR_UNAVAILABLE : ERROR_REFUSED,
+                        "%.32s: %.800s", code, reason);
+    return 0;
+}
+
+static struct request *take_request(struct guest_session *session, json_int_t id)
+{
+    for (struct request **at = &session->first; *at; at = &(*at)->next) {
+        struct request *each = *at;
+        if (each->id == 0 || id <= 0 || each->id != (uint64_t)id)
+            continue;
+        *at = each->next;
+        session->sent_count--;
+        return each;
+    }
+    return NULL;
+}
+
+static int on_answer(struct guest_session *session, const json_t *message, struct error *err)
+{
+    const json_t *ok = json_object_get(message, "ok");
+    const json_t *result = json_object_get(message, "result");
+    struct error refusal = {0};
+    if (!json_is_boolean(ok) || (json_is_true(ok) && !json_is_object(result)))
+        return error_set(err, ERROR_PROTOCOL, "an answer of the guest without ok or result");
+    if (json_is_false(ok) && read_refusal(message, &refusal, err) < 0)
+        return -1;
+    struct request *request = take_request(session,
+                                           json_integer_value(json_object_get(message, "id")));
+    if (!request)
+        return error_set(err, ERROR_PROTOCOL, "the guest answers what was not asked");
+    if (request->answer)
+        request->answer(request->argument, json_is_true(ok) ? result : NULL,
+                        json_is_true(ok) ? NULL : &refusal);
+    free_request(request);
+    return send_waiting(session, err);
+}
+
+static int on_control(void *argument, struct span text, struct error *err)
+{
+    struct guest_session *session = argument;
+    static const struct json_limits limits = {CHANNEL_PAYLOAD_MAX, 8};
+    json_auto_t *message = json_parse_object(text, &limits, err);
+    if (!message)
+        return error_context(err, "the guest's message");
+    const char *event = json_string_value(json_object_get(message, "event"));
+    if (!event)
+        return on_answer(session, message, err);
+    if (strcmp(event, "hello") == 0)
+        return on_hello(session, message, err);
+    if (strcmp(event, "exited") == 0)
+        return on_exited(session, message, err);
+    return error_set(err, ERROR_PROTOCOL, "the guest's event \"%.32s\" is not known", event);
+}
+
+static int on_data(void *argument, uint32_t stream, struct span bytes, struct error *err)
+{
+    struct guest_session *session = argument;
+    (void)err;
+    session->handler->output(session->argument, stream, bytes);
+    return 0;
+}
+
+static int on_closed(void *argument, uint32_t stream, struct error *err)
+{
+    struct guest_session *session = argument;
+    (void)err;
+    session->handler->output_closed(session->argument, stream);
+    return 0;
+}
+
+static void on_writable(void *argument, uint32_t stream)
+{
+    struct guest_session *session = argument;
+    if (stream == SESSION_POLICY && session->policy_open) {
+        /* What fails here fails for want of memory: the guest's silence then ends the start. */
+        if (send_policy(session, NULL) == 0 && !session->policy_open)
+            (void)send_waiting(session, NULL);
+    } else if (stream == SESSION_STDIN)
+        session->handler->input_writable(session->argument);
+}
+
+static void on_ended(void *argument, const struct error *err)
+{
+    struct guest_session *session = argument;
+    session->handler->ended(session->argument, err);
+}
+
+static const struct channel_handler channel_functions = {on_control, on_data, on_closed,
+                                                         on_writable};
+
+struct guest_session *session_open(struct event_base *base, int fd, const char *tee,
+                                   const struct session_handler *handler, void *argument,
+                                   struct error *err)
+{
+    struct guest_session *session = calloc(1, sizeof *session);
+    if (!session || !text_copy(session->tee, sizeof session->tee, tee)) {
+        free(session);
+        (void)error_memory(err);
+        return NULL;
+    }
+    session->handler = handler;
+    session->argument = argument;
+    session->next_id = 1;
+    if (link_open(&session->link, base, fd, &channel_functions, on_ended, session, err) < 0) {
+        free(session);
+        return NULL;
+    }
+    return session;
+}
+
+void session_close(struct guest_session *session)
+{
+    if (!session)
+        return;
+    while (session->first) {
+        struct request *request = session->first;
+        session->first = request->next;
+        free_request(request);
+    }
+    link_close(&session->link);
+    free(session);
+}
+
+/* Queues a request behind the others; NULL with `err` when it cannot. */
+static struct request *queue_request(struct guest_session *session, const char *op, json_t *args,
+                                     struct error *err)
+{
+    json_auto_t *owned_args = args;
+    if (session->waiting_count >= SESSION_QUEUE_MAX) {
+        (void)error_set(err, ERROR_LIMIT, "too many requests wait for the guest");
+        return NULL;
+    }
+    struct request *request = calloc(1, sizeof *request);
+    if (request && owned_args)
+        request->message = json_pack("{s:s, s:O}", "op", op, "args", owned_args);
+    if (!request || !request->message) {
+        free(request);
+        (void)error_memory(err);
+        return NULL;
+    }
+    struct request **at = &session->first;
+    while (*at)
+        at = &(*at)->next;
+    *at = request;
+    session->waiting_count++;
+    return request;
+}
+
+int session_request(struct guest_session *session, const char *op, json_t *args,
+                    session_answer *answer, void *argument, struct error *err)
+{
+    struct request *request = queue_request(session, op, args, err);
+    if (!request)
+        return -1;
+    request->answer = answer;
+    request->argument = argument;
+    if (send_waiting(session, err) < 0)
+        return -1;
+    link_flush(&session->link);
+    return 0;
+}
+
+int session_set_policy(struct guest_session *session, struct span policy, session_answer *answer,
+                       void *argument, struct error *err)
+{
+    if (channel_open(&session->link.channel, SESSION_POLICY, CHANNEL_SEND, err) < 0)
+        return -1;
+    json_t *args = json_pack("{s:i, s:I}", "stream", (int)SESSION_POLICY, "size",
+                             (json_int_t)policy.size);
+    struct request *request = queue_request(session, "set_policy", args, err);
+    if (!request)
+        return -1;
+    *request = (struct request){.message = request->message,
+                                .answer = answer,
+                                .argument = argument,
+                                .carries_policy = true,
+                                .next = request->next};
+    session->policy = policy;
+    if (send_waiting(session, err) < 0)
+        return -1;
+    link_flush(&session->link);
+    return 0;
+}
+
+int session_open_streams(struct guest_session *session, bool with_stdin, bool with_stderr,
+                         struct error *err)
+{
+    struct channel *channel = &session->link.channel;
+    if ((with_stdin && channel_open(channel, SESSION_STDIN, CHANNEL_SEND, err) < 0) ||
+        channel_open(channel, SESSION_STDOUT, CHANNEL_RECEIVE, err) < 0 ||
+        (with_stderr && channel_open(channel, SESSION_STDERR, CHANNEL_RECEIVE, err) < 0))
+        return -1;
+    return 0;
+}
+
+size_t session_sendable(const struct guest_session *session)
+{
+    return channel_sendable(&session->link.channel, SESSION_STDIN);
+}
+
+int session_send(struct guest_session *session, struct span bytes, struct error *err)
+{
+    if (channel_send(&session->link.channel, SESSION_STDIN, bytes, err) < 0)
+        return -1;
+    link_flush(&session->link);
+    return 0;
+}
+
+int session_end_input(struct guest_session *session, struct error *err)
+{
+    if (channel_close(&session->link.channel, SESSION_STDIN, err) < 0)
+        return -1;
+    link_flush(&session->link);
+    return 0;
+}
+
+void session_grant(struct guest_session *session, uint32_t stream, size_t size)
+{
+    /* A stream that has been closed, or a channel that has died, needs no credit. */
+    (void)channel_grant(&session->link.channel, stream, size, NULL);
+    link_flush(&session->link);
+}

@@ -1,0 +1,72 @@
+/*
+ * The host's end of the channel to a guest (docs/protocol.md): requests with their answers, the
+ * container's streams, events. The guest is not trusted here either: what it sends is bounded and
+ * checked, and a guest that breaks the protocol ends its session and nothing else.
+ */
+#ifndef CAISSON_VM_GUEST_SESSION_H
+#define CAISSON_VM_GUEST_SESSION_H
+
+#include <jansson.h>
+
+#include "vm/link.h"
+
+#define SESSION_OUTSTANDING_MAX 16   /* requests that wait for their answers (docs/protocol.md) */
+#define SESSION_QUEUE_MAX       1024 /* requests that wait to be sent */
+
+/* The streams of the one container of a session. */
+enum session_stream {
+    SESSION_POLICY = 1,
+    SESSION_STDIN = 2,
+    SESSION_STDOUT = 3,
+    SESSION_STDERR = 4,
+};
+
+struct guest_session;
+
+struct session_handler {
+    /* The guest is up. */
+    void (*hello)(void *argument);
+    /* Output of the container; taken by session_grant(). */
+    void (*output)(void *argument, uint32_t stream, struct span bytes);
+    void (*output_closed)(void *argument, uint32_t stream);
+    /* session_send() takes bytes again. */
+    void (*input_writable)(void *argument);
+    void (*exited)(void *argument, unsigned int code, unsigned int signal);
+    /* The guest has gone; `err` is NULL where it simply closed. */
+    void (*ended)(void *argument, const struct error *err);
+};
+
+/* Answers a request: `result` is borrowed, and NULL when the guest refused; then `refusal` says
+ * why. */
+typedef void session_answer(void *argument, const json_t *result, const struct error *refusal);
+
+/* Takes `fd`; `tee` is what the guest's hello must say. NULL with `err`. */
+struct guest_session *session_open(struct event_base *base, int fd, const char *tee,
+                                   const struct session_handler *handler, void *argument,
+                                   struct error *err);
+
+/* Not from within the handler's functions: schedule it. */
+void session_close(struct guest_session *session);
+
+/* Sends a request, or queues it while too many wait. Takes the reference to `args`, also on
+ * failure. `answer` may be NULL. ERROR_LIMIT when the queue is full. */
+int session_request(struct guest_session *session, const char *op, json_t *args,
+                    session_answer *answer, void *argument, struct error *err);
+
+/* set_policy with the policy's bytes, which must outlive the session. */
+int session_set_policy(struct guest_session *session, struct span policy, session_answer *answer,
+                       void *argument, struct error *err);
+
+/* Opens the container's streams before create_container names them. */
+int session_open_streams(struct guest_session *session, bool with_stdin, bool with_stderr,
+                         struct error *err);
+
+/* Standard input: how much can be sent, sending, and its end. */
+size_t session_sendable(const struct guest_session *session);
+int session_send(struct guest_session *session, struct span bytes, struct error *err);
+int session_end_input(struct guest_session *session, struct error *err);
+
+/* `size` bytes of this output were taken. */
+void session_grant(struct guest_session *session, uint32_t stream, size_t size);
+
+#endif

@@ -1,0 +1,24 @@
+/*
+ * The guest's network: passt, a user-mode network that needs no root and no configuration of the
+ * host. The guest has one fixed address; it reaches out through the host's sockets, and what is
+ * published comes in. The host's own loopback is out of its reach.
+ */
+#ifndef CAISSON_VM_PASST_H
+#define CAISSON_VM_PASST_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "vm/ports.h"
+
+#define PASST_PROGRAM     "passt"
+#define PASST_GUEST       "10.0.2.15"
+#define PASST_PREFIX      24
+#define PASST_GATEWAY     "10.0.2.2"
+#define PASST_NAME_SERVER "10.0.2.3"
+
+/* Starts passt on one end of a stream socket; it dies with its parent. */
+int passt_start(const char *program, int fd, const struct port_rule *ports, size_t port_count,
+                pid_t *pid, struct error *err);
+
+#endif

@@ -1,0 +1,26 @@
+/* Published ports: Docker's `-p [IP:]HOST:GUEST[/tcp|/udp]`. */
+#ifndef CAISSON_VM_PORTS_H
+#define CAISSON_VM_PORTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+#define PORTS_MAX      64
+#define PORT_RULE_TEXT 96 /* bytes that port_rule_text() may write */
+
+struct port_rule {
+    char address[46]; /* where the host listens; "0.0.0.0" where none was given */
+    uint16_t host;
+    uint16_t guest;
+    bool udp;
+};
+
+/* ERROR_INVALID says what is wrong with the text. */
+int port_rule_parse(const char *text, struct port_rule *out, struct error *err);
+
+/* "127.0.0.1:6379:6379/tcp". */
+void port_rule_text(const struct port_rule *rule, char out[PORT_RULE_TEXT]);
+
+#endif

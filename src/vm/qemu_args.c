@@ -1,0 +1,239 @@
+#include "vm/qemu_args.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/base64.h"
+#include "format/channel.h"
+
+#define ARGS_MAX (64 + 4 * QEMU_DISKS_MAX)
+
+static const char *const tee_names[] = {
+    [VM_TEE_SIMULATED] = "simulated",
+    [VM_TEE_SEV_SNP] = "sev-snp",
+};
+_Static_assert(sizeof tee_names / sizeof *tee_names == VM_TEE_COUNT, "a TEE without a name");
+
+const char *vm_tee_name(enum vm_tee tee)
+{
+    return tee_names[tee];
+}
+
+bool vm_tee_by_name(const char *name, enum vm_tee *out)
+{
+    for (size_t i = 0; i < VM_TEE_COUNT; i++) {
+        if (strcmp(name, tee_names[i]) == 0) {
+            *out = (enum vm_tee)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The line under way. `failed` stays set, so that the caller looks once. */
+struct line {
+    struct qemu_args *args;
+    bool snp;
+    bool failed;
+};
+
+__attribute__((format(printf, 2, 3))) static void add(struct line *line, const char *format, ...)
+{
+    va_list values;
+    char *text = NULL;
+    va_start(values, format);
+    int len = vasprintf(&text, format, values);
+    va_end(values);
+    if (len < 0 || line->args->count >= ARGS_MAX) {
+        if (len >= 0)
+            free(text);
+        line->failed = true;
+        return;
+    }
+    line->args->argv[line->args->count++] = text;
+}
+
+/* A virtio device: on microvm over MMIO, with SEV-SNP over PCI with the IOMMU's view of memory,
+ * since the device may see shared pages alone. */
+__attribute__((format(printf, 3, 4))) static void add_device(struct line *line, const char *kind,
+                                                             const char *format, ...)
+{
+    char properties[128];
+    va_list values;
+    va_start(values, format);
+    int len = vsnprintf(properties, sizeof properties, format, values);
+    va_end(values);
+    if (len < 0 || (size_t)len >= sizeof properties) {
+        line->failed = true;
+        return;
+    }
+    add(line, "-device");
+    if (line->snp)
+        add(line, "%s-pci,disable-legacy=on,iommu_platform=on%s", kind, properties);
+    else
+        add(line, "%s-device%s", kind, properties);
+}
+
+static void add_simulated_machine(struct line *line, const struct qemu_config *config)
+{
+    add(line, "-machine");
+    add(line, "microvm,pic=off,pit=off,rtc=on,acpi=on,isa-serial=on,auto-kernel-cmdline=off");
+    add(line, "-accel");
+    add(line, "%s", config->kvm ? "kvm" : "tcg,thread=multi");
+    add(line, "-cpu");
+    add(line, "%s", config->kvm ? "host" : "max");
+    add(line, "-m");
+    add(line, "%um", config->memory_mib);
+}
+
+static int add_snp_machine(struct line *line, const struct qemu_config *config, struct error *err)
+{
+    BUF_AUTO host_data = BUF_WITH_LIMIT(64);
+    if (base64_encode(span_of(config->host_data, sizeof config->host_data), &host_data, err) < 0)
+        return -1;
+    add(line, "-machine");
+    add(line, "q35,confidential-guest-support=sev0,memory-backend=ram1,smm=off,vmport=off");
+    add(line, "-accel");
+    add(line, "kvm");
+    add(line, "-cpu");
+    add(line, "EPYC-Milan");
+    add(line, "-m");
+    add(line, "%um", config->memory_mib);
+    add(line, "-object");
+    add(line, "memory-backend-memfd,id=ram1,size=%uM,share=true,prealloc=false",
+        config->memory_mib);
+    add(line, "-object");
+    add(line,
+        "sev-snp-guest,id=sev0,cbitpos=%u,reduced-phys-bits=%u,policy=0x30000,kernel-hashes=on,"
+        "host-data=%s",
+        config->cbitpos, config->reduced_phys_bits, buf_text(&host_data));
+    add(line, "-bios");
+    add(line, "/proc/self/fd/%d", config->firmware_fd);
+    return 0;
+}
+
+/* What every machine has: no default device, no configuration file, a sandbox that can start
+ * nothing. */
+static void add_frame(struct line *line, const struct qemu_config *config)
+{
+    static const char *const fixed[] = {
+        "-name",
+        "caisson",
+        "-nodefaults",
+        "-no-user-config",
+        "-display",
+        "none",
+        "-monitor",
+        "none",
+        "-parallel",
+        "none",
+        "-no-reboot",
+        "-sandbox",
+        "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+    };
+    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
+        add(line, "%s", fixed[i]);
+    add(line, "-smp");
+    add(line, "%u", config->vcpus);
+}
+
+static void add_kernel(struct line *line, const struct qemu_config *config)
+{
+    add(line, "-kernel");
+    add(line, "/proc/self/fd/%d", config->kernel_fd);
+    add(line, "-initrd");
+    add(line, "/proc/self/fd/%d", config->initrd_fd);
+    add(line, "-append");
+    add(line, "%s", config->cmdline);
+}
+
+static void add_port(struct line *line, const char *id, const char *name, int fd)
+{
+    add(line, "-chardev");
+    add(line, "socket,id=%s,fd=%d", id, fd);
+    add(line, "-device");
+    add(line, "virtserialport,chardev=%s,name=%s", id, name);
+}
+
+static void add_channels(struct line *line, const struct qemu_config *config)
+{
+    add(line, "-chardev");
+    add(line, "file,id=console,path=/proc/self/fd/%d,append=on", config->console_fd);
+    add(line, "-serial");
+    add(line, "chardev:console");
+    add_device(line, "virtio-serial", "%s", "");
+    add_port(line, "channel", CHANNEL_PORT_NAME, config->channel_fd);
+    if (config->psp_fd >= 0)
+        add_port(line, "psp", CHANNEL_PSP_PORT, config->psp_fd);
+}
+
+static void add_network(struct line *line, const struct qemu_config *config)
+{
+    if (config->network_fd < 0)
+        return;
+    add(line, "-netdev");
+    add(line, "stream,id=net0,server=off,addr.type=fd,addr.str=%d", config->network_fd);
+    add_device(line, "virtio-net", ",netdev=net0%s", line->snp ? ",romfile=" : "");
+}
+
+static void add_disks(struct line *line, const struct qemu_config *config)
+{
+    if (config->disk_count > 0)
+        add_device(line, "virtio-scsi", ",id=scsi0");
+    for (size_t i = 0; i < config->disk_count; i++) {
+        add(line, "-add-fd");
+        add(line, "fd=%d,set=%zu", config->disk_fds[i], i + 1);
+        add(line, "-blockdev");
+        add(line,
+            "driver=raw,node-name=disk%zu,read-only=on,file.driver=file,file.locking=off,"
+            "file.filename=/dev/fdset/%zu",
+            i, i + 1);
+        add(line, "-device");
+        add(line, "scsi-hd,bus=scsi0.0,channel=0,scsi-id=0,lun=%zu,drive=disk%zu", i, i);
+    }
+}
+
+static int check(const struct qemu_config *config, struct error *err)
+{
+    if (config->memory_mib < QEMU_MEMORY_MIN || config->memory_mib > QEMU_MEMORY_MAX)
+        return error_set(err, ERROR_INVALID, "%u MiB of memory; %u to %u can be",
+                         config->memory_mib, QEMU_MEMORY_MIN, QEMU_MEMORY_MAX);
+    if (config->vcpus < 1 || config->vcpus > QEMU_VCPUS_MAX)
+        return error_set(err, ERROR_INVALID, "%u CPUs; 1 to %u can be", config->vcpus,
+                         QEMU_VCPUS_MAX);
+    if (config->disk_count > QEMU_DISKS_MAX)
+        return error_set(err, ERROR_LIMIT, "%zu layers; a machine takes %u", config->disk_count,
+                         QEMU_DISKS_MAX);
+    return 0;
+}
+
+int qemu_args_build(const struct qemu_config *config, struct qemu_args *args, struct error *err)
+{
+    *args = (struct qemu_args){0};
+    if (check(config, err) < 0)
+        return -1;
+    args->argv = calloc(ARGS_MAX + 1, sizeof *args->argv);
+    if (!args->argv)
+        return error_memory(err);
+    struct line line = {.args = args, .snp = config->tee == VM_TEE_SEV_SNP};
+    add(&line, "%s", config->program ? config->program : QEMU_PROGRAM);
+    add_frame(&line, config);
+    if (line.snp && add_snp_machine(&line, config, err) < 0)
+        return -1;
+    if (!line.snp)
+        add_simulated_machine(&line, config);
+    add_kernel(&line, config);
+    add_channels(&line, config);
+    add_network(&line, config);
+    add_disks(&line, config);
+    return line.failed ? error_memory(err) : 0;
+}
+
+void qemu_args_fini(struct qemu_args *args)
+{
+    for (size_t i = 0; i < args->count; i++)
+        free(args->argv[i]);
+    free(args->argv);
+    *args = (struct qemu_args){0};
+}
