@@ -58,9 +58,19 @@ class Processor(threading.Thread):
             pass
 
 
+def host_khz():
+    """The host's TSC frequency. The tests boot many machines on a busy host, where a guest that measures its TSC
+    by the PIT can fail to, and hang (docs/guest.md)."""
+    with open("/proc/cpuinfo", encoding="ascii") as file:
+        for line in file:
+            if line.startswith("cpu MHz"):
+                return int(float(line.split(":")[1]) * 1000)
+    return 1000000
+
+
 def command_of(folder, disks, memory, channel_fd, processor_fd, extra=()):
     with open(os.path.join(paths.GUEST, "cmdline.simulated"), encoding="ascii") as file:
-        cmdline = file.read()
+        cmdline = file.read() + f" tsc_early_khz={host_khz()}"
     command = [
         "qemu-system-x86_64", "-accel", os.environ.get("CAISSON_TEST_ACCEL", "tcg"), "-cpu", "max", "-smp", "1",
         "-m", str(memory), "-machine", "microvm,acpi=on,pit=on,pic=off,rtc=on",

@@ -1,0 +1,172 @@
+#!/usr/bin/python3
+"""Real programs from Debian's packages, unchanged, run by `caisson run`."""
+import concurrent.futures
+import hashlib
+import socket
+import subprocess
+import urllib.request
+
+from lib import tap
+from lib.cli import CliCase, free_port
+
+PYTHON = r"""
+import socket, ssl, subprocess, sys, threading, queue, hashlib
+# Threads.
+work, done = queue.Queue(), []
+def worker():
+    while (item := work.get()) is not None:
+        done.append(hashlib.sha256(b"%d" % item).hexdigest())
+threads = [threading.Thread(target=worker) for _ in range(8)]
+for thread in threads: thread.start()
+for item in range(200): work.put(item)
+for _ in threads: work.put(None)
+for thread in threads: thread.join()
+assert len(set(done)) == 200
+print("threads")
+# Subprocesses.
+children = [subprocess.Popen([sys.executable, "-c", f"print({number} * {number})"], stdout=subprocess.PIPE) for number in range(4)]
+assert [int(child.communicate()[0]) for child in children] == [0, 1, 4, 9]
+assert subprocess.run(["/bin/sh", "-c", "exit 3"]).returncode == 3
+print("subprocesses")
+# TLS, both ends.
+folder = "/etc/ssl/test"
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(folder + "/certificate.pem", folder + "/key.pem")
+listener = socket.create_server(("127.0.0.1", 0))
+def serve():
+    with context.wrap_socket(listener.accept()[0], server_side=True) as connection:
+        connection.sendall(connection.recv(1000)[::-1])
+server = threading.Thread(target=serve); server.start()
+trust = ssl.create_default_context(cafile=folder + "/certificate.pem")
+with trust.wrap_socket(socket.create_connection(listener.getsockname()), server_hostname="localhost") as connection:
+    connection.sendall(b"drawer")
+    assert connection.recv(1000) == b"reward" and connection.version() == "TLSv1.3"
+server.join()
+print("tls")
+"""
+
+BASH = r"""
+set -eu
+printf '%s\n' {1..1000} | sort -rn | head -n 3 | tr '\n' ' '; echo
+diff <(seq 3) <(seq 3) && echo same
+coproc CAT { cat; }
+echo through >&"${CAT[1]}"; read -r answer <&"${CAT[0]}"; echo "$answer"
+pid=$CAT_PID; exec {CAT[1]}>&-; wait "$pid"
+set -m
+sleep 100 & sleep 100 &
+jobs | wc -l
+kill -STOP %1; sleep 0.2; jobs | grep -c Stopped
+kill %1 %2; wait || true
+(exit 4) & wait $! || echo "code $?"
+trap 'echo trapped' USR1; kill -USR1 $$
+true | false | true && echo "${PIPESTATUS[*]}"
+cat <<END | while read -r word; do echo "<$word>"; done
+here
+END
+exec 3<>/tmp/file; echo content >&3; exec 3>&-; cat /tmp/file
+"""
+BASH_OUTPUT = "1000 999 998 \nsame\nthrough\n2\n1\ncode 4\ntrapped\n0 1 0\n<here>\ncontent\n"
+
+POSTGRESQL = r"""
+set -eu
+PATH=/usr/lib/postgresql/15/bin:$PATH; export PGDATA=/var/lib/postgresql/data LC_ALL=C
+initdb --no-sync --auth=trust >/tmp/initdb 2>&1 || { cat /tmp/initdb; exit 1; }
+pg_ctl -w -t 120 -l /tmp/log -o '-c fsync=off -c shared_buffers=16MB -k /tmp -h ""' start >/dev/null || { cat /tmp/log; exit 1; }
+psql -h /tmp -qAt postgres <<'END'
+create table t (id serial primary key, name text, value numeric);
+insert into t (name, value) select 'row ' || n, n * 1.5 from generate_series(1, 10000) n;
+create index on t (value);
+select count(*), sum(value) from t;
+select name from t where value = 1500;
+begin; delete from t; rollback;
+select count(*) from t;
+END
+pg_ctl -w -m fast stop >/dev/null
+echo stopped
+"""
+
+LAYERS = r"""
+cd /data
+cat kept last removed; ls; ls opaque; cat opaque/*; stat -c %a opaque; cat layer-02
+"""
+
+
+class Programs(CliCase):
+    def test_redis_under_its_benchmark(self):
+        port = free_port()
+        self.start_image("redis", options=["-p", f"127.0.0.1:{port}:6379", "-m", "256m"])
+
+        def redis(*words):
+            return subprocess.run(["redis-cli", "-p", str(port), *words], capture_output=True, text=True, timeout=60,
+                                  check=False).stdout.strip()
+
+        self.eventually(lambda: redis("ping") == "PONG", what="answer to PING")
+        self.assertEqual(redis("set", "key", "value with spaces"), "OK")
+        self.assertEqual(redis("get", "key"), "value with spaces")
+        result = subprocess.run(["redis-benchmark", "-p", str(port), "-q", "-c", "20", "-n", "2000", "-t",
+                                 "ping,set,get,incr,lpush,lrange_100"], capture_output=True, text=True, timeout=240,
+                                check=True)
+        self.assertIn("requests per second", result.stdout)
+        self.assertNotIn("rror", result.stdout + result.stderr)
+        self.assertEqual(redis("get", "counter:__rand_int__"), "2000")
+        self.assertEqual(redis("get", "key"), "value with spaces")
+
+    def test_nginx_serves_parallel_clients(self):
+        port = free_port()
+        self.start_image("nginx", options=["-p", f"127.0.0.1:{port}:80"])
+
+        def fetch(path):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=60) as answer:
+                return answer.read()
+
+        def is_up():
+            try:
+                return fetch("index.html") == b"hello from nginx\n"
+            except OSError:
+                return False
+
+        self.eventually(is_up, what="answer")
+        expected = hashlib.sha256(b"0123456789abcdef" * 65536).digest()
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            for body in pool.map(fetch, ["1m"] * 48):
+                self.assertEqual(hashlib.sha256(body).digest(), expected)
+
+    def test_python_with_threads_subprocesses_and_tls(self):
+        result = self.run_image("python", "python3", "-c", PYTHON, timeout=240)
+        self.assertEqual(result.stdout, b"threads\nsubprocesses\ntls\n")
+
+    def test_bash_with_pipes_and_job_control(self):
+        result = self.run_image("bash", "bash", "-c", BASH)
+        self.assertEqual(result.stdout.decode(), BASH_OUTPUT)
+
+    def test_postgresql(self):
+        result = self.run_image("postgresql", "bash", "-c", POSTGRESQL, options=["-m", "768m"], timeout=300)
+        self.assertEqual(result.stdout.decode(), "10000|75007500.0\nrow 1000\n10000\nstopped\n")
+
+    def test_an_image_of_many_layers(self):
+        result = self.run_image("layers", "/bin/sh", "-c", LAYERS)
+        names = [f"layer-{number:02}" for number in range(2, 21) if number != 5]
+        expected = ["from layer 1", "end", "back again", "kept", "last", *names, "opaque", "removed", "new", "seen",
+                    "750", "2"]
+        self.assertEqual(result.stdout.decode().splitlines(), expected)
+
+    def test_the_machine_reaches_the_host_by_ports_that_are_published_only(self):
+        """A port that is not published is closed; what is published answers on the address that was named."""
+        port, other = free_port(), free_port()
+        self.start_image("busybox", "/bin/sh", "-c", f"nc -l -p {other} & while :; do echo hello | nc -l -p 80; done",
+                         options=["-p", f"127.0.0.1:{port}:80"])
+
+        def answer():
+            try:
+                with socket.create_connection(("127.0.0.1", port), 5) as connection:
+                    return connection.recv(100) == b"hello\n"
+            except OSError:
+                return False
+
+        self.eventually(answer, what="answer")
+        with self.assertRaises(OSError):
+            socket.create_connection(("127.0.0.1", other), 2)
+
+
+if __name__ == "__main__":
+    tap.main()
