@@ -2,7 +2,10 @@
 
 #include <stddef.h>
 
+#include "base/text.h"
+
 #define KEY "caisson.tee="
+#define TSC "tsc_early_khz="
 
 static const char *const names[] = {[GUEST_SEV_SNP] = "sev-snp", [GUEST_SIMULATED] = "simulated"};
 
@@ -46,20 +49,42 @@ static int tee_of_name(struct span name, enum guest_tee *tee, struct error *err)
                      name.size < 64 ? (int)name.size : 64, (const char *)name.data);
 }
 
+static bool has_prefix(struct span word, const char *prefix)
+{
+    size_t size = strlen(prefix);
+    return word.size >= size && span_equal_text(span_of(word.data, size), prefix);
+}
+
+/* What may follow the TEE's name: nothing, or how fast a simulated machine's clock ticks. */
+static int check_rest(struct span text, enum guest_tee tee, struct error *err)
+{
+    char digits[16];
+    uint64_t khz;
+    struct span word = next_word(&text);
+    if (word.size == 0)
+        return 0;
+    size_t key = sizeof TSC - 1;
+    size_t size = word.size - key;
+    if (tee == GUEST_SIMULATED && has_prefix(word, TSC) && size < sizeof digits) {
+        memcpy(digits, word.data + key, size);
+        digits[size] = '\0';
+        if (text_to_u64(digits, UINT32_MAX, &khz) && next_word(&text).size == 0)
+            return 0;
+    }
+    return error_set(err, ERROR_INVALID, "the command line goes on after " KEY "%s",
+                     guest_tee_name(tee));
+}
+
 int cmdline_parse(struct span text, enum guest_tee *tee, struct error *err)
 {
-    const size_t key = sizeof KEY - 1;
-    bool found = false;
-    if (text.size == 0)
-        return error_set(err, ERROR_INVALID, "the command line is empty");
-    for (struct span word; (word = next_word(&text)).size > 0;) {
-        if (word.size < key || !span_equal_text(span_of(word.data, key), KEY))
-            continue;
-        if (found)
-            return error_set(err, ERROR_INVALID, "the command line says " KEY " twice");
-        if (tee_of_name(span_of(word.data + key, word.size - key), tee, err) < 0)
-            return -1;
-        found = true;
-    }
-    return found ? 0 : error_set(err, ERROR_INVALID, "the command line does not say " KEY);
+    struct span word;
+    do {
+        word = next_word(&text);
+        if (word.size == 0)
+            return error_set(err, ERROR_INVALID, "the command line does not say " KEY);
+    } while (!has_prefix(word, KEY));
+    size_t key = sizeof KEY - 1;
+    if (tee_of_name(span_of(word.data + key, word.size - key), tee, err) < 0)
+        return -1;
+    return check_rest(text, *tee, err);
 }

@@ -1,0 +1,133 @@
+/* Users and groups as an image's configuration names them. */
+#include "../check.h"
+
+#include "base/buf.h"
+
+#include "guest/user.h"
+
+#define PASSWD                                                                                     \
+    "root:x:0:0:root:/root:/bin/sh\nbroken line\n:x:5:5::/:\nbig:x:99999999999:1::/:\n"            \
+    "redis:x:999:1000::/home/redis:/bin/sh\nnogid:x:7\n"
+#define GROUP "root:x:0:\nredis:x:1000:\naudio:x:29:alice,redis\nextra:x:30:redis\nbad:x:-1:redis\n"
+
+static int resolve(const char *text, struct user *user, struct error *err)
+{
+    return user_resolve(text, span_of_text(PASSWD), span_of_text(GROUP), user, err);
+}
+
+static void finds_user_with_all_groups(void **state)
+{
+    (void)state;
+    struct user user;
+    struct error err;
+    check_ok(resolve("redis", &user, &err), &err);
+    assert_int_equal(user.user.id, 999);
+    assert_string_equal(user.user.name, "redis");
+    assert_int_equal(user.group_count, 3);
+    assert_int_equal(user.groups[0].id, 1000);
+    assert_string_equal(user.groups[0].name, "redis");
+    assert_int_equal(user.groups[1].id, 29);
+    assert_string_equal(user.groups[2].name, "extra");
+}
+
+static void finds_user_by_number(void **state)
+{
+    (void)state;
+    struct user user;
+    struct error err;
+    check_ok(resolve("999", &user, &err), &err);
+    assert_string_equal(user.user.name, "redis");
+    assert_int_equal(user.group_count, 3);
+}
+
+static void takes_root_where_none_is_named(void **state)
+{
+    (void)state;
+    struct user user;
+    struct error err;
+    check_ok(resolve("", &user, &err), &err);
+    assert_int_equal(user.user.id, 0);
+    assert_string_equal(user.user.name, "root");
+    check_ok(user_resolve("", span_of(NULL, 0), span_of(NULL, 0), &user, &err), &err);
+    assert_string_equal(user.user.name, "");
+    assert_int_equal(user.groups[0].id, 0);
+}
+
+static void takes_a_number_without_an_entry(void **state)
+{
+    (void)state;
+    struct user user;
+    struct error err;
+    check_ok(resolve("4711", &user, &err), &err);
+    assert_int_equal(user.user.id, 4711);
+    assert_string_equal(user.user.name, "");
+    assert_int_equal(user.groups[0].id, 0);
+    assert_int_equal(user.group_count, 1);
+}
+
+static void gives_a_named_group_alone(void **state)
+{
+    (void)state;
+    struct user user;
+    struct error err;
+    check_ok(resolve("redis:audio", &user, &err), &err);
+    assert_int_equal(user.groups[0].id, 29);
+    assert_int_equal(user.group_count, 1);
+    check_ok(resolve("redis:77", &user, &err), &err);
+    assert_int_equal(user.groups[0].id, 77);
+    assert_string_equal(user.groups[0].name, "");
+}
+
+static void refuses_names_that_are_not_there(void **state)
+{
+    (void)state;
+    struct user user;
+    struct error err;
+    check_error(resolve("nobody", &user, &err), &err, ERROR_NOT_FOUND);
+    check_error(resolve("redis:nogroup", &user, &err), &err, ERROR_NOT_FOUND);
+    check_error(resolve("big", &user, &err), &err, ERROR_NOT_FOUND);
+    check_error(resolve("nogid", &user, &err), &err, ERROR_NOT_FOUND);
+    check_error(resolve("-1", &user, &err), &err, ERROR_NOT_FOUND);
+    check_error(resolve("4294967295", &user, &err), &err, ERROR_NOT_FOUND);
+    check_error(resolve("0x10", &user, &err), &err, ERROR_NOT_FOUND);
+}
+
+static void refuses_malformed_users(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {":", ":redis", "redis:", "redis:audio:x", "0::0"};
+    struct user user;
+    struct error err;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        check_error(resolve(texts[i], &user, &err), &err, ERROR_INVALID);
+}
+
+static void refuses_user_in_too_many_groups(void **state)
+{
+    (void)state;
+    struct user user;
+    struct error err;
+    BUF_AUTO group = BUF_WITH_LIMIT(65536);
+    for (int i = 0; i < USER_GROUPS_MAX; i++)
+        check_ok(buf_printf(&group, &err, "g%d:x:%d:redis\n", i, 2000 + i), &err);
+    check_ok(user_resolve("redis", span_of_text(PASSWD), buf_span(&group), &user, &err), &err);
+    assert_int_equal(user.group_count, 1 + USER_GROUPS_MAX);
+    check_ok(buf_append_text(&group, "one:x:5000:redis", &err), &err);
+    check_error(user_resolve("redis", span_of_text(PASSWD), buf_span(&group), &user, &err), &err,
+                ERROR_LIMIT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(finds_user_with_all_groups),
+        cmocka_unit_test(finds_user_by_number),
+        cmocka_unit_test(takes_root_where_none_is_named),
+        cmocka_unit_test(takes_a_number_without_an_entry),
+        cmocka_unit_test(gives_a_named_group_alone),
+        cmocka_unit_test(refuses_names_that_are_not_there),
+        cmocka_unit_test(refuses_malformed_users),
+        cmocka_unit_test(refuses_user_in_too_many_groups),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
