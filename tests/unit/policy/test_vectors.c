@@ -212,10 +212,8 @@ static void agrees_with_the_reference(void **state)
     char base[600];
     const char *vectors = folder();
     (void)state;
-    if (!vectors) {
-        print_message("SKIP: no vectors at $CAISSON_VECTORS or ../shared/vectors\n");
-        skip();
-    }
+    if (!vectors)
+        check_skip("no vectors at $CAISSON_VECTORS or ../shared/vectors");
     (void)snprintf(base, sizeof base, "%s/more/", vectors);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         play_file(base, names[i]);
@@ -231,10 +229,8 @@ static void refuses_hand_written_rules(void **state)
     struct policy *policy;
     const char *vectors = folder();
     (void)state;
-    if (!vectors) {
-        print_message("SKIP: no vectors at $CAISSON_VECTORS or ../shared/vectors\n");
-        skip();
-    }
+    if (!vectors)
+        check_skip("no vectors at $CAISSON_VECTORS or ../shared/vectors");
     (void)snprintf(path, sizeof path, "%s/more/custom.rego", vectors);
     char *text = read_whole(path, &size);
     check_refused(policy_parse(span_of(text, size), POLICY_ALLOW_ALL, &policy, &err), &err,
