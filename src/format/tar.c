@@ -65,6 +65,10 @@ static int take(struct tar_reader *tar, uint64_t most, struct span *out, struct 
 {
     if (tar->chunk.size == 0 && tar->source.next(tar->source.arg, &tar->chunk, err) < 0)
         return -1;
+    if (tar->chunk.size == 0) {
+        *out = (struct span){0};
+        return 0;
+    }
     size_t size = tar->chunk.size < most ? tar->chunk.size : (size_t)most;
     *out = span_of(tar->chunk.data, size);
     tar->chunk = span_of(tar->chunk.data + size, tar->chunk.size - size);

@@ -110,6 +110,8 @@ static inline int tarball_next(void *arg, struct span *out, struct error *err)
     size_t size = source->rest.size < source->step ? source->rest.size : source->step;
     (void)err;
     *out = span_of(source->rest.data, size);
+    if (size == 0)
+        return 0;
     source->rest = span_of(source->rest.data + size, source->rest.size - size);
     return 0;
 }
