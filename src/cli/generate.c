@@ -100,7 +100,10 @@ static int write_policy(struct parts *parts, const struct image *image,
         return -1;
     draft->containers = &container;
     draft->container_count = 1;
-    return policy_generate(draft, out, err);
+    int status = policy_generate(draft, out, err);
+    draft->containers = NULL;
+    draft->container_count = 0;
+    return status;
 }
 
 int generate_policy(const struct image *image, const struct image_disk *disks,

@@ -51,10 +51,9 @@ static bool read_block_name(const char *device, char path[PATH_SIZE])
 /* True for "H:0:0:LUN": the guest's machines have one controller with one target. */
 static bool has_lun(const char *name, unsigned int lun)
 {
-    unsigned int host, channel, target, number;
-    char rest;
-    return sscanf(name, "%u:%u:%u:%u%c", &host, &channel, &target, &number, &rest) == 4 &&
-           channel == 0 && target == 0 && number == lun;
+    char end[32];
+    (void)snprintf(end, sizeof end, ":0:0:%u", lun);
+    return strcmp(name + strspn(name, "0123456789"), end) == 0;
 }
 
 static bool look_for_lun(unsigned int lun, char path[PATH_SIZE])

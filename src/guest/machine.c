@@ -285,8 +285,10 @@ static int machine_resize(void *argument, const char *id, unsigned int rows, uns
 static int read_meminfo(const char *text, const char *key, uint64_t *bytes, struct error *err)
 {
     const char *at = strstr(text, key);
-    unsigned long long kilobytes;
-    if (!at || sscanf(at + strlen(key), ": %llu kB", &kilobytes) != 1)
+    const char *digits = at ? at + strlen(key) + strspn(at + strlen(key), ": ") : "";
+    char *end = NULL;
+    unsigned long long kilobytes = strtoull(digits, &end, 10);
+    if (strncmp(end, " kB\n", 4) != 0 || kilobytes > UINT64_MAX / 1024)
         return error_set(err, ERROR_INVALID, "/proc/meminfo does not say %s", key);
     *bytes = kilobytes * 1024;
     return 0;

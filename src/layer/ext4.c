@@ -195,7 +195,7 @@ static int check_name(struct span name, struct span path, struct error *err)
 {
     if (name.size > NODES_NAME_MAX)
         return refuse(path, "a name of more than 255 bytes", err);
-    if (memchr(name.data, 0, name.size))
+    if (name.size > 0 && memchr(name.data, 0, name.size))
         return refuse(path, "a name with a zero byte", err);
     return 0;
 }
@@ -361,7 +361,8 @@ int ext4_link(struct ext4 *fs, struct span target, struct span path, struct erro
     /* The name outlives fs->path, which the target's takes. */
     uint8_t name[NODES_NAME_MAX];
     size_t name_size = to.name.size;
-    memcpy(name, to.name.data, name_size);
+    if (name_size > 0)
+        memcpy(name, to.name.data, name_size);
     if (find_place(fs, target, false, &from, err) < 0)
         return -1;
     if (from.inode == 0)

@@ -47,7 +47,7 @@ void decision_begin(struct policy_decision *decision, enum policy_point point)
     *decision = (struct policy_decision){.point = point};
 }
 
-bool deny(struct policy_decision *decision, const char *format, ...)
+bool(deny)(struct policy_decision *decision, const char *format, ...)
 {
     va_list args;
     int used = snprintf(decision->reason, sizeof decision->reason,

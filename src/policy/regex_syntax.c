@@ -429,7 +429,7 @@ static bool quoted(struct scan *scan)
 
 static bool escape(struct scan *scan)
 {
-    uint32_t rune;
+    uint32_t rune = 0;
     char c = *++scan->at;
     const char *perl = perl_class(c, false);
     if (perl) {
