@@ -43,20 +43,28 @@ static void convert(const char *path, char out[65])
     (void)fclose(file);
 }
 
+/* Ends the line's first word and returns what follows it. */
+static char *split_word(char *line)
+{
+    char *end = strpbrk(line, " \n");
+    if (!end)
+        return line + strlen(line);
+    *end = '\0';
+    return end + 1;
+}
+
 /* A line is "HASH NAME", "ERROR NAME: TEXT" or "NAME ERROR TEXT". */
 static bool split_line(char *line, const char **name, const char **expected)
 {
-    char *save = NULL;
-    char *first = strtok_r(line, " \n", &save), *second = strtok_r(NULL, " \n", &save);
-    if (!first || !second)
-        return false;
+    char *second = split_word(line);
+    (void)split_word(second);
     bool name_first = strcmp(second, "ERROR") == 0;
-    *name = name_first ? first : second;
-    *expected = name_first ? second : first;
+    *name = name_first ? line : second;
+    *expected = name_first ? second : line;
     char *colon = strchr(second, ':');
     if (colon)
         *colon = '\0';
-    return true;
+    return *second != '\0';
 }
 
 static void check_folder(const char *folder, unsigned least)
