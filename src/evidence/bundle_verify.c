@@ -24,7 +24,8 @@ static void check_tee(const struct bundle *bundle, struct snp_result *result)
     bool simulated = bundle->tee == BUNDLE_TEE_SIMULATED;
     (void)checks_add(&result->checks, &rule_tee,
                      simulated == result->simulated ? CHECK_PASSED : CHECK_FAILED,
-                     result->simulated ? "simulated, as the root" : "sev-snp, for the root is no simulated one that was named",
+                     result->simulated ? "simulated, as the root"
+                                       : "sev-snp, for the root is no simulated one that was named",
                      bundle_tee_name(bundle->tee));
 }
 

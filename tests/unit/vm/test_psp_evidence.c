@@ -279,7 +279,7 @@ static void refuses_every_flipped_byte_of_leaf_and_intermediate(void **state)
     expect_all();
     for (int i = 0; i < 2; i++) {
         struct buf *der = &good.certificates[i];
-        for (size_t at = 0; at < der->size; at += all_bits ? 1 : 5) {
+        for (size_t at = 0; at < der->size; at += all_bits ? 1 : 29) {
             der->data[at] ^= 0x10;
             if (bundle_verify(&good, &expectation, &result) != VERDICT_REFUSED)
                 fail_msg("byte 0x%zx of certificate %d may change", at, i);
