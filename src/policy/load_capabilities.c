@@ -1,27 +1,23 @@
-#include <stdlib.h>
-
 #include "policy/capabilities.h"
 #include "policy/load.h"
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
+/* The names stay sorted, so that each is found by halving. */
 static int add_name(struct loader *loader, const char *name)
 {
     struct policy *policy = loader->policy;
-    for (size_t i = 0; i < policy->capability_name_count; i++) {
-        if (strcmp(policy->capability_names[i], name) == 0)
-            return 0;
-    }
-    if (policy->capability_name_count == CAPABILITY_NAMES_MAX)
+    size_t at = policy->capability_name_count;
+    if (policy_capability_bit(policy, name) >= 0)
+        return 0;
+    if (at == CAPABILITY_NAMES_MAX)
         return error_set(loader->err, ERROR_LIMIT, "more than %d capability names",
                          CAPABILITY_NAMES_MAX);
     const char *copy = arena_text(&policy->arena, name);
     if (!copy)
         return error_memory(loader->err);
-    policy->capability_names[policy->capability_name_count++] = copy;
+    for (; at > 0 && strcmp(policy->capability_names[at - 1], copy) > 0; at--)
+        policy->capability_names[at] = policy->capability_names[at - 1];
+    policy->capability_names[at] = copy;
+    policy->capability_name_count++;
     return 0;
 }
 
@@ -65,7 +61,6 @@ int load_capability_names(struct loader *loader, const json_t *containers)
         if (add_container(loader, json_array_get(containers, i)) < 0)
             return -1;
     }
-    qsort(policy->capability_names, policy->capability_name_count, sizeof(const char *), by_name);
     policy->default_capabilities = mask_of(policy, policy_default_capability_names,
                                            policy_default_capability_count);
     policy->privileged_capabilities = mask_of(policy, policy_privileged_capability_names,
