@@ -114,7 +114,8 @@ int gate_receive(struct gate *gate, struct span bytes, struct error *err);
 /* The container's first process runs with this number. */
 int gate_created(struct gate *gate, const char *id, int64_t pid, struct error *err);
 
-/* It could not be started; `why` is told to the host. Its overlay is taken away. */
+/* It could not be started; `why` is told to the host. Its overlay is taken away; its id is used up,
+ * since the policy has seen it start. */
 int gate_create_failed(struct gate *gate, const char *id, const struct error *why,
                        struct error *err);
 

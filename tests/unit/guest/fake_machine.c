@@ -1,0 +1,190 @@
+#include "fake_machine.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#define CAPS "[\"CAP_CHOWN\",\"CAP_KILL\"]"
+#define A16  "aaaaaaaaaaaaaaaa"
+#define B16  "bbbbbbbbbbbbbbbb"
+
+const char *fake_policy(void)
+{
+    return "package policy\n"
+           "import future.keywords.every\nimport future.keywords.in\n"
+           "api_version := \"0.10.0\"\nframework_version := \"0.2.3\"\n"
+           "fragments := []\n"
+           "containers := [{\"allow_elevated\":false,\"allow_stdio_access\":true,"
+           "\"capabilities\":{\"ambient\":[],\"bounding\":" CAPS ",\"effective\":" CAPS
+           ",\"inheritable\":[],\"permitted\":" CAPS "},"
+           "\"command\":[\"/bin/app\",\"go\"],"
+           "\"env_rules\":[{\"pattern\":\"A=1\",\"required\":false,\"strategy\":\"string\"}],"
+           "\"exec_processes\":[],\"id\":\"app\","
+           "\"layers\":[\"" A16 A16 A16 A16 "\",\"" B16 B16 B16 B16 "\"],"
+           "\"mounts\":[{\"destination\":\"/etc/resolv.conf\",\"options\":[\"rbind\",\"rshared\","
+           "\"rw\"],\"source\":\"sandbox:///tmp/atlas/resolvconf/.+\",\"type\":\"bind\"}],"
+           "\"name\":\"app\",\"no_new_privileges\":false,\"seccomp_profile_sha256\":\"\","
+           "\"signals\":[15],\"user\":{\"group_idnames\":[{\"pattern\":\"\",\"strategy\":\"any\"}],"
+           "\"umask\":\"0022\",\"user_idname\":{\"pattern\":\"\",\"strategy\":\"any\"}},"
+           "\"working_dir\":\"/\"}]\n"
+           "allow_properties_access := true\nallow_dump_stacks := false\n"
+           "allow_runtime_logging := false\nallow_environment_variable_dropping := true\n"
+           "allow_unencrypted_scratch := false\nallow_capability_dropping := true\n"
+           "mount_device := data.framework.mount_device\n"
+           "unmount_device := data.framework.unmount_device\n"
+           "mount_overlay := data.framework.mount_overlay\n"
+           "unmount_overlay := data.framework.unmount_overlay\n"
+           "create_container := data.framework.create_container\n"
+           "exec_in_container := data.framework.exec_in_container\n"
+           "exec_external := data.framework.exec_external\n"
+           "shutdown_container := data.framework.shutdown_container\n"
+           "signal_container_process := data.framework.signal_container_process\n"
+           "plan9_mount := data.framework.plan9_mount\n"
+           "plan9_unmount := data.framework.plan9_unmount\n"
+           "get_properties := data.framework.get_properties\n"
+           "dump_stacks := data.framework.dump_stacks\n"
+           "runtime_logging := data.framework.runtime_logging\n"
+           "load_fragment := data.framework.load_fragment\n"
+           "scratch_mount := data.framework.scratch_mount\n"
+           "scratch_unmount := data.framework.scratch_unmount\n"
+           "reason := {\"errors\": data.framework.errors}\n";
+}
+
+void fake_machine_init(struct fake_machine *machine, const char *policy)
+{
+    *machine = (struct fake_machine){0};
+    sha256_digest(span_of_text(policy), machine->host_data);
+}
+
+/* Writes down, and fails where the test wants it. */
+__attribute__((format(printf, 4, 5))) static int note(struct fake_machine *machine,
+                                                      const char *name, struct error *err,
+                                                      const char *format, ...)
+{
+    char what[128];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(what, sizeof what, format, arguments);
+    va_end(arguments);
+    if (machine->fail && strcmp(machine->fail, name) == 0)
+        return error_set(err, ERROR_SYSTEM, "the machine cannot %s", name);
+    size_t used = strlen(machine->done);
+    (void)snprintf(machine->done + used, sizeof machine->done - used, "%s:%s ", name, what);
+    return 0;
+}
+
+static int fake_report(void *argument, const uint8_t report_data[REPORT_DATA_SIZE],
+                       struct buf *report, struct buf *certificates, struct error *err)
+{
+    struct fake_machine *machine = argument;
+    (void)certificates;
+    if (note(machine, "report", err, "%d", report_data[0] != 0) < 0 ||
+        buf_append_zero(report, GATE_REPORT_SIZE, err) < 0)
+        return -1;
+    memcpy(report->data + 0x50, report_data, REPORT_DATA_SIZE);
+    memcpy(report->data + GATE_HOST_DATA_AT, machine->host_data, SHA256_SIZE);
+    return 0;
+}
+
+static int fake_set_network(void *argument, const struct request_set_network *network,
+                            struct error *err)
+{
+    return note(argument, "set_network", err, "%u", network->prefix);
+}
+
+static int fake_mount_device(void *argument, const struct request_mount_device *device,
+                             struct error *err)
+{
+    return note(argument, "mount_device", err, "%u", device->lun);
+}
+
+static int fake_mount_overlay(void *argument, const char *id, struct policy_list layers,
+                              struct error *err)
+{
+    return note(argument, "mount_overlay", err, "%s/%zu", id, layers.count);
+}
+
+static void fake_remove_overlay(void *argument, const char *id)
+{
+    (void)note(argument, "remove_overlay", NULL, "%s", id);
+}
+
+static int fake_find_user(void *argument, const char *id, const char *user, struct user *out,
+                          struct error *err)
+{
+    (void)id;
+    *out = (struct user){.user = {.name = "root"}, .groups = {{.name = "root"}}, .group_count = 1};
+    return note(argument, "find_user", err, "%s", user);
+}
+
+static int fake_create(void *argument, const struct spec *spec, const uint32_t standard[3],
+                       struct error *err)
+{
+    struct fake_machine *machine = argument;
+    machine->env[0] = '\0';
+    for (size_t i = 0; i < spec->env.count; i++) {
+        size_t used = strlen(machine->env);
+        (void)snprintf(machine->env + used, sizeof machine->env - used, "%s ", spec->env.items[i]);
+    }
+    memcpy(machine->standard, standard, sizeof machine->standard);
+    machine->terminal = spec->terminal;
+    BUF_AUTO config = BUF_WITH_LIMIT(SPEC_SIZE_MAX);
+    if (spec_append(spec, &config, err) < 0)
+        return -1;
+    return note(machine, "create", err, "%s", spec->args.items[0]);
+}
+
+static int fake_signal(void *argument, const char *id, unsigned int number, struct error *err)
+{
+    return note(argument, "signal", err, "%s/%u", id, number);
+}
+
+static int fake_resize(void *argument, const char *id, unsigned int rows, unsigned int columns,
+                       struct error *err)
+{
+    return note(argument, "resize", err, "%s/%ux%u", id, rows, columns);
+}
+
+static int fake_statistics(void *argument, uint64_t *total, uint64_t *available, struct error *err)
+{
+    *total = 100;
+    *available = 50;
+    return note(argument, "statistics", err, "%s", "");
+}
+
+static bool fake_stream_data(void *argument, uint32_t stream, struct span bytes)
+{
+    struct fake_machine *machine = argument;
+    if (stream != machine->standard[0])
+        return false;
+    machine->input += bytes.size;
+    return true;
+}
+
+static bool fake_stream_closed(void *argument, uint32_t stream)
+{
+    (void)argument;
+    (void)stream;
+    return false;
+}
+
+static void fake_stream_writable(void *argument, uint32_t stream)
+{
+    (void)argument;
+    (void)stream;
+}
+
+const struct machine_ops fake_machine_ops = {
+    .report = fake_report,
+    .set_network = fake_set_network,
+    .mount_device = fake_mount_device,
+    .mount_overlay = fake_mount_overlay,
+    .remove_overlay = fake_remove_overlay,
+    .find_user = fake_find_user,
+    .create = fake_create,
+    .signal = fake_signal,
+    .resize = fake_resize,
+    .statistics = fake_statistics,
+    .stream_data = fake_stream_data,
+    .stream_closed = fake_stream_closed,
+    .stream_writable = fake_stream_writable,
+};

@@ -1,0 +1,594 @@
+/* The gate against a fake machine: what the host says goes in as frames, answers come out. */
+#include "../check.h"
+
+#include <stdio.h>
+
+#include "fake_machine.h"
+
+#define HASH_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define HASH_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+
+struct world {
+    struct gate gate;
+    struct fake_machine machine;
+    uint64_t id;
+    char answer[8192]; /* the control messages since the last request, one a line */
+    uint32_t closed;   /* bit n: the guest closed stream n */
+    uint32_t granted;  /* bytes */
+    struct error err;
+};
+
+static int setup(void **state)
+{
+    static struct world world;
+    world = (struct world){0};
+    fake_machine_init(&world.machine, fake_policy());
+    gate_init(&world.gate, &fake_machine_ops, &world.machine, GUEST_SIMULATED);
+    *state = &world;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct world *world = *state;
+    gate_fini(&world->gate);
+    return 0;
+}
+
+/* Reads the frames that the guest wrote. */
+static void collect(struct world *world)
+{
+    struct span out = channel_output(&world->gate.channel);
+    size_t at = 0;
+    while (at + CHANNEL_HEADER_SIZE <= out.size) {
+        const uint8_t *header = out.data + at;
+        size_t size = header[0] | (size_t)header[1] << 8 | (size_t)header[2] << 16;
+        const uint8_t *payload = header + CHANNEL_HEADER_SIZE;
+        size_t used = strlen(world->answer);
+        if (header[4] == 1)
+            (void)snprintf(world->answer + used, sizeof world->answer - used, "%.*s\n", (int)size,
+                           (const char *)payload);
+        if (header[4] == 3)
+            world->granted += payload[0] | (uint32_t)payload[1] << 8 | (uint32_t)payload[2] << 16;
+        if (header[4] == 4)
+            world->closed |= 1U << header[8];
+        at += CHANNEL_HEADER_SIZE + size;
+    }
+    channel_output_written(&world->gate.channel, out.size);
+}
+
+static int frame(struct world *world, uint8_t type, uint32_t stream, const void *data, size_t size)
+{
+    BUF_AUTO bytes = BUF_WITH_LIMIT(CHANNEL_HEADER_SIZE + CHANNEL_PAYLOAD_MAX);
+    check_ok(buf_append_le32(&bytes, (uint32_t)size, &world->err), &world->err);
+    check_ok(buf_append_le32(&bytes, type, &world->err), &world->err);
+    check_ok(buf_append_le32(&bytes, stream, &world->err), &world->err);
+    check_ok(buf_append(&bytes, span_of(data, size), &world->err), &world->err);
+    return gate_receive(&world->gate, buf_span(&bytes), &world->err);
+}
+
+/* Sends one control message as it is; what comes back is in world->answer. */
+static int say(struct world *world, const char *message)
+{
+    world->answer[0] = '\0';
+    int said = frame(world, 1, 0, message, strlen(message));
+    collect(world);
+    return said;
+}
+
+static void ask(struct world *world, const char *op, const char *args)
+{
+    char message[4096];
+    (void)snprintf(message, sizeof message, "{\"id\":%llu,\"op\":\"%s\",\"args\":%s}",
+                   (unsigned long long)++world->id, op, args);
+    check_ok(say(world, message), &world->err);
+}
+
+#define expect(world, words)                                                                       \
+    do {                                                                                           \
+        if (!strstr((world)->answer, (words)))                                                     \
+            fail_msg("\"%s\" does not hold \"%s\"", (world)->answer, (words));                     \
+    } while (0)
+
+static void send_policy(struct world *world, const char *text, size_t told, uint32_t stream)
+{
+    char args[128];
+    (void)snprintf(args, sizeof args, "{\"stream\":%u,\"size\":%zu}", stream, told);
+    ask(world, "set_policy", args);
+    check_ok(frame(world, 2, stream, text, strlen(text)), &world->err);
+    check_ok(frame(world, 4, stream, NULL, 0), &world->err);
+    collect(world);
+}
+
+static void open_gate(struct world *world)
+{
+    send_policy(world, fake_policy(), strlen(fake_policy()), 9);
+    expect(world, "\"ok\":true");
+}
+
+#define DEVICE(lun, hash)                                                                          \
+    "{\"lun\":" #lun ",\"root_hash\":\"" hash "\",\"target\":\"/run/mounts/scsi/m" #lun "\"}"
+#define OVERLAY "{\"id\":\"c1\",\"layers\":[\"/run/mounts/scsi/m1\",\"/run/mounts/scsi/m0\"]}"
+
+static void mount_all(struct world *world)
+{
+    open_gate(world);
+    ask(world, "mount_device", DEVICE(0, HASH_A));
+    expect(world, "\"ok\":true");
+    ask(world, "mount_device", DEVICE(1, HASH_B));
+    expect(world, "\"ok\":true");
+    ask(world, "mount_overlay", OVERLAY);
+    expect(world, "\"ok\":true");
+}
+
+#define CAPS "[\"CAP_CHOWN\",\"CAP_KILL\"]"
+#define MOUNTS                                                                                     \
+    "[{\"destination\":\"/etc/resolv.conf\",\"type\":\"bind\",\"source\":"                         \
+    "\"/run/gcs/c/c1/sandboxMounts/tmp/atlas/resolvconf/resolv.conf\","                            \
+    "\"options\":[\"rbind\",\"rshared\",\"rw\"]}]"
+
+static void create(struct world *world, const char *args, const char *rest)
+{
+    char text[4096];
+    (void)snprintf(
+        text, sizeof text,
+        "{\"id\":\"c1\",\"args\":%s,\"env\":[\"A=1\",\"B=2\"],\"cwd\":\"/\",\"user\":\"\","
+        "\"umask\":18,\"capabilities\":{\"bounding\":" CAPS ",\"effective\":" CAPS
+        ",\"inheritable\":[],\"permitted\":" CAPS ",\"ambient\":[]},\"no_new_privileges\":false,"
+        "\"privileged\":false,\"read_only_root\":false,\"mounts\":" MOUNTS
+        ",\"hostname\":\"\",\"rows\":24,\"columns\":80,%s}",
+        args, rest);
+    ask(world, "create_container", text);
+}
+
+#define GOOD    "[\"/bin/app\",\"go\"]"
+#define STREAMS "\"terminal\":false,\"stdin\":1,\"stdout\":2,\"stderr\":3"
+
+static void run(struct world *world)
+{
+    mount_all(world);
+    create(world, GOOD, STREAMS);
+    check_ok(gate_created(&world->gate, "c1", 42, &world->err), &world->err);
+    collect(world);
+    expect(world, "{\"pid\":42}");
+}
+
+/* --- the policy first --------------------------------------------------------------------------
+ */
+
+static void says_hello(void **state)
+{
+    struct world *world = *state;
+    check_ok(gate_start(&world->gate, &world->err), &world->err);
+    collect(world);
+    expect(world,
+           "{\"event\":\"hello\",\"protocol\":1,\"version\":\"0.1.0\",\"tee\":\"simulated\"}");
+}
+
+static void refuses_everything_before_the_policy(void **state)
+{
+    struct world *world = *state;
+    static const char *const requests[][2] = {
+        {"mount_device", DEVICE(0, HASH_A)},
+        {"mount_overlay", OVERLAY},
+        {"set_network", "{\"address\":\"10.0.2.15\",\"prefix\":24,\"gateway\":\"10.0.2.2\","
+                        "\"dns\":[],\"hostname\":\"a\"}"},
+        {"signal_container_process", "{\"id\":\"c1\",\"signal\":9}"},
+        {"resize_terminal", "{\"id\":\"c1\",\"rows\":9,\"columns\":9}"},
+        {"attest", "{\"nonce\":\"00\"}"},
+        {"get_statistics", "{}"},
+        {"exec_in_container", "{}"},
+    };
+    for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
+        ask(world, requests[i][0], requests[i][1]);
+        expect(world, "\"code\":\"order\"");
+    }
+    create(world, GOOD, STREAMS);
+    expect(world, "\"code\":\"order\"");
+    assert_string_equal(world->machine.done, "");
+}
+
+static void powers_off_before_the_policy(void **state)
+{
+    struct world *world = *state;
+    ask(world, "power_off", "{}");
+    expect(world, "\"ok\":true");
+    assert_true(world->gate.power_off);
+}
+
+static void refuses_policy_of_another_machine(void **state)
+{
+    struct world *world = *state;
+    world->machine.host_data[5] ^= 1;
+    send_policy(world, fake_policy(), strlen(fake_policy()), 9);
+    expect(world, "\"code\":\"denied\",\"point\":\"set_policy\"");
+    expect(world, "HOST_DATA");
+    ask(world, "mount_device", DEVICE(0, HASH_A));
+    expect(world, "\"code\":\"order\"");
+}
+
+static void refuses_policy_that_is_not_as_long_as_told(void **state)
+{
+    struct world *world = *state;
+    send_policy(world, fake_policy(), strlen(fake_policy()) - 1, 9);
+    expect(world, "\"code\":\"invalid\"");
+    send_policy(world, fake_policy(), strlen(fake_policy()) + 1, 10);
+    expect(world, "\"code\":\"invalid\"");
+    assert_string_equal(world->machine.done, "");
+    send_policy(world, fake_policy(), strlen(fake_policy()), 11);
+    expect(world, "\"ok\":true");
+}
+
+static void refuses_policy_where_there_is_no_report(void **state)
+{
+    struct world *world = *state;
+    world->machine.fail = "report";
+    send_policy(world, fake_policy(), strlen(fake_policy()), 9);
+    expect(world, "\"code\":\"failed\"");
+    assert_int_equal(world->gate.phase, GATE_CLOSED);
+}
+
+static void refuses_measured_policy_that_cannot_be_read(void **state)
+{
+    struct world *world = *state;
+    const char *text = "package policy\nallow := true\n";
+    fake_machine_init(&world->machine, text);
+    send_policy(world, text, strlen(text), 9);
+    expect(world, "\"code\":\"invalid\"");
+    assert_int_equal(world->gate.phase, GATE_CLOSED);
+}
+
+static void refuses_second_policy_and_drops_its_bytes(void **state)
+{
+    struct world *world = *state;
+    open_gate(world);
+    world->granted = 0;
+    send_policy(world, fake_policy(), strlen(fake_policy()), 10);
+    expect(world, "\"code\":\"order\"");
+    assert_int_equal(world->granted, strlen(fake_policy()));
+    ask(world, "mount_device", DEVICE(0, HASH_A));
+    expect(world, "\"ok\":true");
+}
+
+static void refuses_second_policy_while_the_first_comes(void **state)
+{
+    struct world *world = *state;
+    ask(world, "set_policy", "{\"stream\":9,\"size\":10}");
+    assert_string_equal(world->answer, "");
+    ask(world, "set_policy", "{\"stream\":10,\"size\":10}");
+    expect(world, "\"code\":\"order\"");
+    ask(world, "mount_device", DEVICE(0, HASH_A));
+    expect(world, "\"code\":\"order\"");
+}
+
+/* --- devices and overlays ----------------------------------------------------------------------
+ */
+
+static void denies_layer_that_the_policy_does_not_list(void **state)
+{
+    struct world *world = *state;
+    open_gate(world);
+    world->machine.done[0] = '\0';
+    ask(world, "mount_device",
+        DEVICE(0, "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"));
+    expect(world, "\"code\":\"denied\",\"point\":\"mount_device\"");
+    assert_string_equal(world->machine.done, "");
+}
+
+static void forgets_a_layer_that_could_not_be_mounted(void **state)
+{
+    struct world *world = *state;
+    open_gate(world);
+    world->machine.fail = "mount_device";
+    ask(world, "mount_device", DEVICE(0, HASH_A));
+    expect(world, "\"code\":\"failed\"");
+    world->machine.fail = NULL;
+    ask(world, "mount_device", DEVICE(0, HASH_A));
+    expect(world, "\"ok\":true");
+}
+
+static void denies_two_layers_at_one_place(void **state)
+{
+    struct world *world = *state;
+    open_gate(world);
+    ask(world, "mount_device", DEVICE(0, HASH_A));
+    ask(world, "mount_device", DEVICE(0, HASH_B));
+    expect(world, "\"code\":\"denied\"");
+}
+
+static void denies_overlay_in_another_order(void **state)
+{
+    struct world *world = *state;
+    open_gate(world);
+    ask(world, "mount_device", DEVICE(0, HASH_A));
+    ask(world, "mount_device", DEVICE(1, HASH_B));
+    ask(world, "mount_overlay",
+        "{\"id\":\"c1\",\"layers\":[\"/run/mounts/scsi/m0\",\"/run/mounts/scsi/m1\"]}");
+    expect(world, "\"code\":\"denied\",\"point\":\"mount_overlay\"");
+    assert_null(strstr(world->machine.done, "mount_overlay"));
+    ask(world, "mount_overlay", OVERLAY);
+    expect(world, "\"ok\":true");
+}
+
+static void refuses_second_overlay_for_one_id(void **state)
+{
+    struct world *world = *state;
+    mount_all(world);
+    ask(world, "mount_overlay", OVERLAY);
+    expect(world, "\"code\":\"order\"");
+}
+
+static void forgets_an_overlay_that_could_not_be_stacked(void **state)
+{
+    struct world *world = *state;
+    open_gate(world);
+    ask(world, "mount_device", DEVICE(0, HASH_A));
+    ask(world, "mount_device", DEVICE(1, HASH_B));
+    world->machine.fail = "mount_overlay";
+    ask(world, "mount_overlay", OVERLAY);
+    expect(world, "\"code\":\"failed\"");
+    create(world, GOOD, STREAMS);
+    expect(world, "\"code\":\"order\"");
+    world->machine.fail = NULL;
+    ask(world, "mount_overlay", OVERLAY);
+    expect(world, "\"ok\":true");
+}
+
+static void sets_the_network_once_and_before_containers(void **state)
+{
+    struct world *world = *state;
+    const char *network = "{\"address\":\"10.0.2.15\",\"prefix\":24,\"gateway\":\"10.0.2.2\","
+                          "\"dns\":[\"10.0.2.3\"],\"hostname\":\"a\"}";
+    open_gate(world);
+    ask(world, "set_network", network);
+    expect(world, "\"ok\":true");
+    ask(world, "set_network", network);
+    expect(world, "\"code\":\"order\"");
+}
+
+static void refuses_the_network_after_an_overlay(void **state)
+{
+    struct world *world = *state;
+    mount_all(world);
+    ask(world, "set_network",
+        "{\"address\":\"10.0.2.15\",\"prefix\":24,\"gateway\":\"10.0.2.2\",\"dns\":[],"
+        "\"hostname\":\"\"}");
+    expect(world, "\"code\":\"order\"");
+}
+
+/* --- containers --------------------------------------------------------------------------------
+ */
+
+static void creates_what_the_policy_describes(void **state)
+{
+    struct world *world = *state;
+    run(world);
+    assert_string_equal(world->machine.env, "A=1 "); /* B=2 is dropped */
+    assert_non_null(strstr(world->machine.done, "create:/bin/app"));
+    assert_int_equal(world->machine.standard[2], 3);
+}
+
+static void denies_another_argument_vector(void **state)
+{
+    struct world *world = *state;
+    mount_all(world);
+    create(world, "[\"/bin/app\",\"gone\"]", STREAMS);
+    expect(world, "\"code\":\"denied\",\"point\":\"create_container\"");
+    assert_null(strstr(world->machine.done, "create:"));
+    assert_int_equal(world->closed & 0xeU, 0xcU); /* its output streams are closed */
+    check_ok(frame(world, 2, 1, "late", 4), &world->err);
+    check_ok(frame(world, 4, 1, NULL, 0), &world->err);
+    assert_int_equal(world->machine.input, 0);
+}
+
+static void creates_after_a_denial(void **state)
+{
+    struct world *world = *state;
+    mount_all(world);
+    create(world, "[\"/bin/sh\"]", STREAMS);
+    expect(world, "\"code\":\"denied\"");
+    create(world, GOOD, "\"terminal\":false,\"stdin\":4,\"stdout\":5,\"stderr\":6");
+    check_ok(gate_created(&world->gate, "c1", 42, &world->err), &world->err);
+}
+
+static void refuses_to_create_twice(void **state)
+{
+    struct world *world = *state;
+    run(world);
+    create(world, GOOD, "\"terminal\":false,\"stdin\":0,\"stdout\":5,\"stderr\":6");
+    expect(world, "\"code\":\"order\"");
+}
+
+static void refuses_to_create_without_an_overlay(void **state)
+{
+    struct world *world = *state;
+    open_gate(world);
+    create(world, GOOD, STREAMS);
+    expect(world, "\"code\":\"order\"");
+}
+
+static void leaves_nothing_when_starting_fails(void **state)
+{
+    struct world *world = *state;
+    struct error why;
+    mount_all(world);
+    create(world, GOOD, STREAMS);
+    (void)error_set(&why, ERROR_SYSTEM, "no such program");
+    check_ok(gate_create_failed(&world->gate, "c1", &why, &world->err), &world->err);
+    collect(world);
+    expect(world, "\"code\":\"failed\"");
+    expect(world, "no such program");
+    assert_non_null(strstr(world->machine.done, "remove_overlay:c1"));
+    /* The policy has seen this id start: it is used up. */
+    ask(world, "mount_overlay", OVERLAY);
+    expect(world, "\"code\":\"denied\"");
+    ask(world, "mount_overlay",
+        "{\"id\":\"c2\",\"layers\":[\"/run/mounts/scsi/m1\",\"/run/mounts/scsi/m0\"]}");
+    expect(world, "\"ok\":true");
+}
+
+static void takes_input_for_the_process(void **state)
+{
+    struct world *world = *state;
+    run(world);
+    check_ok(frame(world, 2, 1, "hello", 5), &world->err);
+    assert_int_equal(world->machine.input, 5);
+}
+
+static void tells_how_it_ended(void **state)
+{
+    struct world *world = *state;
+    run(world);
+    check_ok(gate_exited(&world->gate, "c1", 137, 9, &world->err), &world->err);
+    collect(world);
+    expect(world, "{\"event\":\"exited\",\"id\":\"c1\",\"code\":137,\"signal\":9}");
+    ask(world, "signal_container_process", "{\"id\":\"c1\",\"signal\":15}");
+    expect(world, "\"code\":\"order\"");
+}
+
+static void signals_as_the_policy_allows(void **state)
+{
+    struct world *world = *state;
+    run(world);
+    ask(world, "signal_container_process", "{\"id\":\"c1\",\"signal\":15}");
+    expect(world, "\"ok\":true");
+    ask(world, "signal_container_process", "{\"id\":\"c1\",\"signal\":10}");
+    expect(world, "\"code\":\"denied\",\"point\":\"signal_container_process\"");
+    assert_null(strstr(world->machine.done, "signal:c1/10"));
+    ask(world, "signal_container_process", "{\"id\":\"c2\",\"signal\":15}");
+    expect(world, "\"code\":\"order\"");
+}
+
+static void resizes_terminals_alone(void **state)
+{
+    struct world *world = *state;
+    run(world);
+    ask(world, "resize_terminal", "{\"id\":\"c1\",\"rows\":9,\"columns\":9}");
+    expect(world, "\"code\":\"order\"");
+}
+
+static void answers_attest_over_its_own_data(void **state)
+{
+    struct world *world = *state;
+    open_gate(world);
+    ask(world, "attest", "{\"nonce\":\"00ff\"}");
+    expect(world, "\"runtime_data\":\"eyJjYWlzc29uIjoiZXZpZGVuY2UtMSIsIm5vbmNlIjoiMDBmZiJ9\"");
+}
+
+static void denies_other_points_by_name(void **state)
+{
+    struct world *world = *state;
+    static const char *const points[] = {
+        "unmount_device",     "unmount_overlay", "exec_in_container", "exec_external",
+        "shutdown_container", "plan9_mount",     "plan9_unmount",     "get_properties",
+        "dump_stacks",        "runtime_logging", "load_fragment",     "scratch_mount",
+        "scratch_unmount",    "rw_mount_device", "rw_unmount_device"};
+    open_gate(world);
+    for (size_t i = 0; i < sizeof points / sizeof points[0]; i++) {
+        char expected[128];
+        (void)snprintf(expected, sizeof expected, "\"code\":\"denied\",\"point\":\"%s\"",
+                       points[i]);
+        ask(world, points[i], "{}");
+        expect(world, expected);
+    }
+}
+
+/* --- messages ----------------------------------------------------------------------------------
+ */
+
+static void refuses_numbers_that_do_not_grow(void **state)
+{
+    struct world *world = *state;
+    check_ok(say(world, "{\"id\":5,\"op\":\"get_statistics\",\"args\":{}}"), &world->err);
+    check_ok(say(world, "{\"id\":5,\"op\":\"power_off\",\"args\":{}}"), &world->err);
+    expect(world, "\"code\":\"invalid\"");
+    assert_false(world->gate.power_off);
+}
+
+static void refuses_malformed_messages(void **state)
+{
+    struct world *world = *state;
+    static const char *const messages[] = {
+        "",
+        "[]",
+        "{}",
+        "null",
+        "{\"id\":1}",
+        "{\"id\":0,\"op\":\"power_off\",\"args\":{}}",
+        "{\"id\":-1,\"op\":\"power_off\",\"args\":{}}",
+        "{\"id\":\"1\",\"op\":\"power_off\",\"args\":{}}",
+        "{\"id\":9007199254740992,\"op\":\"power_off\",\"args\":{}}",
+        "{\"id\":1,\"op\":\"power_off\",\"args\":{},\"x\":1}",
+        "{\"id\":1,\"op\":\"power_off\"}",
+        "{\"id\":1,\"op\":\"power_off\",\"args\":{\"now\":true}}",
+        "{\"id\":1,\"op\":\"halt\",\"args\":{}}",
+        "{\"id\":1,\"id\":2,\"op\":\"power_off\",\"args\":{}}",
+        "{\"id\":1,\"op\":\"power_off\",\"args\":[]}",
+        "{\"id\":1,\"op\":\"power_off\",\"args\":{}} {}",
+        "{\"id\":1,\"op\":\"power_off\\u0000\",\"args\":{}}"};
+    for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++) {
+        check_ok(say(world, messages[i]), &world->err);
+        expect(world, "\"code\":\"invalid\"");
+        assert_false(world->gate.power_off);
+    }
+}
+
+static void ends_at_too_many_waiting_requests(void **state)
+{
+    struct world *world = *state;
+    world->gate.waiting = GATE_WAITING_MAX;
+    assert_int_equal(say(world, "{\"id\":1,\"op\":\"power_off\",\"args\":{}}"), -1);
+    assert_int_equal(world->err.code, ERROR_PROTOCOL);
+}
+
+static void ends_at_streams_that_are_open_already(void **state)
+{
+    struct world *world = *state;
+    run(world);
+    ask(world, "set_policy", "{\"stream\":1,\"size\":1}");
+    expect(world, "\"code\":\"invalid\"");
+    assert_int_equal(frame(world, 2, 77, "x", 1), -1);
+    assert_int_equal(frame(world, 1, 0, "{}", 2), -1);
+}
+
+#define test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        test(says_hello),
+        test(refuses_everything_before_the_policy),
+        test(powers_off_before_the_policy),
+        test(refuses_policy_of_another_machine),
+        test(refuses_policy_that_is_not_as_long_as_told),
+        test(refuses_policy_where_there_is_no_report),
+        test(refuses_measured_policy_that_cannot_be_read),
+        test(refuses_second_policy_and_drops_its_bytes),
+        test(refuses_second_policy_while_the_first_comes),
+        test(denies_layer_that_the_policy_does_not_list),
+        test(forgets_a_layer_that_could_not_be_mounted),
+        test(denies_two_layers_at_one_place),
+        test(denies_overlay_in_another_order),
+        test(refuses_second_overlay_for_one_id),
+        test(forgets_an_overlay_that_could_not_be_stacked),
+        test(sets_the_network_once_and_before_containers),
+        test(refuses_the_network_after_an_overlay),
+        test(creates_what_the_policy_describes),
+        test(denies_another_argument_vector),
+        test(creates_after_a_denial),
+        test(refuses_to_create_twice),
+        test(refuses_to_create_without_an_overlay),
+        test(leaves_nothing_when_starting_fails),
+        test(takes_input_for_the_process),
+        test(tells_how_it_ended),
+        test(signals_as_the_policy_allows),
+        test(resizes_terminals_alone),
+        test(answers_attest_over_its_own_data),
+        test(denies_other_points_by_name),
+        test(refuses_numbers_that_do_not_grow),
+        test(refuses_malformed_messages),
+        test(ends_at_too_many_waiting_requests),
+        test(ends_at_streams_that_are_open_already),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
