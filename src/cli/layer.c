@@ -1,8 +1,8 @@
 /* `caisson layer hash` and `caisson layer build`. */
 #include "layer/layer.h"
 
-#include <fcntl.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -1,6 +1,6 @@
 #include "../check.h"
-#include "format/tar.h"
 #include "../tarball.h"
+#include "format/tar.h"
 
 /* Reads a whole archive, all contents into `contents`. Stops at the first error. */
 static int read_all(struct span archive, size_t step, struct buf *names, struct buf *contents,

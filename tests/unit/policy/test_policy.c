@@ -1,6 +1,7 @@
 /* Reading policies: the shape, and everything that is not of it. */
 #include "../check.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "policy/policy.h"
@@ -139,8 +140,7 @@ static char *spoil(const char *old, const char *new)
         abort();
     size_t before = (size_t)(at - SAMPLE);
     memcpy(text, SAMPLE, before);
-    strcpy(text + before, new);
-    strcat(text, at + strlen(old));
+    (void)snprintf(text + before, sizeof SAMPLE + 1024 - before, "%s%s", new, at + strlen(old));
     return text;
 }
 
