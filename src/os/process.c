@@ -124,7 +124,8 @@ int process_start(const struct process_spec *spec, pid_t *pid, struct error *err
     if (*pid < 0)
         return error_system(err, errno, "fork");
     if (*pid == 0) {
-        struct child_failure failure = {.at = (int)become(spec, parent), .sys = errno};
+        struct child_failure failure = {.at = (int)become(spec, parent)};
+        failure.sys = errno;
         (void)!write(write_end, &failure, sizeof failure);
         _exit(127);
     }

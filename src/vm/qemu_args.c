@@ -7,7 +7,7 @@
 #include "base/base64.h"
 #include "format/channel.h"
 
-#define ARGS_MAX (64 + 4 * QEMU_DISKS_MAX)
+#define ARGS_MAX (64 + 6 * QEMU_DISKS_MAX) /* six words a disk */
 
 static const char *const tee_names[] = {
     [VM_TEE_SIMULATED] = "simulated",
@@ -79,6 +79,9 @@ static void add_simulated_machine(struct line *line, const struct qemu_config *c
 {
     add(line, "-machine");
     add(line, "microvm,pic=off,pit=off,rtc=on,acpi=on,isa-serial=on,auto-kernel-cmdline=off");
+    /* The guest's drivers speak the modern protocol only where the device does. */
+    add(line, "-global");
+    add(line, "virtio-mmio.force-legacy=false");
     add(line, "-accel");
     add(line, "%s", config->kvm ? "kvm" : "tcg,thread=multi");
     add(line, "-cpu");

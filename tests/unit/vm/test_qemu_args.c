@@ -1,0 +1,241 @@
+/* QEMU's command line: whole lines, and the values that are refused. */
+#include "../check.h"
+
+#include "base/buf.h"
+#include "vm/qemu_args.h"
+
+static const int two_disks[] = {20, 21};
+
+static struct qemu_config simulated_config(void)
+{
+    return (struct qemu_config){
+        .tee = VM_TEE_SIMULATED,
+        .memory_mib = 256,
+        .vcpus = 1,
+        .kernel_fd = 10,
+        .initrd_fd = 11,
+        .firmware_fd = -1,
+        .cmdline = "quiet caisson.tee=simulated",
+        .channel_fd = 12,
+        .psp_fd = 13,
+        .network_fd = -1,
+        .console_fd = 14,
+        .disk_fds = two_disks,
+        .disk_count = 2,
+    };
+}
+
+static struct qemu_config snp_config(void)
+{
+    struct qemu_config config = simulated_config();
+    config.tee = VM_TEE_SEV_SNP;
+    config.firmware_fd = 15;
+    config.psp_fd = -1;
+    config.cbitpos = 51;
+    config.reduced_phys_bits = 1;
+    memset(config.host_data, 0xab, sizeof config.host_data);
+    return config;
+}
+
+/* The line as one text, words separated by newlines. */
+static void join(const struct qemu_args *args, struct buf *out)
+{
+    for (size_t i = 0; i < args->count; i++) {
+        assert_int_equal(buf_append_text(out, args->argv[i], NULL), 0);
+        assert_int_equal(buf_append_byte(out, '\n', NULL), 0);
+    }
+    assert_null(args->argv[args->count]);
+}
+
+static void check_has(const struct qemu_args *args, const char *option, const char *value)
+{
+    for (size_t i = 0; i + 1 < args->count; i++) {
+        if (strcmp(args->argv[i], option) == 0 && strcmp(args->argv[i + 1], value) == 0)
+            return;
+    }
+    fail_msg("no %s %s", option, value);
+}
+
+static bool mentions(const struct qemu_args *args, const char *words)
+{
+    for (size_t i = 0; i < args->count; i++) {
+        if (strstr(args->argv[i], words))
+            return true;
+    }
+    return false;
+}
+
+#define FRAME                                                                                      \
+    "qemu-system-x86_64\n-name\ncaisson\n-nodefaults\n-no-user-config\n-display\nnone\n-monitor\n" \
+    "none\n-parallel\nnone\n-no-reboot\n-sandbox\n"                                                \
+    "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny\n-smp\n1\n"
+
+#define DISK(lun, fd, set)                                                                         \
+    "-add-fd\nfd=" fd ",set=" set "\n-blockdev\ndriver=raw,node-name=disk" lun                     \
+    ",read-only=on,file.driver=file,file.locking=off,file.filename=/dev/fdset/" set                \
+    "\n-device\nscsi-hd,bus=scsi0.0,channel=0,scsi-id=0,lun=" lun ",drive=disk" lun "\n"
+
+static void simulated_machine_is_a_microvm_booted_by_pvh(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    struct qemu_config config = simulated_config();
+    QEMU_ARGS_AUTO args = {0};
+    BUF_AUTO text = BUF_WITH_LIMIT(65536);
+    check_ok(qemu_args_build(&config, &args, &err), &err);
+    join(&args, &text);
+    assert_string_equal(
+        buf_text(&text), FRAME
+        "-machine\nmicrovm,pic=off,pit=off,rtc=on,acpi=on,isa-serial=on,"
+        "auto-kernel-cmdline=off\n-global\nvirtio-mmio.force-legacy=false\n"
+        "-accel\ntcg,thread=multi\n-cpu\nmax\n-m\n256m\n"
+        "-kernel\n/proc/self/fd/10\n-initrd\n/proc/self/fd/11\n"
+        "-append\nquiet caisson.tee=simulated\n"
+        "-chardev\nfile,id=console,path=/proc/self/fd/14,append=on\n-serial\nchardev:console\n"
+        "-device\nvirtio-serial-device\n"
+        "-chardev\nsocket,id=channel,fd=12\n"
+        "-device\nvirtserialport,chardev=channel,name=org.caisson.channel.0\n"
+        "-chardev\nsocket,id=psp,fd=13\n"
+        "-device\nvirtserialport,chardev=psp,name=org.caisson.psp.0\n"
+        "-device\nvirtio-scsi-device,id=scsi0\n" DISK("0", "20", "1") DISK("1", "21", "2"));
+}
+
+static void snp_machine_binds_the_policy_and_the_kernel(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    struct qemu_config config = snp_config();
+    QEMU_ARGS_AUTO args = {0};
+    check_ok(qemu_args_build(&config, &args, &err), &err);
+    check_has(&args, "-machine",
+              "q35,confidential-guest-support=sev0,memory-backend=ram1,smm=off,vmport=off");
+    check_has(&args, "-object",
+              "sev-snp-guest,id=sev0,cbitpos=51,reduced-phys-bits=1,policy=0x30000,"
+              "kernel-hashes=on,host-data=q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s=");
+    check_has(&args, "-object", "memory-backend-memfd,id=ram1,size=256M,share=true,prealloc=false");
+    check_has(&args, "-bios", "/proc/self/fd/15");
+    check_has(&args, "-accel", "kvm");
+}
+
+static void every_virtio_device_of_snp_is_modern_and_behind_the_iommu(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    struct qemu_config config = snp_config();
+    config.network_fd = 16;
+    QEMU_ARGS_AUTO args = {0};
+    size_t seen = 0;
+    check_ok(qemu_args_build(&config, &args, &err), &err);
+    for (size_t i = 0; i < args.count; i++) {
+        if (strncmp(args.argv[i], "virtio-", 7) != 0)
+            continue;
+        seen++;
+        assert_non_null(strstr(args.argv[i], "-pci,disable-legacy=on,iommu_platform=on"));
+    }
+    assert_int_equal(seen, 3);
+    assert_false(mentions(&args, "org.caisson.psp.0"));
+}
+
+static void has_no_network_device_unless_asked(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    struct qemu_config config = simulated_config();
+    QEMU_ARGS_AUTO without = {0};
+    QEMU_ARGS_AUTO with = {0};
+    check_ok(qemu_args_build(&config, &without, &err), &err);
+    assert_false(mentions(&without, "net"));
+    config.network_fd = 16;
+    check_ok(qemu_args_build(&config, &with, &err), &err);
+    check_has(&with, "-netdev", "stream,id=net0,server=off,addr.type=fd,addr.str=16");
+    check_has(&with, "-device", "virtio-net-device,netdev=net0");
+}
+
+static void every_disk_is_read_only(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    struct qemu_config config = simulated_config();
+    QEMU_ARGS_AUTO args = {0};
+    int fds[QEMU_DISKS_MAX];
+    size_t seen = 0;
+    for (int i = 0; i < QEMU_DISKS_MAX; i++)
+        fds[i] = 100 + i;
+    config.disk_fds = fds;
+    config.disk_count = QEMU_DISKS_MAX;
+    check_ok(qemu_args_build(&config, &args, &err), &err);
+    for (size_t i = 0; i < args.count; i++) {
+        if (strncmp(args.argv[i], "driver=", 7) == 0) {
+            assert_non_null(strstr(args.argv[i], ",read-only=on,"));
+            seen++;
+        }
+    }
+    assert_int_equal(seen, QEMU_DISKS_MAX);
+}
+
+static void a_command_line_stays_one_word_whatever_it_holds(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    struct qemu_config config = simulated_config();
+    config.cmdline = "a,b=c -device evil \"quoted\" $(id)";
+    QEMU_ARGS_AUTO args = {0};
+    check_ok(qemu_args_build(&config, &args, &err), &err);
+    check_has(&args, "-append", config.cmdline);
+}
+
+static void refuses_values_out_of_range(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t memory_mib;
+        uint32_t vcpus;
+        size_t disks;
+        const char *words;
+    } cases[] = {
+        {0, 1, 0, "0 MiB"},
+        {QEMU_MEMORY_MIN - 1, 1, 0, "71 MiB"},
+        {QEMU_MEMORY_MAX + 1, 1, 0, "MiB of memory"},
+        {UINT32_MAX, 1, 0, "MiB of memory"},
+        {256, 0, 0, "0 CPUs"},
+        {256, QEMU_VCPUS_MAX + 1, 0, "65 CPUs"},
+        {256, 1, QEMU_DISKS_MAX + 1, "257 layers"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct error err = {0};
+        struct qemu_config config = simulated_config();
+        QEMU_ARGS_AUTO args = {0};
+        config.memory_mib = cases[i].memory_mib;
+        config.vcpus = cases[i].vcpus;
+        config.disk_count = cases[i].disks;
+        check_refused(qemu_args_build(&config, &args, &err), &err, cases[i].words);
+    }
+}
+
+static void knows_each_tee_by_its_name_and_no_other(void **state)
+{
+    (void)state;
+    enum vm_tee tee;
+    for (size_t i = 0; i < VM_TEE_COUNT; i++) {
+        assert_true(vm_tee_by_name(vm_tee_name((enum vm_tee)i), &tee));
+        assert_int_equal(tee, i);
+    }
+    assert_false(vm_tee_by_name("", &tee));
+    assert_false(vm_tee_by_name("Simulated", &tee));
+    assert_false(vm_tee_by_name("sgx", &tee));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(simulated_machine_is_a_microvm_booted_by_pvh),
+        cmocka_unit_test(snp_machine_binds_the_policy_and_the_kernel),
+        cmocka_unit_test(every_virtio_device_of_snp_is_modern_and_behind_the_iommu),
+        cmocka_unit_test(has_no_network_device_unless_asked),
+        cmocka_unit_test(every_disk_is_read_only),
+        cmocka_unit_test(a_command_line_stays_one_word_whatever_it_holds),
+        cmocka_unit_test(refuses_values_out_of_range),
+        cmocka_unit_test(knows_each_tee_by_its_name_and_no_other),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
