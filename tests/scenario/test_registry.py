@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """`caisson pull`, `images` and `rmi` against Debian's docker-registry and against one that misbehaves."""
 import base64
 import glob
@@ -13,7 +14,7 @@ import unittest
 
 from lib import oci, paths, registry
 
-IGNORE_TOKEN = "secret-token-9d1c"
+TOKEN = "secret-token-9d1c"
 
 
 class Case(unittest.TestCase):
@@ -271,7 +272,7 @@ class WithFaults(Case):
         server, storage = self.start(image), registry.FaultyRegistry(image)
         self.addCleanup(storage.close)
         self.environment["CAISSON_REGISTRIES"] = json.dumps({"registries": {server.host: {"http": True}}})
-        server.token, server.credentials = IGNORE_TOKEN, "ann:pw"
+        server.token, server.credentials = TOKEN, "ann:pw"
         name = server.host + "/app"
         self.refused("pull", name, because="wants credentials")
         self.login(server.host, "ann:pw")
@@ -280,16 +281,16 @@ class WithFaults(Case):
         server.fault(self.blob(image.config), registry.redirect(self.blob(image.config) + "?here"))
         result = self.caisson("pull", name)
         self.assertEqual(result.returncode, 0, result.stderr)
-        self.assertNotIn(IGNORE_TOKEN, result.stderr + result.stdout)
+        self.assertNotIn(TOKEN, result.stderr + result.stdout)
         elsewhere = storage.requests(path)
         self.assertEqual(len(elsewhere), 1)
         self.assertNotIn("authorization", elsewhere[0])
-        self.assertEqual(server.requests(self.blob(image.config))[1]["authorization"], "Bearer " + IGNORE_TOKEN)
+        self.assertEqual(server.requests(self.blob(image.config))[1]["authorization"], "Bearer " + TOKEN)
 
     def test_gets_an_anonymous_token(self):
         image = oci.Image()
         server = self.start(image)
-        server.token = IGNORE_TOKEN
+        server.token = TOKEN
         self.ok("pull", server.host + "/app")
         self.assertNotIn("authorization", server.requests("/token")[0])
 
