@@ -101,8 +101,7 @@ static void refuses_what_re2_has_not(void **state)
         "[^",
         "a**",
         "a+*",
-        "a??"
-        "?",
+        "a\?\?\?",
         "*a",
         "+",
         "?",
