@@ -181,7 +181,7 @@ static void reads_users_as_confcom_does(void **state)
 
 static void refuses_bad_drafts(void **state)
 {
-    static const char *const bad_layers[] = {"", "xyz", HASH_A "a", "sha256:" HASH_A};
+    static const char *const bad_layers[] = {"", "xyz", (HASH_A "a"), ("sha256:" HASH_A)};
     static const char *const bad_text[] = {"A=\xff"};
     char room[POLICY_USER_MAX], user[POLICY_USER_MAX + 1];
     struct error err = {0};
