@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+"""The guest is built twice, and is the same; what is in it is what the manifest says."""
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+from lib import paths, tap
+
+SCRIPT = os.path.join(paths.SOURCE, "scripts/build-guest")
+AGENT = os.path.join(paths.BUILD, "caisson-guest")
+CACHE = os.environ.get("CAISSON_CACHE") or os.path.join(paths.BUILD, "cache")
+
+
+def build(folder, cache=CACHE):
+    os.makedirs(folder)
+    shutil.copy(AGENT, folder)
+    return subprocess.run([SCRIPT, "--offline", "--build", folder], env=dict(os.environ, CAISSON_CACHE=cache),
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120, check=False)
+
+
+def read(*parts):
+    with open(os.path.join(*parts), "rb") as file:
+        return file.read()
+
+
+def entries_of(archive):
+    """The entries of a newc archive: name to (header's numbers, bytes)."""
+    at, found = 0, {}
+    while True:
+        numbers = [int(archive[at + 6 + 8 * i:at + 14 + 8 * i], 16) for i in range(13)]
+        size, name_size = numbers[6], numbers[11]
+        name = archive[at + 110:at + 110 + name_size - 1].decode()
+        start = at + (110 + name_size + 3 & ~3)
+        if name == "TRAILER!!!":
+            return found
+        found[name] = numbers, archive[start:start + size]
+        at = start + (size + 3 & ~3)
+
+
+@unittest.skipUnless(os.path.exists(AGENT), f"{AGENT} is not built")
+@unittest.skipUnless(os.path.exists(os.path.join(CACHE, "packages.json")), f"no packages in {CACHE}; make guest fetches them")
+class GuestBuild(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.mkdtemp()
+        for name in ("first", "second"):
+            done = build(os.path.join(cls.folder, name))
+            if done.returncode:
+                raise AssertionError(done.stderr)
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.folder)
+
+    def test_builds_the_same_bytes_twice(self):
+        for name in ("vmlinux", "bzImage", "initrd", "cmdline", "cmdline.simulated", "manifest.json"):
+            with self.subTest(name):
+                self.assertEqual(read(self.folder, "first/guest", name), read(self.folder, "second/guest", name))
+
+    def test_manifest_names_every_file(self):
+        manifest = json.loads(read(self.folder, "first/guest/manifest.json"))
+        for name, entry in manifest["files"].items():
+            data = read(self.folder, "first/guest", name)
+            self.assertEqual(entry, {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}, name)
+        found = entries_of(read(self.folder, "first/guest/initrd"))
+        files = {name: data for name, (numbers, data) in found.items() if numbers[1] & 0o170000 == 0o100000}
+        self.assertEqual(set(files), set(manifest["initrd"]))
+        for name, data in files.items():
+            self.assertEqual(hashlib.sha256(data).hexdigest(), manifest["initrd"][name]["sha256"], name)
+
+    def test_initrd_holds_nothing_of_this_machine(self):
+        for name, (numbers, _) in entries_of(read(self.folder, "first/guest/initrd")).items():
+            self.assertEqual(numbers[2:4] + numbers[5:6], [0, 0, 0], f"{name}: owner and time")
+
+    def test_agent_is_static_and_small(self):
+        agent = entries_of(read(self.folder, "first/guest/initrd"))["init"][1]
+        self.assertLessEqual(len(agent), 3 << 20)
+        self.assertNotIn(b"/lib64/ld-linux-x86-64.so.2", agent)
+
+    def test_refuses_damaged_package(self):
+        cache = os.path.join(self.folder, "cache")
+        shutil.copytree(CACHE, cache)
+        name = next(each for each in os.listdir(cache) if each.startswith("crun_"))
+        data = bytearray(read(cache, name))
+        data[-1] ^= 1
+        with open(os.path.join(cache, name), "wb") as file:
+            file.write(data)
+        done = build(os.path.join(self.folder, "damaged"), cache)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertFalse(os.path.exists(os.path.join(self.folder, "damaged/guest/initrd")))
+
+
+if __name__ == "__main__":
+    tap.main()
