@@ -1,9 +1,12 @@
 /* The reference's answers, where they can be had: every archive, refusals included. */
+#include <sys/mman.h>
+
 #include "../check.h"
 #include "../vectors.h"
 
 #include "base/hex.h"
 #include "base/text.h"
+#include "crypto/digest.h"
 #include "layer/layer.h"
 
 /* Streams that are damaged behind the tar's end, or truncated where the reference doesn't look. It
@@ -107,11 +110,62 @@ static void agrees_with_the_second_set(void **state)
     check_folder("layers/more", 185);
 }
 
+/* The SHA-256 of the ext4 that layer_build() writes, in hexadecimal. */
+static void build(const char *path, uint64_t size, char out[65])
+{
+    struct layer_result result;
+    struct error err = {0};
+    uint8_t digest[SHA256_SIZE];
+    FILE *file = fopen(path, "rbe");
+    int fd = memfd_create("disk", MFD_CLOEXEC);
+    assert_true(file && fd >= 0);
+    struct layer_source source = {read_file, file};
+    check_ok(layer_build(&source, NULL, fd, &result, &err), &err);
+    assert_int_equal(result.ext4_size, size);
+    uint8_t *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+    assert_ptr_not_equal(bytes, MAP_FAILED);
+    sha256_digest(span_of(bytes, size), digest);
+    hex_encode(span_of(digest, sizeof digest), out);
+    (void)munmap(bytes, size);
+    (void)close(fd);
+    (void)fclose(file);
+}
+
+#define IMAGE_MAX (UINT64_C(4) << 20) /* larger ones take too long for a unit test */
+
+static void builds_the_images_of_the_second_set(void **state)
+{
+    (void)state;
+    char line[4096], path[400], seen[65];
+    unsigned count = 0, wrong = 0;
+    vectors_need("layers/more/IMAGES.txt");
+    FILE *file = fopen(vectors_path("layers/more/IMAGES.txt"), "re");
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file)) {
+        uint64_t size;
+        char *text = split_word(line), *name = split_word(text);
+        (void)split_word(name);
+        if (is_stricter(name) || !text_to_u64(text, IMAGE_MAX, &size))
+            continue;
+        (void)snprintf(path, sizeof path, "layers/more/%s", name);
+        build(vectors_path(path), size, seen);
+        count++;
+        if (strcmp(seen, line) != 0) {
+            print_message("# %s: another ext4\n", name);
+            wrong++;
+        }
+    }
+    (void)fclose(file);
+    assert_int_equal(wrong, 0);
+    assert_true(count >= 80);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_the_first_set),
         cmocka_unit_test(agrees_with_the_second_set),
+        cmocka_unit_test(builds_the_images_of_the_second_set),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
