@@ -51,6 +51,12 @@ int bundle_write(const struct bundle *bundle, struct buf *out, struct error *err
 /* Takes the certificates of a PEM text, leaf first, as psp_certificates() gives it. */
 int bundle_set_certificates(struct bundle *bundle, struct span pem, struct error *err);
 
+/* Takes the certificates of an SEV-SNP certificate table (AMD 56421, GHCB specification,
+ * section 4.1.8.1: the guest's auxblob): VCEK or VLEK, ASK or ASVK, ARK, in this order, those that
+ * are there. Other entries are left out; ERROR_INVALID for a table that leads outside itself or has
+ * one twice. */
+int bundle_set_certificate_table(struct bundle *bundle, struct span table, struct error *err);
+
 /* "simulated", "sev-snp". */
 const char *bundle_tee_name(enum bundle_tee tee);
 /* False for another name. */
