@@ -247,6 +247,8 @@ int local_read_blob(const struct local *local, const struct oci_descriptor *blob
 
 static int no_tag(const struct local *local, const struct oci_index *index, struct error *err)
 {
+    if (index->count == 0)
+        return error_set(err, ERROR_NOT_FOUND, "%s holds no image", local->path);
     BUF_AUTO list = BUF_WITH_LIMIT(TAGS_SHOWN);
     for (size_t i = 0; i < index->count; i++) {
         /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): what was counted was allocated */
