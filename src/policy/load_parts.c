@@ -205,9 +205,13 @@ int load_signals(struct loader *loader, const json_t *object, uint32_t extra, co
                              i);
         signals[(*count)++] = (uint32_t)json_integer_value(value);
     }
-    if (extra) {
-        signals[(*count)++] = 9;
-        signals[(*count)++] = 15;
+    for (size_t i = 0; extra && i < 2; i++) {
+        uint32_t signal = i ? 15 : 9;
+        bool listed_too = false;
+        for (size_t j = 0; j < *count; j++)
+            listed_too = listed_too || signals[j] == signal;
+        if (!listed_too)
+            signals[(*count)++] = signal;
     }
     *out = signals;
     return 0;

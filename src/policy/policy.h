@@ -218,8 +218,10 @@ POLICY_ASK policy_scratch_point(struct policy_state *state, enum policy_point po
 POLICY_ASK policy_plain_point(struct policy_state *state, enum policy_point point,
                               struct policy_decision *decision);
 
-/* After the guest could not do what was allowed: takes back what mount_device, mount_overlay or
- * create_container recorded, so that a failure leaves nothing behind. */
+/* After the guest could not do what was allowed: these take back what the call recorded, so that a
+ * failure leaves nothing mounted behind. An id for which create_container was allowed stays used
+ * up. The caller vouches that the root is unmounted and that nothing runs in it. A device that is a
+ * layer of a mounted root stays. */
 void policy_forget_device(struct policy_state *state, const char *target);
 void policy_forget_overlay(struct policy_state *state, const char *container_id);
 

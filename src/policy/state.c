@@ -126,10 +126,12 @@ void policy_forget_device(struct policy_state *state, const char *target)
 void policy_forget_overlay(struct policy_state *state, const char *container_id)
 {
     struct live_container *container = state_find_container(state, container_id);
-    if (!container || container->started)
+    if (!container)
         return;
     state_clear_overlay(container);
     state_clear_matches(container);
+    if (container->started)
+        return;
     free(container->id);
     *container = state->containers[--state->container_count];
 }

@@ -433,9 +433,16 @@ static void forgets_what_the_guest_could_not_do(void **state)
     denied(&m, device(&m, "/run/mounts/scsi/m0", HASH_A), "already");
     policy_forget_overlay(m.state, "c1");
     assert_true(overlay(&m, "c1", LIST("/run/mounts/scsi/m1", "/run/mounts/scsi/m0")));
+    struct policy_process p = web_process("c1");
+    assert_true(create(&m, &p));
     policy_forget_overlay(m.state, "c1");
+    denied(&m, create(&m, &p), "created already");
+    denied(&m, policy_exec_in_container(m.state, &p, &m.decision), "no overlay");
     policy_forget_device(m.state, "/run/mounts/scsi/m0");
     assert_true(device(&m, "/run/mounts/scsi/m0", HASH_A));
+    denied(&m, overlay(&m, "c1", LIST("/run/mounts/scsi/m1", "/run/mounts/scsi/m0")),
+           "used already");
+    assert_true(overlay(&m, "c2", LIST("/run/mounts/scsi/m1", "/run/mounts/scsi/m0")));
     stop(&m);
 }
 
