@@ -48,8 +48,7 @@ static void ends_close(struct ends *ends)
         fd_close(&ends->fds[i]);
 }
 
-/* --- starting ----------------------------------------------------------------------------------
- */
+/* --- starting --------------------------------------------------------------------------------- */
 
 /* A pipe between this process (non-blocking) and the container, or /dev/null for no stream. */
 static int make_pipe(uint32_t stream, bool to_container, int *ours, int *theirs, struct error *err)
@@ -253,8 +252,7 @@ int container_started(struct container *container, const char *folder, int statu
     return container->has_terminal ? take_terminal(container, err) : 0;
 }
 
-/* --- the pumps ---------------------------------------------------------------------------------
- */
+/* --- the pumps -------------------------------------------------------------------------------- */
 
 size_t container_collect(const struct container *container, const struct channel *channel,
                          struct pollfd polls[CONTAINER_POLLS])

@@ -25,8 +25,7 @@
 #define INTERFACE   "eth0"
 #define RESOLV_CONF "tmp/atlas/resolvconf/resolv.conf"
 
-/* --- reports -----------------------------------------------------------------------------------
- */
+/* --- reports ---------------------------------------------------------------------------------- */
 
 static int machine_report(void *argument, const uint8_t report_data[REPORT_DATA_SIZE],
                           struct buf *report, struct buf *certificates, struct error *err)
@@ -44,8 +43,7 @@ static int machine_report(void *argument, const uint8_t report_data[REPORT_DATA_
                : -1;
 }
 
-/* --- network -----------------------------------------------------------------------------------
- */
+/* --- network ---------------------------------------------------------------------------------- */
 
 static int machine_set_network(void *argument, const struct request_set_network *network,
                                struct error *err)
@@ -62,8 +60,7 @@ static int machine_set_network(void *argument, const struct request_set_network 
     return 0;
 }
 
-/* --- layers ------------------------------------------------------------------------------------
- */
+/* --- layers ----------------------------------------------------------------------------------- */
 
 static int machine_mount_device(void *argument, const struct request_mount_device *device,
                                 struct error *err)
@@ -140,8 +137,7 @@ static int machine_mount_overlay(void *argument, const char *id, struct policy_l
     return 0;
 }
 
-/* --- users -------------------------------------------------------------------------------------
- */
+/* --- users ------------------------------------------------------------------------------------ */
 
 /* Reads a file of the container's, with every link on the way taken as the container would. */
 static int read_beneath(const char *root, const char *path, struct buf *out, struct error *err)
@@ -175,8 +171,7 @@ static int machine_find_user(void *argument, const char *id, const char *user, s
     return user_resolve(user, buf_span(&passwd), buf_span(&group), out, err);
 }
 
-/* --- containers --------------------------------------------------------------------------------
- */
+/* --- containers ------------------------------------------------------------------------------- */
 
 static int write_resolv_conf(const struct machine *machine, const char *folder, struct error *err)
 {
@@ -278,8 +273,7 @@ static int machine_resize(void *argument, const char *id, unsigned int rows, uns
     return container_resize(container, rows, columns, err);
 }
 
-/* --- the machine's own -------------------------------------------------------------------------
- */
+/* --- the machine's own ------------------------------------------------------------------------ */
 
 /* "MemAvailable:   12345 kB" */
 static int read_meminfo(const char *text, const char *key, uint64_t *bytes, struct error *err)
@@ -305,8 +299,7 @@ static int machine_statistics(void *argument, uint64_t *total, uint64_t *availab
     return read_meminfo(buf_text(&text), "MemAvailable", available, err);
 }
 
-/* --- streams -----------------------------------------------------------------------------------
- */
+/* --- streams ---------------------------------------------------------------------------------- */
 
 static struct container *find_input(struct machine *machine, uint32_t stream)
 {
@@ -360,8 +353,7 @@ const struct machine_ops machine_real_ops = {
     .stream_writable = machine_stream_writable,
 };
 
-/* --- the loop's side ---------------------------------------------------------------------------
- */
+/* --- the loop's side -------------------------------------------------------------------------- */
 
 void machine_init(struct machine *machine, struct gate *gate, enum guest_tee tee, int processor)
 {
@@ -455,8 +447,8 @@ int machine_reap(struct machine *machine, struct error *err)
         if (reap_container(machine, &machine->containers[i], err) < 0)
             return -1;
     }
-    /* The rest are orphans. A container's process cannot be among them any more: each known one has
-     * been asked for, and one that ends now is asked for at the next signal… */
+    /* The rest are orphans of ended containers. One that is a container's own after all (it ended
+     * between the two looks) is asked for again before anything is thrown away. */
     while (!is_starting(machine)) {
         siginfo_t info = {0};
         if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)

@@ -31,8 +31,7 @@ static int take_report(const struct report_request *request, struct span report,
     return buf_append(request->report, report, err);
 }
 
-/* --- configfs-tsm ------------------------------------------------------------------------------
- */
+/* --- configfs-tsm ----------------------------------------------------------------------------- */
 
 static int write_attribute(const char *entry, const char *name, struct span bytes,
                            struct error *err)
@@ -96,8 +95,7 @@ int report_from_tsm(const char *dir, const struct report_request *request, struc
     return outcome;
 }
 
-/* --- /dev/sev-guest ----------------------------------------------------------------------------
- */
+/* --- /dev/sev-guest --------------------------------------------------------------------------- */
 
 static int take_response(const struct report_request *request, struct span response,
                          struct error *err)
@@ -133,8 +131,7 @@ int report_from_sev_guest(const char *device, const struct report_request *reque
     return take_response(request, span_of(response.data, sizeof response.data), err);
 }
 
-/* --- the simulated processor -------------------------------------------------------------------
- */
+/* --- the simulated processor ------------------------------------------------------------------ */
 
 int report_from_port(int fd, const struct report_request *request, struct error *err)
 {

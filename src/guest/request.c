@@ -10,8 +10,7 @@
 
 #define DEPTH_MAX 6
 
-/* --- values ------------------------------------------------------------------------------------
- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 static int get_number(const json_t *args, const char *key, uint64_t min, uint64_t max,
                       unsigned int *out, struct error *err)
@@ -79,8 +78,7 @@ static int get_address(const json_t *args, const char *key, struct in_addr *out,
     return 0;
 }
 
-/* --- lists -------------------------------------------------------------------------------------
- */
+/* --- lists ------------------------------------------------------------------------------------ */
 
 /* An array that lives as long as the request. */
 static void *new_array(struct request *request, size_t count, size_t size, struct error *err)
@@ -118,8 +116,7 @@ static int get_texts(struct request *request, const json_t *args, const char *ke
     return 0;
 }
 
-/* --- operations --------------------------------------------------------------------------------
- */
+/* --- operations ------------------------------------------------------------------------------- */
 
 static int parse_set_policy(struct request *request, const json_t *args, struct error *err)
 {
@@ -365,8 +362,7 @@ static const struct operation operations[] = {
 #define OPERATION_COUNT (sizeof operations / sizeof operations[0])
 static_assert(OPERATION_COUNT == REQUEST_POINT, "an entry for each operation");
 
-/* --- messages ----------------------------------------------------------------------------------
- */
+/* --- messages --------------------------------------------------------------------------------- */
 
 static int find_operation(struct request *request, const char *name, struct error *err)
 {

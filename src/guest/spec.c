@@ -31,8 +31,7 @@ static json_t *words(const char *const *items, size_t count)
     words((const char *const[]){__VA_ARGS__},                                                      \
           sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
 
-/* --- the process -------------------------------------------------------------------------------
- */
+/* --- the process ------------------------------------------------------------------------------ */
 
 static json_t *user_of(const struct spec *spec)
 {
@@ -69,8 +68,7 @@ static json_t *process_of(const struct spec *spec)
     return process;
 }
 
-/* --- mounts ------------------------------------------------------------------------------------
- */
+/* --- mounts ----------------------------------------------------------------------------------- */
 
 static json_t *mount_of(const char *destination, const char *type, const char *source,
                         json_t *options)
@@ -141,8 +139,7 @@ bool spec_source_is_own(const char *id, const char *source)
     }
 }
 
-/* --- the rest ----------------------------------------------------------------------------------
- */
+/* --- the rest --------------------------------------------------------------------------------- */
 
 /* The network is the machine's: the machine is the pod. */
 static json_t *namespaces(void)

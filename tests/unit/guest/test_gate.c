@@ -153,8 +153,7 @@ static void run(struct world *world)
     expect(world, "{\"pid\":42}");
 }
 
-/* --- the policy first --------------------------------------------------------------------------
- */
+/* --- the policy first ------------------------------------------------------------------------- */
 
 static void says_hello(void **state)
 {
@@ -261,8 +260,7 @@ static void refuses_second_policy_while_the_first_comes(void **state)
     expect(world, "\"code\":\"order\"");
 }
 
-/* --- devices and overlays ----------------------------------------------------------------------
- */
+/* --- devices and overlays --------------------------------------------------------------------- */
 
 static void denies_layer_that_the_policy_does_not_list(void **state)
 {
@@ -356,8 +354,7 @@ static void refuses_the_network_after_an_overlay(void **state)
     expect(world, "\"code\":\"order\"");
 }
 
-/* --- containers --------------------------------------------------------------------------------
- */
+/* --- containers ------------------------------------------------------------------------------- */
 
 static void creates_what_the_policy_describes(void **state)
 {
@@ -493,8 +490,7 @@ static void denies_other_points_by_name(void **state)
     }
 }
 
-/* --- messages ----------------------------------------------------------------------------------
- */
+/* --- messages --------------------------------------------------------------------------------- */
 
 static void refuses_numbers_that_do_not_grow(void **state)
 {

@@ -33,8 +33,7 @@ static void results_fini(struct results *results)
     buf_fini(&results->certificates);
 }
 
-/* --- configfs-tsm ------------------------------------------------------------------------------
- */
+/* --- configfs-tsm ----------------------------------------------------------------------------- */
 
 static void put(const char *dir, const char *name, const void *data, size_t size)
 {
@@ -130,8 +129,7 @@ static void refuses_machine_without_tsm(void **state)
     results_fini(&results);
 }
 
-/* --- the port ----------------------------------------------------------------------------------
- */
+/* --- the port --------------------------------------------------------------------------------- */
 
 /* The processor's answer lies in the port before the question; the question is looked at after. */
 static int from_port(const uint8_t *answer, size_t size, uint8_t question[96],
