@@ -16,6 +16,12 @@
 #define PASST_PREFIX      24
 #define PASST_GATEWAY     "10.0.2.2"
 #define PASST_NAME_SERVER "10.0.2.3"
+#define PASST_GATEWAY_MAC "52:55:0a:00:02:02" /* locally administered */
+
+/* passt takes after an interface of the host's, and gives up where none has a default route. There
+ * it is told to take the loopback, which has no address of its own to show the guest: so the
+ * published ports still work. */
+bool passt_needs_loopback(void);
 
 /* Starts passt on one end of a stream socket; it dies with its parent. */
 int passt_start(const char *program, int fd, const struct port_rule *ports, size_t port_count,

@@ -1,0 +1,159 @@
+/* How passt is started: with a program in its place that tells its arguments, and for real where it
+ * is installed. */
+#include "../check.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "os/fd.h"
+#include "os/process.h"
+#include "vm/passt.h"
+
+#define WAIT_MS 5000
+
+/* Says its arguments on the descriptor that passt would get for the guest's packets. */
+#define PROGRAM                                                                                    \
+    "#!/bin/sh\nargs=$*\nwhile [ \"$1\" != --fd ]; do shift; done\neval \"echo $args >&$2\"\n"
+
+static void write_program(char path[64])
+{
+    const char *folder = getenv("TMPDIR");
+    (void)snprintf(path, 64, "%.32s/caisson-passt-XXXXXX", folder ? folder : "/tmp");
+    int fd = mkostemp(path, O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(fd_write_all(fd, span_of_text(PROGRAM), NULL), 0);
+    assert_int_equal(fchmod(fd, 0700), 0);
+    (void)close(fd);
+}
+
+static void arguments_for(const char *const *rules, size_t count, struct buf *out)
+{
+    struct port_rule ports[PORTS_MAX];
+    struct error err = {0};
+    char program[64];
+    int pair[2];
+    pid_t pid;
+    write_program(program);
+    for (size_t i = 0; i < count; i++)
+        check_ok(port_rule_parse(rules[i], &ports[i], &err), &err);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    check_ok(passt_start(program, pair[1], ports, count, &pid, &err), &err);
+    (void)close(pair[1]);
+    check_ok(fd_read_to_end(pair[0], out, &err), &err);
+    check_ok(process_wait(pid, &(int){0}, &err), &err);
+    (void)close(pair[0]);
+    (void)unlink(program);
+}
+
+static void publishes_nothing_unless_asked(void **state)
+{
+    (void)state;
+    BUF_AUTO text = BUF_WITH_LIMIT(65536);
+    arguments_for(NULL, 0, &text);
+    assert_non_null(strstr(buf_text(&text), " -t none -u none"));
+    assert_non_null(strstr(buf_text(&text), " --no-map-gw "));
+    assert_non_null(strstr(buf_text(&text), " --address 10.0.2.15 --netmask 24 "));
+}
+
+static void publishes_each_rule_where_it_says(void **state)
+{
+    (void)state;
+    static const char *const rules[] = {"127.0.0.1:6379:6380", "53:5353/udp"};
+    BUF_AUTO text = BUF_WITH_LIMIT(65536);
+    arguments_for(rules, 2, &text);
+    assert_non_null(strstr(buf_text(&text), " -t 127.0.0.1/6379:6380"));
+    assert_non_null(strstr(buf_text(&text), " -u 53:5353"));
+    assert_null(strstr(buf_text(&text), "none"));
+}
+
+static void refuses_more_ports_than_it_takes(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    pid_t pid;
+    check_error(passt_start("true", 0, NULL, PORTS_MAX + 1, &pid, &err), &err, ERROR_LIMIT);
+}
+
+static void tells_that_passt_is_not_installed(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    pid_t pid;
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    check_error(passt_start("no-such-passt", null, NULL, 0, &pid, &err), &err, ERROR_UNAVAILABLE);
+    (void)close(null);
+}
+
+static uint16_t free_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000001)};
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    (void)close(fd);
+    return ntohs(address.sin_port);
+}
+
+static bool listens(uint16_t port)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(0x7f000001)};
+    for (int tries = 0; tries < WAIT_MS / 50; tries++) {
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        bool connected = connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
+        (void)close(fd);
+        if (connected)
+            return true;
+        (void)poll(NULL, 0, 50);
+    }
+    return false;
+}
+
+static void listens_and_ends_with_the_guests_socket(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    struct port_rule rule = {.address = "127.0.0.1", .host = free_port(), .guest = 80};
+    int pair[2];
+    pid_t pid;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    if (passt_start(PASST_PROGRAM, pair[1], &rule, 1, &pid, &err) < 0) {
+        (void)close(pair[0]);
+        (void)close(pair[1]);
+        check_skip("%s", err.text);
+    }
+    (void)close(pair[1]);
+    bool listening = listens(rule.host);
+    int watch = process_watch(pid, &err);
+    struct pollfd wait = {.fd = watch, .events = POLLIN};
+    (void)close(pair[0]);
+    bool ended = poll(&wait, 1, WAIT_MS) == 1;
+    if (!ended)
+        (void)kill(pid, SIGKILL);
+    (void)close(watch);
+    check_ok(process_wait(pid, &(int){0}, &err), &err);
+    assert_true(listening);
+    assert_true(ended);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(publishes_nothing_unless_asked),
+        cmocka_unit_test(publishes_each_rule_where_it_says),
+        cmocka_unit_test(refuses_more_ports_than_it_takes),
+        cmocka_unit_test(tells_that_passt_is_not_installed),
+        cmocka_unit_test(listens_and_ends_with_the_guests_socket),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
