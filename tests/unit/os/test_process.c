@@ -76,7 +76,7 @@ static void blocks_no_signal_that_its_parent_blocks(void **state)
     sigset_t old;
     (void)sigfillset(&all);
     (void)sigprocmask(SIG_BLOCK, &all, &old);
-    (void)run("grep -c 'SigBlk:.0000000000000000' /proc/$$/status", NULL, 0, &out);
+    (void)run("exec grep -c SigBlk:.0000000000000000 /proc/self/status", NULL, 0, &out);
     (void)sigprocmask(SIG_SETMASK, &old, NULL);
     assert_string_equal(buf_text(&out), "1\n");
 }
