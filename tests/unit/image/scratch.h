@@ -52,6 +52,12 @@ static inline char *scratch_write(const char *name, struct span bytes)
     return path;
 }
 
+/* The same where the path is of no interest. */
+static inline void scratch_put(const char *name, struct span bytes)
+{
+    free(scratch_write(name, bytes));
+}
+
 static inline size_t scratch_count(const char *folder)
 {
     TEXT_AUTO command = text_format("%s/%s", scratch, folder);

@@ -64,7 +64,7 @@ static void write_blob(const char *bytes, size_t size, char digest[OCI_DIGEST_TE
     oci_digest_of(span_of(bytes, size), &value);
     oci_digest_text(&value, digest);
     TEXT_AUTO name = text_format("layout/blobs/sha256/%s", digest + 7);
-    TEXT_AUTO path = scratch_write(name, instead ? span_of_text(instead) : span_of(bytes, size));
+    scratch_put(name, instead ? span_of_text(instead) : span_of(bytes, size));
 }
 
 static const char *instead_of(const struct fault *fault, const char *file)
@@ -104,9 +104,9 @@ static void write_layout(const struct fault *fault)
         manifest, strlen(document));
     const char *other = instead_of(fault, "index");
     const char *marker = instead_of(fault, "marker");
-    TEXT_AUTO a = scratch_write("layout/index.json", span_of_text(other ? other : index));
-    TEXT_AUTO b = scratch_write(
-        "layout/oci-layout", span_of_text(marker ? marker : "{\"imageLayoutVersion\":\"1.0.0\"}"));
+    scratch_put("layout/index.json", span_of_text(other ? other : index));
+    scratch_put("layout/oci-layout",
+                span_of_text(marker ? marker : "{\"imageLayoutVersion\":\"1.0.0\"}"));
 }
 
 static struct store *open_store(void)
@@ -192,7 +192,7 @@ static void refuses_a_layer_with_a_flipped_bit(void **state)
     oci_digest_text(&digest, text);
     tar.data[tar.size / 2] ^= 1;
     TEXT_AUTO name = text_format("layout/blobs/sha256/%s", text + 7);
-    TEXT_AUTO path = scratch_write(name, buf_span(&tar));
+    scratch_put(name, buf_span(&tar));
     check_refused(use_layout("", NULL, root_hash, &err), &err, "the layer's digest");
     assert_int_equal(scratch_count("store/disks"), 0);
 }
