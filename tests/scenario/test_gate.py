@@ -117,8 +117,7 @@ class Order(HostileCase):
 class Process(HostileCase):
     def attempts(self, workload):
         """Each differs in one thing from what the policy describes."""
-        process = workload.process()
-        capabilities = process["capabilities"]
+        capabilities = policies.capabilities()
         more = policies.capabilities(policies.CAPABILITIES + ["CAP_SYS_ADMIN"])
         bind = {"destination": "/mnt", "type": "bind", "source": "/run/gcs/c/c/sandboxMounts/x", "options": ["rbind", "rw"]}
         resolv = {"destination": "/etc/resolv.conf", "type": "bind", "options": ["rbind", "rshared", "rw"],
@@ -143,7 +142,7 @@ class Process(HostileCase):
             "a capability more": {"capabilities": more},
             "an ambient capability": {"capabilities": dict(capabilities, ambient=["CAP_CHOWN"])},
             "an inheritable capability": {"capabilities": dict(capabilities, inheritable=["CAP_CHOWN"])},
-            "no_new_privileges": {"no_new_privileges": True},
+            "no no_new_privileges": {"no_new_privileges": False},
             "privileged": {"privileged": True},
             "a bind mount": {"mounts": [bind]},
             "the machine's root": {"mounts": [dict(bind, source="/")]},
@@ -160,7 +159,7 @@ class Process(HostileCase):
         }  # fmt: skip
 
     def test_refuses_any_process_but_the_described_one(self):
-        workload = StrictWorkload("busybox", COMMAND, user=AS_ROOT)
+        workload = StrictWorkload("busybox", COMMAND, user=AS_ROOT, no_new_privileges=True)
         with workload.boot() as machine:
             channel = machine.channel
             workload.mount(channel)
@@ -169,9 +168,9 @@ class Process(HostileCase):
                     # Invalid where the request cannot even be asked of a policy; denied where it can.
                     output = channel.open()
                     self.refused(channel, "create_container", ("denied", "invalid"),
-                                 **workload.process(stdout=output.number, **changes))
+                                 **workload.process(**dict({"no_new_privileges": True, "stdout": output.number}, **changes)))
             self.nothing_ran(channel)
-            self.runs_as_described(workload, channel)
+            self.runs_as_described(workload, channel, no_new_privileges=True)
 
     def test_drops_variables_that_the_policy_does_not_know(self):
         workload = Workload("busybox", ["/bin/env"])
@@ -227,7 +226,6 @@ class Requests(HostileCase):
             ("mount_device", dict(device, lun=-1)),
             ("mount_device", dict(device, lun="0")),
             ("mount_device", dict(device, lun=0.5)),
-            ("mount_device", dict(device, lun=2**70)),
             ("mount_device", dict(device, more=1)),
             ("mount_device", {"lun": 0}),
             ("mount_overlay", {"id": "../c", "layers": [TARGET.format(0)]}),
@@ -240,7 +238,6 @@ class Requests(HostileCase):
             ("create_container", dict(process, id="c/../d")),
             ("create_container", dict(process, args=[])),
             ("create_container", dict(process, args=["/bin/sh", 1])),
-            ("create_container", dict(process, args=["/bin/sh\0"])),
             ("create_container", dict(process, env=["NOVALUE"])),
             ("create_container", dict(process, env=["=x"])),
             ("create_container", dict(process, cwd="tmp")),
@@ -285,7 +282,9 @@ class Requests(HostileCase):
                  b'{"id":9007199254740992,"op":"power_off","args":{}}', b'{"id":"1","op":"power_off","args":{}}',
                  b'{"id":900,"op":"power_off","args":[]}', b'{"id":901,"op":"power_off","args":{}} x',
                  b'{"id":902,"op":"power_off","args":{},"x":1}', b"[" * 60000, b'{"a":' * 10000,
-                 b'{"id":903,"op":"power_off","args":{"\xc3\x28":1}}', b" " * 65536]  # fmt: skip
+                 b'{"id":903,"op":"power_off","args":{"\xc3\x28":1}}', b" " * 65536,
+                 b'{"id":904,"op":"signal_container_process","args":{"id":"c\\u0000","signal":9}}',
+                 b'{"id":905,"op":"get_statistics","args":{"lun":1180591620717411303424}}']  # fmt: skip
         workload = Workload("busybox", COMMAND)
         machine = workload.boot()
         try:

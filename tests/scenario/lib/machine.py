@@ -73,7 +73,8 @@ def command_of(folder, disks, memory, channel_fd, processor_fd, extra=()):
         cmdline = file.read() + f" tsc_early_khz={host_khz()}"
     command = [
         "qemu-system-x86_64", "-accel", os.environ.get("CAISSON_TEST_ACCEL", "tcg"), "-cpu", "max", "-smp", "1",
-        "-m", str(memory), "-machine", "microvm,acpi=on,pit=on,pic=off,rtc=on",
+        "-m", str(memory), "-machine",
+        "microvm,pic=off,pit=off,rtc=on,acpi=on,isa-serial=on,auto-kernel-cmdline=off",
         "-global", "virtio-mmio.force-legacy=false", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
         "-kernel", os.path.join(paths.GUEST, "vmlinux"), "-initrd", os.path.join(paths.GUEST, "initrd"),
         "-append", cmdline, "-serial", "file:" + os.path.join(folder, "console"),
