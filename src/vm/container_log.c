@@ -1,0 +1,185 @@
+#include "vm/container_log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "os/fd.h"
+
+#define LINE_MAX_SIZE (80 + 65536) /* what one call of container_log_write() may make of one line  \
+                                    */
+#define READ_PIECE 65536
+
+struct container_log {
+    int fd;
+    uint64_t size;
+    char *path;
+    char *old_path;
+};
+
+int container_log_open(const char *folder, struct container_log **out, struct error *err)
+{
+    struct container_log *log = calloc(1, sizeof *log);
+    *out = log;
+    if (!log)
+        return error_memory(err);
+    log->fd = -1;
+    log->path = text_format("%s/log", folder);
+    log->old_path = text_format("%s/log.1", folder);
+    if (!log->path || !log->old_path)
+        return error_memory(err);
+    log->fd = open(log->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+    return log->fd < 0 ? error_system(err, errno, "cannot open %s", log->path) : 0;
+}
+
+void container_log_close(struct container_log *log)
+{
+    if (!log)
+        return;
+    fd_close(&log->fd);
+    free(log->path);
+    free(log->old_path);
+    free(log);
+}
+
+static void rotate(struct container_log *log)
+{
+    if (rename(log->path, log->old_path) < 0)
+        return;
+    fd_close(&log->fd);
+    log->fd = open(log->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+    log->size = 0;
+}
+
+static void write_prefix(struct buf *out, unsigned int stream, bool whole)
+{
+    struct timespec now;
+    struct tm parts;
+    char date[32];
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    if (!gmtime_r(&now.tv_sec, &parts) ||
+        strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &parts) == 0)
+        date[0] = '\0';
+    (void)buf_printf(out, NULL, "%s.%09ldZ %s %c ", date, now.tv_nsec,
+                     stream == 2 ? "stderr" : "stdout", whole ? 'F' : 'P');
+}
+
+void container_log_write(struct container_log *log, unsigned int stream, struct span bytes)
+{
+    BUF_AUTO text = BUF_WITH_LIMIT((size_t)4 * 1024 * 1024);
+    if (!log || log->fd < 0)
+        return;
+    while (bytes.size > 0) {
+        const uint8_t *end = memchr(bytes.data, '\n', bytes.size);
+        size_t size = end ? (size_t)(end - bytes.data) : bytes.size;
+        write_prefix(&text, stream, end != NULL);
+        (void)buf_append(&text, span_of(bytes.data, size), NULL);
+        (void)buf_append_byte(&text, '\n', NULL);
+        size += end ? 1 : 0;
+        bytes = span_of(bytes.data + size, bytes.size - size);
+    }
+    if (log->size + text.size > CONTAINER_LOG_MAX)
+        rotate(log);
+    if (log->fd >= 0 && fd_write_all(log->fd, buf_span(&text), NULL) == 0)
+        log->size += text.size;
+}
+
+int container_log_reader_open(const char *folder, struct container_log_reader *reader,
+                              struct error *err)
+{
+    *reader = (struct container_log_reader){
+        .folder = text_format("%s", folder), .fd = -1, .line = BUF_WITH_LIMIT(LINE_MAX_SIZE)};
+    return reader->folder ? 0 : error_memory(err);
+}
+
+void container_log_reader_close(struct container_log_reader *reader)
+{
+    free(reader->folder);
+    reader->folder = NULL;
+    fd_close(&reader->fd);
+    buf_fini(&reader->line);
+}
+
+static int open_leaf(const struct container_log_reader *reader, const char *leaf)
+{
+    TEXT_AUTO path = text_format("%s/%s", reader->folder, leaf);
+    return path ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
+}
+
+/* Writes a line's text where it belongs: "<time> <stream> <F|P> <text>". */
+static void write_line(struct span line, FILE *out, FILE *errors)
+{
+    const uint8_t *stream = memchr(line.data, ' ', line.size);
+    size_t left = stream ? line.size - (size_t)(stream - line.data) : 0;
+    if (left < 10)
+        return;
+    FILE *to = memcmp(stream, " stderr ", 8) == 0 ? errors : out;
+    (void)fwrite(stream + 10, 1, left - 10, to);
+    if (stream[8] == 'F')
+        (void)fputc('\n', to);
+}
+
+static void write_lines(struct container_log_reader *reader, FILE *out, FILE *errors)
+{
+    size_t done = 0;
+    for (;;) {
+        const uint8_t *start = reader->line.data + done;
+        const uint8_t *end = memchr(start, '\n', reader->line.size - done);
+        if (!end)
+            break;
+        write_line(span_of(start, (size_t)(end - start)), out, errors);
+        done += (size_t)(end - start) + 1;
+    }
+    buf_consume(&reader->line, done);
+}
+
+/* Moves on from a file at its end: from log.1 to log, and from a log that was rotated away. */
+static bool next_file(struct container_log_reader *reader)
+{
+    struct stat here;
+    struct stat there;
+    if (reader->fd < 0) {
+        reader->fd = open_leaf(reader, "log.1");
+        reader->in_old = reader->fd >= 0;
+        if (reader->fd < 0)
+            reader->fd = open_leaf(reader, "log");
+        return reader->fd >= 0;
+    }
+    int fd = open_leaf(reader, "log");
+    if (fd < 0 || fstat(fd, &there) < 0 || fstat(reader->fd, &here) < 0 ||
+        here.st_ino == there.st_ino) {
+        fd_close(&fd);
+        return false;
+    }
+    fd_close(&reader->fd);
+    reader->fd = fd;
+    return true;
+}
+
+int container_log_read(struct container_log_reader *reader, FILE *out, FILE *errors, bool *more,
+                       struct error *err)
+{
+    *more = false;
+    if (reader->fd < 0 && !next_file(reader))
+        return 0;
+    for (;;) {
+        size_t room = LINE_MAX_SIZE - reader->line.size;
+        size_t got;
+        if (room == 0)
+            return error_set(err, ERROR_INVALID, "a line of the log is too long");
+        if (buf_reserve(&reader->line, room < READ_PIECE ? room : READ_PIECE, err) < 0 ||
+            fd_read_full(reader->fd, reader->line.data + reader->line.size,
+                         room < READ_PIECE ? room : READ_PIECE, &got, err) < 0)
+            return -1;
+        if (got == 0 && !next_file(reader))
+            return 0;
+        reader->line.size += got;
+        *more = *more || got > 0;
+        if (reader->line.size > 0)
+            write_lines(reader, out, errors);
+    }
+}

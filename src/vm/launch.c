@@ -1,0 +1,284 @@
+#include "vm/launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <x86intrin.h>
+
+#include "base/text.h"
+#include "os/fd.h"
+#include "os/file.h"
+#include "os/process.h"
+
+#define CALIBRATION_NS 10000000 /* 10 ms: good to some parts in a million */
+
+/* What is open only until QEMU has it. */
+struct handover {
+    int channel_fd;
+    int psp_fd;
+    int network_fd;
+    int passt_fd;
+    int disk_fds[QEMU_DISKS_MAX];
+    size_t disk_count;
+};
+
+static int open_in(const char *folder, const char *leaf, struct error *err)
+{
+    TEXT_AUTO path = text_format("%s/%s", folder, leaf);
+    if (!path)
+        return error_memory(err);
+    int fd = file_open_read(path, err);
+    return fd < 0 ? error_context(err, "the guest (make guest builds it)") : fd;
+}
+
+static int64_t clock_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC_RAW, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* The host's time stamp counter in kHz, measured against the clock. */
+static unsigned long tsc_khz(void)
+{
+    int64_t start_ns = clock_ns();
+    uint64_t start = __rdtsc();
+    struct timespec pause = {.tv_nsec = CALIBRATION_NS};
+    (void)nanosleep(&pause, NULL);
+    uint64_t ticks = __rdtsc() - start;
+    int64_t passed_ns = clock_ns() - start_ns;
+    return (unsigned long)((double)ticks * 1e6 / (double)passed_ns);
+}
+
+/*
+ * The command line as built with the guest. Under TCG a microvm has no clock by which the kernel
+ * could calibrate the time stamp counter, and QEMU hands the host's counter through: its rate is
+ * appended. The suffix is measured like the rest; verifiers accept this one form (docs/guest.md).
+ */
+static int read_cmdline(struct launch *launch, const struct vm_config *config, struct error *err)
+{
+    bool simulated = config->tee == VM_TEE_SIMULATED;
+    TEXT_AUTO path = text_format("%s/%s", config->guest_folder,
+                                 simulated ? "cmdline.simulated" : "cmdline");
+    BUF_AUTO text = BUF_WITH_LIMIT(LAUNCH_CMDLINE_SIZE - 64);
+    if (!path)
+        return error_memory(err);
+    if (file_read(path, &text, err) < 0)
+        return -1;
+    char suffix[48] = "";
+    if (simulated && !config->kvm)
+        (void)snprintf(suffix, sizeof suffix, " tsc_early_khz=%lu", tsc_khz());
+    (void)snprintf(launch->cmdline, sizeof launch->cmdline, "%s%s", buf_text(&text), suffix);
+    return 0;
+}
+
+static int open_guest(struct launch *launch, const struct vm_config *config, struct error *err)
+{
+    bool snp = config->tee == VM_TEE_SEV_SNP;
+    launch->kernel_fd = open_in(config->guest_folder, snp ? "bzImage" : "vmlinux", err);
+    if (launch->kernel_fd < 0)
+        return -1;
+    launch->initrd_fd = open_in(config->guest_folder, "initrd", err);
+    if (launch->initrd_fd < 0)
+        return -1;
+    if (snp)
+        launch->firmware_fd = open_in(config->guest_folder, "OVMF.amdsev.fd", err);
+    if (snp && launch->firmware_fd < 0)
+        return -1;
+    return read_cmdline(launch, config, err);
+}
+
+static int make_pair(int *ours, int *theirs, struct error *err)
+{
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+        return error_system(err, errno, "socketpair");
+    *ours = pair[0];
+    *theirs = pair[1];
+    return 0;
+}
+
+static int open_handover(struct launch *launch, struct handover *handover,
+                         const struct vm_config *config, struct error *err)
+{
+    if (make_pair(&launch->channel_fd, &handover->channel_fd, err) < 0 ||
+        (config->tee == VM_TEE_SIMULATED &&
+         make_pair(&launch->psp_fd, &handover->psp_fd, err) < 0) ||
+        (config->network && make_pair(&handover->passt_fd, &handover->network_fd, err) < 0))
+        return -1;
+    for (size_t i = 0; i < config->disk_count && i < QEMU_DISKS_MAX; i++) {
+        handover->disk_fds[i] = file_open_read(config->disks[i].path, err);
+        if (handover->disk_fds[i] < 0)
+            return -1;
+        handover->disk_count++;
+    }
+    return 0;
+}
+
+static void close_handover(struct handover *handover)
+{
+    fd_close(&handover->channel_fd);
+    fd_close(&handover->psp_fd);
+    fd_close(&handover->network_fd);
+    fd_close(&handover->passt_fd);
+    for (size_t i = 0; i < handover->disk_count; i++)
+        fd_close(&handover->disk_fds[i]);
+}
+
+/* CPUID 8000001F EBX: where the C-bit is, and how many address bits encryption takes. */
+static void read_sev_cpuid(struct qemu_config *qemu)
+{
+    unsigned int eax = 0x8000001f;
+    unsigned int ebx = 0;
+    unsigned int ecx = 0;
+    unsigned int edx;
+    __asm__ volatile("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
+    qemu->cbitpos = ebx & 0x3f;
+    qemu->reduced_phys_bits = (ebx >> 6) & 0x3f;
+}
+
+/* The descriptors that QEMU keeps, in `keep`; how many. */
+static size_t list_kept(const struct qemu_config *qemu, int keep[PROCESS_KEEP_MAX])
+{
+    const int single[] = {qemu->kernel_fd, qemu->initrd_fd,  qemu->firmware_fd, qemu->channel_fd,
+                          qemu->psp_fd,    qemu->network_fd, qemu->console_fd};
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof single / sizeof *single; i++) {
+        if (single[i] >= 0)
+            keep[count++] = single[i];
+    }
+    for (size_t i = 0; i < qemu->disk_count; i++)
+        keep[count++] = qemu->disk_fds[i];
+    return count;
+}
+
+static int start_qemu(struct launch *launch, const struct qemu_config *qemu, struct error *err)
+{
+    QEMU_ARGS_AUTO args = {0};
+    if (qemu_args_build(qemu, &args, err) < 0)
+        return -1;
+    int keep[PROCESS_KEEP_MAX];
+    size_t keep_count = list_kept(qemu, keep);
+    struct process_spec spec = {
+        .argv = (const char *const *)args.argv,
+        .standard = {-1, qemu->console_fd, qemu->console_fd},
+        .keep = keep,
+        .keep_count = keep_count,
+        .die_with_parent = true,
+        .no_new_privileges = true,
+    };
+    if (process_start(&spec, &launch->qemu, err) < 0) {
+        launch->qemu = 0;
+        return -1;
+    }
+    launch->qemu_watch = process_watch(launch->qemu, err);
+    return launch->qemu_watch < 0 ? -1 : 0;
+}
+
+static int start_passt(struct launch *launch, const struct vm_config *config, int fd,
+                       struct error *err)
+{
+    const char *program = config->passt_program ? config->passt_program : PASST_PROGRAM;
+    if (passt_start(program, fd, config->ports, config->port_count, &launch->passt, err) < 0) {
+        launch->passt = 0;
+        return -1;
+    }
+    launch->passt_watch = process_watch(launch->passt, err);
+    return launch->passt_watch < 0 ? -1 : 0;
+}
+
+static int start_all(struct launch *launch, struct handover *handover,
+                     const struct vm_config *config, int console_fd, struct error *err)
+{
+    struct qemu_config qemu = {
+        .tee = config->tee,
+        .program = config->qemu_program,
+        .kvm = config->kvm,
+        .memory_mib = config->memory_mib,
+        .vcpus = config->vcpus,
+        .console_fd = console_fd,
+        .cmdline = launch->cmdline,
+        .disk_fds = handover->disk_fds,
+    };
+    if (open_guest(launch, config, err) < 0 || open_handover(launch, handover, config, err) < 0)
+        return -1;
+    qemu.kernel_fd = launch->kernel_fd;
+    qemu.initrd_fd = launch->initrd_fd;
+    qemu.firmware_fd = launch->firmware_fd;
+    qemu.channel_fd = handover->channel_fd;
+    qemu.psp_fd = handover->psp_fd;
+    qemu.network_fd = handover->network_fd;
+    qemu.disk_count = handover->disk_count;
+    sha256_digest(config->policy, qemu.host_data);
+    if (config->tee == VM_TEE_SEV_SNP)
+        read_sev_cpuid(&qemu);
+    if (start_qemu(launch, &qemu, err) < 0)
+        return -1;
+    return config->network ? start_passt(launch, config, handover->passt_fd, err) : 0;
+}
+
+int launch_start(struct launch *launch, const struct vm_config *config, int console_fd,
+                 struct error *err)
+{
+    struct handover handover = {.channel_fd = -1, .psp_fd = -1, .network_fd = -1, .passt_fd = -1};
+    *launch = LAUNCH_NONE;
+    int status = start_all(launch, &handover, config, console_fd, err);
+    close_handover(&handover);
+    if (status < 0)
+        launch_end(launch);
+    return status;
+}
+
+static int digest_of(int fd, uint8_t out[SHA256_SIZE], struct error *err)
+{
+    enum { PIECE = 1 << 20 };
+    uint8_t *piece = malloc(PIECE);
+    struct sha256 digest;
+    size_t got = PIECE;
+    int status = piece ? 0 : error_memory(err);
+    sha256_init(&digest);
+    for (off_t at = 0; status == 0 && got == PIECE; at += PIECE) {
+        status = fd_pread_full(fd, piece, PIECE, at, &got, err);
+        if (status == 0)
+            sha256_update(&digest, span_of(piece, got));
+    }
+    sha256_final(&digest, out);
+    free(piece);
+    return status;
+}
+
+int launch_measure(struct launch *launch, struct error *err)
+{
+    measure_cmdline(launch->cmdline, launch->digests.cmdline);
+    if (digest_of(launch->kernel_fd, launch->digests.kernel, err) < 0 ||
+        digest_of(launch->initrd_fd, launch->digests.initrd, err) < 0)
+        return error_context(err, "cannot measure the guest");
+    return 0;
+}
+
+static void end_process(pid_t *pid, int *watch)
+{
+    if (*pid > 0) {
+        (void)kill(*pid, SIGKILL);
+        (void)process_wait(*pid, &(int){0}, NULL);
+    }
+    *pid = 0;
+    fd_close(watch);
+}
+
+void launch_end(struct launch *launch)
+{
+    end_process(&launch->qemu, &launch->qemu_watch);
+    end_process(&launch->passt, &launch->passt_watch);
+    fd_close(&launch->channel_fd);
+    fd_close(&launch->psp_fd);
+    fd_close(&launch->kernel_fd);
+    fd_close(&launch->initrd_fd);
+    fd_close(&launch->firmware_fd);
+}

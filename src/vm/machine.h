@@ -1,0 +1,78 @@
+/*
+ * A utility VM with one container in it, from the host's side: started, watched by a monitor of its
+ * own that outlives the command that started it, and spoken to over the monitor's socket.
+ *
+ * Theory of operation
+ *
+ * machine_start() forks the monitor, which owns QEMU, passt, the channel to the guest, and the
+ * simulated secure processor. QEMU and passt die with the monitor, whatever kills it. The starter
+ * holds one connection to the monitor from the beginning; where the machine is `owned`, the end of
+ * that connection ends the machine. Others connect by the machine's name (vm/client.h).
+ *
+ * Nothing that the monitor does is trusted by the guest; the guest may be hostile to the monitor
+ * too.
+ */
+#ifndef CAISSON_VM_MACHINE_H
+#define CAISSON_VM_MACHINE_H
+
+#include "vm/passt.h"
+#include "vm/qemu_args.h"
+
+struct vm_disk {
+    const char *path;
+    uint8_t root_hash[SHA256_SIZE];
+};
+
+struct vm_mount {
+    const char *destination;
+    const char *type;
+    const char *source;
+    const char *const *options; /* NULL-terminated */
+};
+
+/* What create_container is asked for; lists are NULL-terminated. */
+struct vm_process {
+    char *const *args;
+    char *const *env;
+    const char *cwd;
+    const char *user;
+    const char *hostname;
+    uint32_t umask;
+    bool no_new_privileges;
+    bool read_only_root;
+    bool terminal;
+    bool input; /* has a standard input */
+    uint32_t rows;
+    uint32_t columns;
+};
+
+struct vm_config {
+    const char *name;
+    const char *image;        /* the reference, for people */
+    const char *guest_folder; /* vmlinux, bzImage, initrd, cmdline, cmdline.simulated */
+    const char *psp_folder;   /* of the simulated secure processor */
+    enum vm_tee tee;
+    bool kvm;
+    bool network;
+    bool auto_remove;
+    bool owned; /* ends with the connection that machine_start() returns */
+    uint32_t memory_mib;
+    uint32_t vcpus;
+    const struct vm_disk *disks; /* the bottom layer first */
+    size_t disk_count;
+    const struct port_rule *ports;
+    size_t port_count;
+    struct span policy;
+    struct vm_process process;
+    const char *qemu_program;  /* NULL for QEMU_PROGRAM */
+    const char *passt_program; /* NULL for PASST_PROGRAM */
+};
+
+/*
+ * Makes the machine's record and starts its monitor. Everything in `config` need live only until
+ * the call returns. *client_fd is a connection to the monitor (vm/client.h). ERROR_REFUSED when the
+ * name is in use.
+ */
+int machine_start(const struct vm_config *config, int *client_fd, struct error *err);
+
+#endif
