@@ -6,6 +6,13 @@
 #include "cli/commands.h"
 
 const struct command *const commands[] = {
+    &command_run,
+    &command_ps,
+    &command_logs,
+    &command_stop,
+    &command_rm,
+    &command_inspect,
+    &command_attest,
     &command_pull,
     &command_images,
     &command_rmi,

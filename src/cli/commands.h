@@ -1,4 +1,11 @@
 /* The verbs, in the order that help shows. Each stands in the file of its name. */
+extern const struct command command_run;
+extern const struct command command_ps;
+extern const struct command command_logs;
+extern const struct command command_stop;
+extern const struct command command_rm;
+extern const struct command command_inspect;
+extern const struct command command_attest;
 extern const struct command command_images;
 extern const struct command command_layer_build;
 extern const struct command command_layer_hash;

@@ -1,0 +1,56 @@
+/* `caisson attest`: evidence of a running machine. */
+#include "base/hex.h"
+#include "cli/command.h"
+#include "cli/commands.h"
+#include "evidence/bundle.h"
+#include "evidence/runtime_data.h"
+#include "os/file.h"
+#include "vm/client.h"
+
+static const struct option_rule options[] = {
+    {.name = "nonce", .operand = "HEX", .help = "A fresh value of the verifier's, 1 to 64 bytes"},
+    {.name = "output",
+     .letter = 'o',
+     .operand = "FILE",
+     .help = "Write to FILE, not to the output"},
+    {0},
+};
+
+static int check_nonce(const char *nonce, struct error *err)
+{
+    uint8_t bytes[RUNTIME_DATA_NONCE_MAX];
+    size_t len = nonce ? strlen(nonce) : 0;
+    if (len < 2 || len > 2 * sizeof bytes || !hex_decode(span_of_text(nonce), bytes, len / 2))
+        return error_set(err, ERROR_USAGE,
+                         "--nonce is needed: 1 to %d bytes in hex, chosen anew by who verifies",
+                         RUNTIME_DATA_NONCE_MAX);
+    return 0;
+}
+
+static int run(const struct args *args, struct error *err)
+{
+    const char *output = args_get(args, "output");
+    BUF_AUTO evidence = BUF_WITH_LIMIT(BUNDLE_SIZE_MAX);
+    if (args_operand_count(args) != 1)
+        return error_set(err, ERROR_USAGE, "name one machine");
+    if (check_nonce(args_get(args, "nonce"), err) < 0)
+        return -1;
+    CLIENT_AUTO connection = client_connect(args_operands(args)[0], err);
+    if (!connection || client_attest(connection, args_get(args, "nonce"), &evidence, err) < 0)
+        return -1;
+    if (output)
+        return file_write_atomic(output, buf_span(&evidence), 0644, err);
+    (void)fwrite(evidence.data, 1, evidence.size, stdout);
+    return EXIT_OK;
+}
+
+const struct command command_attest = {
+    .name = "attest",
+    .operands = "NAME",
+    .summary = "Get a machine's evidence, to be judged by caisson verify",
+    .description = "The evidence is the hardware's report with its certificates, the policy, and "
+                   "what the host "
+                   "says of the guest. The nonce is in it: evidence with a fresh nonce is fresh.",
+    .options = options,
+    .run = run,
+};
