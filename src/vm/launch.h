@@ -18,7 +18,8 @@ struct launch {
     int kernel_fd;
     int initrd_fd;
     int firmware_fd;
-    char cmdline[LAUNCH_CMDLINE_SIZE]; /* as booted */
+    char cmdline[LAUNCH_CMDLINE_SIZE]; /* the measured text: as built with the guest */
+    char booted[LAUNCH_CMDLINE_SIZE];  /* what the kernel gets: with the TSC's rate under TCG */
     struct measure_kernel digests;     /* after launch_measure() */
 };
 

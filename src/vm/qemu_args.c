@@ -165,7 +165,7 @@ static void add_channels(struct line *line, const struct qemu_config *config)
     add(line, "file,id=console,path=/proc/self/fd/%d,append=on", config->console_fd);
     add(line, "-serial");
     add(line, "chardev:console");
-    add_device(line, "virtio-serial", "%s", "");
+    add_device(line, "virtio-serial", "%s", ",max_ports=3");
     add_port(line, "channel", CHANNEL_PORT_NAME, config->channel_fd);
     if (config->psp_fd >= 0)
         add_port(line, "psp", CHANNEL_PSP_PORT, config->psp_fd);
@@ -183,7 +183,7 @@ static void add_network(struct line *line, const struct qemu_config *config)
 static void add_disks(struct line *line, const struct qemu_config *config)
 {
     if (config->disk_count > 0)
-        add_device(line, "virtio-scsi", ",id=scsi0");
+        add_device(line, "virtio-scsi", ",id=scsi0,virtqueue_size=64,cmd_per_lun=32");
     for (size_t i = 0; i < config->disk_count; i++) {
         add(line, "-add-fd");
         add(line, "fd=%d,set=%zu", config->disk_fds[i], i + 1);
