@@ -15,6 +15,8 @@
 #include "vm/monitor_state.h"
 
 #define BOOT_TIMEOUT_S 180 /* from QEMU's start to the container's, on a machine that is busy */
+#define PASST_GRACE_US 300000
+#define CONSOLE_TAIL   400 /* bytes of the console that a failure quotes */
 #define BOOTS_MAX      3   /* QEMU ends before the guest's first word now and then, under load */
 
 static int boot(struct monitor *monitor, struct error *err);
@@ -58,16 +60,31 @@ static void end_with(struct monitor *monitor, enum error_code code, const char *
     monitor_end(monitor, &err);
 }
 
+/* As end_with(), quoting what the guest or QEMU said last. */
+static void end_with_console(struct monitor *monitor, const char *text)
+{
+    char tail[CONSOLE_TAIL + 1];
+    struct error err = {0};
+    TEXT_AUTO path = record_path(monitor->folder, "console");
+    FD_AUTO fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
+    off_t size = fd >= 0 ? lseek(fd, 0, SEEK_END) : 0;
+    off_t start = size > CONSOLE_TAIL ? size - CONSOLE_TAIL : 0;
+    size_t got = 0;
+    if (fd >= 0)
+        (void)fd_pread_full(fd, tail, CONSOLE_TAIL, start, &got, NULL);
+    tail[got] = '\0';
+    (void)error_set(&err, ERROR_UNAVAILABLE, "%s; its console ends: %s", text,
+                    got ? tail : "(empty)");
+    monitor_end(monitor, &err);
+}
+
 static void on_boot_timeout(evutil_socket_t fd, short what, void *argument)
 {
     struct monitor *monitor = argument;
     (void)fd;
     (void)what;
-    end_with(monitor, ERROR_UNAVAILABLE,
-             monitor->greeted
-                 ? "the container did not start in time"
-                 : "the guest did not come up in time; its console is in the machine's "
-                   "folder");
+    end_with_console(monitor, monitor->greeted ? "the container did not start in time"
+                                               : "the guest did not come up in time");
 }
 
 static void on_stop_timeout(evutil_socket_t fd, short what, void *argument)
@@ -114,22 +131,30 @@ static void on_qemu_ended(evutil_socket_t fd, short what, void *argument)
             monitor_end(monitor, &err);
         return;
     }
-    end_with(monitor, ERROR_UNAVAILABLE,
-             monitor->greeted
-                 ? "QEMU ended, and the machine with it"
-                 : "QEMU ended before the guest came up; its words are in the machine's "
-                   "console");
+    end_with_console(monitor, monitor->greeted ? "the machine ended by itself"
+                                               : "QEMU ended before the guest came up");
 }
 
-static void on_passt_ended(evutil_socket_t fd, short what, void *argument)
+static void on_passt_missing(evutil_socket_t fd, short what, void *argument)
 {
     struct monitor *monitor = argument;
     (void)fd;
     (void)what;
-    (void)event_del(monitor->passt_ended);
-    if (monitor->phase != MONITOR_ENDED)
+    if (monitor->phase != MONITOR_ENDED && monitor->launch.passt_watch >= 0)
         end_with(monitor, ERROR_UNAVAILABLE,
                  "passt ended, and with it the machine's network; is a published port in use?");
+}
+
+/* passt ends by itself when QEMU does, and may be noticed first: it is asked again a little later.
+ */
+static void on_passt_ended(evutil_socket_t fd, short what, void *argument)
+{
+    struct monitor *monitor = argument;
+    struct timeval delay = {.tv_usec = PASST_GRACE_US};
+    (void)fd;
+    (void)what;
+    (void)event_del(monitor->passt_ended);
+    (void)event_base_once(monitor->base, -1, EV_TIMEOUT, on_passt_missing, monitor, &delay);
 }
 
 /* --- the container's streams --------------------------------------------------------------------
@@ -252,14 +277,18 @@ static void on_created(void *argument, const json_t *result, const struct error 
     if (monitor->phase != MONITOR_BOOTING)
         return;
     monitor->phase = MONITOR_RUNNING;
+    /* Only now has the guest opened the stream. */
+    monitor->input_open = monitor->config->process.input;
     (void)event_del(monitor->boot_timer);
     monitor->record->status = RECORD_RUNNING;
     monitor->record->started = (int64_t)time(NULL);
     struct error err = {0};
-    if (record_write(monitor->folder, monitor->record, &err) < 0)
+    if (record_write(monitor->folder, monitor->record, &err) < 0) {
         monitor_end(monitor, &err);
-    else
-        clients_tell_phase(monitor);
+        return;
+    }
+    clients_tell_phase(monitor);
+    monitor_pump_input(monitor);
 }
 
 static void on_hello(void *argument)
@@ -358,7 +387,6 @@ static int queue_container(struct monitor *monitor, struct error *err)
     const struct vm_process *process = &monitor->config->process;
     if (session_open_streams(monitor->session, process->input, !process->terminal, err) < 0)
         return -1;
-    monitor->input_open = process->input;
     monitor->outputs[0].open = true;
     monitor->outputs[1].open = !process->terminal;
     json_t *args = json_pack(

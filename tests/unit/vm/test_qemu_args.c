@@ -92,12 +92,13 @@ static void simulated_machine_is_a_microvm_booted_by_pvh(void **state)
         "-kernel\n/proc/self/fd/10\n-initrd\n/proc/self/fd/11\n"
         "-append\nquiet caisson.tee=simulated\n"
         "-chardev\nfile,id=console,path=/proc/self/fd/14,append=on\n-serial\nchardev:console\n"
-        "-device\nvirtio-serial-device\n"
+        "-device\nvirtio-serial-device,max_ports=3\n"
         "-chardev\nsocket,id=channel,fd=12\n"
         "-device\nvirtserialport,chardev=channel,name=org.caisson.channel.0\n"
         "-chardev\nsocket,id=psp,fd=13\n"
         "-device\nvirtserialport,chardev=psp,name=org.caisson.psp.0\n"
-        "-device\nvirtio-scsi-device,id=scsi0\n" DISK("0", "20", "1") DISK("1", "21", "2"));
+        "-device\nvirtio-scsi-device,id=scsi0,virtqueue_size=64,cmd_per_lun=32\n" DISK(
+            "0", "20", "1") DISK("1", "21", "2"));
 }
 
 static void snp_machine_binds_the_policy_and_the_kernel(void **state)
