@@ -66,9 +66,22 @@ static int fill_record(struct record *record, const struct vm_config *config, st
     return 0;
 }
 
-/* The monitor keeps nothing of the command that started it: no terminal, no stream, no folder. */
-static void leave_caller(void)
+/* Closes everything from 3 on but these two: the caller's locks and files are not the monitor's. */
+static void close_others(int a, int b)
 {
+    unsigned int low = (unsigned int)(a < b ? a : b);
+    unsigned int high = (unsigned int)(a < b ? b : a);
+    if (low > 3)
+        (void)close_range(3, low - 1, 0);
+    if (high > low + 1)
+        (void)close_range(low + 1, high - 1, 0);
+    (void)close_range(high + 1, ~0U, 0);
+}
+
+/* The monitor keeps nothing of the command that started it: no terminal, no stream, no folder. */
+static void leave_caller(int lock_fd, int starter_fd)
+{
+    close_others(lock_fd, starter_fd);
     (void)setsid();
     FD_AUTO null = open("/dev/null", O_RDWR | O_CLOEXEC);
     for (int i = 0; null >= 0 && i < 3; i++)
@@ -86,7 +99,7 @@ static void leave_caller(void)
 __attribute__((noreturn)) static void be_monitor(const struct vm_config *config, const char *folder,
                                                  struct record *record, int lock_fd, int starter_fd)
 {
-    leave_caller();
+    leave_caller(lock_fd, starter_fd);
     record->monitor = (int32_t)getpid();
     if (record_write(folder, record, NULL) == 0)
         monitor_run(config, folder, record, lock_fd, starter_fd);

@@ -290,10 +290,28 @@ int record_names(char ***out, struct error *err)
     return 0;
 }
 
+/* Removes all files in the machine's folder, whatever a monitor that was killed has left there. The
+ * lock goes last: until then the name is not free. */
+static int empty_folder(const char *path, struct error *err)
+{
+    DIR *folder = opendir(path);
+    if (!folder)
+        return error_system(err, errno, "cannot read %s", path);
+    int status = 0;
+    for (struct dirent *entry; status == 0 && (entry = readdir(folder));) {
+        bool stays = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+                     strcmp(entry->d_name, "lock") == 0;
+        if (!stays && unlinkat(dirfd(folder), entry->d_name, 0) < 0)
+            status = error_system(err, errno, "cannot remove %s/%s", path, entry->d_name);
+    }
+    if (status == 0 && unlinkat(dirfd(folder), "lock", 0) < 0)
+        status = error_system(err, errno, "cannot remove %s/lock", path);
+    (void)closedir(folder);
+    return status;
+}
+
 int record_remove(const char *name, struct error *err)
 {
-    static const char *const leaves[] = {"record.json", "control", "log",
-                                         "log.1",       "console", "lock"};
     char *folder;
     if (record_folder(name, &folder, err) < 0)
         return -1;
@@ -307,11 +325,8 @@ int record_remove(const char *name, struct error *err)
     FD_AUTO lock = file_lock(lock_path, false, err);
     if (lock < 0)
         return error_context(err, "%s runs; stop it first", name);
-    for (size_t i = 0; i < sizeof leaves / sizeof *leaves; i++) {
-        TEXT_AUTO path = record_path(owned, leaves[i]);
-        if (path && unlink(path) < 0 && errno != ENOENT)
-            return error_system(err, errno, "cannot remove %s", path);
-    }
+    if (empty_folder(owned, err) < 0)
+        return -1;
     if (rmdir(owned) < 0)
         return error_system(err, errno, "cannot remove %s", owned);
     return 0;
