@@ -285,6 +285,17 @@ static int set_process(struct run *run, struct error *err)
     return 0;
 }
 
+/* SEV-SNP is KVM's; a simulated machine takes KVM where the guest comes up in it. */
+static int choose_accel(struct run *run, struct error *err)
+{
+    TEXT_AUTO folder = text_format("%s/probes", store_folder(run->store));
+    struct accel_probe probe = {.guest_folder = run->guest_folder, .cache_folder = folder};
+    run->config.kvm = true;
+    if (run->config.tee == VM_TEE_SEV_SNP)
+        return 0;
+    return folder ? accel_probe(&probe, &run->config.kvm, NULL, err) : error_memory(err);
+}
+
 /* What costs nothing is checked before what costs time. */
 static int prepare(struct run *run, struct error *err)
 {
@@ -313,7 +324,7 @@ static int prepare(struct run *run, struct error *err)
     config->disks = run->vm_disks;
     config->disk_count = run->image->layer_count;
     config->policy = buf_span(&run->policy);
-    return accel_choose(config->tee, run->guest_folder, &config->kvm, err);
+    return choose_accel(run, err);
 }
 
 static int report_exit(const struct client_exit *end, struct error *err)

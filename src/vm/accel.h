@@ -1,17 +1,30 @@
 /*
- * Whether KVM can be used. /dev/kvm alone says little: there are hosts on which a stock kernel
- * hangs under it. So it is tried: the guest itself is booted, with a time-out, once for each kernel
- * and boot of the host; the answer is kept beside the machines' records.
+ * Whether KVM is of use here. That /dev/kvm opens says little: on some hosts it is there and stock
+ * kernels hang in it. So the guest's own kernel is booted by it once, with a time limit, until the
+ * guest's first word; the answer is kept for this kernel until the host boots again.
  */
 #ifndef CAISSON_VM_ACCEL_H
 #define CAISSON_VM_ACCEL_H
 
-#include "vm/machine.h"
+#include <stdbool.h>
+#include <stdint.h>
 
-#define ACCEL_PROBE_MS 4000
+#include "base/error.h"
 
-/* sev-snp always has KVM; `simulated` has it where the guest comes up under it. An error is one of
- * this host's, not KVM's absence. */
-int accel_choose(enum vm_tee tee, const char *guest_folder, bool *kvm, struct error *err);
+#define ACCEL_TIMEOUT_MS 5000 /* KVM boots the guest in less than one second */
+
+struct accel_probe {
+    const char *guest_folder; /* vmlinux, initrd, cmdline.simulated */
+    const char *cache_folder; /* where the answer is kept; made when missing */
+    /* NULL and 0 but for tests. */
+    const char *qemu_program;
+    const char *device; /* "/dev/kvm" */
+    uint32_t timeout_ms;
+};
+
+/* *works says whether; where not, `reason` (may be NULL) says why: `doctor` shows it. -1 with `err`
+ * where it cannot be found out: no guest, no QEMU. */
+int accel_probe(const struct accel_probe *probe, bool *works, struct error *reason,
+                struct error *err);
 
 #endif
