@@ -66,7 +66,8 @@ class CliCase(unittest.TestCase):
         runtime = os.path.join(self.folder, "run")
         os.makedirs(runtime, 0o700)
         os.makedirs(self.home, exist_ok=True)
-        self.environment = dict(os.environ, CAISSON_HOME=self.home, XDG_RUNTIME_DIR=runtime, CAISSON_GUEST=paths.GUEST)
+        self.environment = dict(os.environ, CAISSON_HOME=self.home, CAISSON_RUN=runtime,
+                                CAISSON_GUEST=paths.GUEST)
         self.started = []
         self.names = []
         self.addCleanup(self.clean_up)
