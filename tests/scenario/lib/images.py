@@ -5,6 +5,7 @@ import json
 import os
 import struct
 import subprocess
+import sys
 
 from . import paths
 
@@ -16,7 +17,7 @@ def layout(name):
     os.makedirs(paths.IMAGES, exist_ok=True)
     with open(os.path.join(paths.IMAGES, ".lock"), "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        subprocess.run([paths.BUILD_IMAGES, "--out", paths.IMAGES, name], check=True)
+        subprocess.run([paths.BUILD_IMAGES, "--out", paths.IMAGES, name], check=True, stdout=sys.stderr)
     return os.path.join(paths.IMAGES, name)
 
 

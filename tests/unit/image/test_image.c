@@ -209,6 +209,17 @@ static void die(void *context, enum image_step step, const struct oci_digest *bl
     (void)kill(getpid(), SIGKILL);
 }
 
+static void empty_folder(const char *path)
+{
+    DIR *folder = opendir(path);
+    assert_non_null(folder);
+    for (struct dirent *entry; (entry = readdir(folder));) {
+        if (entry->d_name[0] != '.')
+            assert_int_equal(unlinkat(dirfd(folder), entry->d_name, 0), 0);
+    }
+    (void)closedir(folder);
+}
+
 static void a_killed_conversion_leaves_no_disk_that_is_used(void **state)
 {
     (void)state;
@@ -227,8 +238,8 @@ static void a_killed_conversion_leaves_no_disk_that_is_used(void **state)
     assert_true(WIFSIGNALED(status));
     check_ok(use_layout("", NULL, root_hash, &err), &err);
     assert_int_equal(scratch_count("store/partial"), 0);
-    TEXT_AUTO disks = text_format("rm -f %s/store/disks/*", scratch);
-    assert_int_equal(system(disks), 0);
+    TEXT_AUTO disks = text_format("%s/store/disks", scratch);
+    empty_folder(disks);
     check_ok(use_layout("", NULL, again, &err), &err);
     assert_memory_equal(root_hash, again, SHA256_SIZE);
 }
