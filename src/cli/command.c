@@ -23,6 +23,7 @@ const struct command *const commands[] = {
     &command_layer_hash,
     &command_layer_build,
     &command_measure_guest,
+    &command_doctor,
     &command_version,
     &command_manual,
     NULL,
