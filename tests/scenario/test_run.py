@@ -129,16 +129,16 @@ class Terminal(CliCase):
         self.assertEqual(process.wait(60), 3)
 
     def test_a_terminal_changes_its_size(self):
-        process, terminal = self.start("/bin/sh", "-c", "trap 'stty size; exit 0' WINCH; echo ready; while :; do sleep 0.1; done")
-        self.read_until(terminal, b"ready")
+        process, terminal = self.start("/bin/sh", "-c", "trap 'stty size; exit 0' WINCH; echo go ahead; while :; do sleep 0.1; done")
+        self.read_until(terminal, b"go ahead")
         fcntl.ioctl(self.theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 120, 0, 0))
         process.send_signal(signal.SIGWINCH)
         self.read_until(terminal, b"50 120")
         self.assertEqual(process.wait(60), 0)
 
     def test_control_c_interrupts_the_process_and_not_caisson(self):
-        process, terminal = self.start("/bin/sh", "-c", "trap 'echo interrupted; exit 9' INT; echo ready; while :; do sleep 0.1; done")
-        self.read_until(terminal, b"ready")
+        process, terminal = self.start("/bin/sh", "-c", "trap 'echo interrupted; exit 9' INT; echo go ahead; while :; do sleep 0.1; done")
+        self.read_until(terminal, b"go ahead")
         os.write(terminal, b"\x03")
         self.read_until(terminal, b"interrupted")
         self.assertEqual(process.wait(60), 9)
