@@ -1,6 +1,7 @@
 #include "vm/client.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -35,7 +36,9 @@ struct client_connection {
     bool gone;            /* the connection has ended */
     struct error refusal; /* of the answer that was awaited */
     struct client_exit exit;
-    struct error lost; /* why the connection has ended */
+    struct error lost;        /* why the connection has ended */
+    struct error output_lost; /* why the container's output could not be written */
+    bool stopping;            /* asked to end: the next signal of that kind ends the machine */
     const struct client_streams *streams;
     struct event *readable; /* of streams->in */
     bool input_open;
@@ -52,7 +55,7 @@ static bool has_come(const struct client_connection *connection)
     case AWAIT_STARTED:
         return connection->started || connection->exited;
     case AWAIT_ANSWER:
-        return connection->answered;
+        return connection->answered || connection->exited;
     case AWAIT_EVIDENCE:
         return connection->evidence_ended || connection->exited;
     case AWAIT_EXIT:
@@ -99,10 +102,12 @@ static int call(struct client_connection *connection, const char *op, json_t *ar
                 struct error *err)
 {
     connection->answered = false;
+    connection->refusal = (struct error){0};
     if (ask(connection, op, args, &connection->answer_id, err) < 0 ||
         wait_for(connection, AWAIT_ANSWER, err) < 0)
         return -1;
-    if (connection->refusal.code == ERROR_NONE)
+    /* The machine may have ended before it answered: then its end is the answer. */
+    if (!connection->answered || connection->refusal.code == ERROR_NONE)
         return 0;
     if (err)
         *err = connection->refusal;
@@ -123,6 +128,8 @@ static void read_error(const json_t *message, const char *code_key, struct error
         (void)error_set(out, (enum error_code)code, "%s", text);
 }
 
+static int join_terminal(struct client_connection *connection, struct error *err);
+
 static int on_event(struct client_connection *connection, const char *event, const json_t *message,
                     struct error *err)
 {
@@ -130,7 +137,7 @@ static int on_event(struct client_connection *connection, const char *event, con
     uint64_t signal;
     if (strcmp(event, "started") == 0) {
         connection->started = true;
-        return 0;
+        return join_terminal(connection, err);
     }
     if (strcmp(event, "exited") != 0)
         return 0;
@@ -148,6 +155,9 @@ static int on_event(struct client_connection *connection, const char *event, con
 static void stop_instead(struct client_connection *connection, const struct error *refusal)
 {
     uint64_t id;
+    if (connection->stopping)
+        return;
+    connection->stopping = true;
     log_warning("%s; stopping the container instead", refusal->text);
     (void)ask(connection, "stop", json_pack("{s:i}", "timeout_ms", STOP_AFTER_SIGNAL_MS), &id,
               NULL);
@@ -184,6 +194,32 @@ static int on_control(void *argument, struct span text, struct error *err)
     return event ? on_event(argument, event, message, err) : on_answer(argument, message, err);
 }
 
+/* Writes to a descriptor that may be shared with one who made it non-blocking. */
+static int write_patiently(int fd, struct span bytes, struct error *err)
+{
+    while (bytes.size > 0) {
+        ssize_t done = write(fd, bytes.data, bytes.size);
+        struct pollfd writable = {.fd = fd, .events = POLLOUT};
+        if (done < 0 && errno == EAGAIN)
+            (void)poll(&writable, 1, -1);
+        else if (done < 0 && errno != EINTR)
+            return error_system(err, errno, "cannot write the container's output");
+        else if (done > 0)
+            bytes = span_of(bytes.data + done, bytes.size - (size_t)done);
+    }
+    return 0;
+}
+
+/* Where nobody takes the output any more (`| head`), nobody waits for the container either. */
+static void write_output(struct client_connection *connection, int to, struct span bytes)
+{
+    uint64_t id;
+    if (connection->output_lost.code != ERROR_NONE)
+        return;
+    if (write_patiently(to, bytes, &connection->output_lost) < 0)
+        (void)ask(connection, "stop", json_pack("{s:i}", "timeout_ms", 0), &id, NULL);
+}
+
 static int on_data(void *argument, uint32_t stream, struct span bytes, struct error *err)
 {
     struct client_connection *connection = argument;
@@ -192,8 +228,7 @@ static int on_data(void *argument, uint32_t stream, struct span bytes, struct er
             return -1;
     } else if (connection->streams) {
         int to = stream == CLIENT_STDERR ? connection->streams->error : connection->streams->out;
-        /* A reader that has gone is told to the container by nothing; its output is dropped. */
-        (void)fd_write_all(to, bytes, NULL);
+        write_output(connection, to, bytes);
     }
     return channel_grant(&connection->link.channel, stream, bytes.size, err);
 }
@@ -271,15 +306,18 @@ struct client_connection *client_connect(const char *name, struct error *err)
         return NULL;
     TEXT_AUTO owned = folder;
     TEXT_AUTO path = record_path(owned, "control");
-    if (record.status == RECORD_EXITED) {
-        (void)error_set(err, ERROR_REFUSED, "%s does not run: it has exited with code %u", name,
-                        record.exit_code);
+    if (!path || !text_copy(address.sun_path, sizeof address.sun_path, path)) {
+        (void)error_set(err, ERROR_LIMIT, "the path of %s is too long for a socket", name);
         return NULL;
     }
     FD_AUTO fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (!path || !text_copy(address.sun_path, sizeof address.sun_path, path) || fd < 0 ||
-        connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
-        (void)error_system(err, errno, "cannot reach the monitor of %s", name);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
+        /* A monitor lives on after its machine while a client has not taken all output. */
+        if (record.status == RECORD_EXITED)
+            (void)error_set(err, ERROR_REFUSED, "%s does not run: it has exited with code %u", name,
+                            record.exit_code);
+        else
+            (void)error_system(err, errno, "cannot reach the monitor of %s", name);
         return NULL;
     }
     return client_open(fd_take(&fd), err);
@@ -362,18 +400,36 @@ static void on_input(evutil_socket_t fd, short what, void *argument)
     link_flush(&connection->link);
 }
 
+/* Whether the caller wants an end by it; the others are news for the container. */
+static bool asks_for_end(int signal)
+{
+    return signal != SIGUSR1 && signal != SIGUSR2;
+}
+
 static void on_signal(evutil_socket_t signal, short what, void *argument)
 {
     struct client_connection *connection = argument;
+    bool ends = asks_for_end((int)signal);
     uint64_t id;
     (void)what;
-    if (connection->signal_id != 0 || !connection->started) {
-        /* The second one, or one before there is anything to signal: the end, now. */
+    if (ends && (connection->stopping || !connection->started)) {
+        /* Asked for again, or before there is anything to signal: the end, now. */
         (void)ask(connection, "stop", json_pack("{s:i}", "timeout_ms", 0), &id, NULL);
         return;
     }
     (void)ask(connection, "signal", json_pack("{s:i}", "signal", (int)signal),
-              &connection->signal_id, NULL);
+              ends ? &connection->signal_id : &id, NULL);
+}
+
+/* The terminal whose size is the container's: where it is typed, else where it is shown. */
+static int own_terminal(const struct client_connection *connection)
+{
+    const struct client_streams *streams = connection->streams;
+    if (!streams || !streams->terminal)
+        return -1;
+    if (streams->in >= 0 && terminal_is(streams->in))
+        return streams->in;
+    return terminal_is(streams->out) ? streams->out : -1;
 }
 
 static void send_size(struct client_connection *connection)
@@ -381,7 +437,7 @@ static void send_size(struct client_connection *connection)
     unsigned int rows;
     unsigned int columns;
     uint64_t id;
-    if (terminal_size(connection->streams->in, &rows, &columns))
+    if (terminal_size(own_terminal(connection), &rows, &columns))
         (void)ask(connection, "resize",
                   json_pack("{s:i, s:i}", "rows", (int)rows, "columns", (int)columns), &id, NULL);
 }
@@ -391,6 +447,21 @@ static void on_window_change(evutil_socket_t signal, short what, void *argument)
     (void)signal;
     (void)what;
     send_size(argument);
+}
+
+/* Once the container runs, keys are its own, Control-C too; before, they are for this process. */
+static int join_terminal(struct client_connection *connection, struct error *err)
+{
+    if (own_terminal(connection) < 0 || connection->window_change)
+        return 0;
+    connection->window_change = evsignal_new(connection->base, SIGWINCH, on_window_change,
+                                             connection);
+    if (!connection->window_change || event_add(connection->window_change, NULL) < 0)
+        return error_memory(err);
+    send_size(connection); /* it may have changed during the boot */
+    if (connection->streams->in < 0 || !terminal_is(connection->streams->in))
+        return 0;
+    return terminal_make_raw(connection->streams->in, err);
 }
 
 static int join_input(struct client_connection *connection, struct error *err)
@@ -403,13 +474,7 @@ static int join_input(struct client_connection *connection, struct error *err)
                                      connection);
     if (!connection->readable || event_add(connection->readable, NULL) < 0)
         return error_memory(err);
-    if (!streams->terminal || !terminal_is(streams->in))
-        return 0;
-    connection->window_change = evsignal_new(connection->base, SIGWINCH, on_window_change,
-                                             connection);
-    if (!connection->window_change || event_add(connection->window_change, NULL) < 0)
-        return error_memory(err);
-    return terminal_make_raw(streams->in, err);
+    return 0;
 }
 
 static int join_signals(struct client_connection *connection, struct error *err)
@@ -439,13 +504,19 @@ int client_attach(struct client_connection *connection, const struct client_stre
     connection->streams = streams;
     if (open_streams(connection, input, err) < 0 ||
         call(connection, "attach", json_pack("{s:b}", "input", input), err) < 0 ||
-        join_signals(connection, err) < 0 || join_input(connection, err) < 0)
+        join_signals(connection, err) < 0 || join_input(connection, err) < 0 ||
+        (connection->started && join_terminal(connection, err) < 0))
         return -1;
     int status = wait_for(connection, AWAIT_EXIT, err);
     free_events(connection);
     terminal_restore();
     connection->streams = NULL;
     *out = connection->exit;
+    if (status == 0 && connection->output_lost.code != ERROR_NONE) {
+        if (err)
+            *err = connection->output_lost;
+        return -1;
+    }
     return status;
 }
 

@@ -10,8 +10,9 @@
 #include "base/text.h"
 #include "os/fd.h"
 
-#define LINE_MAX_SIZE (80 + 65536) /* what one call of container_log_write() may make of one line  \
-                                    */
+#define LINE_MAX_SIZE                                                                              \
+    (80 + 65536) /* what one call of container_log_write() may make of one line                    \
+                  */
 #define READ_PIECE 65536
 
 struct container_log {

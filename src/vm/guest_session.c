@@ -5,12 +5,15 @@
 #include "base/text.h"
 #include "format/json.h"
 
+#define ID_SIZE_MAX 32 /* what "id" adds to a message */
+
 struct request {
-    uint64_t id; /* 0 while it waits to be sent */
+    uint64_t id; /* 0 until it is to be sent */
     json_t *message;
     session_answer *answer;
     void *argument;
     bool carries_policy;
+    bool sent;
     struct request *next;
 };
 
@@ -69,6 +72,7 @@ static int send_request(struct guest_session *session, struct request *request, 
         return error_memory(err);
     if (send_json(session, request->message, err) < 0)
         return -1;
+    request->sent = true;
     session->sent_count++;
     session->waiting_count--;
     if (!request->carries_policy)
@@ -82,7 +86,7 @@ static int send_request(struct guest_session *session, struct request *request, 
 static int send_waiting(struct guest_session *session, struct error *err)
 {
     for (struct request *each = session->first; each; each = each->next) {
-        if (each->id != 0)
+        if (each->sent)
             continue;
         if (!session->greeted || session->policy_open ||
             session->sent_count >= SESSION_OUTSTANDING_MAX)
@@ -121,9 +125,10 @@ static int on_hello(struct guest_session *session, const json_t *message, struct
 static int on_exited(struct guest_session *session, const json_t *message, struct error *err)
 {
     static const char *const keys[] = {"event", "id", "code", "signal", NULL};
+    const char *id;
     uint64_t code;
     uint64_t signal;
-    if (json_check_keys(message, keys, err) < 0 ||
+    if (json_check_keys(message, keys, err) < 0 || json_get_text(message, "id", &id, err) < 0 ||
         json_get_u64(message, "code", 255, &code, err) < 0 ||
         json_get_u64(message, "signal", 64, &signal, err) < 0)
         return error_context(err, "the guest's event");
@@ -153,7 +158,7 @@ static struct request *take_request(struct guest_session *session, json_int_t id
 {
     for (struct request **at = &session->first; *at; at = &(*at)->next) {
         struct request *each = *at;
-        if (each->id == 0 || id <= 0 || each->id != (uint64_t)id)
+        if (!each->sent || id <= 0 || each->id != (uint64_t)id)
             continue;
         *at = each->next;
         session->sent_count--;
@@ -268,6 +273,38 @@ void session_close(struct guest_session *session)
     free(session);
 }
 
+/* What does not fit into one frame is refused before it is queued: behind it nothing could go on.
+ */
+static int check_size(const json_t *message, struct error *err)
+{
+    size_t size = json_dumpb(message, NULL, 0, JSON_COMPACT);
+    if (size == 0)
+        return error_memory(err);
+    if (size > CHANNEL_PAYLOAD_MAX - ID_SIZE_MAX)
+        return error_set(
+            err, ERROR_LIMIT,
+            "a request of %zu bytes to the guest; arguments and variables together may "
+            "take %d",
+            size, CHANNEL_PAYLOAD_MAX - ID_SIZE_MAX);
+    return 0;
+}
+
+/* A request that could not be sent is nobody's any more: an answer to it is a breach. */
+static void forget_request(struct guest_session *session, struct request *request)
+{
+    for (struct request **at = &session->first; *at; at = &(*at)->next) {
+        if (*at != request)
+            continue;
+        *at = request->next;
+        if (request->sent)
+            session->sent_count--;
+        else
+            session->waiting_count--;
+        free_request(request);
+        return;
+    }
+}
+
 /* Queues a request behind the others; NULL with `err` when it cannot. */
 static struct request *queue_request(struct guest_session *session, const char *op, json_t *args,
                                      struct error *err)
@@ -280,9 +317,11 @@ static struct request *queue_request(struct guest_session *session, const char *
     struct request *request = calloc(1, sizeof *request);
     if (request && owned_args)
         request->message = json_pack("{s:s, s:O}", "op", op, "args", owned_args);
-    if (!request || !request->message) {
-        free(request);
-        (void)error_memory(err);
+    if (!request || !request->message || check_size(request->message, err) < 0) {
+        if (!request || !request->message)
+            (void)error_memory(err);
+        if (request)
+            free_request(request);
         return NULL;
     }
     struct request **at = &session->first;
@@ -301,8 +340,10 @@ int session_request(struct guest_session *session, const char *op, json_t *args,
         return -1;
     request->answer = answer;
     request->argument = argument;
-    if (send_waiting(session, err) < 0)
+    if (send_waiting(session, err) < 0) {
+        forget_request(session, request);
         return -1;
+    }
     link_flush(&session->link);
     return 0;
 }
@@ -323,8 +364,10 @@ int session_set_policy(struct guest_session *session, struct span policy, sessio
                                 .carries_policy = true,
                                 .next = request->next};
     session->policy = policy;
-    if (send_waiting(session, err) < 0)
+    if (send_waiting(session, err) < 0) {
+        forget_request(session, request);
         return -1;
+    }
     link_flush(&session->link);
     return 0;
 }

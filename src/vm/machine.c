@@ -60,6 +60,8 @@ static int fill_record(struct record *record, const struct vm_config *config, st
     };
     if (!record->image || !record->command || !record->failure)
         return error_memory(err);
+    text_make_printable(record->image);
+    text_make_printable(record->command);
     (void)text_copy(record->name, sizeof record->name, config->name);
     sha256_digest(config->policy, record->policy_sha256);
     memcpy(record->ports, config->ports, config->port_count * sizeof *config->ports);
@@ -130,6 +132,35 @@ static int start_monitor(const struct vm_config *config, const char *folder, int
     return 0;
 }
 
+/* The protocol is JSON: what is not UTF-8 would not arrive as it is. */
+static int check_texts(const char *what, char *const *texts, struct error *err)
+{
+    for (size_t i = 0; texts && texts[i]; i++) {
+        if (!text_is_utf8(span_of_text(texts[i])))
+            return error_set(err, ERROR_INVALID, "%s %zu, \"%.80s\", is no UTF-8", what, i + 1,
+                             texts[i]);
+    }
+    return 0;
+}
+
+static int check_process(const struct vm_process *process, struct error *err)
+{
+    const struct {
+        const char *what;
+        const char *text;
+    } words[] = {{"working directory", process->cwd},
+                 {"user", process->user},
+                 {"host name", process->hostname}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (!text_is_utf8(span_of_text(words[i].text)))
+            return error_set(err, ERROR_INVALID, "the %s \"%.80s\" is no UTF-8", words[i].what,
+                             words[i].text);
+    }
+    if (check_texts("argument", process->args, err) < 0)
+        return -1;
+    return check_texts("variable", process->env, err);
+}
+
 int machine_start(const struct vm_config *config, int *client_fd, struct error *err)
 {
     char *folder = NULL;
@@ -137,6 +168,8 @@ int machine_start(const struct vm_config *config, int *client_fd, struct error *
     if (config->port_count > PORTS_MAX || config->disk_count > QEMU_DISKS_MAX)
         return error_set(err, ERROR_LIMIT, "too many ports or layers: at most %d and %d can be",
                          PORTS_MAX, QEMU_DISKS_MAX);
+    if (check_process(&config->process, err) < 0)
+        return -1;
     int status = claim_name(config->name, &folder, &lock_fd, err);
     if (status == 0) {
         status = start_monitor(config, folder, lock_fd, client_fd, err);

@@ -23,13 +23,6 @@ struct vm_disk {
     uint8_t root_hash[SHA256_SIZE];
 };
 
-struct vm_mount {
-    const char *destination;
-    const char *type;
-    const char *source;
-    const char *const *options; /* NULL-terminated */
-};
-
 /* What create_container is asked for; lists are NULL-terminated. */
 struct vm_process {
     char *const *args;
@@ -64,6 +57,8 @@ struct vm_config {
     size_t port_count;
     struct span policy;
     struct vm_process process;
+    uint32_t stop_signal;      /* what asks the container to end; 0 for SIGTERM */
+    uint32_t boot_timeout_ms;  /* 0 for the default; the next two NULL for theirs */
     const char *qemu_program;  /* NULL for QEMU_PROGRAM */
     const char *passt_program; /* NULL for PASST_PROGRAM */
 };

@@ -1,15 +1,17 @@
-/* What the files of the monitor share: monitor.c (the machine), monitor_clients.c (the
- * connections). */
+/* What the files of the monitor share: monitor.c (the machine), start.c (what its guest is asked),
+ * monitor_processor.c (the simulated secure processor's port), monitor_clients.c (the connections)
+ * and monitor_requests.c (what they ask). */
 #ifndef CAISSON_VM_MONITOR_STATE_H
 #define CAISSON_VM_MONITOR_STATE_H
 
+#include "vm/console.h"
 #include "vm/container_log.h"
 #include "vm/guest_session.h"
 #include "vm/launch.h"
 #include "vm/monitor.h"
 #include "vm/psp.h"
 
-#define MONITOR_CLIENTS_MAX 8
+#define MONITOR_CLIENTS_MAX 16 /* further ones wait to be let in */
 
 /* The streams of a client's connection (docs/protocol.md, "The monitor's socket"). */
 enum client_stream {
@@ -35,7 +37,6 @@ struct client {
 
 struct monitor_output {
     struct buf pending; /* came from the guest, not taken by the attached client */
-    bool open;
 };
 
 enum monitor_phase { MONITOR_BOOTING, MONITOR_RUNNING, MONITOR_ENDED };
@@ -46,7 +47,7 @@ struct monitor {
     struct record *record;
     struct event_base *base;
     struct launch launch;
-    int console_fd;
+    struct console console;
     unsigned int boots;
     enum monitor_phase phase;
     bool greeted;
@@ -58,11 +59,16 @@ struct monitor {
     struct event *passt_ended;
     struct event *boot_timer;
     struct event *stop_timer;
+    struct event *passt_timer;
+    struct event *told_to_end; /* SIGTERM */
     struct event *sweep; /* closes clients and looks whether all is done, outside their handlers */
     int listener_fd;
     struct event *listener;
     struct client clients[MONITOR_CLIENTS_MAX];
     uint64_t generation;
+    bool holds_output;                /* until the starter, who is about to attach, has done so */
+    bool abandoned;                   /* what is left of the output is wanted by nobody */
+    int64_t ended_ms;                 /* when the sweep first saw the end; 0 before */
     struct monitor_output outputs[2]; /* stdout, stderr */
     struct buf input;                 /* from the client, not taken by the guest */
     bool input_ended;
@@ -86,13 +92,40 @@ bool monitor_is_drained(const struct monitor *monitor);
 /* Signals the container, and ends the machine after `timeout_ms`. */
 void monitor_stop(struct monitor *monitor, uint32_t timeout_ms);
 
+/* The guest runs the container. */
+void monitor_run_begins(struct monitor *monitor);
+
+/* start.c */
+
+/* Queues all requests of the start, for a guest that has not spoken yet. */
+int start_queue(struct monitor *monitor, struct error *err);
+
+/* monitor_processor.c */
+
+/* Opens the processor for what was launched, and answers the guest's requests from now on. */
+int processor_start(struct monitor *monitor, struct error *err);
+
 /* monitor_clients.c */
 
+/* Before all else here. */
+int clients_open(struct monitor *monitor, struct error *err);
+/* Lets clients in by the machine's name. */
 int clients_listen(struct monitor *monitor, struct error *err);
+/* Takes `fd`, also on failure. With `owner` (the starter) the connection's end ends the machine: of
+ * an owned one always, of another until its container runs. */
 int clients_adopt(struct monitor *monitor, int fd, bool owner, struct error *err);
 struct client *clients_attached(struct monitor *monitor);
 /* Tells every client the phase that was reached. */
 void clients_tell_phase(struct monitor *monitor);
 void clients_close_all(struct monitor *monitor);
+/* Ends the monitor although an attached client has not taken all output. */
+void clients_abandon(struct monitor *monitor);
+/* Sends a control message; takes the reference. A client that takes none loses its connection. */
+void client_say(struct client *client, json_t *message);
+
+/* monitor_requests.c */
+
+/* What a client's channel carries (docs/protocol.md, "The monitor's socket"). */
+extern const struct channel_handler client_functions;
 
 #endif
