@@ -2,6 +2,7 @@
 
 #include <cpuid.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,14 +67,25 @@ __attribute__((format(printf, 4, 5))) static void conclude(struct finding *findi
     text_make_printable(finding->remedy);
 }
 
+/* As conclude(), with what the system said (errno) behind `what`. */
+static void conclude_system(struct finding *finding, enum finding_state state, const char *remedy,
+                            const char *what)
+{
+    struct error err = {0};
+    (void)error_system(&err, errno, "%s", what);
+    conclude(finding, state, remedy, "%s", err.text);
+}
+
 unsigned int doctor_qemu_version(const char *text)
 {
-    unsigned int major = 0;
-    unsigned int minor = 0;
-    const char *version = strstr(text, "version ");
-    if (!version || sscanf(version, "version %3u.%3u", &major, &minor) != 2 || minor > 99)
+    static const char word[] = "version ";
+    const char *version = strstr(text, word);
+    char *rest;
+    if (!version)
         return 0;
-    return major * 100 + minor;
+    unsigned long major = strtoul(version + sizeof word - 1, &rest, 10);
+    unsigned long minor = *rest == '.' ? strtoul(rest + 1, &rest, 10) : 0;
+    return major > 0 && major < 1000 && minor < 100 ? (unsigned int)(major * 100 + minor) : 0;
 }
 
 /* The first line that the program prints about its version, in `out`. */
@@ -200,8 +212,8 @@ static void check_kvm(struct examination *all, struct finding *finding)
                  "with hardware virtualisation (modprobe kvm_amd or kvm_intel) it is faster",
                  "no /dev/kvm: machines are emulated, which is several times slower");
     else if (access("/dev/kvm", R_OK | W_OK) < 0)
-        conclude(finding, FINDING_OPTIONAL, "add this user to the group of /dev/kvm (kvm)",
-                 "/dev/kvm: %s; machines are emulated", strerror(errno));
+        conclude_system(finding, FINDING_OPTIONAL, "add this user to the group of /dev/kvm (kvm)",
+                        "machines are emulated; /dev/kvm");
     else if (!all->guest)
         conclude(finding, FINDING_OPTIONAL, "make guest, and ask again",
                  "/dev/kvm is there; without a guest it cannot be tried");
@@ -219,16 +231,15 @@ static void check_folder(struct finding *finding, const char *path, unsigned lon
 {
     struct statvfs room;
     TEXT_AUTO template = text_format("%s/.doctor-XXXXXX", path);
-    int fd = template ? mkstemp(template) : -1;
+    int fd = template ? mkostemp(template, O_CLOEXEC) : -1;
     if (fd < 0) {
-        conclude(finding, FINDING_MISSING, variable, "%s cannot be written: %s", path,
-                 strerror(errno));
+        conclude_system(finding, FINDING_MISSING, variable, path);
         return;
     }
     fd_close(&fd);
     (void)unlink(template);
     if (statvfs(path, &room) < 0) {
-        conclude(finding, FINDING_MISSING, variable, "%s: %s", path, strerror(errno));
+        conclude_system(finding, FINDING_MISSING, variable, path);
         return;
     }
     unsigned long long mib = (unsigned long long)room.f_bavail * room.f_frsize >> 20;
@@ -274,8 +285,8 @@ static void check_processor(struct examination *all, struct finding *finding)
     else if (access(root, F_OK) < 0)
         conclude(finding, FINDING_OK, "", "none yet: the first simulated machine makes one");
     else if (access(root, R_OK) < 0)
-        conclude(finding, FINDING_MISSING, "remove its folder: the next run makes another",
-                 "%s: %s", root, strerror(errno));
+        conclude_system(finding, FINDING_MISSING, "remove its folder: the next run makes another",
+                        root);
     else
         conclude(finding, FINDING_OK, "", "%s: its root, for verify --trust-simulated", root);
 }
@@ -303,8 +314,7 @@ static void check_sev_snp(struct examination *all, struct finding *finding)
                  "switch SEV-SNP on in the firmware (SMEE, SNP, RMP); Linux 6.11 or later",
                  "the processor has it, and kvm_amd does not use it (" SEV_PARAMETER ")");
     else if (access("/dev/sev", R_OK | W_OK) < 0)
-        conclude(finding, FINDING_OPTIONAL, "let this user open /dev/sev", "/dev/sev: %s",
-                 strerror(errno));
+        conclude_system(finding, FINDING_OPTIONAL, "let this user open /dev/sev", "/dev/sev");
     else if (all->qemu_version < QEMU_SNP_MIN)
         conclude(finding, FINDING_OPTIONAL, "install QEMU from bookworm-backports",
                  "QEMU is older than 9.1");
@@ -326,8 +336,8 @@ static void check_sgx(struct examination *all, struct finding *finding)
         conclude(finding, FINDING_OPTIONAL, "an Intel Xeon of the third generation or later has it",
                  "the processor has no SGX (CPUID 7)");
     else if (access("/dev/sgx_enclave", R_OK | W_OK) < 0)
-        conclude(finding, FINDING_OPTIONAL, "switch SGX on in the firmware; Linux 5.11 or later",
-                 "/dev/sgx_enclave: %s", strerror(errno));
+        conclude_system(finding, FINDING_OPTIONAL,
+                        "switch SGX on in the firmware; Linux 5.11 or later", "/dev/sgx_enclave");
     else
         conclude(finding, FINDING_OK, "", "/dev/sgx_enclave is there");
 }

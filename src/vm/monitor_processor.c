@@ -38,8 +38,8 @@ int processor_start(struct monitor *monitor, struct error *err)
     struct psp_launch launch = {.policy = PSP_POLICY_DEFAULT};
     /* Of a machine that ended before its first word, nothing is left. */
     buf_truncate(&monitor->psp_request, 0);
-    if (!monitor->psp)
-        monitor->psp = psp_open(monitor->config->psp_folder, err);
+    psp_cleanup(&monitor->psp);
+    monitor->psp = psp_open(monitor->config->psp_folder, err);
     if (!monitor->psp || measure_simulated(&monitor->launch.digests, monitor->config->vcpus,
                                            launch.measurement, err) < 0)
         return -1;
