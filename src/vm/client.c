@@ -253,7 +253,8 @@ static void on_ended(void *argument, const struct error *err)
 {
     struct client_connection *connection = argument;
     connection->gone = true;
-    if (err)
+    /* What the system says of a monitor that was killed is that it has gone. */
+    if (err && err->code != ERROR_SYSTEM)
         connection->lost = *err;
 }
 

@@ -23,7 +23,7 @@
 #include "vm/record.h"
 
 #define NAME    "a"
-#define SOON_MS 400
+#define SOON_MS 200
 #define LONG_MS 20000
 
 extern char *fake_qemu; /* its path */
