@@ -48,7 +48,7 @@ static void print_row(const struct record *record)
         port_rule_text(&record->ports[i], rule);
         (void)snprintf(ports + len, sizeof ports - len, "%s%s", len ? ", " : "", rule);
     }
-    (void)printf("%-20s %-28s %-24.24s %-11s %-28s %s\n", record->name, record->image,
+    (void)printf("%-20s %-28.28s %-24.24s %-11s %-28s %s\n", record->name, record->image,
                  record->command, record->tee == VM_TEE_SIMULATED ? "SIMULATED" : "sev-snp", status,
                  ports);
 }

@@ -9,12 +9,12 @@
 #include "cli/commands.h"
 #include "cli/generate.h"
 #include "cli/guest_folder.h"
+#include "cli/kvm_probe.h"
 #include "cli/progress.h"
 #include "crypto/random.h"
 #include "os/file.h"
 #include "os/terminal.h"
 #include "policy/policy.h"
-#include "vm/accel.h"
 #include "vm/client.h"
 #include "vm/machine.h"
 #include "vm/record.h"
@@ -89,6 +89,7 @@ struct run {
     char *guest_folder;
     char *psp_folder;
     char name[RECORD_NAME_MAX + 1];
+    struct kvm_probe kvm_probe;
     struct port_rule ports[PORTS_MAX];
     struct vm_config config;
 };
@@ -97,6 +98,7 @@ static void run_fini(struct run *run)
 {
     if (run->image)
         image_disks_free(run->disks, run->image->layer_count);
+    kvm_probe_fini(&run->kvm_probe);
     free(run->vm_disks);
     image_free(run->image);
     store_free(run->store);
@@ -288,12 +290,24 @@ static int set_process(struct run *run, struct error *err)
 /* SEV-SNP is KVM's; a simulated machine takes KVM where the guest comes up in it. */
 static int choose_accel(struct run *run, struct error *err)
 {
-    TEXT_AUTO folder = text_format("%s/probes", store_folder(run->store));
-    struct accel_probe probe = {.guest_folder = run->guest_folder, .cache_folder = folder};
+    struct progress progress;
     run->config.kvm = true;
     if (run->config.tee == VM_TEE_SEV_SNP)
         return 0;
-    return folder ? accel_probe(&probe, &run->config.kvm, NULL, err) : error_memory(err);
+    progress_init(&progress, args_has(run->args, "quiet"));
+    int status = kvm_probe_finish(&run->kvm_probe, &progress, &run->config.kvm, err);
+    progress_clear(&progress);
+    return status;
+}
+
+/* The image's own wish for how it is to be ended, by name or number. */
+static uint32_t stop_signal(const struct image *image)
+{
+    const char *name = image->config.stop_signal ? image->config.stop_signal : "";
+    uint64_t number;
+    if (text_to_u64(name, 64, &number))
+        return (uint32_t)number;
+    return policy_signal_number(name);
 }
 
 /* What costs nothing is checked before what costs time. */
@@ -310,7 +324,10 @@ static int prepare(struct run *run, struct error *err)
         guest_folder_find(args_get(args, "guest"), &run->guest_folder, err) < 0)
         return -1;
     run->store = store_open(NULL, err);
-    if (!run->store || get_image(run, err) < 0 || set_process(run, err) < 0)
+    if (!run->store ||
+        (config->tee == VM_TEE_SIMULATED &&
+         kvm_probe_begin(&run->kvm_probe, store_folder(run->store), run->guest_folder, err) < 0) ||
+        get_image(run, err) < 0 || set_process(run, err) < 0)
         return -1;
     run->psp_folder = text_format("%s/simulated", store_folder(run->store));
     if (!run->psp_folder)
@@ -324,6 +341,7 @@ static int prepare(struct run *run, struct error *err)
     config->disks = run->vm_disks;
     config->disk_count = run->image->layer_count;
     config->policy = buf_span(&run->policy);
+    config->stop_signal = stop_signal(run->image);
     return choose_accel(run, err);
 }
 

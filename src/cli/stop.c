@@ -19,6 +19,10 @@ static int stop_one(const char *name, uint32_t timeout_ms, struct error *err)
 {
     struct client_exit end;
     CLIENT_AUTO connection = client_connect(name, err);
+    if (!connection && err->code == ERROR_REFUSED) {
+        (void)printf("%s\n", name); /* it has ended already, as was asked for */
+        return 0;
+    }
     if (!connection || client_stop(connection, timeout_ms, &end, err) < 0)
         return -1;
     if (end.failure.code == ERROR_REFUSED)

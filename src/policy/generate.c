@@ -308,8 +308,7 @@ static void put_mounts(struct writer *writer, const struct policy_draft_containe
     put(writer, "]");
 }
 
-/* The number of a signal's name; 0 for what confcom's table lacks. */
-static unsigned int signal_number(const char *name)
+unsigned int policy_signal_number(const char *name)
 {
     static const char *const names[] = {
         "HUP",  "INT",  "QUIT", "ILL",    "TRAP",   "ABRT",  "BUS",  "FPE",  "KILL", "USR1", "SEGV",
@@ -327,7 +326,7 @@ static unsigned int signal_number(const char *name)
 static void put_signals(struct writer *writer, const struct policy_draft_container *draft)
 {
     bool defaults = writer->generation->default_signals;
-    unsigned int number = signal_number(draft->stop_signal);
+    unsigned int number = policy_signal_number(draft->stop_signal);
     bool known = defaults && (number == 9 || number == 15);
     char text[16];
     (void)snprintf(text, sizeof text, "%u", number);

@@ -71,4 +71,7 @@ int policy_generate(const struct policy_draft *draft, struct buf *out, struct er
 int policy_draft_user(const char *text, char room[POLICY_USER_MAX],
                       struct policy_draft_container *out, struct error *err);
 
+/* The number of a signal's name, "SIGQUIT"; 0 for what confcom's table lacks. */
+unsigned int policy_signal_number(const char *name);
+
 #endif

@@ -253,8 +253,7 @@ static void on_ended(void *argument, const struct error *err)
 {
     struct client_connection *connection = argument;
     connection->gone = true;
-    /* What the system says of a monitor that was killed is that it has gone. */
-    if (err && err->code != ERROR_SYSTEM)
+    if (err)
         connection->lost = *err;
 }
 

@@ -138,26 +138,42 @@ static void write_lines(struct container_log_reader *reader, FILE *out, FILE *er
     buf_consume(&reader->line, done);
 }
 
-/* Moves on from a file at its end: from log.1 to log, and from a log that was rotated away. */
+static bool is_same(int a, int b)
+{
+    struct stat first;
+    struct stat second;
+    return fstat(a, &first) == 0 && fstat(b, &second) == 0 && first.st_ino == second.st_ino;
+}
+
+/* Whether the file has grown since its end was read. */
+static bool has_more(int fd)
+{
+    struct stat status;
+    return fstat(fd, &status) == 0 && lseek(fd, 0, SEEK_CUR) < status.st_size;
+}
+
+/* Moves on from a file at its end: from log.1 to log; and where the log was rotated, to the file
+ * that followed the one that was read. False when there is nothing to move on to. */
 static bool next_file(struct container_log_reader *reader)
 {
-    struct stat here;
-    struct stat there;
+    FD_AUTO current = -1;
+    FD_AUTO old = -1;
     if (reader->fd < 0) {
         reader->fd = open_leaf(reader, "log.1");
-        reader->in_old = reader->fd >= 0;
         if (reader->fd < 0)
             reader->fd = open_leaf(reader, "log");
         return reader->fd >= 0;
     }
-    int fd = open_leaf(reader, "log");
-    if (fd < 0 || fstat(fd, &there) < 0 || fstat(reader->fd, &here) < 0 ||
-        here.st_ino == there.st_ino) {
-        fd_close(&fd);
+    current = open_leaf(reader, "log");
+    if (current < 0 || is_same(current, reader->fd))
         return false;
-    }
+    /* It is not written to any more: but it may have been, after its end was read. */
+    if (has_more(reader->fd))
+        return true;
+    old = open_leaf(reader, "log.1");
+    bool skipped = old >= 0 && !is_same(old, reader->fd);
     fd_close(&reader->fd);
-    reader->fd = fd;
+    reader->fd = fd_take(skipped ? &old : &current);
     return true;
 }
 

@@ -31,7 +31,6 @@ void container_log_write(struct container_log *log, unsigned int stream, struct 
 struct container_log_reader {
     char *folder;
     int fd;          /* -1 before the first file is open */
-    bool in_old;     /* reads log.1 */
     struct buf line; /* the beginning of a line that is not all there */
 };
 

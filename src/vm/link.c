@@ -59,8 +59,12 @@ static void on_readable(evutil_socket_t fd, short what, void *argument)
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (got <= 0) {
-        (void)(got < 0 ? error_system(&err, errno, "recv") : 0);
-        end(link, got < 0 ? &err : NULL);
+        /* A peer that was killed before it had read everything resets the connection: it has gone.
+         */
+        bool broken = got < 0 && errno != ECONNRESET;
+        if (broken)
+            (void)error_system(&err, errno, "recv");
+        end(link, broken ? &err : NULL);
         return;
     }
     if (channel_receive(&link->channel, span_of(piece, (size_t)got), &err) < 0) {

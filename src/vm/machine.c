@@ -64,7 +64,8 @@ static int fill_record(struct record *record, const struct vm_config *config, st
     text_make_printable(record->command);
     (void)text_copy(record->name, sizeof record->name, config->name);
     sha256_digest(config->policy, record->policy_sha256);
-    memcpy(record->ports, config->ports, config->port_count * sizeof *config->ports);
+    for (size_t i = 0; i < config->port_count; i++)
+        record->ports[i] = config->ports[i];
     return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -140,6 +141,17 @@ int record_write(const char *folder, const struct record *record, struct error *
     return file_write_atomic(path, buf_span(&text), 0600, err);
 }
 
+static bool status_by_name(const char *name, enum record_status *out)
+{
+    for (size_t i = 0; i < RECORD_STATUS_COUNT; i++) {
+        if (strcmp(name, status_names[i]) != 0)
+            continue;
+        *out = (enum record_status)i;
+        return true;
+    }
+    return false;
+}
+
 static int read_words(const json_t *json, struct record *out, struct error *err)
 {
     const char *name;
@@ -157,10 +169,8 @@ static int read_words(const json_t *json, struct record *out, struct error *err)
         json_get_text(json, "policy_sha256", &policy, err) < 0 ||
         json_get_text(json, "failure", &failure, err) < 0)
         return -1;
-    for (size_t i = 0; i < RECORD_STATUS_COUNT; i++) {
-        if (strcmp(status, status_names[i]) == 0)
-            out->status = (enum record_status)i;
-    }
+    if (!status_by_name(status, &out->status))
+        return error_set(err, ERROR_INVALID, "the status \"%.32s\" is none", status);
     if (!record_name_is_good(name) || !text_copy(out->name, sizeof out->name, name) ||
         !vm_tee_by_name(tee, &out->tee) ||
         !hex_decode(span_of_text(policy), out->policy_sha256, SHA256_SIZE))
@@ -211,14 +221,19 @@ static int read_ports(const json_t *json, struct record *out, struct error *err)
     return 0;
 }
 
+/* Whether the monitor holds its lock. Looking must not make the file, nor be in the way of others
+ * who look: so the lock that is tried is a shared one. */
+static bool is_locked(const char *path)
+{
+    FD_AUTO fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
 /* A monitor that was killed could not say so: its lock is free. */
 static void notice_dead_monitor(const char *folder, struct record *record)
 {
     TEXT_AUTO path = record_path(folder, "lock");
-    if (record->status == RECORD_EXITED || !path)
-        return;
-    FD_AUTO lock = file_lock(path, false, NULL);
-    if (lock < 0)
+    if (record->status == RECORD_EXITED || !path || is_locked(path))
         return;
     record->status = RECORD_EXITED;
     record->exit_code = 137;
