@@ -51,10 +51,12 @@
     SAMPLE_POINT("unmount_overlay")                                                                \
     SAMPLE_POINT("create_container")                                                               \
     SAMPLE_POINT("exec_in_container")                                                              \
-    SAMPLE_POINT("exec_external") SAMPLE_POINT("shutdown_container")                               \
-        SAMPLE_POINT("signal_container_process") SAMPLE_POINT("get_properties")                    \
-            SAMPLE_POINT("dump_stacks") SAMPLE_POINT("load_fragment")                              \
-                SAMPLE_POINT("scratch_mount") SAMPLE_POINT("scratch_unmount")
+    SAMPLE_POINT("exec_external")                                                                  \
+    SAMPLE_POINT("shutdown_container")                                                             \
+    SAMPLE_POINT("signal_container_process")                                                       \
+    SAMPLE_POINT("get_properties")                                                                 \
+    SAMPLE_POINT("dump_stacks")                                                                    \
+    SAMPLE_POINT("load_fragment") SAMPLE_POINT("scratch_mount") SAMPLE_POINT("scratch_unmount")
 
 #define SAMPLE_TAIL SAMPLE_FLAGS SAMPLE_POINTS "\nreason := {\"errors\": data.framework.errors}"
 
