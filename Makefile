@@ -6,7 +6,7 @@
 #   make check      install what it needs, build, and run every test
 #   make bench      install what it needs, build, and measure: docs/performance.md
 #   make lint       install what it needs, and read the sources with tools
-#   make install    build, and install below PREFIX (DESTDIR is honoured)
+#   make install    build, and install caisson, its manual and the guest below PREFIX (DESTDIR is honoured)
 #   make clean      remove what was built
 
 BUILD := build
@@ -19,7 +19,7 @@ build: $(BUILD)/build.ninja
 
 $(BUILD)/build.ninja:
 	@command -v meson >/dev/null || { echo "make: meson is missing; scripts/deps build installs what is needed" >&2; exit 3; }
-	meson setup $(BUILD) --prefix=$(PREFIX)
+	meson setup $(BUILD)
 
 guest: build
 	scripts/build-guest
@@ -46,8 +46,20 @@ lint:
 	$(MAKE) build
 	scripts/lint
 
+# Below PREFIX as it is now, whatever it was when the build was set up. The guest comes along where it is built:
+# caisson looks for it in ../share/caisson/guest.
 install: build
-	meson install -C $(BUILD) --no-rebuild
+	@umask 022 && root="$(DESTDIR)$(PREFIX)" && \
+	install -d "$$root/bin" "$$root/share/man/man1" && \
+	install -m 755 $(BUILD)/caisson "$$root/bin/" && \
+	install -m 644 $(BUILD)/man/man1/*.1 "$$root/share/man/man1/" && \
+	if [ -e $(BUILD)/guest/manifest.json ]; then \
+		install -d "$$root/share/caisson/guest" && \
+		install -m 644 $(BUILD)/guest/* "$$root/share/caisson/guest/"; \
+	else \
+		echo "make: no guest is built, none is installed; make guest builds one" >&2; \
+	fi && \
+	echo "make: installed below $$root"
 
 clean:
 	rm -rf $(BUILD) build-asan build-fuzz build-clang
