@@ -9,14 +9,16 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "os/devicefilter.h"
 #include "os/fd.h"
 #include "os/file.h"
 #include "os/module.h"
 #include "os/mount.h"
 #include "os/netlink.h"
 
-#define MODULES         "/modules"
-#define MODULE_LIST_MAX 4096
+#define MODULES          "/modules"
+#define MODULE_LIST_MAX  4096
+#define CONTAINERS_GROUP "/sys/fs/cgroup/caisson"
 
 /*
  * The root of an initial RAM disk cannot be left by pivot_root(2), which crun needs. So the root
@@ -102,7 +104,8 @@ static int load_modules(const char *list, struct error *err)
     return 0;
 }
 
-/* What a container's programs find elsewhere too. */
+/* What a container's programs find elsewhere too; and a host gets nothing by its console's BREAK,
+ * nor by a kernel that goes on after it has gone wrong. */
 static int apply_settings(struct error *err)
 {
     static const struct {
@@ -111,6 +114,8 @@ static int apply_settings(struct error *err)
         {"/proc/sys/net/ipv4/ip_unprivileged_port_start", "0"},
         {"/proc/sys/net/ipv4/ping_group_range", "0 2147483647"},
         {"/proc/sys/vm/overcommit_memory", "1"},
+        {"/proc/sys/kernel/sysrq", "0"},
+        {"/proc/sys/kernel/panic_on_oops", "1"},
     };
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
         FD_AUTO fd = open(settings[i].path, O_WRONLY | O_CLOEXEC);
@@ -118,6 +123,15 @@ static int apply_settings(struct error *err)
             return error_system(err, errno, "cannot set %s", settings[i].path);
     }
     return 0;
+}
+
+/* The machine's console is the host's. crun lets every process make and open it, which would be an
+ * output that no policy allows. */
+static int prepare_containers_group(struct error *err)
+{
+    if (dir_make_all(CONTAINERS_GROUP, 0755, err) < 0)
+        return -1;
+    return devicefilter_forbid_console(CONTAINERS_GROUP, err);
 }
 
 static int read_tee(enum guest_tee *tee, struct error *err)
@@ -144,7 +158,7 @@ int boot_prepare(enum guest_tee *tee, struct error *err)
         return -1;
     if (*tee == GUEST_SEV_SNP && prepare_sev_snp(err) < 0)
         return -1;
-    if (apply_settings(err) < 0)
+    if (apply_settings(err) < 0 || prepare_containers_group(err) < 0)
         return -1;
     return netlink_bring_up("lo", err);
 }

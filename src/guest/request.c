@@ -38,11 +38,11 @@ static int get_container_id(const json_t *args, const char **out, struct error *
     if (json_get_text(args, "id", out, err) < 0)
         return -1;
     size_t size = strlen(*out);
-    if (size == 0 || size > REQUEST_CONTAINER_MAX || **out == '.' ||
+    if (size == 0 || size > REQUEST_CONTAINER_MAX || **out == '.' || **out == '-' ||
         !is_in(*out, LETTERS DIGITS "_.-"))
         return error_set(err, ERROR_INVALID,
                          "key \"id\": a container's id is 1 to %d of [a-zA-Z0-9_.-], not starting "
-                         "with a dot",
+                         "with a dot or a dash",
                          REQUEST_CONTAINER_MAX);
     return 0;
 }

@@ -501,6 +501,24 @@ static void refuses_numbers_that_do_not_grow(void **state)
     assert_false(world->gate.power_off);
 }
 
+/* A runtime takes the id as a word of its command line, and as a folder's name. */
+static void refuses_ids_that_are_paths_or_options(void **state)
+{
+    struct world *world = *state;
+    static const char *const ids[] = {"",       ".",   "..", ".c",   "-",      "-h",
+                                      "--help", "/c",  "c/", "../c", "c d",    "c\n",
+                                      "c:",     "c,d", "c=", "%n",   "\u00e9", "--root"};
+    char args[128];
+    open_gate(world);
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+        (void)snprintf(args, sizeof args, "{\"id\":\"%s\",\"layers\":[\"/run/mounts/scsi/m0\"]}",
+                       ids[i]);
+        ask(world, "mount_overlay", args);
+        expect(world, "\"code\":\"invalid\"");
+    }
+    assert_null(strstr(world->machine.done, "mount_overlay"));
+}
+
 static void refuses_malformed_messages(void **state)
 {
     struct world *world = *state;
@@ -582,6 +600,7 @@ int main(void)
         test(answers_attest_over_its_own_data),
         test(denies_other_points_by_name),
         test(refuses_numbers_that_do_not_grow),
+        test(refuses_ids_that_are_paths_or_options),
         test(refuses_malformed_messages),
         test(ends_at_too_many_waiting_requests),
         test(ends_at_streams_that_are_open_already),
