@@ -1,0 +1,158 @@
+#!/usr/bin/python3
+"""The command line on machines of several kinds, and what Docker's users expect of each verb."""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+from lib import paths, tap
+from lib.cli import CliCase
+
+SHELL = ["/bin/sh", "-c"]
+LOOP = "echo ready; while :; do sleep 0.1; done"
+REFUSED = [["--privileged"], ["--device", "/dev/null"], ["-v", "/:/host"], ["--mount", "type=bind"], ["--pid", "host"],
+           ["--ipc", "host"], ["--uts", "host"], ["--userns", "host"], ["--cgroupns", "host"],
+           ["--security-opt", "seccomp=unconfined"], ["--runtime", "runc"], ["--network", "host"]]
+
+
+class Options(CliCase):
+    def test_refuses_each_flag_that_confidentiality_rules_out_and_says_why(self):
+        for option in REFUSED:
+            with self.subTest(option=option):
+                result = self.caisson("run", "--tee", "simulated", *option, "oci:/nowhere", check=False)
+                self.assertEqual(result.returncode, 1, result.stderr)
+                self.assertIn(b"refused", result.stderr)
+                self.assertGreater(len(result.stderr), 50)
+
+    def test_refuses_values_that_are_none(self):
+        for option in (["-m", "1m"], ["-m", "many"], ["--cpus", "0"], ["--cpus", "1.5"], ["-p", "80"], ["-p", "0:80"],
+                       ["--name", "../x"], ["--tee", "tdx"], ["--pull", "often"], ["-d", "-i"]):
+            with self.subTest(option=option):
+                result = self.caisson("run", "--tee", "simulated", *option, "oci:/nowhere", check=False)
+                self.assertIn(result.returncode, (1, 2), result.stderr)
+                self.assertNotIn(b"/nowhere", result.stderr)
+
+    def test_cpus_and_memory_are_the_machines(self):
+        result = self.run_image("busybox", *SHELL, "nproc; grep MemTotal /proc/meminfo",
+                                options=["--cpus", "2", "-m", "200m"])
+        count, memory = result.stdout.splitlines()
+        self.assertEqual(count, b"2")
+        self.assertTrue(120 << 10 < int(memory.split()[1]) <= 200 << 10, memory)
+
+    def test_refuses_an_argument_that_is_no_utf8(self):
+        result = self.caisson("run", "--tee", "simulated", "--rm", self.image("busybox"), "/bin/echo", b"\xff",
+                              check=False)
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertIn(b"UTF-8", result.stderr)
+
+    def test_a_policy_refuses_by_the_value(self):
+        policy = os.path.join(self.folder, "policy.rego")
+        with open(policy, "wb") as file:
+            file.write(self.caisson("policy", "generate", self.image("busybox"), "--", "/bin/echo", "good").stdout)
+        result = self.run_image("busybox", "/bin/echo", "evil-argument", options=["--policy", policy], check=False)
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertIn(b"evil-argument", result.stderr)
+
+
+class Ends(CliCase):
+    def follow(self, *command, options=()):
+        process = self.popen("run", "--tee", "simulated", "--rm", *options, self.image("busybox"), *command,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.assertEqual(process.stdout.readline(), b"ready\n")
+        return process
+
+    def test_control_c_ends_a_container_whose_policy_has_no_int(self):
+        process = self.follow(*SHELL, "trap 'exit 6' TERM; " + LOOP)
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(60), 6)
+        self.assertIn(b"stopping the container instead", process.stderr.read())
+
+    def test_a_reader_that_goes_ends_the_container(self):
+        process = self.follow(*SHELL, "echo ready; yes")
+        process.stdout.close()
+        self.assertEqual(process.wait(60), 3)
+        process.stdout = None
+
+    def test_eof_on_input_is_the_processes_own(self):
+        result = self.run_image("busybox", *SHELL, "cat; echo end", options=["-i"], data=b"")
+        self.assertEqual(result.stdout, b"end\n")
+
+    def test_stop_waits_as_long_as_it_is_told(self):
+        name = self.start_image("busybox", *SHELL, "trap '' TERM; " + LOOP)
+        self.eventually(lambda: "ready" in self.logs(name), what="log")
+        start = time.monotonic()
+        self.caisson("stop", "-t", "2", name)
+        self.assertTrue(2 <= time.monotonic() - start < 9)
+        record = json.loads(self.caisson("inspect", name).stdout)
+        self.assertEqual((record["status"], record["exit_code"]), ("exited", 137))
+        self.assertIn("in time", record["failure"])
+        self.assertEqual(self.caisson("stop", name).stdout.decode().strip(), name)
+
+    def test_rm_needs_force_for_what_runs(self):
+        name = self.start_image("busybox", *SHELL, LOOP)
+        result = self.caisson("rm", name, check=False)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(b"stop it first", result.stderr)
+        self.caisson("rm", "-f", name)
+        self.assertNotIn(name, self.caisson("ps", "-a").stdout.decode())
+
+    def test_a_name_is_taken_once_by_two_at_once(self):
+        name = self.name()
+        both = [self.popen("run", "--tee", "simulated", "-d", "--name", name, self.image("busybox"), "/bin/sleep",
+                           "1000", stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]
+        ends = sorted((process.wait(60), process.stderr.read()) for process in both)
+        self.assertEqual([end[0] for end in ends], [0, 1], ends)
+        self.assertIn(b"in use", ends[1][1])
+
+    def test_ps_is_json_too(self):
+        name = self.start_image("busybox", *SHELL, "exit 4")
+        self.eventually(lambda: json.loads(self.caisson("inspect", name).stdout)["status"] == "exited")
+        self.assertEqual(json.loads(self.caisson("ps", "--json").stdout), [])
+        listed = json.loads(self.caisson("ps", "-a", "--json").stdout)
+        self.assertEqual([(each["name"], each["exit_code"], each["tee"]) for each in listed], [(name, 4, "simulated")])
+
+
+class Machines(CliCase):
+    """Hosts that lack something."""
+
+    def run_in(self, *wrapper, environment=None):
+        command = [*wrapper, paths.CAISSON, "run", "--tee", "simulated", "--rm", self.image("busybox"), *SHELL, "echo up"]
+        return subprocess.run(command, env=environment or self.environment, stdin=subprocess.DEVNULL,
+                              capture_output=True, timeout=120, check=False)
+
+    def needs_root(self):
+        if os.geteuid() != 0:
+            self.skipTest("only root can make such a host")
+
+    def test_runs_without_a_network(self):
+        self.needs_root()
+        result = self.run_in("unshare", "-n")
+        self.assertEqual((result.returncode, result.stdout), (0, b"up\n"), result.stderr)
+
+    def test_runs_without_kvm(self):
+        self.needs_root()
+        result = self.run_in("unshare", "-m", "sh", "-c", "mount -t tmpfs none /dev/shm; mknod /dev/shm/null c 1 3;"
+                             " [ ! -e /dev/kvm ] || mount --bind /dev/shm/null /dev/kvm; exec \"$@\"", "sh")
+        self.assertEqual((result.returncode, result.stdout), (0, b"up\n"), result.stderr)
+
+    def test_runs_for_a_user_without_any_right(self):
+        self.needs_root()
+        user, home = 54321, os.path.join("/tmp", f"caisson-user-{os.getpid()}")
+        self.addCleanup(shutil.rmtree, home, ignore_errors=True)
+        self.addCleanup(shutil.rmtree, f"/tmp/caisson-{user}", ignore_errors=True)
+        shutil.copytree(self.image("busybox").removeprefix("oci:"), home + "/image")
+        shutil.copytree(paths.GUEST, home + "/guest")
+        shutil.copy(paths.CAISSON, home + "/caisson")
+        subprocess.run(["chown", "-R", f"{user}:{user}", home], check=True)
+        result = subprocess.run(
+            ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", home + "/caisson", "run", "--tee",
+             "simulated", "--rm", f"oci:{home}/image", *SHELL, "echo up"], stdin=subprocess.DEVNULL, timeout=120,
+            env={"PATH": os.environ["PATH"], "HOME": home, "CAISSON_GUEST": home + "/guest"}, capture_output=True,
+            check=False)
+        self.assertEqual((result.returncode, result.stdout), (0, b"up\n"), result.stderr)
+
+
+if __name__ == "__main__":
+    tap.main()
