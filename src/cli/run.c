@@ -1,5 +1,6 @@
 /* `caisson run`: an image, its layers, its policy, a machine, and the streams joined. */
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/hex.h"
@@ -21,6 +22,7 @@
 
 #define MEMORY_DEFAULT_MIB 512
 #define UMASK_DEFAULT      022
+#define REMOVED_TRIES      500 /* of 10 ms */
 
 #define HOST_IS_HOSTILE "the host is what the container is protected from"
 
@@ -224,7 +226,7 @@ static int get_image(struct run *run, struct error *err)
     if (run->image)
         run->disks = image_disks(run->image, &image_options, err);
     progress_clear(&progress);
-    if (!run->disks)
+    if (!run->image || !run->disks)
         return -1;
     run->vm_disks = calloc(run->image->layer_count + 1, sizeof *run->vm_disks);
     if (!run->vm_disks)
@@ -353,6 +355,18 @@ static int report_exit(const struct client_exit *end, struct error *err)
     return -1;
 }
 
+/* The monitor tells the end before it removes the record; who runs the same name next must not meet
+ * it. One that is gone or stuck by then has its record removed by `rm`. */
+static void wait_until_removed(const char *name)
+{
+    char *folder;
+    if (record_folder(name, &folder, NULL) < 0)
+        return;
+    TEXT_AUTO owned = folder;
+    for (int tries = 0; tries < REMOVED_TRIES && access(owned, F_OK) == 0; tries++)
+        (void)nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+}
+
 static int attach(struct run *run, struct client_connection *connection, struct error *err)
 {
     struct client_exit end;
@@ -364,6 +378,8 @@ static int attach(struct run *run, struct client_connection *connection, struct 
     };
     if (client_attach(connection, &streams, &end, err) < 0)
         return -1;
+    if (run->config.auto_remove)
+        wait_until_removed(run->name);
     return report_exit(&end, err);
 }
 

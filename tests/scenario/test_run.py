@@ -38,6 +38,13 @@ class Run(CliCase):
         self.assertNotEqual(result.returncode, 0)
         self.assertIn(b"/no/such/program", result.stderr)
 
+    def test_a_name_is_free_again_when_a_run_with_rm_has_ended(self):
+        name = self.name()
+        for command, good in (("/bin/true", True), ("/no/such/program", False)):
+            result = self.run_image("busybox", command, options=["--name", name], check=False)
+            self.assertEqual(result.returncode == 0, good, result.stderr)
+            self.assertEqual(os.listdir(self.environment["CAISSON_RUN"]), [])
+
     def test_refuses_to_run_without_naming_the_tee(self):
         result = self.caisson("run", "--rm", self.image("busybox"), "/bin/true", check=False)
         if os.path.exists("/dev/sev"):
