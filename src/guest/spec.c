@@ -36,8 +36,12 @@ static json_t *words(const char *const *items, size_t count)
 static json_t *user_of(const struct spec *spec)
 {
     json_t *additional = json_array();
-    for (size_t i = 1; i < spec->user->group_count; i++)
-        (void)json_array_append_new(additional, json_integer(spec->user->groups[i].id));
+    for (size_t i = 1; i < spec->user->group_count; i++) {
+        if (json_array_append_new(additional, json_integer(spec->user->groups[i].id)) < 0) {
+            json_decref(additional);
+            return NULL;
+        }
+    }
     return json_pack("{s:I, s:I, s:I, s:o}", "uid", (json_int_t)spec->user->user.id, "gid",
                      (json_int_t)spec->user->groups[0].id, "umask", (json_int_t)spec->umask,
                      "additionalGids", additional);
@@ -144,11 +148,14 @@ bool spec_source_is_own(const char *id, const char *source)
 /* The network is the machine's: the machine is the pod. */
 static json_t *namespaces(void)
 {
-    static const char *const types[] = {"pid", "ipc", "uts", "mount", "cgroup"};
-    json_t *array = json_array();
-    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
-        (void)json_array_append_new(array, json_pack("{s:s}", "type", types[i]));
-    return array;
+    return json_pack("[{s:s}, {s:s}, {s:s}, {s:s}, {s:s}]", "type", "pid", "type", "ipc", "type",
+                     "uts", "type", "mount", "type", "cgroup");
+}
+
+static json_t *drop(json_t *value)
+{
+    json_decref(value);
+    return NULL;
 }
 
 static json_t *linux_of(const struct spec *spec)
@@ -157,18 +164,20 @@ static json_t *linux_of(const struct spec *spec)
                                "devices", "allow", spec->privileged, "access", "rwm");
     char cgroup[96];
     (void)snprintf(cgroup, sizeof cgroup, "/caisson/%s", spec->id);
-    (void)json_object_set_new(result, "cgroupsPath", json_string(cgroup));
+    /* A part that is missing for want of memory would be a container less confined. */
+    if (json_object_set_new(result, "cgroupsPath", json_string(cgroup)) < 0)
+        return drop(result);
     if (spec->privileged)
         return result;
-    (void)json_object_set_new(
+    int masked = json_object_set_new(
         result, "maskedPaths",
         WORDS("/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
               "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi",
               "/sys/firmware", "/sys/devices/virtual/powercap", "/sys/kernel/config"));
-    (void)json_object_set_new(
+    int protected = json_object_set_new(
         result, "readonlyPaths",
         WORDS("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"));
-    return result;
+    return masked < 0 || protected < 0 ? drop(result) : result;
 }
 
 int spec_append(const struct spec *spec, struct buf *out, struct error *err)

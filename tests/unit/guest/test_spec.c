@@ -1,6 +1,8 @@
 /* What crun is told: the guest's own constants, and nothing that a container could leave by. */
 #include "../check.h"
 
+#include <stdlib.h>
+
 #include "format/json.h"
 #include "guest/spec.h"
 
@@ -152,6 +154,35 @@ static void refuses_other_kinds_of_mounts(void **state)
                     ERROR_REFUSED);
 }
 
+static size_t allocation;
+static size_t failing_allocation;
+
+/* One alone fails, so that nothing after it hides what it left out. */
+static void *allocate_but_one(size_t size)
+{
+    return allocation++ == failing_allocation ? NULL : malloc(size);
+}
+
+/* A configuration that lacks a part would be a container that is less confined. */
+static void fails_whole_where_memory_ends(void **state)
+{
+    (void)state;
+    struct spec spec = make_spec();
+    struct error err;
+    BUF_AUTO whole = BUF_WITH_LIMIT(SPEC_SIZE_MAX);
+    check_ok(spec_append(&spec, &whole, &err), &err);
+    allocation = 0;
+    for (failing_allocation = 0; allocation >= failing_allocation; failing_allocation++) {
+        BUF_AUTO text = BUF_WITH_LIMIT(SPEC_SIZE_MAX);
+        allocation = 0;
+        json_set_alloc_funcs(allocate_but_one, free);
+        int made = spec_append(&spec, &text, &err);
+        json_set_alloc_funcs(malloc, free);
+        assert_true(made < 0 || span_equal(buf_span(&text), buf_span(&whole)));
+    }
+    assert_true(failing_allocation > 100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,6 +193,7 @@ int main(void)
         cmocka_unit_test(binds_what_is_the_containers_own),
         cmocka_unit_test(refuses_other_sources),
         cmocka_unit_test(refuses_other_kinds_of_mounts),
+        cmocka_unit_test(fails_whole_where_memory_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
