@@ -28,6 +28,17 @@ static void lets_a_simulated_machine_be_told_its_clock(void **state)
     check_refused(parse("caisson.tee=sev-snp tsc_early_khz=2596142", &tee, &err), &err, "goes on");
 }
 
+/* OVMF names the initrd to the kernel's EFI stub: new ones in front, older ones at the end. */
+static void accepts_what_firmware_adds(void **state)
+{
+    (void)state;
+    enum guest_tee tee;
+    struct error err;
+    check_ok(parse("initrd=initrd quiet caisson.tee=sev-snp", &tee, &err), &err);
+    check_ok(parse("quiet caisson.tee=sev-snp initrd=initrd", &tee, &err), &err);
+    assert_int_equal(tee, GUEST_SEV_SNP);
+}
+
 static void refuses_anything_behind_the_tee(void **state)
 {
     (void)state;
@@ -39,6 +50,10 @@ static void refuses_anything_behind_the_tee(void **state)
         "caisson.tee=simulated tsc_early_khz=99999999999999999999",
         "caisson.tee=simulated tsc_early",
         "caisson.tee=sev-snp caisson.tee=simulated",
+        "caisson.tee=sev-snp initrd=other",
+        "caisson.tee=sev-snp initrd=initrd init=/bin/sh",
+        "caisson.tee=sev-snp initrd=initrd initrd=initrd",
+        "caisson.tee=simulated initrd=initrd",
         "caisson.tee=simulated caisson.tee=simulated",
     };
     enum guest_tee tee;
@@ -64,6 +79,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_the_tee),
         cmocka_unit_test(lets_a_simulated_machine_be_told_its_clock),
+        cmocka_unit_test(accepts_what_firmware_adds),
         cmocka_unit_test(refuses_anything_behind_the_tee),
         cmocka_unit_test(refuses_missing_and_unknown_tees),
     };
