@@ -28,7 +28,8 @@ __attribute__((noreturn)) static void find_out(const struct kvm_probe *probe, pi
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     if (path && getppid() == parent && dir_make_all(probe->folder, 0700, NULL) == 0) {
         FD_AUTO lock = file_lock(path, true, NULL);
-        (void)accel_probe(&what, &works, NULL, NULL);
+        if (lock >= 0)
+            (void)accel_probe(&what, &works, NULL, NULL);
     }
     _exit(0);
 }
