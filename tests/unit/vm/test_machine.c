@@ -72,7 +72,8 @@ static void names_a_file_that_is_not_there(void **state)
 {
     struct machine_fixture *fixture = *state;
     RECORD_AUTO record = {0};
-    fixture->disk.path = strdup("/no/such/disk");
+    struct vm_disk missing = {.path = "/no/such/disk"};
+    fixture->config.disks = &missing;
     CLIENT_AUTO connection = start_machine(fixture, "exit-0");
     struct client_exit end = end_of(connection);
     assert_int_equal(end.failure.code, ERROR_NOT_FOUND);

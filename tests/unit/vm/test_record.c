@@ -162,8 +162,7 @@ static void bend(const struct fixture *fixture, const char *old, const char *new
     write_sample(fixture, RECORD_EXITED);
     check_ok(file_read(path, &text, &err), &err);
     const char *at = strstr(buf_text(&text), old);
-    if (!at)
-        fail_msg("no %s in %s", old, buf_text(&text));
+    assert_non_null(at);
     check_ok(buf_printf(&bent, &err, "%.*s%s%s", (int)(at - buf_text(&text)), buf_text(&text), new,
                         at + strlen(old)),
              &err);
