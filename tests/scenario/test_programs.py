@@ -153,13 +153,13 @@ class Programs(CliCase):
     def test_the_machine_reaches_the_host_by_ports_that_are_published_only(self):
         """A port that is not published is closed; what is published answers on the address that was named."""
         port, other = free_port(), free_port()
-        self.start_image("busybox", "/bin/sh", "-c", f"nc -l -p {other} & while :; do echo hello | nc -l -p 80; done",
+        self.start_image("busybox", "/bin/sh", "-c", f"mkdir /w; echo hello > /w/x; httpd -p {other} -h /w; exec httpd -f -p 80 -h /w",
                          options=["-p", f"127.0.0.1:{port}:80"])
 
         def answer():
             try:
-                with socket.create_connection(("127.0.0.1", port), 5) as connection:
-                    return connection.recv(100) == b"hello\n"
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/x", timeout=5) as reply:
+                    return reply.read() == b"hello\n"
             except OSError:
                 return False
 
