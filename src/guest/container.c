@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "os/fd.h"
 #include "os/file.h"
+#include "os/sealed.h"
 
 #define RUNTIME  "/usr/bin/crun"
 #define LOG_SIZE 4096
@@ -49,6 +50,16 @@ static void ends_close(struct ends *ends)
 }
 
 /* --- starting --------------------------------------------------------------------------------- */
+
+int container_open_runtime(struct error *err)
+{
+    FD_AUTO runtime = sealed_copy(RUNTIME, err);
+    if (runtime < 0)
+        return -1;
+    if (unlink(RUNTIME) < 0)
+        return error_system(err, errno, "cannot remove %s", RUNTIME);
+    return fd_take(&runtime);
+}
 
 /* A pipe between this process (non-blocking) and the container, or /dev/null for no stream. */
 static int make_pipe(uint32_t stream, bool to_container, int *ours, int *theirs, struct error *err)
@@ -94,7 +105,7 @@ static int make_listener(struct container *container, const char *folder, struct
 }
 
 /* In the new process: nothing of ours but its streams. Never returns. */
-static void become_runtime(char *const argv[], const struct ends *ends)
+static void become_runtime(int runtime, char *const argv[], const struct ends *ends)
 {
     char path[] = "PATH=/usr/bin";
     char *const environment[] = {path, NULL};
@@ -106,18 +117,18 @@ static void become_runtime(char *const argv[], const struct ends *ends)
         if (dup2(ends->fds[i], i) < 0)
             _exit(126);
     }
-    (void)execve(RUNTIME, argv, environment);
+    (void)fexecve(runtime, argv, environment);
     _exit(127);
 }
 
-static int spawn(struct container *container, char *const argv[], const struct ends *ends,
-                 struct error *err)
+static int spawn(struct container *container, int runtime, char *const argv[],
+                 const struct ends *ends, struct error *err)
 {
     pid_t pid = fork();
     if (pid < 0)
         return error_system(err, errno, "cannot start %s", RUNTIME);
     if (pid == 0)
-        become_runtime(argv, ends);
+        become_runtime(runtime, argv, ends);
     container->runtime = pid;
     return 0;
 }
@@ -140,7 +151,7 @@ static int run_runtime(struct container *container, const struct container_start
         argv[8] = console;
         argv[9] = id;
     }
-    return spawn(container, argv, ends, err);
+    return spawn(container, start->runtime, argv, ends, err);
 }
 
 int container_start(struct container *container, const struct container_start *start,

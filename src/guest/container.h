@@ -46,12 +46,20 @@ struct container {
 };
 
 struct container_start {
+    int runtime; /* of container_open_runtime() */
     const char *id;
     const char *folder; /* holds bundle/config.json; pid, log and console are made in it */
     bool terminal;
     unsigned int rows, columns;
     const uint32_t *standard; /* three streams, open on the channel */
 };
+
+/*
+ * crun, sealed in memory, for as long as the machine runs: -1, or a descriptor that is the caller's.
+ * The file is removed. A crun that is not sealed seals itself and starts again, each time, lest a
+ * container overwrite it by /proc/self/exe (CVE-2019-5736).
+ */
+int container_open_runtime(struct error *err);
 
 void container_init(struct container *container);
 

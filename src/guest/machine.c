@@ -242,7 +242,8 @@ static int machine_create(void *argument, const struct spec *spec, const uint32_
     TEXT_AUTO folder = text_format("%s/%s", CONTAINERS, spec->id);
     if (!container || !folder)
         return error_memory(err);
-    const struct container_start start = {.id = spec->id,
+    const struct container_start start = {.runtime = machine->runtime,
+                                          .id = spec->id,
                                           .folder = folder,
                                           .terminal = spec->terminal,
                                           .rows = spec->rows,
@@ -355,9 +356,11 @@ const struct machine_ops machine_real_ops = {
 
 /* --- the loop's side -------------------------------------------------------------------------- */
 
-void machine_init(struct machine *machine, struct gate *gate, enum guest_tee tee, int processor)
+void machine_init(struct machine *machine, struct gate *gate, enum guest_tee tee, int processor,
+                  int runtime)
 {
-    *machine = (struct machine){.gate = gate, .tee = tee, .processor = processor};
+    *machine = (struct machine){
+        .gate = gate, .tee = tee, .processor = processor, .runtime = runtime};
     for (size_t i = 0; i < GATE_CONTAINERS_MAX; i++)
         container_init(&machine->containers[i]);
 }

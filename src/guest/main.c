@@ -129,7 +129,10 @@ static int open_channel(struct guest *guest, struct error *err)
         return -1;
     if (tee == GUEST_SIMULATED && (processor = port_open(CHANNEL_PSP_PORT, err)) < 0)
         return -1;
-    machine_init(&guest->machine, &guest->gate, tee, processor);
+    int runtime = container_open_runtime(err);
+    if (runtime < 0)
+        return -1;
+    machine_init(&guest->machine, &guest->gate, tee, processor, runtime);
     gate_init(&guest->gate, &machine_real_ops, &guest->machine, tee);
     if (port_wait_for_host(guest->port, err) < 0 || fd_set_nonblocking(guest->port, err) < 0)
         return -1;
