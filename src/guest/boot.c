@@ -66,15 +66,19 @@ static int open_console(struct error *err)
     return 0;
 }
 
-/* A device that this machine lacks is no failure; what needs it will say so. The file is of no more
- * use, and the memory that it takes is. */
-static int load_one(const char *name, struct error *err)
+/* "name.ko parameter=value". A device that this machine lacks is no failure; what needs it will say
+ * so. The file is of no more use, and the memory that it takes is. */
+static int load_one(char *line, struct error *err)
 {
-    TEXT_AUTO path = text_format("%s/%s", MODULES, name);
+    char *space = strchr(line, ' ');
+    const char *parameters = space ? space + 1 : "";
+    if (space)
+        *space = '\0';
+    TEXT_AUTO path = text_format("%s/%s", MODULES, line);
     struct error why;
     if (!path)
         return error_memory(err);
-    if (module_load(path, &why) < 0 && why.code != ERROR_UNAVAILABLE) {
+    if (module_load(path, parameters, &why) < 0 && why.code != ERROR_UNAVAILABLE) {
         if (err)
             *err = why;
         return -1;
@@ -83,7 +87,7 @@ static int load_one(const char *name, struct error *err)
     return 0;
 }
 
-/* Loads what a list of the initial RAM disk names, one file a line. */
+/* Loads what a list of the initial RAM disk names, a module a line. */
 static int load_modules(const char *list, struct error *err)
 {
     BUF_AUTO text = BUF_WITH_LIMIT(MODULE_LIST_MAX);

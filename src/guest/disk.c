@@ -20,6 +20,7 @@
 #include "os/file.h"
 #include "os/mount.h"
 
+#define SCSI_HOSTS     "/sys/class/scsi_host"
 #define SCSI_DEVICES   "/sys/class/scsi_device"
 #define WAIT_ROUNDS    1500 /* of two milliseconds: a disk that was just plugged in may come late */
 #define PATH_SIZE      64
@@ -33,6 +34,13 @@ static void closedir_cleanup(DIR **dir)
 }
 #define DIR_AUTO __attribute__((cleanup(closedir_cleanup))) DIR
 
+/* The kernel makes the name of a new disk a little before the disk can be opened. */
+static bool can_open(const char *path)
+{
+    FD_AUTO fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd >= 0;
+}
+
 /* The name of the one block device of a SCSI device "H:0:0:L". */
 static bool read_block_name(const char *device, char path[PATH_SIZE])
 {
@@ -43,7 +51,7 @@ static bool read_block_name(const char *device, char path[PATH_SIZE])
         if (entry->d_name[0] == '.')
             continue;
         int size = snprintf(path, PATH_SIZE, "/dev/%s", entry->d_name);
-        return size > 0 && size < PATH_SIZE && access(path, F_OK) == 0;
+        return size > 0 && size < PATH_SIZE && can_open(path);
     }
     return false;
 }
@@ -67,8 +75,32 @@ static bool look_for_lun(unsigned int lun, char path[PATH_SIZE])
     return false;
 }
 
+/*
+ * Makes the kernel look at this LUN: it looks at none by itself (scsi_mod.scan=manual), since asking
+ * each of virtio-scsi's 256 possible targets takes a tenth of a machine's start, and a disk that no
+ * request names needs no driver. One that is known already, or not there, is no error here.
+ */
+static int scan_lun(unsigned int lun, struct error *err)
+{
+    DIR_AUTO *dir = opendir(SCSI_HOSTS);
+    struct dirent *entry;
+    while (dir && (entry = readdir(dir))) {
+        if (entry->d_name[0] == '.')
+            continue;
+        char address[32];
+        (void)snprintf(address, sizeof address, "0 0 %u", lun);
+        TEXT_AUTO path = text_format("%s/%s/scan", SCSI_HOSTS, entry->d_name);
+        FD_AUTO fd = path ? open(path, O_WRONLY | O_CLOEXEC) : -1;
+        if (fd < 0 || write(fd, address, strlen(address)) < 0)
+            return error_system(err, errno, "cannot scan for disks by %s", entry->d_name);
+    }
+    return 0;
+}
+
 static int find_disk(unsigned int lun, char path[PATH_SIZE], struct error *err)
 {
+    if (scan_lun(lun, err) < 0)
+        return -1;
     const struct timespec pause = {.tv_nsec = (long)ROUND_MS * NANOSECONDS_MS};
     for (int i = 0; i < WAIT_ROUNDS; i++) {
         if (look_for_lun(lun, path))

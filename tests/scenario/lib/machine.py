@@ -74,16 +74,16 @@ def command_of(folder, disks, memory, channel_fd, processor_fd, extra=()):
     command = [
         "qemu-system-x86_64", "-accel", os.environ.get("CAISSON_TEST_ACCEL", "tcg"), "-cpu", "max", "-smp", "1",
         "-m", str(memory), "-machine",
-        "microvm,pic=off,pit=off,rtc=on,acpi=on,isa-serial=on,auto-kernel-cmdline=off",
-        "-global", "virtio-mmio.force-legacy=false", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+        "microvm,pcie=on,pic=off,pit=off,rtc=on,acpi=on,isa-serial=on,auto-kernel-cmdline=off",
+        "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
         "-kernel", os.path.join(paths.GUEST, "vmlinux"), "-initrd", os.path.join(paths.GUEST, "initrd"),
         "-append", cmdline, "-serial", "file:" + os.path.join(folder, "console"),
-        "-device", "virtio-serial-device,max_ports=3",
+        "-device", "virtio-serial-pci,disable-legacy=on,max_ports=3",
         "-chardev", f"socket,id=channel,fd={channel_fd}",
         "-device", "virtserialport,chardev=channel,name=org.caisson.channel.0",
         "-chardev", f"socket,id=psp,fd={processor_fd}",
         "-device", "virtserialport,chardev=psp,name=org.caisson.psp.0",
-        "-device", "virtio-scsi-device,id=scsi,virtqueue_size=64,cmd_per_lun=32",
+        "-device", "virtio-scsi-pci,disable-legacy=on,id=scsi,virtqueue_size=64,cmd_per_lun=32",
     ]  # fmt: skip
     for lun, disk in enumerate(disks):
         if disk is not None:

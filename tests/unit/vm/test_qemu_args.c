@@ -86,18 +86,18 @@ static void simulated_machine_is_a_microvm_booted_by_pvh(void **state)
     join(&args, &text);
     assert_string_equal(
         buf_text(&text), FRAME
-        "-machine\nmicrovm,pic=off,pit=off,rtc=on,acpi=on,isa-serial=on,"
-        "auto-kernel-cmdline=off\n-global\nvirtio-mmio.force-legacy=false\n"
+        "-machine\nmicrovm,pcie=on,pic=off,pit=off,rtc=on,acpi=on,isa-serial=on,"
+        "auto-kernel-cmdline=off\n"
         "-accel\ntcg,thread=multi\n-cpu\nmax\n-m\n256m\n"
         "-kernel\n/proc/self/fd/10\n-initrd\n/proc/self/fd/11\n"
         "-append\nquiet caisson.tee=simulated\n"
         "-chardev\nfile,id=console,path=/proc/self/fd/14,append=on\n-serial\nchardev:console\n"
-        "-device\nvirtio-serial-device,max_ports=3\n"
+        "-device\nvirtio-serial-pci,disable-legacy=on,max_ports=3\n"
         "-chardev\nsocket,id=channel,fd=12\n"
         "-device\nvirtserialport,chardev=channel,name=org.caisson.channel.0\n"
         "-chardev\nsocket,id=psp,fd=13\n"
         "-device\nvirtserialport,chardev=psp,name=org.caisson.psp.0\n"
-        "-device\nvirtio-scsi-device,id=scsi0,virtqueue_size=64,cmd_per_lun=32\n" DISK(
+        "-device\nvirtio-scsi-pci,disable-legacy=on,id=scsi0,virtqueue_size=64,cmd_per_lun=32\n" DISK(
             "0", "20", "1") DISK("1", "21", "2"));
 }
 
@@ -149,7 +149,7 @@ static void has_no_network_device_unless_asked(void **state)
     config.network_fd = 16;
     check_ok(qemu_args_build(&config, &with, &err), &err);
     check_has(&with, "-netdev", "stream,id=net0,server=off,addr.type=fd,addr.str=16");
-    check_has(&with, "-device", "virtio-net-device,netdev=net0");
+    check_has(&with, "-device", "virtio-net-pci,disable-legacy=on,netdev=net0,romfile=");
 }
 
 static void every_disk_is_read_only(void **state)
