@@ -1,4 +1,7 @@
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "crypto/sha256_pair.h"
+
+#include <openssl/sha.h>
 
 void sha256_pair_plain(struct span prefix, const uint8_t *a, const uint8_t *b, size_t size,
                        uint8_t out_a[SHA256_SIZE], uint8_t out_b[SHA256_SIZE])
@@ -14,6 +17,13 @@ void sha256_pair_plain(struct span prefix, const uint8_t *a, const uint8_t *b, s
 }
 
 #ifndef __x86_64__
+void sha256_update_pair(struct sha256 *a, struct span bytes_a, struct sha256 *b,
+                        struct span bytes_b)
+{
+    sha256_update(a, bytes_a);
+    sha256_update(b, bytes_b);
+}
+
 void sha256_pair(struct span prefix, const uint8_t *a, const uint8_t *b, size_t size,
                  uint8_t out_a[SHA256_SIZE], uint8_t out_b[SHA256_SIZE])
 {
@@ -89,13 +99,27 @@ static SHA_TARGET void compress(struct lane *a, struct lane *b, const uint8_t *b
     *b = y;
 }
 
-static SHA_TARGET void put_digest(const struct lane *lane, uint8_t out[SHA256_SIZE])
+/* A lane from the words a to h of FIPS 180-4, and back. */
+static SHA_TARGET struct lane lane_of(const uint32_t words[8])
+{
+    return (struct lane){_mm_set_epi32((int)words[0], (int)words[1], (int)words[4], (int)words[5]),
+                         _mm_set_epi32((int)words[2], (int)words[3], (int)words[6], (int)words[7])};
+}
+
+static SHA_TARGET void get_words(const struct lane *lane, uint32_t words[8])
 {
     uint32_t abef[4], cdgh[4];
     _mm_storeu_si128((__m128i *)(void *)abef, lane->abef);
     _mm_storeu_si128((__m128i *)(void *)cdgh, lane->cdgh);
-    const uint32_t words[8] = {abef[3], abef[2], cdgh[3], cdgh[2],
+    const uint32_t found[8] = {abef[3], abef[2], cdgh[3], cdgh[2],
                                abef[1], abef[0], cdgh[1], cdgh[0]};
+    memcpy(words, found, sizeof found);
+}
+
+static void put_digest(const struct lane *lane, uint8_t out[SHA256_SIZE])
+{
+    uint32_t words[8];
+    get_words(lane, words);
     for (size_t i = 0; i < SHA256_SIZE; i++)
         out[i] = (uint8_t)(words[i / 4] >> (24 - 8 * (i % 4)));
 }
@@ -128,8 +152,9 @@ static bool has_sha(void)
 static SHA_TARGET void hash_both(struct span prefix, const uint8_t *a, const uint8_t *b,
                                  size_t size, uint8_t *out_a, uint8_t *out_b)
 {
-    struct lane x = {_mm_set_epi32(0x6a09e667, (int)0xbb67ae85, 0x510e527f, (int)0x9b05688c),
-                     _mm_set_epi32(0x3c6ef372, (int)0xa54ff53a, 0x1f83d9ab, 0x5be0cd19)};
+    static const uint32_t initial[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                                        0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+    struct lane x = lane_of(initial);
     struct lane y = x;
     uint8_t end_a[2 * BLOCK], end_b[2 * BLOCK];
     size_t head = 0;
@@ -157,6 +182,59 @@ void sha256_pair(struct span prefix, const uint8_t *a, const uint8_t *b, size_t 
         hash_both(prefix, a, b, size, out_a, out_b);
     else
         sha256_pair_plain(prefix, a, b, size, out_a, out_b);
+}
+
+/* OpenSSL's own context: the words are its `h`, what waits for a whole block its `num`, and the
+ * message's size in bits its Nh and Nl. */
+static SHA256_CTX *context(struct sha256 *ctx)
+{
+    return (SHA256_CTX *)(void *)ctx->state;
+}
+
+/* Feeds as many bytes as complete a block that was begun. */
+static void complete_block(struct sha256 *ctx, struct span *bytes)
+{
+    size_t missing = (BLOCK - context(ctx)->num) % BLOCK;
+    size_t size = missing < bytes->size ? missing : bytes->size;
+    sha256_update(ctx, span_of(bytes->data, size));
+    *bytes = span_of(bytes->data + size, bytes->size - size);
+}
+
+static void count(SHA256_CTX *ctx, size_t size)
+{
+    uint64_t bits = ((uint64_t)ctx->Nh << 32 | ctx->Nl) + (uint64_t)size * 8;
+    ctx->Nh = (SHA_LONG)(bits >> 32);
+    ctx->Nl = (SHA_LONG)bits;
+}
+
+/* Both contexts are at a block's start, and both messages have so many blocks. */
+static void update_blocks(struct sha256 *a, const uint8_t *bytes_a, struct sha256 *b,
+                          const uint8_t *bytes_b, size_t blocks)
+{
+    struct lane x = lane_of(context(a)->h), y = lane_of(context(b)->h);
+    compress(&x, &y, bytes_a, bytes_b, blocks);
+    get_words(&x, context(a)->h);
+    get_words(&y, context(b)->h);
+    count(context(a), blocks * BLOCK);
+    count(context(b), blocks * BLOCK);
+}
+
+void sha256_update_pair(struct sha256 *a, struct span bytes_a, struct sha256 *b,
+                        struct span bytes_b)
+{
+    if (has_sha() && bytes_a.size > 0 && bytes_b.size > 0) {
+        complete_block(a, &bytes_a);
+        complete_block(b, &bytes_b);
+        size_t blocks = (bytes_a.size < bytes_b.size ? bytes_a.size : bytes_b.size) / BLOCK;
+        size_t size = blocks * BLOCK;
+        if (blocks > 0) {
+            update_blocks(a, bytes_a.data, b, bytes_b.data, blocks);
+            bytes_a = span_of(bytes_a.data + size, bytes_a.size - size);
+            bytes_b = span_of(bytes_b.data + size, bytes_b.size - size);
+        }
+    }
+    sha256_update(a, bytes_a);
+    sha256_update(b, bytes_b);
 }
 
 #endif

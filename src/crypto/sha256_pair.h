@@ -1,7 +1,7 @@
 /*
- * SHA-256 of two messages of one size at once. A single message leaves a core's SHA unit waiting
- * for its own results half of the time; two interleaved ones fill it. The verity tree's blocks come
- * in such numbers that it shows.
+ * SHA-256 of two messages at once. A single message leaves a core's SHA unit waiting for its own
+ * results half of the time; two interleaved ones fill it. The verity tree's blocks come in such
+ * numbers that it shows, and so do a layer's two forms, packed and not.
  */
 #ifndef CAISSON_CRYPTO_SHA256_PAIR_H
 #define CAISSON_CRYPTO_SHA256_PAIR_H
@@ -16,7 +16,11 @@
 void sha256_pair(struct span prefix, const uint8_t *a, const uint8_t *b, size_t size,
                  uint8_t out_a[SHA256_SIZE], uint8_t out_b[SHA256_SIZE]);
 
-/* The fallback; for tests. */
+/* As sha256_update() of a, then of b. */
+void sha256_update_pair(struct sha256 *a, struct span bytes_a, struct sha256 *b,
+                        struct span bytes_b);
+
+/* The fallback of sha256_pair(); for tests. */
 void sha256_pair_plain(struct span prefix, const uint8_t *a, const uint8_t *b, size_t size,
                        uint8_t out_a[SHA256_SIZE], uint8_t out_b[SHA256_SIZE]);
 

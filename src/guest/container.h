@@ -55,9 +55,9 @@ struct container_start {
 };
 
 /*
- * crun, sealed in memory, for as long as the machine runs: -1, or a descriptor that is the caller's.
- * The file is removed. A crun that is not sealed seals itself and starts again, each time, lest a
- * container overwrite it by /proc/self/exe (CVE-2019-5736).
+ * crun, sealed in memory, for as long as the machine runs: -1, or a descriptor that is the
+ * caller's. The file is removed. A crun that is not sealed seals itself and starts again, each
+ * time, lest a container overwrite it by /proc/self/exe (CVE-2019-5736).
  */
 int container_open_runtime(struct error *err);
 

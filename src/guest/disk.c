@@ -76,9 +76,9 @@ static bool look_for_lun(unsigned int lun, char path[PATH_SIZE])
 }
 
 /*
- * Makes the kernel look at this LUN: it looks at none by itself (scsi_mod.scan=manual), since asking
- * each of virtio-scsi's 256 possible targets takes a tenth of a machine's start, and a disk that no
- * request names needs no driver. One that is known already, or not there, is no error here.
+ * Makes the kernel look at this LUN: it looks at none by itself (scsi_mod.scan=manual), since
+ * asking each of virtio-scsi's 256 possible targets takes a tenth of a machine's start, and a disk
+ * that no request names needs no driver. One that is known already, or not there, is no error here.
  */
 static int scan_lun(unsigned int lun, struct error *err)
 {

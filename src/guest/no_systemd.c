@@ -1,11 +1,11 @@
 /*
- * The libsystemd of the guest: every call fails, for there is no systemd. crun is linked against the
- * library for hosts where systemd makes its control groups; in the guest it makes them itself. The
- * true library would bring seven times as much code as crun has into what is measured (compression,
- * ciphers), and would take 3.5 MB of the machine's memory.
+ * The libsystemd of the guest: every call fails, for there is no systemd. crun is linked against
+ * the library for hosts where systemd makes its control groups; in the guest it makes them itself.
+ * The true library would bring seven times as much code as crun has into what is measured
+ * (compression, ciphers), and would take 3.5 MB of the machine's memory.
  *
- * The names are those that Debian's crun asks for, under libsystemd's version names (no_systemd.map);
- * scripts/build-guest refuses a crun that asks for another.
+ * The names are those that Debian's crun asks for, under libsystemd's version names
+ * (no_systemd.map); scripts/build-guest refuses a crun that asks for another.
  */
 #include <errno.h>
 

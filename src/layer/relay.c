@@ -4,8 +4,9 @@
 
 int relay_init(struct relay *relay, int readers, struct error *err)
 {
-    *relay = (struct relay){.readers = readers, .bytes = malloc(RELAY_SLOTS * RELAY_SLOT_SIZE)};
-    if (!relay->bytes)
+    *relay = (struct relay){.readers = readers,
+                            .slots = malloc(RELAY_SLOTS * sizeof *relay->slots)};
+    if (!relay->slots)
         return error_memory(err);
     (void)pthread_mutex_init(&relay->lock, NULL);
     (void)pthread_cond_init(&relay->changed, NULL);
@@ -14,12 +15,12 @@ int relay_init(struct relay *relay, int readers, struct error *err)
 
 void relay_fini(struct relay *relay)
 {
-    if (!relay->bytes)
+    if (!relay->slots)
         return;
     (void)pthread_mutex_destroy(&relay->lock);
     (void)pthread_cond_destroy(&relay->changed);
-    free(relay->bytes);
-    relay->bytes = NULL;
+    free(relay->slots);
+    relay->slots = NULL;
 }
 
 static uint64_t slowest(const struct relay *relay)
@@ -32,25 +33,25 @@ static uint64_t slowest(const struct relay *relay)
     return least;
 }
 
-static uint8_t *slot(const struct relay *relay, uint64_t number)
+static struct unpack_piece *slot(const struct relay *relay, uint64_t number)
 {
-    return relay->bytes + number % RELAY_SLOTS * RELAY_SLOT_SIZE;
+    return &relay->slots[number % RELAY_SLOTS];
 }
 
-uint8_t *relay_reserve(struct relay *relay)
+struct unpack_piece *relay_reserve(struct relay *relay)
 {
     (void)pthread_mutex_lock(&relay->lock);
     while (!relay->stopped && relay->filled - slowest(relay) == RELAY_SLOTS)
         (void)pthread_cond_wait(&relay->changed, &relay->lock);
-    uint8_t *bytes = relay->stopped ? NULL : slot(relay, relay->filled);
+    struct unpack_piece *piece = relay->stopped ? NULL : slot(relay, relay->filled);
     (void)pthread_mutex_unlock(&relay->lock);
-    return bytes;
+    return piece;
 }
 
-void relay_commit(struct relay *relay, size_t size)
+void relay_commit(struct relay *relay)
 {
     (void)pthread_mutex_lock(&relay->lock);
-    relay->sizes[relay->filled++ % RELAY_SLOTS] = size;
+    relay->filled++;
     (void)pthread_cond_broadcast(&relay->changed);
     (void)pthread_mutex_unlock(&relay->lock);
 }
@@ -67,13 +68,13 @@ void relay_end(struct relay *relay, const struct error *failure)
 }
 
 /* With the lock held, and something to tell. */
-static int answer(struct relay *relay, int reader, struct span *out, struct error *err)
+static int answer(struct relay *relay, int reader, const struct unpack_piece **out,
+                  struct error *err)
 {
     if (relay->stopped)
         return error_set(err, ERROR_REFUSED, "the conversion was stopped");
     if (relay->taken[reader] < relay->filled) {
-        uint64_t number = relay->taken[reader]++;
-        *out = span_of(slot(relay, number), relay->sizes[number % RELAY_SLOTS]);
+        *out = slot(relay, relay->taken[reader]++);
         return 0;
     }
     if (!relay->failed)
@@ -83,9 +84,9 @@ static int answer(struct relay *relay, int reader, struct span *out, struct erro
     return -1;
 }
 
-int relay_next(struct relay *relay, int reader, struct span *out, struct error *err)
+int relay_next(struct relay *relay, int reader, const struct unpack_piece **out, struct error *err)
 {
-    *out = (struct span){0};
+    *out = NULL;
     (void)pthread_mutex_lock(&relay->lock);
     if (relay->done[reader] != relay->taken[reader]) {
         relay->done[reader] = relay->taken[reader];

@@ -4,22 +4,19 @@
 
 #include <zstd.h>
 
-#define INPUT_SIZE ((size_t)256 << 10)
-
 /* Reads more of the blob. At its end unpack->ended is set and nothing is added. */
 static int fill(struct unpack *unpack, size_t at, struct error *err)
 {
     size_t got = 0;
-    if (unpack->source->read(unpack->source->arg, unpack->bytes + at, INPUT_SIZE - at, &got, err) <
-        0)
+    if (unpack->source->read(unpack->source->arg, unpack->bytes + at, UNPACK_BLOB_SIZE - at, &got,
+                             err) < 0)
         return -1;
-    if (got > INPUT_SIZE - at)
+    if (got > UNPACK_BLOB_SIZE - at)
         return error_set(err, ERROR_INVALID, "the layer's source gave more than was asked for");
     unpack->ended = got == 0;
     unpack->rest = span_of(unpack->bytes, at + got);
     (void)atomic_fetch_add(&unpack->blob_size, got);
-    if (unpack->kind != UNPACK_PLAIN)
-        sha256_update(&unpack->blob, span_of(unpack->bytes + at, got));
+    unpack->fresh = unpack->kind == UNPACK_PLAIN ? 0 : at + got;
     return 0;
 }
 
@@ -49,8 +46,7 @@ static int init_zstd(struct unpack *unpack, struct error *err)
 
 int unpack_init(struct unpack *unpack, const struct layer_source *source, struct error *err)
 {
-    *unpack = (struct unpack){.source = source, .bytes = malloc(INPUT_SIZE)};
-    sha256_init(&unpack->blob);
+    *unpack = (struct unpack){.source = source, .bytes = malloc(UNPACK_BLOB_SIZE)};
     if (!unpack->bytes)
         return error_memory(err);
     while (!unpack->ended && unpack->rest.size < 4) {
@@ -58,8 +54,7 @@ int unpack_init(struct unpack *unpack, const struct layer_source *source, struct
             return -1;
     }
     unpack->kind = detect(unpack->rest);
-    if (unpack->kind != UNPACK_PLAIN)
-        sha256_update(&unpack->blob, unpack->rest);
+    unpack->fresh = unpack->kind == UNPACK_PLAIN ? 0 : unpack->rest.size;
     if (unpack->kind == UNPACK_ZSTD)
         return init_zstd(unpack, err);
     if (unpack->kind == UNPACK_GZIP)
@@ -121,19 +116,35 @@ static int check_end(const struct unpack *unpack, struct error *err)
     return 0;
 }
 
-int unpack_read(struct unpack *unpack, uint8_t *out, size_t size, size_t *got, struct error *err)
+/* Copies what was read of the blob to the piece, where there is room for it. */
+static bool hand_on(struct unpack *unpack, struct unpack_piece *piece)
 {
-    *got = 0;
-    while (*got < size) {
+    if (unpack->fresh > UNPACK_BLOB_SIZE - piece->blob_size)
+        return false;
+    memcpy(piece->blob + piece->blob_size, unpack->bytes, unpack->fresh);
+    piece->blob_size += unpack->fresh;
+    unpack->fresh = 0;
+    return true;
+}
+
+int unpack_read(struct unpack *unpack, struct unpack_piece *piece, bool *more, struct error *err)
+{
+    piece->tar_size = 0;
+    piece->blob_size = 0;
+    *more = true;
+    while (hand_on(unpack, piece) && piece->tar_size < UNPACK_TAR_SIZE) {
         size_t made = 0;
         size_t had = unpack->rest.size;
-        if (step(unpack, out + *got, size - *got, &made, err) < 0)
+        if (step(unpack, piece->tar + piece->tar_size, UNPACK_TAR_SIZE - piece->tar_size, &made,
+                 err) < 0)
             return -1;
-        *got += made;
+        piece->tar_size += made;
         if (made > 0 || unpack->rest.size != had)
             continue;
-        if (unpack->ended)
+        if (unpack->ended) {
+            *more = false;
             return check_end(unpack, err);
+        }
         if (had > 0)
             return error_set(err, ERROR_INVALID, "the compressed stream makes no progress");
         if (fill(unpack, 0, err) < 0)

@@ -4,8 +4,8 @@
 
 #include "base/error.h"
 
-/* Loads an uncompressed module with these parameters ("" for none). One that is loaded already counts
- * as loaded. ERROR_UNAVAILABLE where the machine lacks what the module drives (ENODEV). */
+/* Loads an uncompressed module with these parameters ("" for none). One that is loaded already
+ * counts as loaded. ERROR_UNAVAILABLE where the machine lacks what the module drives (ENODEV). */
 int module_load(const char *path, const char *parameters, struct error *err);
 
 #endif

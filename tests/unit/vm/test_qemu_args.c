@@ -97,8 +97,8 @@ static void simulated_machine_is_a_microvm_booted_by_pvh(void **state)
         "-device\nvirtserialport,chardev=channel,name=org.caisson.channel.0\n"
         "-chardev\nsocket,id=psp,fd=13\n"
         "-device\nvirtserialport,chardev=psp,name=org.caisson.psp.0\n"
-        "-device\nvirtio-scsi-pci,disable-legacy=on,id=scsi0,virtqueue_size=64,cmd_per_lun=32\n" DISK(
-            "0", "20", "1") DISK("1", "21", "2"));
+        "-device\nvirtio-scsi-pci,disable-legacy=on,id=scsi0,virtqueue_size=64,cmd_per_lun="
+        "32\n" DISK("0", "20", "1") DISK("1", "21", "2"));
 }
 
 static void snp_machine_binds_the_policy_and_the_kernel(void **state)
