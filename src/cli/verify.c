@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/verdict.h"
 #include "crypto/certificate.h"
 #include "evidence/bundle_verify.h"
 #include "evidence/runtime_data.h"
@@ -189,109 +190,45 @@ static const char *source_of(const struct inputs *inputs)
                               : "the manifest's list";
 }
 
-/* Text of the host's may hold anything: only plain characters reach the terminal. */
-static void print_plain(const char *text)
+/* What is told beside the checks. */
+static int append_note(const struct inputs *inputs, const struct manifest_measurement *machine,
+                       struct buf *note, struct error *err)
 {
-    for (const char *at = text; *at; at++)
-        (void)putchar(*at >= ' ' && *at <= '~' ? *at : '?');
-}
-
-static void print_check(const struct check *check)
-{
-    static const char *const marks[] = {
-        [CHECK_FAILED] = "FAIL", [CHECK_PASSED] = "pass", [CHECK_SKIPPED] = "skip"};
-    (void)printf("  %s  %-22s ", marks[check->result], check->rule->name);
-    print_plain(check->found);
-    if (check->result == CHECK_FAILED) {
-        (void)printf("\n  %30s", "expected: ");
-        print_plain(check->expected);
-    }
-    (void)putchar('\n');
-}
-
-static void print_reason(const struct snp_result *result)
-{
-    const struct check *check = checks_first_failure(&result->checks);
-    if (!check) {
-        (void)printf("refused: the evidence is incomplete\n");
-        return;
-    }
-    (void)printf("refused by %s (%s)\n  expected  ", check->rule->name, check->rule->section);
-    print_plain(check->expected);
-    (void)printf("\n  found     ");
-    print_plain(check->found);
-    (void)printf("\n  remedy    %s\n", check->rule->remedy);
-}
-
-#define BANNER                                                                                     \
-    "************************************************************************\n"                   \
-    "*  SIMULATED: a program signed this evidence, not a processor.         *\n"                   \
-    "*  It proves nothing about the machine. For tests and development.     *\n"                   \
-    "************************************************************************\n"
-
-static void print_text(const struct inputs *inputs, const struct snp_result *result,
-                       enum verdict verdict)
-{
-    bool simulated = result->simulated || inputs->bundle.tee == BUNDLE_TEE_SIMULATED;
-    const struct manifest_measurement *machine = find_machine(inputs, &result->report);
-    if (simulated)
-        (void)printf(BANNER "\n");
-    for (size_t i = 0; i < result->checks.count; i++)
-        print_check(&result->checks.items[i]);
-    (void)printf("\nlaunch digests expected: %s\n", source_of(inputs));
-    if (machine)
-        (void)printf("machine: %s, %u CPU%s\n", machine->vcpu_type, machine->vcpus,
-                     machine->vcpus == 1 ? "" : "s");
-    if (verdict == VERDICT_ACCEPTED)
-        (void)printf("accepted%s\n", simulated ? " (SIMULATED)" : "");
-    else
-        print_reason(result);
-}
-
-static json_t *json_of_check(const struct check *check)
-{
-    static const char *const results[] = {
-        [CHECK_FAILED] = "failed", [CHECK_PASSED] = "passed", [CHECK_SKIPPED] = "skipped"};
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "name", check->rule->name, "result",
-                     results[check->result], "expected", check->expected, "found", check->found,
-                     "source", check->rule->section, "remedy", check->rule->remedy);
-}
-
-static json_t *json_of(const struct inputs *inputs, const struct snp_result *result,
-                       enum verdict verdict)
-{
-    const struct check *failure = checks_first_failure(&result->checks);
-    const struct manifest_measurement *machine = find_machine(inputs, &result->report);
-    bool simulated = result->simulated || inputs->bundle.tee == BUNDLE_TEE_SIMULATED;
-    json_t *checks = json_array();
-    for (size_t i = 0; i < result->checks.count; i++)
-        (void)json_array_append_new(checks, json_of_check(&result->checks.items[i]));
-    json_t *document = json_pack("{s:s, s:b, s:s, s:s, s:o}", "verdict",
-                                 verdict == VERDICT_ACCEPTED ? "accepted" : "refused", "simulated",
-                                 simulated, "tee", bundle_tee_name(inputs->bundle.tee),
-                                 "measurements_from", inputs->recomputed ? "computed" : "manifest",
-                                 "checks", checks);
-    if (simulated)
-        (void)json_object_set_new(document, "warning",
-                                  json_string("SIMULATED: proves nothing about the machine"));
-    if (failure)
-        (void)json_object_set_new(document, "refused_by", json_string(failure->rule->name));
-    if (machine)
-        (void)json_object_set_new(document, "vcpus", json_integer(machine->vcpus));
-    return document;
-}
-
-static int print_json(const struct inputs *inputs, const struct snp_result *result,
-                      enum verdict verdict, struct error *err)
-{
-    BUF_AUTO text = BUF_WITH_LIMIT(1024 * 1024);
-    json_auto_t *document = json_of(inputs, result, verdict);
-    if (!document)
-        return error_memory(err);
-    if (json_append_pretty(document, &text, err) < 0)
+    if (buf_printf(note, err, "launch digests expected: %s\n", source_of(inputs)) < 0)
         return -1;
-    (void)fputs(buf_text(&text), stdout);
-    return 0;
+    return machine ? buf_printf(note, err, "machine: %s, %u CPU%s\n", machine->vcpu_type,
+                                machine->vcpus, machine->vcpus == 1 ? "" : "s")
+                   : 0;
+}
+
+static json_t *claims_of(const struct inputs *inputs, const struct manifest_measurement *machine)
+{
+    json_t *claims = json_pack("{s:s, s:s}", "tee", bundle_tee_name(inputs->bundle.tee),
+                               "measurements_from", inputs->recomputed ? "computed" : "manifest");
+    if (claims && machine)
+        (void)json_object_set_new(claims, "vcpus", json_integer(machine->vcpus));
+    return claims;
+}
+
+static int print(const struct inputs *inputs, const struct snp_result *result, enum verdict verdict,
+                 const struct args *args, struct error *err)
+{
+    const struct manifest_measurement *machine = find_machine(inputs, &result->report);
+    BUF_AUTO note = BUF_WITH_LIMIT(4096);
+    json_auto_t *claims = claims_of(inputs, machine);
+    if (!claims)
+        return error_memory(err);
+    if (append_note(inputs, machine, &note, err) < 0)
+        return -1;
+    const struct verdict_view view = {
+        .checks = &result->checks,
+        .verdict = verdict,
+        .simulated = result->simulated || inputs->bundle.tee == BUNDLE_TEE_SIMULATED,
+        .kind = "evidence bundle",
+        .note = buf_text(&note),
+        .claims = claims,
+    };
+    return verdict_print(&view, args, err);
 }
 
 static int run(const struct args *args, struct error *err)
@@ -302,11 +239,7 @@ static int run(const struct args *args, struct error *err)
     if (read_inputs(args, &inputs, err) < 0)
         return -1;
     enum verdict verdict = bundle_verify(&inputs.bundle, &inputs.expectation, &result);
-    if (!args_has(args, "json"))
-        print_text(&inputs, &result, verdict);
-    else if (print_json(&inputs, &result, verdict, err) < 0)
-        return -1;
-    return verdict == VERDICT_ACCEPTED ? EXIT_OK : EXIT_REFUSED;
+    return print(&inputs, &result, verdict, args, err);
 }
 
 const struct command command_verify = {
