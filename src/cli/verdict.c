@@ -80,10 +80,10 @@ static json_t *json_of_checks(const struct checks *checks)
 static json_t *json_of(const struct verdict_view *view)
 {
     const struct check *failure = checks_first_failure(view->checks);
-    json_t *document =
-        json_pack("{s:s, s:s, s:b, s:o}", "kind", view->kind, "verdict",
-                  view->verdict == VERDICT_ACCEPTED ? "accepted" : "refused", "simulated",
-                  view->simulated, "checks", json_of_checks(view->checks));
+    json_t *document = json_pack("{s:s, s:s, s:b, s:o}", "kind", view->kind, "verdict",
+                                 view->verdict == VERDICT_ACCEPTED ? "accepted" : "refused",
+                                 "simulated", view->simulated, "checks",
+                                 json_of_checks(view->checks));
     int status = document ? 0 : -1;
     if (status == 0 && view->simulated)
         status = json_object_set_new(document, "warning",

@@ -9,7 +9,8 @@
 #include "evidence/checks.h"
 #include "format/json.h"
 
-/* Prints the text as it is, but for characters that a terminal would act on: '?' stands for them. */
+/* Prints the text as it is, but for characters that a terminal would act on: '?' stands for them.
+ */
 void verdict_print_plain(const char *text);
 
 struct verdict_view {

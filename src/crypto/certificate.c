@@ -275,27 +275,86 @@ static bool is_pss_sha384(const X509_ALGOR *algorithm)
     return good;
 }
 
-static int check_signer(const X509_ALGOR *algorithm, const X509_NAME *named,
-                        const struct certificate *issuer, struct error *err)
+static bool key_is_on(const EVP_PKEY *key, const char *curve)
 {
-    if (X509_NAME_cmp(named, X509_get_subject_name(issuer->x509)) != 0)
-        return error_set(err, ERROR_REFUSED, "it names another issuer than %s", issuer->name);
-    if (!is_pss_sha384(algorithm))
-        return error_set(err, ERROR_REFUSED,
-                         "it is not signed by RSASSA-PSS with SHA-384 and 48 bytes of salt");
-    if (EVP_PKEY_get_base_id(issuer->key) != EVP_PKEY_RSA ||
-        EVP_PKEY_get_bits(issuer->key) != RSA_KEY_BITS)
-        return error_set(err, ERROR_REFUSED, "the key of %s is not RSA of %d bits", issuer->name,
-                         RSA_KEY_BITS);
+    char group[32];
+    size_t len = 0;
+    return EVP_PKEY_get_base_id(key) == EVP_PKEY_EC &&
+           EVP_PKEY_get_group_name(key, group, sizeof group, &len) == 1 &&
+           strcmp(group, curve) == 0;
+}
+
+static const struct scheme {
+    enum certificate_scheme scheme;
+    int algorithm;          /* of the signature; RSASSA-PSS has its rule in is_pss_sha384() */
+    const char *curve;      /* NULL for RSA */
+    int bits_min, bits_max; /* of an RSA key */
+    const char *name;
+} schemes[] = {
+    {SIGNED_PSS_SHA384, NID_rsassaPss, NULL, RSA_KEY_BITS, RSA_KEY_BITS,
+     "RSASSA-PSS with SHA-384 and 48 bytes of salt"},
+    {SIGNED_ECDSA_P256_SHA256, NID_ecdsa_with_SHA256, SN_X9_62_prime256v1, 0, 0,
+     "ECDSA on P-256 with SHA-256"},
+    {SIGNED_ECDSA_P384_SHA384, NID_ecdsa_with_SHA384, SN_secp384r1, 0, 0,
+     "ECDSA on P-384 with SHA-384"},
+    {SIGNED_RSA_SHA256, NID_sha256WithRSAEncryption, NULL, 2048, 8192, "RSA with SHA-256"},
+    {SIGNED_RSA_SHA384, NID_sha384WithRSAEncryption, NULL, 2048, 8192, "RSA with SHA-384"},
+    {SIGNED_RSA_SHA512, NID_sha512WithRSAEncryption, NULL, 2048, 8192, "RSA with SHA-512"},
+};
+#define SCHEME_COUNT (sizeof schemes / sizeof *schemes)
+
+/* The accepted scheme of this algorithm, or NULL. */
+static const struct scheme *find_scheme(const X509_ALGOR *algorithm, unsigned accepted)
+{
+    for (size_t i = 0; i < SCHEME_COUNT; i++) {
+        if ((schemes[i].scheme & accepted) && algorithm_is(algorithm, schemes[i].algorithm))
+            return schemes[i].scheme != SIGNED_PSS_SHA384 || is_pss_sha384(algorithm) ? &schemes[i]
+                                                                                      : NULL;
+    }
+    return NULL;
+}
+
+/* Names the one scheme that is accepted, or says that it is none of several. */
+static int refuse_scheme(unsigned accepted, struct error *err)
+{
+    for (size_t i = 0; i < SCHEME_COUNT; i++) {
+        if (accepted == (unsigned)schemes[i].scheme)
+            return error_set(err, ERROR_REFUSED, "it is not signed by %s", schemes[i].name);
+    }
+    return error_set(err, ERROR_REFUSED, "it is signed by an algorithm that is not accepted here");
+}
+
+static int check_signer_key(const struct scheme *scheme, const struct certificate *issuer,
+                            struct error *err)
+{
+    int bits = EVP_PKEY_get_bits(issuer->key);
+    if (scheme->curve)
+        return key_is_on(issuer->key, scheme->curve)
+                   ? 0
+                   : error_set(err, ERROR_REFUSED, "the key of %s is not on the curve of %s",
+                               issuer->name, scheme->name);
+    if (EVP_PKEY_get_base_id(issuer->key) != EVP_PKEY_RSA || bits < scheme->bits_min ||
+        bits > scheme->bits_max)
+        return error_set(err, ERROR_REFUSED, "the key of %s is not RSA of %d to %d bits",
+                         issuer->name, scheme->bits_min, scheme->bits_max);
     return 0;
 }
 
+static int check_signer(const X509_ALGOR *algorithm, const X509_NAME *named,
+                        const struct certificate *issuer, unsigned accepted, struct error *err)
+{
+    if (X509_NAME_cmp(named, X509_get_subject_name(issuer->x509)) != 0)
+        return error_set(err, ERROR_REFUSED, "it names another issuer than %s", issuer->name);
+    const struct scheme *scheme = find_scheme(algorithm, accepted);
+    return scheme ? check_signer_key(scheme, issuer, err) : refuse_scheme(accepted, err);
+}
+
 int certificate_check_signed(const struct certificate *certificate,
-                             const struct certificate *issuer, struct error *err)
+                             const struct certificate *issuer, unsigned accepted, struct error *err)
 {
     const X509_ALGOR *algorithm = NULL;
     X509_get0_signature(NULL, &algorithm, certificate->x509);
-    if (check_signer(algorithm, X509_get_issuer_name(certificate->x509), issuer, err) < 0)
+    if (check_signer(algorithm, X509_get_issuer_name(certificate->x509), issuer, accepted, err) < 0)
         return -1;
     int good = X509_verify(certificate->x509, issuer->key);
     ERR_clear_error();
@@ -304,15 +363,6 @@ int certificate_check_signed(const struct certificate *certificate,
                          "the signature on %s does not hold under the key of %s", certificate->name,
                          issuer->name);
     return 0;
-}
-
-static bool key_is_p384(const EVP_PKEY *key)
-{
-    char group[32];
-    size_t len = 0;
-    return EVP_PKEY_get_base_id(key) == EVP_PKEY_EC &&
-           EVP_PKEY_get_group_name(key, group, sizeof group, &len) == 1 &&
-           strcmp(group, SN_secp384r1) == 0;
 }
 
 /* SEQUENCE { INTEGER r, INTEGER s }, by OpenSSL; returns its size, -1 when memory ran out. */
@@ -338,7 +388,7 @@ int certificate_check_ecdsa_p384(const struct certificate *certificate,
                                  const uint8_t digest[SHA384_SIZE], const uint8_t r[P384_SIZE],
                                  const uint8_t s[P384_SIZE], struct error *err)
 {
-    if (!key_is_p384(certificate->key))
+    if (!key_is_on(certificate->key, SN_secp384r1))
         return error_set(err, ERROR_REFUSED, "the key of %s is not on the curve P-384",
                          certificate->name);
     unsigned char *der = NULL;
@@ -397,11 +447,12 @@ void crl_cleanup(struct crl **crl)
     crl_free(*crl);
 }
 
-int crl_check_signed(const struct crl *crl, const struct certificate *issuer, struct error *err)
+int crl_check_signed(const struct crl *crl, const struct certificate *issuer, unsigned accepted,
+                     struct error *err)
 {
     const X509_ALGOR *algorithm = NULL;
     X509_CRL_get0_signature(crl->x509, NULL, &algorithm);
-    if (check_signer(algorithm, X509_CRL_get_issuer(crl->x509), issuer, err) < 0)
+    if (check_signer(algorithm, X509_CRL_get_issuer(crl->x509), issuer, accepted, err) < 0)
         return -1;
     int count = X509_CRL_get_ext_count(crl->x509);
     for (int i = 0; i < count; i++) {

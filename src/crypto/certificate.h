@@ -1,11 +1,8 @@
 /*
  * X.509 certificates and revocation lists of attestation chains: read, asked, and their signatures
  * checked one by one. There is no path building and no clock here: who must have signed whom, and
- * at what time all must be valid, is the caller's rule.
- *
- * Only signatures by RSASSA-PSS with SHA-384, MGF1 with SHA-384 and 48 bytes of salt count, by keys
- * of 4096 bits (AMD 57230, "VCEK Certificate and KDS Interface", section 3). The guest never links
- * this file.
+ * at what time all must be valid, and how signed, is the caller's rule. The guest never links this
+ * file.
  */
 #ifndef CAISSON_CRYPTO_CERTIFICATE_H
 #define CAISSON_CRYPTO_CERTIFICATE_H
@@ -18,6 +15,22 @@
 #define CRL_DER_MAX          (1024 * 1024)
 
 #define P384_SIZE 48 /* bytes of a coordinate, of r and of s */
+
+/* How a certificate or a revocation list may be signed; a caller accepts a set of these. */
+enum certificate_scheme {
+    /* RSASSA-PSS, SHA-384, MGF1 with SHA-384, 48 bytes of salt, by a key of 4096 bits: AMD 57230,
+     * "VCEK Certificate and KDS Interface", section 3. */
+    SIGNED_PSS_SHA384 = 1U << 0,
+    /* ECDSA on P-256 with SHA-256: Intel, "SGX PCK Certificate and CRL Profile Specification",
+     * section 1.3. */
+    SIGNED_ECDSA_P256_SHA256 = 1U << 1,
+    /* ECDSA on P-384 with SHA-384. */
+    SIGNED_ECDSA_P384_SHA384 = 1U << 2,
+    /* RSASSA-PKCS1-v1_5 by a key of 2048 to 8192 bits. */
+    SIGNED_RSA_SHA256 = 1U << 3,
+    SIGNED_RSA_SHA384 = 1U << 4,
+    SIGNED_RSA_SHA512 = 1U << 5,
+};
 
 struct certificate;
 
@@ -63,10 +76,11 @@ int certificate_check_critical(const struct certificate *certificate, struct err
 /* ERROR_REFUSED unless it may sign certificates: CA, and keyCertSign where keyUsage is given. */
 int certificate_check_ca(const struct certificate *certificate, struct error *err);
 
-/* ERROR_REFUSED, saying what is wrong, unless `issuer` is named as the issuer and its key signed.
- */
+/* ERROR_REFUSED, saying what is wrong, unless `issuer` is named as the issuer and its key signed by
+ * one of the `accepted` schemes. */
 int certificate_check_signed(const struct certificate *certificate,
-                             const struct certificate *issuer, struct error *err);
+                             const struct certificate *issuer, unsigned accepted,
+                             struct error *err);
 
 /* Checks an ECDSA signature over a digest by the certificate's key, which must be on P-384;
  * r and s are big endian. ERROR_REFUSED when it does not hold. */
@@ -81,9 +95,10 @@ void crl_free(struct crl *crl);
 void crl_cleanup(struct crl **crl);
 #define CRL_AUTO __attribute__((cleanup(crl_cleanup))) struct crl
 
-/* ERROR_REFUSED unless `issuer` is named as the issuer, its key signed, and no critical extension
- * is unknown. */
-int crl_check_signed(const struct crl *crl, const struct certificate *issuer, struct error *err);
+/* ERROR_REFUSED unless `issuer` is named as the issuer, its key signed by one of the `accepted`
+ * schemes, and no critical extension is unknown. */
+int crl_check_signed(const struct crl *crl, const struct certificate *issuer, unsigned accepted,
+                     struct error *err);
 
 /* True from thisUpdate to nextUpdate; false where there is no nextUpdate. */
 bool crl_current_at(const struct crl *crl, int64_t time);

@@ -189,13 +189,13 @@ static void check_signatures(const struct snp_chain *chain, struct checks *check
     struct error err = {0};
     int outcome = certificate_check_ca(root, &err);
     if (outcome == 0)
-        outcome = certificate_check_signed(root, root, &err);
+        outcome = certificate_check_signed(root, root, SIGNED_PSS_SHA384, &err);
     add_outcome(checks, &rule_root_signature, outcome, expected, &err);
     outcome = certificate_check_ca(middle, &err);
     if (outcome == 0)
-        outcome = certificate_check_signed(middle, root, &err);
+        outcome = certificate_check_signed(middle, root, SIGNED_PSS_SHA384, &err);
     add_outcome(checks, &rule_intermediate_signature, outcome, expected, &err);
-    outcome = certificate_check_signed(leaf, middle, &err);
+    outcome = certificate_check_signed(leaf, middle, SIGNED_PSS_SHA384, &err);
     add_outcome(checks, &rule_leaf_signature, outcome, expected, &err);
 }
 
@@ -241,7 +241,7 @@ static void check_crl(const struct snp_chain *chain, const struct snp_chain_opti
         return;
     }
     CRL_AUTO *crl = crl_from_der(options->crl, &err);
-    if (!crl || crl_check_signed(crl, chain->certificates[ROOT], &err) < 0) {
+    if (!crl || crl_check_signed(crl, chain->certificates[ROOT], SIGNED_PSS_SHA384, &err) < 0) {
         (void)checks_add(checks, &rule_crl, CHECK_FAILED, expected, err.text);
         return;
     }

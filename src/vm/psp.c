@@ -254,9 +254,9 @@ static int check_chain(struct psp *psp, struct certificate *const chain[CHAIN_LE
         !certificate_extension(chain[0], "1.3.6.1.4.1.3704.1.4", &chip_id) ||
         chip_id.size != CHIP_ID_SIZE)
         return error_set(err, ERROR_INVALID, "its first certificate is not a " VCEK_NAME);
-    if (certificate_check_signed(chain[0], chain[1], err) < 0 ||
-        certificate_check_signed(chain[1], chain[2], err) < 0 ||
-        certificate_check_signed(chain[2], chain[2], err) < 0)
+    if (certificate_check_signed(chain[0], chain[1], SIGNED_PSS_SHA384, err) < 0 ||
+        certificate_check_signed(chain[1], chain[2], SIGNED_PSS_SHA384, err) < 0 ||
+        certificate_check_signed(chain[2], chain[2], SIGNED_PSS_SHA384, err) < 0)
         return -1;
     if (!private_key_matches(psp->vcek, chain[0]))
         return error_set(err, ERROR_INVALID, FILE_KEY " belongs to another certificate");

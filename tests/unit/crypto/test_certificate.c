@@ -67,12 +67,15 @@ static void reads_name_validity_and_extensions(void **state)
 static void accepts_the_signatures_of_the_named_issuers_alone(void **state)
 {
     (void)state;
-    check_ok(certificate_check_signed(chain[0], chain[1], &err), &err);
-    check_ok(certificate_check_signed(chain[1], chain[2], &err), &err);
-    check_ok(certificate_check_signed(chain[2], chain[2], &err), &err);
-    check_refused(certificate_check_signed(chain[0], chain[2], &err), &err, "another issuer");
-    check_refused(certificate_check_signed(chain[0], chain[0], &err), &err, "another issuer");
-    check_refused(certificate_check_signed(chain[2], chain[1], &err), &err, "another issuer");
+    check_ok(certificate_check_signed(chain[0], chain[1], SIGNED_PSS_SHA384, &err), &err);
+    check_ok(certificate_check_signed(chain[1], chain[2], SIGNED_PSS_SHA384, &err), &err);
+    check_ok(certificate_check_signed(chain[2], chain[2], SIGNED_PSS_SHA384, &err), &err);
+    check_refused(certificate_check_signed(chain[0], chain[2], SIGNED_PSS_SHA384, &err), &err,
+                  "another issuer");
+    check_refused(certificate_check_signed(chain[0], chain[0], SIGNED_PSS_SHA384, &err), &err,
+                  "another issuer");
+    check_refused(certificate_check_signed(chain[2], chain[1], SIGNED_PSS_SHA384, &err), &err,
+                  "another issuer");
 }
 
 static void only_authorities_may_sign(void **state)
@@ -101,6 +104,17 @@ static void refuses_every_truncation_and_trailing_bytes(void **state)
     assert_null(certificate_from_der(span_of(large, sizeof large), &err));
 }
 
+static void refuses_a_scheme_that_the_caller_does_not_accept(void **state)
+{
+    (void)state;
+    check_refused(certificate_check_signed(chain[0], chain[1], SIGNED_ECDSA_P256_SHA256, &err),
+                  &err, "not signed by ECDSA on P-256");
+    check_refused(certificate_check_signed(chain[0], chain[1],
+                                           SIGNED_RSA_SHA384 | SIGNED_ECDSA_P384_SHA384, &err),
+                  &err, "not accepted here");
+    check_refused(certificate_check_signed(chain[0], chain[1], 0, &err), &err, "not accepted here");
+}
+
 static void refuses_a_changed_signature(void **state)
 {
     (void)state;
@@ -109,7 +123,8 @@ static void refuses_a_changed_signature(void **state)
     changed.data[changed.size - 1] ^= 1;
     CERTIFICATE_AUTO *leaf = certificate_from_der(buf_span(&changed), &err);
     assert_non_null(leaf);
-    check_refused(certificate_check_signed(leaf, chain[1], &err), &err, "does not hold");
+    check_refused(certificate_check_signed(leaf, chain[1], SIGNED_PSS_SHA384, &err), &err,
+                  "does not hold");
 }
 
 static void goes_through_pem_and_back(void **state)
@@ -188,6 +203,7 @@ int main(void)
         cmocka_unit_test(accepts_the_signatures_of_the_named_issuers_alone),
         cmocka_unit_test(only_authorities_may_sign),
         cmocka_unit_test(refuses_every_truncation_and_trailing_bytes),
+        cmocka_unit_test(refuses_a_scheme_that_the_caller_does_not_accept),
         cmocka_unit_test(refuses_a_changed_signature),
         cmocka_unit_test(goes_through_pem_and_back),
         cmocka_unit_test(refuses_text_that_is_not_pem),
