@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "cli/command.h"
+#include "cli/verdict_page.h"
 
 void verdict_print_plain(const char *text)
 {
@@ -112,6 +113,8 @@ static int print_json(const struct verdict_view *view, struct error *err)
 
 int verdict_print(const struct verdict_view *view, const struct args *args, struct error *err)
 {
+    if (view->page && verdict_write_page(view, view->page, err) < 0)
+        return -1;
     if (!args_has(args, "json"))
         print_text(view);
     else if (print_json(view, err) < 0)

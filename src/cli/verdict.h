@@ -13,6 +13,14 @@
  */
 void verdict_print_plain(const char *text);
 
+/* A link from the root of trust to what was asked, as a picture shows it: a box whose state is the
+ * worst of the checks that it names. */
+struct verdict_box {
+    const char *title;  /* "Chip's key" */
+    const char *detail; /* what it is here: a name, a digest; may be the host's text */
+    const char *checks; /* names, separated by blanks */
+};
+
 struct verdict_view {
     const struct checks *checks;
     enum verdict verdict;
@@ -20,10 +28,13 @@ struct verdict_view {
     const char *kind; /* "SEV-SNP report" */
     const char *note; /* lines for people, printed behind the checks; NULL for none */
     json_t *claims;   /* members of the JSON document besides; borrowed, NULL for none */
+    const struct verdict_box *boxes; /* the root of trust first */
+    size_t box_count;
+    const char *page; /* the file that --html names, or NULL */
 };
 
-/* Prints the verdict, as JSON where the arguments have --json. The exit status (0 accepted, 1
- * refused), or -1. */
+/* Prints the verdict, as JSON where the arguments have --json, and writes the page where there is
+ * to be one. The exit status (0 accepted, 1 refused), or -1. */
 int verdict_print(const struct verdict_view *view, const struct args *args, struct error *err);
 
 #endif

@@ -25,6 +25,7 @@ static const struct option_rule options[] = {
      .help = "Accept evidence of the simulated processor in DIR, which proves nothing"},
     {.name = "at", .operand = "TIME", .help = "Verify as of 2026-06-01T00:00:00Z (default: now)"},
     {.name = "json", .help = "Print JSON"},
+    {.name = "html", .operand = "FILE", .help = "Write the verdict as a page with a picture, too"},
     {0}};
 
 /* All that the command line names, read. */
@@ -210,6 +211,48 @@ static json_t *claims_of(const struct inputs *inputs, const struct manifest_meas
     return claims;
 }
 
+#define BOX_COUNT 7
+
+/* The picture's texts; the boxes borrow them. */
+struct picture {
+    char names[3][CERTIFICATE_NAME_MAX + 1]; /* leaf, intermediate, root */
+    char measurement[2 * SNP_MEASUREMENT_SIZE + 1];
+    char host_data[2 * SHA256_SIZE + 1];
+    char nonce[2 * RUNTIME_DATA_NONCE_MAX + 1];
+    struct verdict_box boxes[BOX_COUNT];
+};
+
+static void draw(const struct inputs *inputs, const struct snp_report *report,
+                 struct picture *picture)
+{
+    *picture = (struct picture){0};
+    for (size_t i = 0; i < 3 && i < inputs->bundle.certificate_count; i++) {
+        CERTIFICATE_AUTO *certificate = certificate_from_der(
+            buf_span(&inputs->bundle.certificates[i]), NULL);
+        if (certificate)
+            (void)text_copy(picture->names[i], sizeof picture->names[i],
+                            certificate_name(certificate));
+    }
+    hex_encode(span_of(report->measurement, SNP_MEASUREMENT_SIZE), picture->measurement);
+    hex_encode(span_of(report->host_data, SHA256_SIZE), picture->host_data);
+    hex_encode(inputs->expectation.nonce, picture->nonce);
+    const struct verdict_box boxes[BOX_COUNT] = {
+        {"Root of trust", picture->names[2], "root root_signature"},
+        {"Intermediate", picture->names[1],
+         "intermediate_signature revocation certificate_names validity"},
+        {"The processor's key", picture->names[0],
+         "leaf_signature leaf_extensions signing_key product reported_tcb chip_id"},
+        {"Report", "signed by the processor",
+         "signature report_format reserved_fields guest_policy debug migration_agent vmpl "
+         "current_tcb committed_tcb launch_tcb"},
+        {"What booted", picture->measurement,
+         "measurement guest_kernel guest_initrd guest_cmdline"},
+        {"The policy it enforces", picture->host_data, "host_data policy"},
+        {"Your nonce", picture->nonce, "report_data nonce"},
+    };
+    memcpy(picture->boxes, boxes, sizeof boxes);
+}
+
 static int print(const struct inputs *inputs, const struct snp_result *result, enum verdict verdict,
                  const struct args *args, struct error *err)
 {
@@ -220,6 +263,8 @@ static int print(const struct inputs *inputs, const struct snp_result *result, e
         return error_memory(err);
     if (append_note(inputs, machine, &note, err) < 0)
         return -1;
+    struct picture picture;
+    draw(inputs, &result->report, &picture);
     const struct verdict_view view = {
         .checks = &result->checks,
         .verdict = verdict,
@@ -227,6 +272,9 @@ static int print(const struct inputs *inputs, const struct snp_result *result, e
         .kind = "evidence bundle",
         .note = buf_text(&note),
         .claims = claims,
+        .boxes = picture.boxes,
+        .box_count = BOX_COUNT,
+        .page = args_get(args, "html"),
     };
     return verdict_print(&view, args, err);
 }

@@ -183,6 +183,40 @@ def test_malformed_bundles_are_refused_and_usage_is_usage():
     assert run(CAISSON, "verify").returncode == 2
 
 
+def dom_of(page):
+    """The document as a browser has it after loading the page: what a script would have changed shows."""
+    profile = tempfile.mkdtemp(dir=".")
+    result = run("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync",
+                 "--disable-background-networking", "--disable-component-update", f"--user-data-dir={profile}",
+                 "--dump-dom", "file://" + os.path.abspath(page))  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    return result.stdout.decode()
+
+
+def test_page_shows_the_verdict_in_a_browser():
+    accepted = verify("--html", "accepted.html")
+    assert accepted.returncode == 0, accepted.stderr
+    dom = dom_of("accepted.html")
+    assert "<h1>Verdict on this evidence bundle</h1>" in dom
+    assert dom.count('<li class="passed">') == 7, dom
+    assert "Accepted (SIMULATED)" in dom and 'class="simulated"' in dom
+    rows = dom.count('<th scope="row">')
+    assert rows == len(json.loads(verify("--json").stdout)["checks"]), rows
+
+
+def test_page_shows_a_refusal_and_runs_nothing_of_the_hosts():
+    bundle = json.loads(read("bundle.json"))
+    bundle["guest"]["cmdline"] = "</td><script>document.title='run'</script><img src=x onerror=\"document.title='run'\">"
+    write("hostile.json", json.dumps(bundle).encode())
+    refused = verify("--html", "refused.html", bundle="hostile.json")
+    assert refused.returncode == 1, refused.stderr
+    dom = dom_of("refused.html")
+    assert "<title>SIMULATED: refused</title>" in dom
+    assert "Refused by <b>guest_cmdline</b>" in dom
+    assert '<li class="failed"><b>What booted</b>' in dom
+    assert "&lt;script&gt;" in dom and "<script" not in dom and "<img" not in dom
+
+
 def main():
     tests = [value for name, value in globals().items() if name.startswith("test_")]
     print(f"1..{len(tests)}")
