@@ -72,7 +72,8 @@ def command_of(folder, disks, memory, channel_fd, processor_fd, extra=()):
     with open(os.path.join(paths.GUEST, "cmdline.simulated"), encoding="ascii") as file:
         cmdline = file.read() + f" tsc_early_khz={host_khz()}"
     command = [
-        "qemu-system-x86_64", "-accel", os.environ.get("CAISSON_TEST_ACCEL", "tcg"), "-cpu", "max", "-smp", "1",
+        "qemu-system-x86_64", "-accel", os.environ.get("CAISSON_TEST_ACCEL", "tcg"), "-cpu",
+        "max,erms=off,fsrm=off,fsrs=off,fzrm=off", "-smp", "1",
         "-m", str(memory), "-machine",
         "microvm,pcie=on,pic=off,pit=off,rtc=on,acpi=on,isa-serial=on,auto-kernel-cmdline=off",
         "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",

@@ -88,7 +88,7 @@ static void simulated_machine_is_a_microvm_booted_by_pvh(void **state)
         buf_text(&text), FRAME
         "-machine\nmicrovm,pcie=on,pic=off,pit=off,rtc=on,acpi=on,isa-serial=on,"
         "auto-kernel-cmdline=off\n"
-        "-accel\ntcg,thread=multi\n-cpu\nmax\n-m\n256m\n"
+        "-accel\ntcg,thread=multi\n-cpu\nmax,erms=off,fsrm=off,fsrs=off,fzrm=off\n-m\n256m\n"
         "-kernel\n/proc/self/fd/10\n-initrd\n/proc/self/fd/11\n"
         "-append\nquiet caisson.tee=simulated\n"
         "-chardev\nfile,id=console,path=/proc/self/fd/14,append=on\n-serial\nchardev:console\n"
