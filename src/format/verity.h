@@ -11,11 +11,13 @@
 #define CAISSON_FORMAT_VERITY_H
 
 #include "base/buf.h"
+#include "crypto/digest.h"
 
 #define VERITY_BLOCK_SIZE      4096
 #define VERITY_SUPERBLOCK_SIZE 512
 #define VERITY_SALT_SIZE       32
 #define VERITY_DATA_BLOCKS_MAX ((uint64_t)1 << 31) /* 8 TiB */
+#define VERITY_LEVELS_MAX      5                   /* 128^5 blocks are more than that */
 
 #define EXT4_SUPERBLOCK_OFFSET 1024
 #define EXT4_SUPERBLOCK_SIZE   1024
@@ -38,5 +40,13 @@ int verity_ext4_blocks(struct span superblock, uint64_t *blocks, struct error *e
 
 /* How many blocks the hash tree over so many data blocks takes (each holds 128 digests). */
 uint64_t verity_tree_blocks(uint64_t data_blocks);
+
+/* The digest of a block of data or of the tree. */
+void verity_block_digest(const uint8_t block[VERITY_BLOCK_SIZE], uint8_t out[SHA256_SIZE]);
+
+/* Which blocks of the tree stand between the first data block and the root hash, counted from the
+ * tree's beginning: that of the lowest level first, the root last. Returns how many. Each holds the
+ * digest of the one before it as its first. */
+size_t verity_first_path(uint64_t data_blocks, uint64_t path[VERITY_LEVELS_MAX]);
 
 #endif

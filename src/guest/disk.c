@@ -125,7 +125,7 @@ static int read_exactly(int fd, void *out, size_t size, uint64_t offset, struct 
 /* What a disk says of itself, and nothing vouches for yet. */
 struct layout {
     uint64_t blocks; /* of the file system */
-    uint8_t ext4[EXT4_SUPERBLOCK_SIZE];
+    uint8_t first[VERITY_BLOCK_SIZE];
 };
 
 static int check_size(int fd, uint64_t blocks, struct error *err)
@@ -140,14 +140,39 @@ static int check_size(int fd, uint64_t blocks, struct error *err)
     return 0;
 }
 
-static int read_layout(const char *disk, struct layout *layout, struct error *err)
+/* The first block up to the root hash, as dm-verity will see it. So the disk is the layer that it
+ * is taken for, and the size true that all was computed from; else it is refused by name, where
+ * dm-verity could only end the machine. */
+static int check_first_block(int fd, const struct layout *layout,
+                             const uint8_t root_hash[SHA256_SIZE], struct error *err)
+{
+    uint64_t path[VERITY_LEVELS_MAX];
+    uint8_t block[VERITY_BLOCK_SIZE];
+    uint8_t digest[SHA256_SIZE];
+    size_t count = verity_first_path(layout->blocks, path);
+    bool fits = true;
+    verity_block_digest(layout->first, digest);
+    for (size_t i = 0; fits && i < count; i++) {
+        uint64_t offset = (layout->blocks + 1 + path[i]) * VERITY_BLOCK_SIZE;
+        if (read_exactly(fd, block, sizeof block, offset, err) < 0)
+            return -1;
+        fits = memcmp(block, digest, sizeof digest) == 0;
+        verity_block_digest(block, digest);
+    }
+    if (!fits || memcmp(root_hash, digest, sizeof digest) != 0)
+        return error_set(err, ERROR_REFUSED,
+                         "the disk is not the layer of this root hash: its hash tree does not "
+                         "stand for its first block");
+    return 0;
+}
+
+static int read_layout(int fd, struct layout *layout, struct error *err)
 {
     uint8_t bytes[VERITY_SUPERBLOCK_SIZE];
     struct verity_superblock superblock;
-    FD_AUTO fd = file_open_read(disk, err);
-    if (fd < 0 ||
-        read_exactly(fd, layout->ext4, sizeof layout->ext4, EXT4_SUPERBLOCK_OFFSET, err) < 0 ||
-        verity_ext4_blocks(span_of(layout->ext4, sizeof layout->ext4), &layout->blocks, err) < 0 ||
+    struct span ext4 = span_of(layout->first + EXT4_SUPERBLOCK_OFFSET, EXT4_SUPERBLOCK_SIZE);
+    if (read_exactly(fd, layout->first, sizeof layout->first, 0, err) < 0 ||
+        verity_ext4_blocks(ext4, &layout->blocks, err) < 0 ||
         read_exactly(fd, bytes, sizeof bytes, layout->blocks * VERITY_BLOCK_SIZE, err) < 0 ||
         verity_superblock_parse(span_of(bytes, sizeof bytes), &superblock, err) < 0)
         return -1;
@@ -158,20 +183,13 @@ static int read_layout(const char *disk, struct layout *layout, struct error *er
     return check_size(fd, layout->blocks, err);
 }
 
-/* The file system's superblock again, now through dm-verity: only with it is the size true that the
- * layout was computed from. */
-static int confirm_layout(const char *device, const struct layout *layout, struct error *err)
+static int read_disk(const char *disk, const uint8_t root_hash[SHA256_SIZE], struct layout *layout,
+                     struct error *err)
 {
-    uint8_t ext4[EXT4_SUPERBLOCK_SIZE];
-    FD_AUTO fd = file_open_read(device, err);
-    if (fd < 0)
+    FD_AUTO fd = file_open_read(disk, err);
+    if (fd < 0 || read_layout(fd, layout, err) < 0)
         return -1;
-    if (read_exactly(fd, ext4, sizeof ext4, EXT4_SUPERBLOCK_OFFSET, err) < 0)
-        return error_context(err,
-                             "dm-verity refuses the disk: it is not the layer of this root hash");
-    if (memcmp(ext4, layout->ext4, sizeof ext4) != 0)
-        return error_set(err, ERROR_REFUSED, "the disk changes while it is read");
-    return 0;
+    return check_first_block(fd, layout, root_hash, err);
 }
 
 static int mount_device(const char *device, const char *target, struct error *err)
@@ -195,13 +213,14 @@ int disk_mount(const struct request_mount_device *device, struct error *err)
     struct devicemapper_verity verity = {.name = strrchr(device->target, '/') + 1, .disk = disk};
     if (!hex_decode(span_of_text(device->root_hash), verity.root_hash, sizeof verity.root_hash))
         return error_set(err, ERROR_INVALID, "the root hash is not 64 digits");
-    if (find_disk(device->lun, disk, err) < 0 || read_layout(disk, &layout, err) < 0)
+    if (find_disk(device->lun, disk, err) < 0 ||
+        read_disk(disk, verity.root_hash, &layout, err) < 0)
         return error_context(err, "LUN %u", device->lun);
     verity.data_blocks = layout.blocks;
     verity.tree_block = layout.blocks + 1;
     if (devicemapper_create_verity(&verity, path, err) < 0)
         return error_context(err, "LUN %u", device->lun);
-    if (confirm_layout(path, &layout, err) < 0 || mount_device(path, device->target, err) < 0) {
+    if (mount_device(path, device->target, err) < 0) {
         (void)devicemapper_remove(verity.name, NULL);
         return error_context(err, "LUN %u", device->lun);
     }

@@ -17,6 +17,10 @@
 #define SALT                "0000000000000000000000000000000000000000000000000000000000000000"
 #define PARAMETERS_SIZE_MAX 512
 
+/* Without the second, a disk that answers with an error, not with wrong bytes, would be an error to
+ * the process alone. */
+#define PANIC "2 panic_on_corruption panic_on_error"
+
 /* An ioctl's argument: the header, and room for one target. */
 struct request {
     struct dm_ioctl header;
@@ -29,7 +33,7 @@ int devicemapper_verity_parameters(const struct devicemapper_verity *verity, str
 {
     char root_hash[2 * DEVICEMAPPER_ROOT_HASH_SIZE + 1];
     hex_encode(span_of(verity->root_hash, sizeof verity->root_hash), root_hash);
-    return buf_printf(out, err, "1 %s %s 4096 4096 %llu %llu sha256 %s %s", verity->disk,
+    return buf_printf(out, err, "1 %s %s 4096 4096 %llu %llu sha256 %s %s " PANIC, verity->disk,
                       verity->disk, (unsigned long long)verity->data_blocks,
                       (unsigned long long)verity->tree_block, root_hash, SALT);
 }

@@ -20,7 +20,8 @@ struct devicemapper_verity {
     uint8_t root_hash[DEVICEMAPPER_ROOT_HASH_SIZE];
 };
 
-/* Appends the target's parameters: SHA-256, blocks of 4096 bytes, a salt of 32 zero bytes. */
+/* Appends the target's parameters: SHA-256, blocks of 4096 bytes, a salt of 32 zero bytes; a block
+ * that is wrong or cannot be read ends the machine. */
 int devicemapper_verity_parameters(const struct devicemapper_verity *verity, struct buf *out,
                                    struct error *err);
 

@@ -1,6 +1,7 @@
 /* The superblocks of a layer disk: one form is accepted. */
 #include "../check.h"
 
+#include "base/hex.h"
 #include "format/verity.h"
 
 static void make_superblock(struct buf *out)
@@ -131,9 +132,43 @@ static void counts_tree_blocks(void **state)
     assert_int_equal(verity_tree_blocks(128 * 128 + 1), 129 + 1 + 2);
 }
 
+static void finds_the_way_from_the_first_block_to_the_root(void **state)
+{
+    (void)state;
+    uint64_t path[VERITY_LEVELS_MAX];
+    assert_int_equal(verity_first_path(1, path), 1);
+    assert_int_equal(path[0], 0);
+    assert_int_equal(verity_first_path(129, path), 2);
+    assert_int_equal(path[0], 1);
+    assert_int_equal(path[1], 0);
+    /* 16385 blocks: levels of 129, 2 and 1. */
+    assert_int_equal(verity_first_path(128 * 128 + 1, path), 3);
+    assert_int_equal(path[0], 3);
+    assert_int_equal(path[1], 1);
+    assert_int_equal(path[2], 0);
+    assert_int_equal(verity_first_path(VERITY_DATA_BLOCKS_MAX, path), VERITY_LEVELS_MAX);
+    assert_int_equal(path[VERITY_LEVELS_MAX - 1], 0);
+    assert_int_equal(path[0] + (VERITY_DATA_BLOCKS_MAX >> 7),
+                     verity_tree_blocks(VERITY_DATA_BLOCKS_MAX));
+}
+
+/* `head -c 4128 /dev/zero | sha256sum`: the salt and a block. */
+static void hashes_the_salt_before_the_block(void **state)
+{
+    (void)state;
+    static const uint8_t block[VERITY_BLOCK_SIZE];
+    uint8_t digest[SHA256_SIZE];
+    char text[2 * SHA256_SIZE + 1];
+    verity_block_digest(block, digest);
+    hex_encode(span_of(digest, sizeof digest), text);
+    assert_string_equal(text, "2e534ef0107d592d1706ac38ad58596b85ef3375d360a6d669f974792df5cb5a");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(finds_the_way_from_the_first_block_to_the_root),
+        cmocka_unit_test(hashes_the_salt_before_the_block),
         cmocka_unit_test(reads_what_it_writes),
         cmocka_unit_test(places_fields_where_cryptsetup_does),
         cmocka_unit_test(refuses_superblock_with_any_other_byte),

@@ -17,7 +17,8 @@ static void describes_a_layer(void **state)
     assert_string_equal(buf_text(&text),
                         "1 /dev/sda /dev/sda 4096 4096 1024 1025 sha256 "
                         "ab01000000000000000000000000000000000000000000000000000000000000 "
-                        "0000000000000000000000000000000000000000000000000000000000000000");
+                        "0000000000000000000000000000000000000000000000000000000000000000 "
+                        "2 panic_on_corruption panic_on_error");
 }
 
 static void refuses_a_path_that_does_not_fit(void **state)
