@@ -19,6 +19,10 @@
 #define RUNTIME  "/usr/bin/crun"
 #define LOG_SIZE 4096
 
+/* Bytes that wait for the host, of all streams: a host that grants more credit than it reads bytes
+ * makes the guest hold no more than this. */
+#define QUEUE_MAX ((size_t)4 << 20)
+
 /* The container's ends, given to crun. */
 struct ends {
     int fds[3];
@@ -265,6 +269,16 @@ int container_started(struct container *container, const char *folder, int statu
 
 /* --- the pumps -------------------------------------------------------------------------------- */
 
+/* How many bytes may be read of an output now: without a stream they are dropped. */
+static size_t output_room(const struct container_output *output, const struct channel *channel)
+{
+    if (output->fd < 0)
+        return 0;
+    if (output->stream == 0)
+        return CHANNEL_PAYLOAD_MAX;
+    return channel_output(channel).size < QUEUE_MAX ? channel_sendable(channel, output->stream) : 0;
+}
+
 size_t container_collect(const struct container *container, const struct channel *channel,
                          struct pollfd polls[CONTAINER_POLLS])
 {
@@ -272,10 +286,8 @@ size_t container_collect(const struct container *container, const struct channel
     if (container->input.fd >= 0 && container->input.pending.size > 0)
         polls[count++] = (struct pollfd){.fd = container->input.fd, .events = POLLOUT};
     for (size_t i = 0; i < 2; i++) {
-        const struct container_output *output = &container->outputs[i];
-        if (output->fd >= 0 &&
-            (output->stream == 0 || channel_sendable(channel, output->stream) > 0))
-            polls[count++] = (struct pollfd){.fd = output->fd, .events = POLLIN};
+        if (output_room(&container->outputs[i], channel) > 0)
+            polls[count++] = (struct pollfd){.fd = container->outputs[i].fd, .events = POLLIN};
     }
     return count;
 }
@@ -321,8 +333,8 @@ static int end_output(struct container_output *output, struct channel *channel, 
 static int pump_output(struct container_output *output, struct channel *channel, struct error *err)
 {
     static uint8_t bytes[CHANNEL_PAYLOAD_MAX];
-    size_t room = output->stream ? channel_sendable(channel, output->stream) : sizeof bytes;
-    if (output->fd < 0 || room == 0)
+    size_t room = output_room(output, channel);
+    if (room == 0)
         return 0;
     ssize_t size = read(output->fd, bytes, room);
     if (size < 0 && (errno == EAGAIN || errno == EINTR))

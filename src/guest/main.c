@@ -19,7 +19,9 @@
 #include "guest/port.h"
 #include "os/fd.h"
 
-#define POLLS_MAX      (2 + GATE_CONTAINERS_MAX * CONTAINER_POLLS)
+#define POLLS_MAX     (2 + GATE_CONTAINERS_MAX * CONTAINER_POLLS)
+#define OUTPUT_ENOUGH (1 << 20) /* bytes that wait for the host: no more requests until it reads   \
+                                 */
 #define FLUSH_ROUNDS   200
 #define FLUSH_ROUND_MS 10
 
@@ -87,12 +89,19 @@ static int take_children(struct guest *guest, struct error *err)
     return machine_reap(&guest->machine, err);
 }
 
+/* What to wait for on the port. A host that asks and does not read the answers is not heard. */
+static short port_events(const struct guest *guest)
+{
+    size_t waiting = channel_output(&guest->gate.channel).size;
+    short events = waiting > 0 ? POLLOUT : 0;
+    return waiting < OUTPUT_ENOUGH ? events | POLLIN : events;
+}
+
 /* One turn: wait, then do what can be done. */
 static int turn(struct guest *guest, struct error *err)
 {
     struct pollfd polls[POLLS_MAX];
-    short wanted = channel_output(&guest->gate.channel).size ? POLLIN | POLLOUT : POLLIN;
-    polls[0] = (struct pollfd){.fd = guest->port, .events = wanted};
+    polls[0] = (struct pollfd){.fd = guest->port, .events = port_events(guest)};
     polls[1] = (struct pollfd){.fd = guest->children, .events = POLLIN};
     size_t count = 2 + machine_collect(&guest->machine, polls + 2);
     if (poll(polls, count, -1) < 0 && errno != EINTR)

@@ -68,13 +68,22 @@ static int check_target(const char *target, struct error *err)
     return 0;
 }
 
+/* An address that a host can have: none of this host's own (127/8, 0/8), of groups, or of all. The
+ * loopback is what the containers trust to be theirs. */
+static bool is_of_a_host(struct in_addr address)
+{
+    uint32_t first = ntohl(address.s_addr) >> 24;
+    return first != 0 && first != 127 && first < 224;
+}
+
 static int get_address(const json_t *args, const char *key, struct in_addr *out, struct error *err)
 {
     const char *text;
     if (json_get_text(args, key, &text, err) < 0)
         return -1;
-    if (inet_pton(AF_INET, text, out) != 1)
-        return error_set(err, ERROR_INVALID, "key \"%s\": \"%.64s\" is no IPv4 address", key, text);
+    if (inet_pton(AF_INET, text, out) != 1 || !is_of_a_host(*out))
+        return error_set(err, ERROR_INVALID, "key \"%s\": \"%.64s\" is no IPv4 address of a host",
+                         key, text);
     return 0;
 }
 
@@ -131,7 +140,7 @@ static int parse_set_network(struct request *request, const json_t *args, struct
     struct request_set_network *out = &request->args.set_network;
     struct policy_list dns;
     if (get_address(args, "address", &out->address, err) < 0 ||
-        get_number(args, "prefix", 0, 32, &out->prefix, err) < 0 ||
+        get_number(args, "prefix", 1, 32, &out->prefix, err) < 0 ||
         get_address(args, "gateway", &out->gateway, err) < 0 ||
         get_texts(request, args, "dns", REQUEST_DNS_MAX, &dns, err) < 0)
         return -1;
