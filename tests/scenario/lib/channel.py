@@ -58,6 +58,8 @@ class Channel:
         self.next_id = 1
         self.next_stream = 1
         self.sending = threading.Lock()
+        self.reading = threading.Event()  # cleared: we read nothing of what the guest sends
+        self.reading.set()
         threading.Thread(target=self._receive, daemon=True).start()
 
     # --- receiving ------------------------------------------------------------------------------
@@ -74,6 +76,7 @@ class Channel:
     def _receive(self):
         try:
             while True:
+                self.reading.wait()
                 size, kind, flags, reserved, number = HEADER.unpack(self._read(HEADER.size))
                 if size > PAYLOAD_MAX or flags or reserved:
                     raise ValueError(f"the guest sent size {size}, flags {flags}, reserved {reserved}")
@@ -226,7 +229,20 @@ class Channel:
                 raise
         return self.answer(number, timeout)
 
+    def flood(self, data, seconds=30, still=2):
+        """Sends until the guest has taken nothing for some seconds; returns how much of the data went out."""
+        sent, end, last = 0, time.monotonic() + seconds, time.monotonic()
+        with self.sending:
+            while sent < len(data) and time.monotonic() < end and time.monotonic() - last < still:
+                try:
+                    sent += self.socket.send(data[sent:sent + 65536], socket.MSG_DONTWAIT)
+                    last = time.monotonic()
+                except BlockingIOError:
+                    time.sleep(0.01)
+        return sent
+
     def close(self):
+        self.reading.set()
         try:
             self.socket.shutdown(socket.SHUT_RDWR)
         except OSError:

@@ -68,9 +68,11 @@ def host_khz():
     return 1000000
 
 
-def command_of(folder, disks, memory, channel_fd, processor_fd, extra=()):
+def command_of(folder, disks, channel_fd, processor_fd, memory=256, extra=(), append="", serial=None):
+    """`append` goes behind the command line, `serial` says where the serial line goes other than to a file."""
     with open(os.path.join(paths.GUEST, "cmdline.simulated"), encoding="ascii") as file:
-        cmdline = file.read() + f" tsc_early_khz={host_khz()}"
+        cmdline = file.read() + f" tsc_early_khz={host_khz()}" + append
+    serial = serial or ["-serial", "file:" + os.path.join(folder, "console")]
     command = [
         "qemu-system-x86_64", "-accel", os.environ.get("CAISSON_TEST_ACCEL", "tcg"), "-cpu",
         "max,erms=off,fsrm=off,fsrs=off,fzrm=off", "-smp", "1",
@@ -78,7 +80,7 @@ def command_of(folder, disks, memory, channel_fd, processor_fd, extra=()):
         "microvm,pcie=on,pic=off,pit=off,rtc=on,acpi=on,isa-serial=on,auto-kernel-cmdline=off",
         "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
         "-kernel", os.path.join(paths.GUEST, "vmlinux"), "-initrd", os.path.join(paths.GUEST, "initrd"),
-        "-append", cmdline, "-serial", "file:" + os.path.join(folder, "console"),
+        "-append", cmdline, *serial,
         "-device", "virtio-serial-pci,disable-legacy=on,max_ports=3",
         "-chardev", f"socket,id=channel,fd={channel_fd}",
         "-device", "virtserialport,chardev=channel,name=org.caisson.channel.0",
@@ -94,14 +96,14 @@ def command_of(folder, disks, memory, channel_fd, processor_fd, extra=()):
 
 
 class Machine:
-    """A running guest. `disks` lie at LUN 0, 1, …; None leaves a LUN empty."""
+    """A running guest. `disks` lie at LUN 0, 1, …; None leaves a LUN empty. Options are those of command_of()."""
 
-    def __init__(self, host_data, disks=(), memory=256, extra=(), wait=True):
+    def __init__(self, host_data, disks=(), wait=True, **options):
         self.folder = tempfile.mkdtemp(prefix="caisson-machine-")
         ours, theirs = socket.socketpair()
         processor_ours, processor_theirs = socket.socketpair()
         self.processor = Processor(processor_ours, host_data)
-        command = command_of(self.folder, disks, memory, theirs.fileno(), processor_theirs.fileno(), extra)
+        command = command_of(self.folder, disks, theirs.fileno(), processor_theirs.fileno(), **options)
         with open(os.path.join(self.folder, "qemu"), "wb") as errors:
             self.started = time.monotonic()
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors,
