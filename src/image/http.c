@@ -3,17 +3,15 @@
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/secret.h"
 #include "base/text.h"
+#include "image/http_header.h"
 
 #define CONNECT_TIMEOUT_S 15L
-#define STALL_SPEED       1L  /* bytes a second … */
-#define STALL_TIME_S      60L /* … for so long end a transfer */
-#define HEADER_MAX        (HTTP_HEADER_MAX + 32)
+#define STALL_SPEED       1L        /* bytes a second … */
+#define STALL_TIME_S      60L       /* … for so long end a transfer */
 #define AUTHORITIES_MAX   (4 << 20) /* bytes of PEM */
-#define RETRY_AFTER_MAX   300       /* seconds */
 
 struct http {
     CURL *curl;
@@ -67,83 +65,6 @@ char *http_escape(const char *text)
     return copy;
 }
 
-/* Copies a header's value, which is bounded by the caller, without blanks around it. */
-static char *header_value(struct span line, const char *name)
-{
-    size_t len = strlen(name);
-    if (line.size <= len || line.data[len] != ':' ||
-        strncasecmp((const char *)line.data, name, len) != 0)
-        return NULL;
-    struct span value = span_of(line.data + len + 1, line.size - len - 1);
-    while (value.size > 0 && strchr(" \t", value.data[0]) && value.data[0] != '\0') {
-        value.data++;
-        value.size--;
-    }
-    while (value.size > 0 && value.data[value.size - 1] <= ' ')
-        value.size--;
-    return text_dup_span(value);
-}
-
-static void take_media_type(struct http_response *response, char *value)
-{
-    value[strcspn(value, "; \t")] = '\0';
-    (void)text_copy(response->media_type, sizeof response->media_type, value);
-}
-
-static void take_authenticate(struct http_response *response, char *value)
-{
-    size_t len = strlen(response->authenticate);
-    if (len + strlen(value) + 3 > sizeof response->authenticate)
-        return;
-    (void)snprintf(response->authenticate + len, sizeof response->authenticate - len, "%s%s",
-                   len ? ", " : "", value);
-}
-
-static void take_location(struct http_response *response, char *value)
-{
-    (void)text_copy(response->location, sizeof response->location, value);
-}
-
-static void take_retry_after(struct http_response *response, char *value)
-{
-    uint64_t seconds;
-    if (text_to_u64(value, UINT64_MAX, &seconds))
-        response->retry_after = seconds > RETRY_AFTER_MAX ? RETRY_AFTER_MAX : (unsigned)seconds;
-}
-
-/* RFC 9110 section 14.4: "bytes 5-9/10". */
-static void take_range(struct http_response *response, char *value)
-{
-    static const char unit[] = "bytes ";
-    char *dash = strchr(value, '-');
-    if (!text_starts_with(value, unit) || !dash)
-        return;
-    *dash = '\0';
-    response->has_range = text_to_u64(value + strlen(unit), INT64_MAX, &response->range_start);
-}
-
-static size_t on_header(char *data, size_t size, size_t count, void *arg)
-{
-    static const struct {
-        const char *name;
-        void (*take)(struct http_response *response, char *value);
-    } headers[] = {
-        {"Content-Type", take_media_type}, {"WWW-Authenticate", take_authenticate},
-        {"Location", take_location},       {"Retry-After", take_retry_after},
-        {"Content-Range", take_range},
-    };
-    struct exchange *exchange = arg;
-    struct span line = span_of(data, size * count);
-    if (line.size > HEADER_MAX)
-        return line.size;
-    for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++) {
-        TEXT_AUTO value = header_value(line, headers[i].name);
-        if (value)
-            headers[i].take(exchange->response, value);
-    }
-    return line.size;
-}
-
 static int start(struct exchange *exchange)
 {
     if (exchange->started)
@@ -178,19 +99,11 @@ static size_t on_body(char *data, size_t size, size_t count, void *arg)
     return bytes.size;
 }
 
-/* libcurl shows the status line as a header before all others of a response. */
 static size_t on_header_line(char *data, size_t size, size_t count, void *arg)
 {
     struct exchange *exchange = arg;
-    struct span line = span_of(data, size * count);
-    if (line.size > 12 && memcmp(line.data, "HTTP/", 5) == 0) {
-        const char *blank = memchr(data, ' ', line.size);
-        *exchange->response = (struct http_response){0};
-        if (blank)
-            exchange->response->status = strtol(blank + 1, NULL, 10);
-        return line.size;
-    }
-    return on_header(data, size, count, arg);
+    http_take_header(exchange->response, span_of(data, size * count));
+    return size * count;
 }
 
 static struct curl_slist *make_headers(const struct http_request *request, struct error *err)
