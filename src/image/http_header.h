@@ -1,4 +1,5 @@
-/* What a client keeps of a response's headers, from lines that a server wrote and nobody has checked. */
+/* What a client keeps of a response's headers, from lines that a server wrote and nobody has
+ * checked. */
 #ifndef CAISSON_IMAGE_HTTP_HEADER_H
 #define CAISSON_IMAGE_HTTP_HEADER_H
 

@@ -1,8 +1,12 @@
-/* Reports from a folder that looks like configfs-tsm, and from a port. */
+/* Reports from a folder that looks like configfs-tsm, from a device that looks like /dev/sev-guest,
+ * and from a port. */
 #include "../check.h"
 
+#include <errno.h>
+#include <linux/sev-guest.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -129,6 +133,138 @@ static void refuses_machine_without_tsm(void **state)
     results_fini(&results);
 }
 
+/* The generation as the kernel tells it; a test lets others' requests come between. */
+static unsigned int overtaken; /* how many of ours are */
+static unsigned int generation;
+
+int __real_file_read(const char *path, struct buf *out, struct error *err);
+int __wrap_file_read(const char *path, struct buf *out, struct error *err);
+
+int __wrap_file_read(const char *path, struct buf *out, struct error *err)
+{
+    const char *name = strrchr(path, '/');
+    if (!name || strcmp(name, "/generation") != 0)
+        return __real_file_read(path, out, err);
+    int status = buf_printf(out, err, "%u\n", generation);
+    if (overtaken > 0) {
+        overtaken--;
+        generation++;
+    }
+    return status;
+}
+
+static void asks_again_when_another_request_came_between(void **state)
+{
+    (void)state;
+    struct results results;
+    struct error err;
+    uint8_t report[REPORT_SIZE] = {5};
+    memcpy(report + REPORT_DATA_AT, report_data, sizeof report_data);
+    results_init(&results);
+    overtaken = 3;
+    check_ok(from_tsm(report, sizeof report, &results, &err), &err);
+    assert_int_equal(results.report.size, REPORT_SIZE);
+    assert_int_equal(overtaken, 0);
+    results.report.size = 0;
+    overtaken = 1000;
+    check_error(from_tsm(report, sizeof report, &results, &err), &err, ERROR_UNAVAILABLE);
+    assert_int_equal(results.report.size, 0);
+    overtaken = 0;
+    results_fini(&results);
+}
+
+/* --- /dev/sev-guest --------------------------------------------------------------------------- */
+
+/* The firmware's answer (SNP firmware ABI, MSG_REPORT_RSP), and what the device was asked. */
+static struct {
+    int sys; /* the ioctl fails so */
+    uint32_t status, size;
+    uint8_t report[REPORT_SIZE];
+    unsigned long request;
+    struct snp_report_req query;
+} device;
+
+int __wrap_ioctl(int fd, unsigned long request, void *argument);
+
+static void put_le32(uint8_t *out, uint32_t value)
+{
+    for (int i = 0; i < 4; i++)
+        out[i] = (uint8_t)(value >> (8 * i));
+}
+
+int __wrap_ioctl(int fd, unsigned long request, void *argument)
+{
+    struct snp_guest_request_ioctl *call = argument;
+    (void)fd;
+    device.request = request;
+    call->exitinfo2 = 0x1700000000; /* a firmware's error code is what the message shows */
+    if (device.sys) {
+        errno = device.sys;
+        return -1;
+    }
+    uint8_t *response = (uint8_t *)(uintptr_t)call->resp_data;
+    memcpy(&device.query, (const void *)(uintptr_t)call->req_data, sizeof device.query);
+    put_le32(response, device.status);
+    put_le32(response + 4, device.size);
+    memcpy(response + 32, device.report, sizeof device.report);
+    return 0;
+}
+
+static int from_device(struct results *results, struct error *err)
+{
+    return report_from_sev_guest("/dev/null", &results->request, err);
+}
+
+static void device_init(void)
+{
+    memset(&device, 0, sizeof device);
+    device.size = REPORT_SIZE;
+    memcpy(device.report + REPORT_DATA_AT, report_data, sizeof report_data);
+}
+
+static void asks_the_device(void **state)
+{
+    (void)state;
+    struct results results;
+    struct error err;
+    device_init();
+    results_init(&results);
+    check_ok(from_device(&results, &err), &err);
+    assert_int_equal(device.request, SNP_GET_REPORT);
+    assert_memory_equal(device.query.user_data, report_data, sizeof report_data);
+    assert_int_equal(device.query.vmpl, 0);
+    assert_int_equal(results.report.size, REPORT_SIZE);
+    assert_memory_equal(results.report.data, device.report, REPORT_SIZE);
+    assert_int_equal(results.certificates.size, 0);
+    results_fini(&results);
+}
+
+static void refuses_bad_answers_of_the_device(void **state)
+{
+    (void)state;
+    struct results results;
+    struct error err;
+    results_init(&results);
+    device_init();
+    device.sys = EIO;
+    check_refused(from_device(&results, &err), &err, "firmware error 0x1700000000");
+    device_init();
+    device.status = 22;
+    check_refused(from_device(&results, &err), &err, "status 22");
+    static const uint32_t sizes[] = {0,    REPORT_SIZE - 1, REPORT_SIZE + 1, 4000 - 32,
+                                     4000, UINT32_MAX};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        device_init();
+        device.size = sizes[i];
+        check_error(from_device(&results, &err), &err, ERROR_INVALID);
+    }
+    device_init();
+    device.report[REPORT_DATA_AT + 63] ^= 1;
+    check_refused(from_device(&results, &err), &err, "not over the data");
+    assert_int_equal(results.report.size, 0);
+    results_fini(&results);
+}
+
 /* --- the port --------------------------------------------------------------------------------- */
 
 /* The processor's answer lies in the port before the question; the question is looked at after. */
@@ -204,6 +340,9 @@ int main(void)
         cmocka_unit_test(refuses_report_over_other_data),
         cmocka_unit_test(refuses_report_of_another_size),
         cmocka_unit_test(refuses_machine_without_tsm),
+        cmocka_unit_test(asks_again_when_another_request_came_between),
+        cmocka_unit_test(asks_the_device),
+        cmocka_unit_test(refuses_bad_answers_of_the_device),
         cmocka_unit_test(asks_the_simulated_processor),
         cmocka_unit_test(refuses_bad_answers_of_the_processor),
     };

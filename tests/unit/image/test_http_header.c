@@ -50,8 +50,8 @@ static void a_status_line_forgets_what_was_before(void **state)
 
 static void passes_over_what_is_no_header_of_ours(void **state)
 {
-    static const char *const lines[] = {"",          "\r\n",       ":",          "Location",
-                                        "Location ", "Locations: x", "X-Location: x", " Location: x"};
+    static const char *const lines[] = {
+        "", "\r\n", ":", "Location", "Location ", "Locations: x", "X-Location: x", " Location: x"};
     (void)state;
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         take(lines[i]);
@@ -61,8 +61,9 @@ static void passes_over_what_is_no_header_of_ours(void **state)
 
 static void passes_over_bad_numbers(void **state)
 {
-    static const char *const ranges[] = {"bytes -9/10", "bytes x-9/10", "bytes 5/10", "items 5-9/10",
-                                         "bytes 99999999999999999999-", "bytes +5-9/10"};
+    static const char *const ranges[] = {
+        "bytes -9/10",  "bytes x-9/10", "bytes 5/10", "items 5-9/10", "bytes 99999999999999999999-",
+        "bytes +5-9/10"};
     (void)state;
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
         char line[64];
