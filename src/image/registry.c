@@ -80,7 +80,7 @@ static int get_manifest(const struct pull *pull, struct oci_digest *digest, stru
                         struct error *err)
 {
     const struct reference *reference = pull->reference;
-    char name[OCI_DIGEST_TEXT_SIZE];
+    char name[OCI_DIGEST_TEXT_SIZE] = "";
     enum oci_kind kind;
     if (reference->has_digest)
         oci_digest_text(&reference->digest, name);

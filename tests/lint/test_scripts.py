@@ -2,6 +2,8 @@
 """The lints and the summary find what they are there to find."""
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -96,6 +98,103 @@ class Words(Tree):
     def test_refuses_paths_of_a_machine(self):
         self.assertEqual(self.check("see /ho" "me/someone/notes\n", "docs/a.md")[0], 1)
         self.assertEqual(self.check("see /usr/share/doc\n", "docs/a.md")[0], 0)
+
+
+class Tracked(Tree):
+    """The lints that read what git tracks, in a tree with one file."""
+
+    def check(self, script, name, text, *arguments):
+        path = self.write(name, text)
+        for command in (("init", "-q"), ("add", "-f", name)):
+            subprocess.run(["git", *command], cwd=self.folder.name, check=True)
+        status, output = run(script, *arguments, root=self.folder.name)
+        os.unlink(path)
+        return status, output
+
+    def test_refuses_a_header_that_needs_another(self):
+        self.assertEqual(self.check("lint-headers", "src/a/a.h", "#include <stddef.h>\nsize_t f(void);\n")[0], 0)
+        self.assertNotEqual(self.check("lint-headers", "src/a/a.h", "size_t f(void);\n")[0], 0)
+        self.assertNotEqual(self.check("lint-headers", "include/caisson/a.h", "struct a { uint8_t b; };\n")[0], 0)
+
+    @unittest.skipUnless(shutil.which("clang-format"), "no clang-format; scripts/deps lint installs it")
+    def test_refuses_another_layout_and_mends_it(self):
+        shutil.copy(os.path.join(SCRIPTS, "..", ".clang-format"), self.folder.name)
+        self.assertEqual(self.check("lint-format", "a.c", "int f(void);\n")[0], 0)
+        self.assertNotEqual(self.check("lint-format", "a.c", "int  f( void );\n")[0], 0)
+        path = self.write("a.c", "int  f( void );\n")
+        run("lint-format", "-i", root=self.folder.name)
+        with open(path, encoding="utf-8") as file:
+            self.assertEqual(file.read(), "int f(void);\n")
+
+    @unittest.skipUnless(shutil.which("clang-tidy") and shutil.which("cppcheck"),
+                         "no clang-tidy or cppcheck; scripts/deps lint installs them")
+    def test_refuses_what_clang_tidy_or_cppcheck_finds(self):
+        shutil.copy(os.path.join(SCRIPTS, "..", ".clang-tidy"), self.folder.name)
+        build = os.path.join(self.folder.name, "build")
+        os.makedirs(build)
+        with open(os.path.join(build, "compile_commands.json"), "w", encoding="utf-8") as file:
+            json.dump([{"directory": self.folder.name, "command": "cc -c src/a.c", "file": "src/a.c"}], file)
+        good = "int f(int a);\nint f(int a)\n{\n    return a + 1;\n}\n"
+        tidy = "int f(int a);\nint f(int a)\n{\n    if (a == a)\n        return 1;\n    return 0;\n}\n"
+        check = "int f(void);\nint f(void)\n{\n    int a[2] = {0};\n    return a[2];\n}\n"
+        self.assertEqual(self.check("lint-tidy", "src/a.c", good), (0, ""))
+        for wrong in (tidy, check):
+            self.assertNotEqual(self.check("lint-tidy", "src/a.c", wrong)[0], 0, wrong)
+
+
+class Manual(Tree):
+    def check(self, page):
+        """A program of one command with one option, and its page."""
+        caisson = self.write("caisson", "#!/bin/sh\n[ $1 = __manual ] && echo do ||"
+                             " echo '  -f, --force   at once'\n")
+        os.chmod(caisson, 0o755)
+        path = self.write("man/man1/caisson-do.1", page)
+        status, output = run("lint-manual", caisson, os.path.join(self.folder.name, "man"))
+        os.unlink(path)
+        return status, output
+
+    PAGE = ".TH CAISSON-DO 1\n.SH NAME\ncaisson-do \\- does\n.SH OPTIONS\n.TP\n\\-\\-force\nat once\n"
+
+    def test_refuses_an_option_that_no_page_has(self):
+        self.assertEqual(self.check(self.PAGE)[0], 0)
+        status, output = self.check(self.PAGE.replace("force", "farce"))
+        self.assertEqual(status, 1)
+        self.assertIn("--force is missing", output)
+
+    def test_refuses_a_command_without_a_page(self):
+        self.assertEqual(self.check("")[0], 1)
+
+
+class Guest(Tree):
+    def check(self, text):
+        source = self.write("a.c", text)
+        binary = os.path.join(self.folder.name, "guest")
+        subprocess.run(["cc", "-g", source, "-o", binary], check=True)
+        return run("lint-guest", binary)
+
+    def test_refuses_a_guest_that_is_too_large(self):
+        status, output = self.check("char a[3100000] = {1};\nint main(void)\n{\n    return a[0];\n}\n")
+        self.assertEqual(status, 1)
+        self.assertRegex(output, "^3[0-9]{6} bytes stripped")
+
+    def test_refuses_a_guest_whose_lines_cannot_be_counted(self):
+        status, output = self.check("int main(void)\n{\n    return 0;\n}\n")
+        self.assertEqual(status, 1)
+        self.assertIn("names no source of this project", output)
+
+    def test_says_that_there_is_none(self):
+        self.assertEqual(run("lint-guest", os.path.join(self.folder.name, "absent"))[0], 77)
+
+
+class Fuzz(unittest.TestCase):
+    def test_each_target_is_built_and_has_seeds(self):
+        folder = os.path.join(SCRIPTS, "..", "tests", "fuzz")
+        with open(os.path.join(folder, "meson.build"), encoding="utf-8") as file:
+            built = set(re.findall(r"^  \['(\w+)', ", file.read(), re.MULTILINE))
+        sources = {name[5:-2] for name in os.listdir(folder) if re.fullmatch(r"fuzz_\w+\.c", name)}
+        self.assertEqual(sources, built)
+        for name in sorted(built):
+            self.assertTrue(os.listdir(os.path.join(folder, "corpus", name)), name)
 
 
 class Summary(Tree):
