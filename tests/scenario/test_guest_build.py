@@ -13,6 +13,7 @@ from lib import paths, tap
 SCRIPT = os.path.join(paths.SOURCE, "scripts/build-guest")
 AGENT = os.path.join(paths.BUILD, "caisson-guest")
 NO_SYSTEMD = os.path.join(paths.BUILD, "src/guest/libsystemd.so.0")
+FILES = ("vmlinux", "bzImage", "initrd", "cmdline", "cmdline.simulated", "manifest.json")
 CACHE = os.environ.get("CAISSON_CACHE") or os.path.join(paths.BUILD, "cache")
 
 
@@ -59,9 +60,23 @@ class GuestBuild(unittest.TestCase):
         shutil.rmtree(cls.folder)
 
     def test_builds_the_same_bytes_twice(self):
-        for name in ("vmlinux", "bzImage", "initrd", "cmdline", "cmdline.simulated", "manifest.json"):
+        for name in FILES:
             with self.subTest(name):
                 self.assertEqual(read(self.folder, "first/guest", name), read(self.folder, "second/guest", name))
+
+    def test_leaves_these_files_and_no_others(self):
+        for folder in ("first", "second"):
+            self.assertEqual(sorted(os.listdir(os.path.join(self.folder, folder, "guest"))), sorted(FILES))
+
+    def test_manifest_lists_packages_by_version_and_digest(self):
+        packages = json.loads(read(self.folder, "first/guest/manifest.json"))["packages"]
+        self.assertIn("crun", [each["name"] for each in packages])
+        self.assertEqual(len([each for each in packages if each["name"].startswith("linux-image-6.12")]), 1)
+        for each in packages:
+            with self.subTest(each["name"]):
+                self.assertEqual(set(each), {"name", "version", "sha256"})
+                file = f'{each["name"]}_{each["version"].replace(":", "%3a")}_amd64.deb'
+                self.assertEqual(hashlib.sha256(read(CACHE, file)).hexdigest(), each["sha256"])
 
     def test_manifest_names_every_file(self):
         manifest = json.loads(read(self.folder, "first/guest/manifest.json"))
