@@ -38,9 +38,10 @@ def compress(tar, kind):
 
 
 class Image:
-    """Blobs by digest, and the manifest on top. `sizes` are the layers', `kinds` how each is compressed."""
+    """Blobs by digest, and the manifest on top. `sizes` are the layers', `kinds` how each is compressed, `run` the
+    configuration of the process."""
 
-    def __init__(self, sizes=(1000,), kinds=("gzip",), seed=1, platform=("linux", "amd64")):
+    def __init__(self, sizes=(1000,), kinds=("gzip",), seed=1, platform=("linux", "amd64"), run=None):
         self.blobs = {}
         self.layers = []
         diff_ids = []
@@ -50,7 +51,7 @@ class Image:
             diff_ids.append(digest(tar))
             suffix = "" if kind == "none" else "+" + kind
             self.layers.append(self.add(LAYER + suffix, compress(tar, kind)))
-        config = {"os": platform[0], "architecture": platform[1], "config": {"Cmd": ["/file0"], "Env": ["A=b"]},
+        config = {"os": platform[0], "architecture": platform[1], "config": run or {"Cmd": ["/file0"], "Env": ["A=b"]},
                   "rootfs": {"type": "layers", "diff_ids": diff_ids}}
         self.config = self.add(CONFIG, json.dumps(config).encode())
         self.manifest = self.add(MANIFEST, json.dumps(
