@@ -1,5 +1,6 @@
 #include "measure/kernel.h"
 
+#include "format/guid.h"
 #define TABLE_HEADER_SIZE 18
 #define TABLE_ENTRY_SIZE  50
 #define TABLE_SIZE        (TABLE_HEADER_SIZE + 3 * TABLE_ENTRY_SIZE)
@@ -7,15 +8,14 @@
 
 _Static_assert(TABLE_SIZE == 168, "QEMU's SevHashTable has 168 bytes");
 
-/* GUIDs as they lie in memory: the first three groups little endian. */
-static const uint8_t guid_table[16] = {0x06, 0xd6, 0x38, 0x94, 0x22, 0x4f, 0xc9, 0x4c,
-                                       0xb4, 0x79, 0xa7, 0x93, 0xd4, 0x11, 0xfd, 0x21};
-static const uint8_t guid_cmdline[16] = {0xd8, 0x2d, 0xd0, 0x97, 0x20, 0xbd, 0x94, 0x4c,
-                                         0xaa, 0x78, 0xe7, 0x71, 0x4d, 0x36, 0xab, 0x2a};
-static const uint8_t guid_initrd[16] = {0x31, 0xf7, 0xba, 0x44, 0x2f, 0x3a, 0xd7, 0x4b,
-                                        0x9a, 0xf1, 0x41, 0xe2, 0x91, 0x69, 0x78, 0x1d};
-static const uint8_t guid_kernel[16] = {0x37, 0x94, 0xe7, 0x4d, 0xd2, 0xab, 0x7f, 0x42,
-                                        0xb8, 0x35, 0xd5, 0xb1, 0x72, 0xd2, 0x04, 0x5b};
+static const uint8_t guid_table[GUID_SIZE] = GUID(0x9438d606, 0x4f22, 0x4cc9, 0xb479,
+                                                  0xa793d411fd21);
+static const uint8_t guid_cmdline[GUID_SIZE] = GUID(0x97d02dd8, 0xbd20, 0x4c94, 0xaa78,
+                                                    0xe7714d36ab2a);
+static const uint8_t guid_initrd[GUID_SIZE] = GUID(0x44baf731, 0x3a2f, 0x4bd7, 0x9af1,
+                                                   0x41e29169781d);
+static const uint8_t guid_kernel[GUID_SIZE] = GUID(0x4de79437, 0xabd2, 0x427f, 0xb835,
+                                                   0xd5b172d2045b);
 
 void measure_cmdline(const char *cmdline, uint8_t out[SHA256_SIZE])
 {

@@ -1,21 +1,21 @@
 #include "measure/ovmf.h"
 
 #include "base/cursor.h"
+#include "format/guid.h"
 
 #define PAGE_SIZE         4096
 #define FOOTER_FROM_END   32 /* the table ends here */
 #define ENTRY_HEADER_SIZE 18 /* u16 size, GUID; after the entry's data */
 #define METADATA_VERSION  1
 
-/* GUIDs as they lie in memory. */
-static const uint8_t guid_footer[16] = {0xde, 0x82, 0xb5, 0x96, 0xb2, 0x1f, 0xf7, 0x45,
-                                        0xba, 0xea, 0xa3, 0x66, 0xc5, 0x5a, 0x08, 0x2d};
-static const uint8_t guid_reset[16] = {0xde, 0x71, 0xf7, 0x00, 0x7e, 0x1a, 0xcb, 0x4f,
-                                       0x89, 0x0e, 0x68, 0xc7, 0x7e, 0x2f, 0xb4, 0x4e};
-static const uint8_t guid_hashes[16] = {0x1f, 0x37, 0x55, 0x72, 0x3b, 0x3a, 0x04, 0x4b,
-                                        0x92, 0x7b, 0x1d, 0xa6, 0xef, 0xa8, 0xd4, 0x54};
-static const uint8_t guid_metadata[16] = {0x66, 0x65, 0x88, 0xdc, 0x4a, 0x98, 0x98, 0x47,
-                                          0xa7, 0x5e, 0x55, 0x85, 0xa7, 0xbf, 0x67, 0xcc};
+static const uint8_t guid_footer[GUID_SIZE] = GUID(0x96b582de, 0x1fb2, 0x45f7, 0xbaea,
+                                                   0xa366c55a082d);
+static const uint8_t guid_reset[GUID_SIZE] = GUID(0x00f771de, 0x1a7e, 0x4fcb, 0x890e,
+                                                  0x68c77e2fb44e);
+static const uint8_t guid_hashes[GUID_SIZE] = GUID(0x7255371f, 0x3a3b, 0x4b04, 0x927b,
+                                                   0x1da6efa8d454);
+static const uint8_t guid_metadata[GUID_SIZE] = GUID(0xdc886566, 0x984a, 0x4798, 0xa75e,
+                                                     0x5585a7bf67cc);
 
 static int malformed(struct error *err, const char *what)
 {

@@ -1,7 +1,7 @@
 /* The doctor, on machines that are made of a PATH, a guest and folders. */
 #include "../check.h"
+#include "../remove_tree.h"
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -73,19 +73,11 @@ static int set_up(void **state)
     return 0;
 }
 
-static int remove_each(const char *path, const struct stat *status, int type, struct FTW *walk)
-{
-    (void)status;
-    (void)type;
-    (void)walk;
-    return remove(path);
-}
-
 static int tear_down(void **state)
 {
     struct bench *bench = *state;
     (void)setenv("PATH", bench->path, 1);
-    (void)nftw(bench->folder, remove_each, 8, FTW_DEPTH | FTW_PHYS);
+    (void)remove_tree(bench->folder);
     free(bench->path);
     free(bench);
     return 0;

@@ -4,14 +4,15 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../remove_tree.h"
 #include "base/text.h"
+#include "image/store.h"
 #include "os/fd.h"
 #include "os/file.h"
 
@@ -25,19 +26,10 @@ static int scratch_make(void **state)
     return mkdtemp(scratch) ? 0 : -1;
 }
 
-static int scratch_remove_one(const char *path, const struct stat *status, int type,
-                              struct FTW *where)
-{
-    (void)status;
-    (void)type;
-    (void)where;
-    return remove(path);
-}
-
 static int scratch_remove(void **state)
 {
     (void)state;
-    return nftw(scratch, scratch_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    return remove_tree(scratch);
 }
 
 /* "<folder>/<name>" with these bytes; folders in between are made. The path is the caller's. */
@@ -68,6 +60,16 @@ static inline size_t scratch_count(const char *folder)
     if (list)
         (void)closedir(list);
     return count;
+}
+
+static struct store *open_store(void)
+{
+    struct error err = {0};
+    TEXT_AUTO folder = text_format("%s/store", scratch);
+    struct store *store = store_open(folder, &err);
+    if (!store)
+        fail_msg("%s", err.text);
+    return store;
 }
 
 #endif

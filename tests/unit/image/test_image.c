@@ -109,16 +109,6 @@ static void write_layout(const struct fault *fault)
                 span_of_text(marker ? marker : "{\"imageLayoutVersion\":\"1.0.0\"}"));
 }
 
-static struct store *open_store(void)
-{
-    struct error err = {0};
-    TEXT_AUTO folder = text_format("%s/store", scratch);
-    struct store *store = store_open(folder, &err);
-    if (!store)
-        fail_msg("%s", err.text);
-    return store;
-}
-
 static int use_layout(const char *tag, const struct image_options *options,
                       uint8_t root_hash[SHA256_SIZE], struct error *err)
 {

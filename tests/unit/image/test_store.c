@@ -5,16 +5,6 @@
 #include "image/store.h"
 #include "scratch.h"
 
-static struct store *open_store(void)
-{
-    struct error err = {0};
-    TEXT_AUTO folder = text_format("%s/store", scratch);
-    struct store *store = store_open(folder, &err);
-    if (!store)
-        fail_msg("%s", err.text);
-    return store;
-}
-
 static struct oci_digest digest_of(const char *text)
 {
     struct oci_digest digest;

@@ -3,9 +3,9 @@
 #define CAISSON_TESTS_MACHINE_FIXTURE_H
 
 #include "../check.h"
+#include "../remove_tree.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,15 +89,6 @@ static inline int machine_set_up(void **state)
     return 0;
 }
 
-static inline int remove_each(const char *path, const struct stat *status, int type,
-                              struct FTW *walk)
-{
-    (void)status;
-    (void)type;
-    (void)walk;
-    return remove(path);
-}
-
 static inline void pause_ms(long ms)
 {
     (void)nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
@@ -120,7 +111,7 @@ static inline int machine_tear_down(void **state)
 {
     struct machine_fixture *fixture = *state;
     wait_for_monitors();
-    (void)nftw(fixture->folder, remove_each, 8, FTW_DEPTH | FTW_PHYS);
+    (void)remove_tree(fixture->folder);
     union {
         const char *in;
         char *out;
@@ -181,6 +172,21 @@ static inline long runs_of(const struct machine_fixture *fixture)
     TEXT_AUTO path = path_in(fixture, "runs");
     (void)stat(path, &status);
     return (long)status.st_size;
+}
+
+/* What both programs of machines do: `path` is the fake QEMU's. */
+static inline int run_machine_tests(const char *name, const struct CMUnitTest *tests, size_t count,
+                                    const char *path)
+{
+    fake_qemu = realpath(path, NULL);
+    struct psp *psp = NULL;
+    if (processor_prepare(&shared_processor) < 0 || !(psp = psp_open(shared_processor.dir, NULL)))
+        return 1;
+    psp_close(psp);
+    int failed = _cmocka_run_group_tests(name, tests, count, NULL, NULL);
+    (void)processor_remove(&shared_processor);
+    free(fake_qemu);
+    return failed;
 }
 
 #endif

@@ -1,8 +1,8 @@
 /* What a container wrote comes back as it was: bytes, streams, order, through rotations. */
 #include "../check.h"
+#include "../remove_tree.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,20 +32,12 @@ static int set_up(void **state)
     return 0;
 }
 
-static int remove_each(const char *path, const struct stat *status, int type, struct FTW *walk)
-{
-    (void)status;
-    (void)type;
-    (void)walk;
-    return remove(path);
-}
-
 static int tear_down(void **state)
 {
     struct fixture *fixture = *state;
     container_log_reader_close(&fixture->reader);
     container_log_close(fixture->log);
-    (void)nftw(fixture->folder, remove_each, 8, FTW_DEPTH | FTW_PHYS);
+    (void)remove_tree(fixture->folder);
     free(fixture);
     return 0;
 }

@@ -288,13 +288,5 @@ int main(int argc, char *argv[])
         MACHINE_TEST(refuses_a_path_that_no_socket_takes),
     };
     assert_int_equal(argc, 2);
-    fake_qemu = realpath(argv[1], NULL);
-    struct psp *psp = NULL;
-    if (processor_prepare(&shared_processor) < 0 || !(psp = psp_open(shared_processor.dir, NULL)))
-        return 1;
-    psp_close(psp);
-    int failed = cmocka_run_group_tests_name("machine", tests, NULL, NULL);
-    (void)processor_remove(&shared_processor);
-    free(fake_qemu);
-    return failed;
+    return run_machine_tests("machine", tests, sizeof tests / sizeof *tests, argv[1]);
 }

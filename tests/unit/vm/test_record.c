@@ -1,7 +1,7 @@
 /* Records of machines: what is read is what was written, and nothing that somebody bent. */
 #include "../check.h"
+#include "../remove_tree.h"
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,18 +42,10 @@ static int set_up(void **state)
     return 0;
 }
 
-static int remove_each(const char *path, const struct stat *status, int type, struct FTW *walk)
-{
-    (void)status;
-    (void)type;
-    (void)walk;
-    return remove(path);
-}
-
 static int tear_down(void **state)
 {
     struct fixture *fixture = *state;
-    (void)nftw(fixture->top, remove_each, 8, FTW_DEPTH | FTW_PHYS);
+    (void)remove_tree(fixture->top);
     free(fixture->root);
     free(fixture->folder);
     free(fixture);

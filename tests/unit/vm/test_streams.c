@@ -417,13 +417,5 @@ int main(int argc, char *argv[])
         STREAM_TEST(says_that_the_monitor_has_gone),
     };
     assert_int_equal(argc, 2);
-    fake_qemu = realpath(argv[1], NULL);
-    struct psp *psp = NULL;
-    if (processor_prepare(&shared_processor) < 0 || !(psp = psp_open(shared_processor.dir, NULL)))
-        return 1;
-    psp_close(psp);
-    int failed = cmocka_run_group_tests_name("streams", tests, NULL, NULL);
-    (void)processor_remove(&shared_processor);
-    free(fake_qemu);
-    return failed;
+    return run_machine_tests("streams", tests, sizeof tests / sizeof *tests, argv[1]);
 }
