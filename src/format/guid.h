@@ -16,6 +16,6 @@
             GUID_BYTE(e, 40), GUID_BYTE(e, 32), GUID_BYTE(e, 24), GUID_BYTE(e, 16),                \
             GUID_BYTE(e, 8), GUID_BYTE(e, 0)                                                       \
     }
-#define GUID_BYTE(value, shift) ((uint8_t)((uint64_t)(value) >> (shift) & 0xff))
+#define GUID_BYTE(value, shift) ((uint8_t)((uint64_t)(value) >> (shift)&0xff))
 
 #endif
