@@ -2,13 +2,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/text.h"
 #include "os/fd.h"
 
 #define READ_PIECE  16384
-#define TAIL_PIECES 64 /* a pipe's worth: a guest that writes on and on is not waited for */
+#define TAIL_LOOK   8192 /* bytes at the end in which a kernel's last words are looked for */
+#define TAIL_PIECES 64   /* a pipe's worth: a guest that writes on and on is not waited for */
 
 static void keep(struct console *console, struct span bytes)
 {
@@ -73,8 +75,27 @@ void console_close(struct console *console)
     fd_close(&console->file_fd);
 }
 
+/* The end of the text; or what a kernel says as it dies, with the line before, in which it says
+ * why. The trace behind it helps nobody here. */
+static struct span last_words(struct span text)
+{
+    static const char panic[] = "Kernel panic";
+    const uint8_t *from = memmem(text.data, text.size, panic, sizeof panic - 1);
+    if (!from) {
+        size_t size = text.size < CONSOLE_TAIL_SIZE - 1 ? text.size : CONSOLE_TAIL_SIZE - 1;
+        return span_of(text.data + text.size - size, size);
+    }
+    const uint8_t *end = memchr(from, '\n', (size_t)(text.data + text.size - from));
+    size_t size = (size_t)((end ? end : text.data + text.size) - text.data);
+    for (int i = 0; from && i < 2; i++)
+        from = memrchr(text.data, '\n', (size_t)(from - text.data));
+    size_t start = from ? (size_t)(from + 1 - text.data) : 0;
+    return span_of(text.data + start, size - start);
+}
+
 void console_tail(struct console *console, char out[CONSOLE_TAIL_SIZE])
 {
+    uint8_t text[TAIL_LOOK];
     size_t got = 0;
     out[0] = '\0';
     if (console->file_fd < 0)
@@ -82,7 +103,10 @@ void console_tail(struct console *console, char out[CONSOLE_TAIL_SIZE])
     for (int i = 0; i < TAIL_PIECES && read_piece(console); i++)
         continue;
     off_t size = lseek(console->file_fd, 0, SEEK_END);
-    off_t start = size > CONSOLE_TAIL_SIZE - 1 ? size - (CONSOLE_TAIL_SIZE - 1) : 0;
-    (void)fd_pread_full(console->file_fd, out, CONSOLE_TAIL_SIZE - 1, start, &got, NULL);
-    out[got] = '\0';
+    off_t start = size > TAIL_LOOK ? size - TAIL_LOOK : 0;
+    (void)fd_pread_full(console->file_fd, text, sizeof text, start, &got, NULL);
+    struct span words = last_words(span_of(text, got));
+    size_t room = words.size < CONSOLE_TAIL_SIZE - 1 ? words.size : CONSOLE_TAIL_SIZE - 1;
+    memcpy(out, words.data, room);
+    out[room] = '\0';
 }

@@ -29,7 +29,8 @@ int console_open(struct console *console, struct event_base *base, const char *f
                  struct error *err);
 void console_close(struct console *console);
 
-/* The last bytes that were written, those that wait in the pipe included; "" for none. */
+/* The last bytes that were written, those that wait in the pipe included; "" for none. Of a kernel
+ * that has ended in a panic, the line that says so and the one before it. */
 void console_tail(struct console *console, char out[CONSOLE_TAIL_SIZE]);
 
 #endif

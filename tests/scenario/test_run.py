@@ -187,6 +187,22 @@ class Life(CliCase):
         result = self.caisson("logs", "-f", name, timeout=60)
         self.assertEqual(result.stdout, b"1\n2\n3\n4\n5\n")
 
+    def test_says_which_block_of_a_disk_ended_the_machine(self):
+        """The host's own disk is damaged, where the first look at it does not reach."""
+        self.environment["CAISSON_HOME"] = os.path.join(self.folder, "home")
+        self.run_image("busybox", "/bin/true")
+        disks = [os.path.join(folder, name) for folder, _, names in os.walk(self.environment["CAISSON_HOME"])
+                 for name in names if "disk" in folder and os.path.getsize(os.path.join(folder, name)) > 1 << 20]
+        self.assertEqual(len(disks), 1)
+        with open(disks[0], "r+b") as file:
+            start = file.read().index(b"\x7fELF")
+            for offset in range(start, start + (1 << 20), 4096):
+                file.seek(offset + 64)
+                file.write(b"damage")
+        result = self.run_image("busybox", "/bin/true", check=False)
+        self.assertEqual(result.returncode, 3, result.stderr)
+        self.assertRegex(result.stderr, rb"data block [0-9]+ is corrupted.*dm-verity device corrupted")
+
     def test_a_policy_of_another_workload_is_refused(self):
         policy = os.path.join(self.folder, "policy.rego")
         generated = self.caisson("policy", "generate", self.image("busybox"), "--", "/bin/echo", "hello").stdout

@@ -1,5 +1,5 @@
-/* The first process's side of ended processes: whose end is told, and that nobody's is kept. The test stands for PID 1
- * as what takes over orphans. */
+/* The first process's side of ended processes: whose end is told, and that nobody's is kept. The
+ * test stands for PID 1 as what takes over orphans. */
 #include "../check.h"
 
 #include <signal.h>
@@ -99,8 +99,7 @@ static void tells_the_exit_code(void **state)
     check_ok(machine_real_ops.signal(&world->machine, "a", SIGTERM, &world->err), &world->err);
     wait_ended(pid);
     turn(world);
-    assert_true(
-        has_said(world, "{\"event\":\"exited\",\"id\":\"a\",\"code\":7,\"signal\":0}"));
+    assert_true(has_said(world, "{\"event\":\"exited\",\"id\":\"a\",\"code\":7,\"signal\":0}"));
     assert_int_equal(waitpid(pid, NULL, WNOHANG), -1);
 }
 
@@ -112,8 +111,7 @@ static void tells_the_signal_that_ended_it(void **state)
     check_ok(machine_real_ops.signal(&world->machine, "a", SIGKILL, &world->err), &world->err);
     wait_ended(pid);
     turn(world);
-    assert_true(
-        has_said(world, "{\"event\":\"exited\",\"id\":\"a\",\"code\":137,\"signal\":9}"));
+    assert_true(has_said(world, "{\"event\":\"exited\",\"id\":\"a\",\"code\":137,\"signal\":9}"));
 }
 
 /* Its number may be another's by then. */
