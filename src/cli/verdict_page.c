@@ -33,7 +33,8 @@ static const char style[] =
     "body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem}"
     "h1{font-size:1.6rem;margin:0 0 .5rem}h2{font-size:1.15rem;margin:2rem 0 .5rem}"
     ".verdict{border-left:.5rem solid;padding:.5rem 1rem;font-size:1.1rem}"
-    ".simulated{background:repeating-linear-gradient(45deg,#f4d03f,#f4d03f 1rem,#222 1rem,#222 2rem);"
+    ".simulated{background:repeating-linear-gradient(45deg,#f4d03f,#f4d03f 1rem,#222 1rem,#222 "
+    "2rem);"
     "padding:.5rem}.simulated p{background:#222;color:#fff;margin:0;padding:.4rem 1rem}"
     "ol.chain{list-style:none;display:flex;flex-wrap:wrap;gap:.75rem 2rem;padding:0}"
     "ol.chain li{border:2px solid;border-radius:.5rem;padding:.5rem .75rem;flex:1 1 9rem;"
@@ -74,8 +75,8 @@ static const char *box_state(const struct verdict_box *box, const struct checks 
 
 static int append_boxes(const struct verdict_view *view, struct buf *out, struct error *err)
 {
-    if (buf_append_text(out, "<h2>From the root of trust to what was asked</h2>\n<ol class=chain>\n",
-                        err) < 0)
+    if (buf_append_text(
+            out, "<h2>From the root of trust to what was asked</h2>\n<ol class=chain>\n", err) < 0)
         return -1;
     for (size_t i = 0; i < view->box_count; i++) {
         const struct verdict_box *box = &view->boxes[i];
@@ -122,8 +123,8 @@ static int append_checks(const struct checks *checks, struct buf *out, struct er
 static int append_refusal(const struct check *check, struct buf *out, struct error *err)
 {
     if (!check)
-        return buf_append_text(out, "<p class=\"verdict failed\">Refused: the evidence is incomplete</p>\n",
-                               err);
+        return buf_append_text(
+            out, "<p class=\"verdict failed\">Refused: the evidence is incomplete</p>\n", err);
     if (append_element(out, "<div class=\"verdict failed\">Refused by <b>", check->rule->name,
                        "</b>", err) < 0)
         return -1;

@@ -1,7 +1,7 @@
 /*
- * A verdict as one page of HTML that stands alone: the way from the root of trust to what was asked as
- * a picture, and every check. It has no script, and loads nothing; every text is escaped, for much of
- * it is the host's.
+ * A verdict as one page of HTML that stands alone: the way from the root of trust to what was asked
+ * as a picture, and every check. It has no script, and loads nothing; every text is escaped, for
+ * much of it is the host's.
  */
 #ifndef CAISSON_CLI_VERDICT_PAGE_H
 #define CAISSON_CLI_VERDICT_PAGE_H
