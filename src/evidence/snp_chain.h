@@ -5,20 +5,14 @@
 #ifndef CAISSON_EVIDENCE_SNP_CHAIN_H
 #define CAISSON_EVIDENCE_SNP_CHAIN_H
 
-#include "crypto/certificate.h"
-#include "evidence/checks.h"
+#include "evidence/snp_leaf.h"
 
 #define SNP_CHAIN_LENGTH 3
-#define SNP_TCB_SIZE     8
-#define SNP_HWID_MAX     64
 
-/* What differs between the generations. */
-struct snp_product {
-    const char *name; /* as in ARK-…, SEV-… and the leaf's product extension */
-    uint8_t struct_version;
-    size_t hwid_size;
-    const char
-        *tcb_oids[SNP_TCB_SIZE]; /* the extension that holds each byte of a TCB; NULL: zero */
+struct snp_evidence {
+    struct span report;
+    const struct span *certificates; /* DER: leaf, intermediate, root */
+    size_t certificate_count;
 };
 
 /* A root that is trusted beside AMD's, by the SHA-256 of its certificate. */
@@ -36,15 +30,9 @@ struct snp_chain_options {
     bool allow_stale_crl; /* accept one past its nextUpdate */
 };
 
-struct snp_leaf {
-    const struct snp_product *product; /* NULL: unknown */
-    bool is_vlek;                      /* by its name */
-    uint8_t tcb[SNP_TCB_SIZE];
-    struct span hwid; /* borrowed from the certificate; empty for a VLEK */
-};
-
 struct snp_chain {
     struct certificate *certificates[SNP_CHAIN_LENGTH]; /* leaf, intermediate, root */
+    struct crl *crl;                                    /* the root's list, NULL: none at hand */
     struct snp_leaf leaf;
     bool simulated; /* the root is the caller's simulated one */
 };
@@ -55,11 +43,10 @@ bool snp_chain_check(struct snp_chain *chain, const struct span *certificates, s
                      const struct snp_chain_options *options, struct checks *checks);
 void snp_chain_fini(struct snp_chain *chain);
 
-/* The generation of a processor by CPUID family and model as they stand in a report; NULL for an
- * unknown one. */
-const struct snp_product *snp_product_of_cpuid(uint8_t family, uint8_t model);
-
-/* The generation called so, up to a '-' ("Milan-B0" is "Milan"); NULL for an unknown one. */
-const struct snp_product *snp_product_by_name(struct span name);
+/* The same once more for a chain that passed, at another time: `made` are the checks that were
+ * made, and only those that depend on the time are made again. What the options say besides the
+ * time must be what it was. */
+void snp_chain_recheck(const struct snp_chain *chain, const struct check *made, size_t count,
+                       const struct snp_chain_options *options, struct checks *checks);
 
 #endif

@@ -18,11 +18,26 @@
 
 #define SNP_ALGORITHM_ECDSA_P384_SHA384 1
 
-#define SNP_POLICY_SMT        (UINT64_C(1) << 16)
-#define SNP_POLICY_ONE        (UINT64_C(1) << 17) /* must be one */
-#define SNP_POLICY_MIGRATE_MA (UINT64_C(1) << 18)
-#define SNP_POLICY_DEBUG      (UINT64_C(1) << 19)
-#define SNP_POLICY_RESERVED   (~UINT64_C(0) << 26) /* must be zero */
+#define SNP_POLICY_SMT               (UINT64_C(1) << 16)
+#define SNP_POLICY_ONE               (UINT64_C(1) << 17) /* must be one */
+#define SNP_POLICY_MIGRATE_MA        (UINT64_C(1) << 18)
+#define SNP_POLICY_DEBUG             (UINT64_C(1) << 19)
+#define SNP_POLICY_SINGLE_SOCKET     (UINT64_C(1) << 20)
+#define SNP_POLICY_CXL               (UINT64_C(1) << 21)
+#define SNP_POLICY_AES_256_XTS       (UINT64_C(1) << 22)
+#define SNP_POLICY_RAPL_DIS          (UINT64_C(1) << 23)
+#define SNP_POLICY_CIPHERTEXT_HIDING (UINT64_C(1) << 24)
+#define SNP_POLICY_PAGE_SWAP_DISABLE (UINT64_C(1) << 25)
+#define SNP_POLICY_RESERVED          (~UINT64_C(0) << 26) /* must be zero */
+
+/* PLATFORM_INFO; bits that are not known here are no reason to refuse. */
+#define SNP_PLATFORM_SMT               (UINT64_C(1) << 0)
+#define SNP_PLATFORM_TSME              (UINT64_C(1) << 1)
+#define SNP_PLATFORM_ECC               (UINT64_C(1) << 2)
+#define SNP_PLATFORM_RAPL_DIS          (UINT64_C(1) << 3)
+#define SNP_PLATFORM_CIPHERTEXT_HIDING (UINT64_C(1) << 4)
+#define SNP_PLATFORM_ALIAS_CHECK       (UINT64_C(1) << 5)
+#define SNP_PLATFORM_TIO               (UINT64_C(1) << 7)
 
 #define SNP_KEY_INFO_AUTHOR    0x1U
 #define SNP_KEY_INFO_MASK_CHIP 0x2U

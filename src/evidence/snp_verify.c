@@ -130,19 +130,30 @@ static const struct snp_product *product_of(const struct snp_report *report,
     return chain->leaf.product;
 }
 
+static void write_product(const struct snp_report *report, const struct snp_product *product,
+                          char out[CHECK_TEXT_SIZE])
+{
+    const char *name = product ? product->name : "unknown";
+    const char *note = "";
+    if (report->version == 2) {
+        (void)snprintf(out, CHECK_TEXT_SIZE, "%s (version 2 does not say)", name);
+        return;
+    }
+    if (!product && snp_product_name_of_cpuid(report->cpuid_family, report->cpuid_model)) {
+        name = snp_product_name_of_cpuid(report->cpuid_family, report->cpuid_model);
+        note = ": no root of AMD's is pinned for it";
+    }
+    (void)snprintf(out, CHECK_TEXT_SIZE, "%s (CPUID family %02xh, model %02xh)%s", name,
+                   report->cpuid_family, report->cpuid_model, note);
+}
+
 static void check_product(const struct snp_report *report, const struct snp_chain *chain,
                           struct checks *checks)
 {
     const struct snp_product *leaf = chain->leaf.product;
     const struct snp_product *product = product_of(report, chain);
     char found[CHECK_TEXT_SIZE];
-    if (report->version > 2)
-        (void)snprintf(found, sizeof found, "%s (CPUID family %02xh, model %02xh)",
-                       product ? product->name : "unknown", report->cpuid_family,
-                       report->cpuid_model);
-    else
-        (void)snprintf(found, sizeof found, "%s (version 2 does not say)",
-                       product ? product->name : "unknown");
+    write_product(report, product, found);
     (void)checks_add(checks, &rule_product, leaf && leaf == product ? CHECK_PASSED : CHECK_FAILED,
                      leaf ? leaf->name : "a known product in the leaf", found);
 }
@@ -184,40 +195,61 @@ static void check_chip_id(const struct snp_report *report, const struct snp_chai
                          zero_tail ? span_of(chip_id.data, hwid.size) : chip_id);
 }
 
-static void verify_report(const struct snp_evidence *evidence,
-                          const struct snp_chain_options *options,
-                          const struct snp_appraisal *appraisal, struct snp_result *result)
+static void verify_under(const struct snp_chain *chain, struct span report,
+                         const struct snp_appraisal *appraisal, struct snp_result *result)
 {
-    struct snp_chain chain;
     struct checks *checks = &result->checks;
-    const struct snp_report *report = &result->report;
-    check_format(result, evidence->report, checks);
-    if (snp_chain_check(&chain, evidence->certificates, evidence->certificate_count, options,
-                        checks)) {
-        result->simulated = chain.simulated;
-        result->product = chain.leaf.product ? chain.leaf.product->name : NULL;
-        check_signing_key(report, &chain, checks);
-        check_signature(evidence->report, report, &chain, checks);
-        check_product(report, &chain, checks);
-        check_tcb(report, &chain, checks);
-        check_chip_id(report, &chain, appraisal->allow_masked_chip_id, checks);
-        snp_appraise(report, appraisal, checks);
-        checks_complete(checks);
-    }
-    snp_chain_fini(&chain);
+    result->simulated = chain->simulated;
+    result->product = chain->leaf.product ? chain->leaf.product->name : NULL;
+    check_signing_key(&result->report, chain, checks);
+    check_signature(report, &result->report, chain, checks);
+    check_product(&result->report, chain, checks);
+    check_tcb(&result->report, chain, checks);
+    check_chip_id(&result->report, chain, appraisal->allow_masked_chip_id, checks);
+    snp_appraise(&result->report, chain->leaf.product, appraisal, checks);
+    checks_complete(checks);
+}
+
+/* The report by itself; false where it can't be read. */
+static bool begin(struct span report, struct snp_result *result)
+{
+    struct error err = {0};
+    memset(result, 0, sizeof *result);
+    checks_init(&result->checks);
+    if (snp_report_parse(report, &result->report, &err) < 0)
+        return checks_add(&result->checks, &rule_format, CHECK_FAILED, "1184 bytes, version 2 to 5",
+                          err.text);
+    check_format(result, report, &result->checks);
+    return true;
 }
 
 enum verdict snp_verify(const struct snp_evidence *evidence,
                         const struct snp_chain_options *options,
                         const struct snp_appraisal *appraisal, struct snp_result *result)
 {
-    struct error err = {0};
-    memset(result, 0, sizeof *result);
-    checks_init(&result->checks);
-    if (snp_report_parse(evidence->report, &result->report, &err) < 0)
-        (void)checks_add(&result->checks, &rule_format, CHECK_FAILED, "1184 bytes, version 2 to 5",
-                         err.text);
-    else
-        verify_report(evidence, options, appraisal, result);
+    struct snp_chain chain;
+    if (!begin(evidence->report, result))
+        return VERDICT_REFUSED;
+    if (snp_chain_check(&chain, evidence->certificates, evidence->certificate_count, options,
+                        &result->checks))
+        verify_under(&chain, evidence->report, appraisal, result);
+    snp_chain_fini(&chain);
+    return checks_verdict(&result->checks);
+}
+
+enum verdict snp_verify_cached(const struct snp_chain_cache *cache,
+                               const struct snp_evidence *evidence, int64_t time,
+                               const struct snp_appraisal *appraisal, struct snp_result *result)
+{
+    struct snp_chain_options options;
+    snp_chain_cache_options(cache, time, &options);
+    const struct snp_cached_chain *cached = snp_chain_cache_find(cache, evidence);
+    if (!cached)
+        return snp_verify(evidence, &options, appraisal, result);
+    if (!begin(evidence->report, result))
+        return VERDICT_REFUSED;
+    snp_chain_recheck(&cached->chain, cached->checks, cached->check_count, &options,
+                      &result->checks);
+    verify_under(&cached->chain, evidence->report, appraisal, result);
     return checks_verdict(&result->checks);
 }
