@@ -64,7 +64,8 @@ struct certificate *certificate_from_der(struct span der, struct error *err)
     if (certificate->x509)
         certificate->key = X509_get0_pubkey(certificate->x509);
     if (certificate->key)
-        certificate->public_key_size = i2d_PUBKEY(certificate->key, &certificate->public_key);
+        certificate->public_key_size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate->x509),
+                                                       &certificate->public_key);
     ERR_clear_error();
     if (certificate->public_key_size <= 0 || at != der.data + der.size) {
         (void)error_set(err, ERROR_INVALID, "these %zu bytes are not one X.509 certificate in DER",
@@ -347,6 +348,13 @@ static int check_signer(const X509_ALGOR *algorithm, const X509_NAME *named,
         return error_set(err, ERROR_REFUSED, "it names another issuer than %s", issuer->name);
     const struct scheme *scheme = find_scheme(algorithm, accepted);
     return scheme ? check_signer_key(scheme, issuer, err) : refuse_scheme(accepted, err);
+}
+
+bool certificate_names_issuer(const struct certificate *certificate,
+                              const struct certificate *issuer)
+{
+    return X509_NAME_cmp(X509_get_issuer_name(certificate->x509),
+                         X509_get_subject_name(issuer->x509)) == 0;
 }
 
 int certificate_check_signed(const struct certificate *certificate,

@@ -76,6 +76,11 @@ int certificate_check_critical(const struct certificate *certificate, struct err
 /* ERROR_REFUSED unless it may sign certificates: CA, and keyCertSign where keyUsage is given. */
 int certificate_check_ca(const struct certificate *certificate, struct error *err);
 
+/* Whether it names `issuer`'s subject as its issuer. Anybody can write a name: this only helps to
+ * put certificates in order. */
+bool certificate_names_issuer(const struct certificate *certificate,
+                              const struct certificate *issuer);
+
 /* ERROR_REFUSED, saying what is wrong, unless `issuer` is named as the issuer and its key signed by
  * one of the `accepted` schemes. */
 int certificate_check_signed(const struct certificate *certificate,

@@ -1,3 +1,5 @@
+#include "evidence/certificate_table.h"
+
 #include "base/cursor.h"
 #include "evidence/bundle.h"
 #include "format/guid.h"
@@ -17,8 +19,6 @@ static const struct {
     {GUID(0xc0b406a4, 0xa803, 0x4952, 0x9743, 0x3fb6014cd0ae), 2}, /* ARK */
 };
 
-#define PLACE_COUNT 3
-
 static int place_of(struct span guid)
 {
     for (int i = 0; i < GUID_COUNT; i++) {
@@ -29,8 +29,8 @@ static int place_of(struct span guid)
 }
 
 /* Reads one entry; *last for the one of zeros that ends the table. */
-static int read_entry(struct cursor *cursor, struct span table, struct span found[PLACE_COUNT],
-                      bool *last, struct error *err)
+static int read_entry(struct cursor *cursor, struct span table,
+                      struct span found[CERTIFICATE_TABLE_PLACES], bool *last, struct error *err)
 {
     struct span guid;
     uint32_t offset;
@@ -52,11 +52,12 @@ static int read_entry(struct cursor *cursor, struct span table, struct span foun
     return 0;
 }
 
-int bundle_set_certificate_table(struct bundle *bundle, struct span table, struct error *err)
+int certificate_table_read(struct span table, struct span found[CERTIFICATE_TABLE_PLACES],
+                           struct error *err)
 {
     struct cursor cursor = cursor_of(table);
-    struct span found[PLACE_COUNT] = {{0}};
     bool last = false;
+    memset(found, 0, CERTIFICATE_TABLE_PLACES * sizeof *found);
     for (int i = 0; !last; i++) {
         if (i == ENTRY_MAX)
             return error_set(err, ERROR_LIMIT, "the certificate table has more than %d entries",
@@ -64,7 +65,20 @@ int bundle_set_certificate_table(struct bundle *bundle, struct span table, struc
         if (read_entry(&cursor, table, found, &last, err) < 0)
             return -1;
     }
-    for (int i = 0; i < PLACE_COUNT; i++) {
+    return 0;
+}
+
+bool certificate_table_looks_so(struct span bytes)
+{
+    return bytes.size >= 16 && place_of(span_of(bytes.data, 16)) >= 0;
+}
+
+int bundle_set_certificate_table(struct bundle *bundle, struct span table, struct error *err)
+{
+    struct span found[CERTIFICATE_TABLE_PLACES];
+    if (certificate_table_read(table, found, err) < 0)
+        return -1;
+    for (int i = 0; i < CERTIFICATE_TABLE_PLACES; i++) {
         if (found[i].size == 0)
             continue;
         if (bundle->certificate_count == BUNDLE_CERTIFICATES_MAX)
