@@ -6,7 +6,7 @@
 #   make check      install what it needs, build, and run every test
 #   make bench      install what it needs, build, and measure: docs/performance.md
 #   make lint       install what it needs, and read the sources with tools
-#   make install    build, and install caisson, its manual and the guest below PREFIX (DESTDIR is honoured)
+#   make install    build, and install caisson, its manual, libcaisson and the guest below PREFIX (DESTDIR is honoured)
 #   make clean      remove what was built
 
 BUILD := build
@@ -53,6 +53,13 @@ install: build
 	install -d "$$root/bin" "$$root/share/man/man1" && \
 	install -m 755 $(BUILD)/caisson "$$root/bin/" && \
 	install -m 644 $(BUILD)/man/man1/*.1 "$$root/share/man/man1/" && \
+	install -d "$$root/lib/pkgconfig" "$$root/include/caisson" && \
+	install -m 644 include/caisson/*.h "$$root/include/caisson/" && \
+	install -m 644 $(BUILD)/src/api/libcaisson.a "$$root/lib/" && \
+	install -m 755 $(BUILD)/src/api/libcaisson.so.?.?.? "$$root/lib/" && \
+	cp -P $(BUILD)/src/api/libcaisson.so $(BUILD)/src/api/libcaisson.so.? "$$root/lib/" && \
+	sed -e 's,^prefix=.*,prefix=$(PREFIX),' -e 's,^libdir=.*,libdir=$${prefix}/lib,' \
+		$(BUILD)/meson-private/caisson.pc >"$$root/lib/pkgconfig/caisson.pc" && \
 	if [ -e $(BUILD)/guest/manifest.json ]; then \
 		install -d "$$root/share/caisson/guest" && \
 		install -m 644 $(BUILD)/guest/* "$$root/share/caisson/guest/"; \

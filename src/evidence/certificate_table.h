@@ -1,7 +1,7 @@
 /*
  * SEV-SNP's certificate table, as a host hands it to its guest (AMD 56421, GHCB specification,
- * section 4.1.8.1; the guest finds it in auxblob): entries of a GUID, an offset and a size, ended by
- * one of zeros, and the certificates behind them. All of it is the host's word.
+ * section 4.1.8.1; the guest finds it in auxblob): entries of a GUID, an offset and a size, ended
+ * by one of zeros, and the certificates behind them. All of it is the host's word.
  */
 #ifndef CAISSON_EVIDENCE_CERTIFICATE_TABLE_H
 #define CAISSON_EVIDENCE_CERTIFICATE_TABLE_H

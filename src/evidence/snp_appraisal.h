@@ -42,18 +42,18 @@ struct snp_appraisal {
     uint16_t minimum_abi; /* of the guest policy: major in the upper byte, minor in the lower */
     struct snp_firmware minimum_firmware; /* committed; all zero asks nothing */
     struct snp_tcb_minimum minimum_tcb[SNP_TCB_KIND_COUNT];
-    struct snp_bits policy;            /* SNP_POLICY_* */
-    struct snp_bits platform;          /* PLATFORM_INFO, SNP_PLATFORM_* */
-    uint64_t launch_mitigations;       /* bits that must be one; reports before version 5 have none */
+    struct snp_bits policy;      /* SNP_POLICY_* */
+    struct snp_bits platform;    /* PLATFORM_INFO, SNP_PLATFORM_* */
+    uint64_t launch_mitigations; /* bits that must be one; reports before version 5 have none */
     uint64_t current_mitigations;
-    const uint8_t *report_data;        /* 64 bytes, or NULL; so all that follow */
-    const uint8_t *host_data;          /* 32 */
-    const uint8_t *family_id;          /* 16 */
-    const uint8_t *image_id;           /* 16 */
-    const uint8_t *id_key_digest;      /* 48 */
-    const uint8_t *author_key_digest;  /* 48 */
-    const uint8_t *report_id;          /* 32 */
-    const uint8_t *report_id_ma;       /* 32 */
+    const uint8_t *report_data;                          /* 64 bytes, or NULL; so all that follow */
+    const uint8_t *host_data;                            /* 32 */
+    const uint8_t *family_id;                            /* 16 */
+    const uint8_t *image_id;                             /* 16 */
+    const uint8_t *id_key_digest;                        /* 48 */
+    const uint8_t *author_key_digest;                    /* 48 */
+    const uint8_t *report_id;                            /* 32 */
+    const uint8_t *report_id_ma;                         /* 32 */
     const uint8_t (*measurements)[SNP_MEASUREMENT_SIZE]; /* any of these, or NULL */
     size_t measurement_count;
     const uint8_t (*chip_ids)[SNP_CHIP_ID_SIZE]; /* any of these, or NULL */

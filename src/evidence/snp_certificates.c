@@ -64,8 +64,7 @@ int snp_certificates_add(struct snp_certificates *certificates, struct span byte
         return add_table(certificates, bytes, err);
     while (bytes.size > 0 && (bytes.data[0] == '\n' || bytes.data[0] == '\r'))
         bytes = span_of(bytes.data + 1, bytes.size - 1);
-    if (bytes.size >= strlen(PEM_START) &&
-        memcmp(bytes.data, PEM_START, strlen(PEM_START)) == 0)
+    if (bytes.size >= strlen(PEM_START) && memcmp(bytes.data, PEM_START, strlen(PEM_START)) == 0)
         return add_pem(certificates, bytes, err);
     CERTIFICATE_AUTO *certificate = certificate_from_der(bytes, err);
     if (!certificate)
@@ -101,14 +100,16 @@ static int find_leaf(const struct parsed *parsed, size_t *leaf, struct error *er
         found++;
     }
     if (found != 1)
-        return error_set(err, ERROR_INVALID,
-                         "%zu of the %zu certificates are called SEV-VCEK or SEV-VLEK; give the one "
-                         "of the report's chip or provider (caisson fetch-certs gets it)",
-                         found, parsed->count);
+        return error_set(
+            err, ERROR_INVALID,
+            "%zu of the %zu certificates are called SEV-VCEK or SEV-VLEK; give the one "
+            "of the report's chip or provider (caisson fetch-certs gets it)",
+            found, parsed->count);
     return 0;
 }
 
-/* Where several have the name that is wanted, as when AMD issued one anew, the one whose key signed.
+/* Where several have the name that is wanted, as when AMD issued one anew, the one whose key
+ * signed.
  */
 static int find_issuer(const struct parsed *parsed, size_t of, const char *what, size_t *issuer,
                        struct error *err)

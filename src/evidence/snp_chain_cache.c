@@ -5,13 +5,14 @@
 /*
  * An open-addressed table of twice the capacity, by the key's first bytes: the key is a SHA-256, so
  * nobody who offers chains can make many of them meet, and each must verify before it is kept. A
- * chain that makes place leaves its neighbours where lookups find them: the table is then built anew.
+ * chain that makes place leaves its neighbours where lookups find them: the table is then built
+ * anew.
  */
 struct snp_chain_cache {
     size_t capacity;
     size_t count;
-    size_t next;                        /* in `chains`: where the next one goes */
-    struct snp_cached_chain **chains;   /* in the order in which they came, a ring */
+    size_t next;                      /* in `chains`: where the next one goes */
+    struct snp_cached_chain **chains; /* in the order in which they came, a ring */
     const struct snp_cached_chain **table;
     size_t mask;
     struct snp_root *roots;

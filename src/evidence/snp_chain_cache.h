@@ -12,8 +12,8 @@
 
 #include "evidence/snp_chain.h"
 
-#define SNP_CHAIN_CACHE_MAX    65536 /* chains in one cache */
-#define SNP_CHAIN_CHECKS_MAX   16    /* checks of one chain */
+#define SNP_CHAIN_CACHE_MAX  65536 /* chains in one cache */
+#define SNP_CHAIN_CHECKS_MAX 16    /* checks of one chain */
 
 struct snp_cached_chain {
     uint8_t key[SHA256_SIZE];

@@ -1,7 +1,8 @@
 #include "evidence/snp_product.h"
 
-/* Roots: SHA-256 of the ARKs that AMD's KDS serves, https://kdsintf.amd.com/vcek/v1/NAME/cert_chain.
- * TCB_VERSION, AMD 56860 section 2.2: Turin has its own order, with the FMC first. */
+/* Roots: SHA-256 of the ARKs that AMD's KDS serves,
+ * https://kdsintf.amd.com/vcek/v1/NAME/cert_chain. TCB_VERSION, AMD 56860 section 2.2: Turin has
+ * its own order, with the FMC first. */
 static const struct snp_product products[] = {
     {"Milan",
      "69d063b45344d26a2e94e1f4210de49ef555308287d4c174445c95639a540bcd",

@@ -2,6 +2,7 @@
 """make install puts what is built below PREFIX as it is given then, and what is installed runs from there."""
 import glob
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -21,6 +22,9 @@ class Install(unittest.TestCase):
         os.makedirs(os.path.join(cls.build, "man"))
         shutil.copy(paths.CAISSON, cls.build)
         shutil.copytree(os.path.join(paths.BUILD, "man/man1"), os.path.join(cls.build, "man/man1"))
+        shutil.copytree(os.path.join(paths.BUILD, "src/api"), os.path.join(cls.build, "src/api"), symlinks=True)
+        os.makedirs(os.path.join(cls.build, "meson-private"))
+        shutil.copy(os.path.join(paths.BUILD, "meson-private/caisson.pc"), os.path.join(cls.build, "meson-private"))
 
     @classmethod
     def tearDownClass(cls):
@@ -62,6 +66,54 @@ class Install(unittest.TestCase):
             self.assertIn("caisson_guest", file.read())
         said = self.caisson(root, "doctor").stdout
         self.assertIn(f"{os.path.realpath(guest)}: all files are the manifest's", said)
+
+    def run_tool(self, *command, **environment):
+        done = subprocess.run(command, text=True, capture_output=True, timeout=120, check=False,
+                              env=dict(os.environ, **environment))  # fmt: skip
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def test_library_serves_a_program_that_is_built_elsewhere(self):
+        """docs/library.c against what is installed, by what pkg-config says; shared and static."""
+        root, _ = self.install("library")
+        lib = os.path.join(root, "lib")
+        search = {"PKG_CONFIG_PATH": os.path.join(lib, "pkgconfig"), "PKG_CONFIG_SYSROOT_DIR": os.path.dirname(root),
+                  "PKG_CONFIG_ALLOW_SYSTEM_CFLAGS": "1", "PKG_CONFIG_ALLOW_SYSTEM_LIBS": "1"}  # fmt: skip
+        source = os.path.join(paths.SOURCE, "docs/library.c")
+        flags = self.run_tool("pkg-config", "--cflags", "--libs", "caisson", **search).split()
+        self.assertIn("-lcaisson", flags)
+        shared, static = os.path.join(self.folder, "shared"), os.path.join(self.folder, "static")
+        strict = ["cc", "-std=c11", "-D_DEFAULT_SOURCE", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+        self.run_tool(*strict, source, "-o", shared, *flags)
+        self.run_tool(*strict, source, "-o", static, f"-I{root}/include", f"{lib}/libcaisson.a", "-lcrypto", "-ljansson")
+        for program in (shared, static):
+            done = subprocess.run([program, source, source, "00" * 32], text=True, capture_output=True, timeout=60,
+                                  check=False, env=dict(os.environ, LD_LIBRARY_PATH=lib))  # fmt: skip
+            self.assertEqual((done.returncode, done.stdout), (1, "refused\n"), done.stderr)
+            self.assertIn("certificates[0]", done.stderr)
+
+    def test_library_exports_what_the_headers_declare_and_needs_two_libraries(self):
+        library = os.path.join(paths.BUILD, "src/api/libcaisson.so")
+        rows = [line.split() for line in self.run_tool("nm", "-D", "--defined-only", library).splitlines()]
+        names = {row[2].split("@@")[0] for row in rows if row[1] == "T"}
+        versions = {row[2].split("@@")[1] for row in rows if row[1] == "T" and "@@" in row[2]}
+        declared = set()
+        for header in glob.glob(os.path.join(paths.SOURCE, "include/caisson/*.h")):
+            with open(header, encoding="utf-8") as file:
+                declared |= set(re.findall(r"CAISSON_API[^;(]*?\b(caisson_\w+)\(", file.read()))
+        self.assertEqual(names, declared)
+        self.assertEqual(versions, {"CAISSON_0.1"})
+        needed = set(re.findall(r"NEEDED.*\[(.*?)\.so", self.run_tool("readelf", "-d", library)))
+        self.assertLessEqual(needed, {"libcrypto", "libjansson", "libc"})
+        seen = {line.split()[2] for line in self.run_tool(
+            "nm", "-g", "--defined-only", os.path.join(paths.BUILD, "src/api/libcaisson.a")).splitlines() if " T " in line}
+        self.assertEqual(seen, declared)
+
+    def test_headers_serve_c_and_cplusplus(self):
+        for header in glob.glob(os.path.join(paths.SOURCE, "include/caisson/*.h")):
+            for language in (["-x", "c", "-std=c11"], ["-x", "c++", "-std=c++11"]):
+                self.run_tool("cc", *language, "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only",
+                              f"-I{paths.SOURCE}/include", header)  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@
 #include "evidence/snp_verify.h"
 
 #define SYNTHETIC_NOW       INT64_C(1780272000) /* 2026-06-01T00:00:00Z */
-#define SYNTHETIC_LIFE      1000                /* seconds before and after in which all are valid */
+#define SYNTHETIC_LIFE      1000 /* seconds before and after in which all are valid */
 #define SYNTHETIC_OID       "1.3.6.1.4.1.3704.1."
 #define SYNTHETIC_LEAF_MAX  16
 #define SYNTHETIC_BYTES_MAX 80

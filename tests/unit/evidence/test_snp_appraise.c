@@ -139,8 +139,8 @@ static void wants_minimum_tcbs_part_by_part(void **state)
     static const struct {
         enum snp_tcb_part part;
         uint8_t has;
-    } parts[] = {{SNP_TCB_BOOTLOADER, 4}, {SNP_TCB_TEE, 1}, {SNP_TCB_SNP, 24},
-                 {SNP_TCB_MICROCODE, 0xDB}};
+    } parts[] = {
+        {SNP_TCB_BOOTLOADER, 4}, {SNP_TCB_TEE, 1}, {SNP_TCB_SNP, 24}, {SNP_TCB_MICROCODE, 0xDB}};
     static const char *const names[SNP_TCB_KIND_COUNT] = {
         "minimum_reported_tcb", "minimum_committed_tcb", "minimum_launch_tcb"};
     for (int kind = 0; kind < SNP_TCB_KIND_COUNT; kind++) {

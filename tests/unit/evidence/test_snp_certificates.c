@@ -170,8 +170,12 @@ static void refuses_what_is_no_certificate(void **state)
 {
     (void)state;
     static const char *const texts[] = {
-        "", "\n\n", "-----BEGIN CERTIFICATE-----\n", "-----BEGIN PRIVATE KEY-----\nAAAA\n",
-        "{\"vcekCert\": \"\"}", "0\202",
+        "",
+        "\n\n",
+        "-----BEGIN CERTIFICATE-----\n",
+        "-----BEGIN PRIVATE KEY-----\nAAAA\n",
+        "{\"vcekCert\": \"\"}",
+        "0\202",
         "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         SNP_CERTIFICATES_AUTO certificates;

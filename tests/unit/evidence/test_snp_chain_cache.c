@@ -69,8 +69,7 @@ static struct snp_chain_cache *new_cache(size_t capacity)
 static enum verdict verify_both(const struct snp_chain_cache *cache,
                                 const struct snp_evidence *which, int64_t time)
 {
-    const struct snp_chain_options options = {
-        .time = time, .roots = &issued.root, .root_count = 1};
+    const struct snp_chain_options options = {.time = time, .roots = &issued.root, .root_count = 1};
     enum verdict verdict = snp_verify_cached(cache, which, time, &strict, &result);
     assert_int_equal(snp_verify(which, &options, &strict, &plain), verdict);
     assert_int_equal(plain.checks.count, result.checks.count);
