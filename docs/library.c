@@ -3,12 +3,13 @@
  *     cc library.c -lcaisson && ./a.out report.bin chain.pem HOST_DATA-in-hex */
 #include <caisson/evidence.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 static struct caisson_bytes read_file(const char *path, uint8_t *room, size_t size)
 {
-    FILE *file = fopen(path, "rb");
+    FILE *file = fopen(path, "rbe");
     size_t got = file ? fread(room, 1, size, file) : 0;
     if (file)
         fclose(file);
@@ -18,8 +19,10 @@ static struct caisson_bytes read_file(const char *path, uint8_t *room, size_t si
 int main(int argc, char **argv)
 {
     static uint8_t report[4096], chain[65536], host_data[32];
-    for (size_t i = 0; argc == 4 && i < 32 && strlen(argv[3]) == 64; i++)
-        sscanf(argv[3] + 2 * i, "%2hhx", &host_data[i]);
+    for (size_t i = 0; argc == 4 && i < 32 && strlen(argv[3]) == 64; i++) {
+        const char pair[] = {argv[3][2 * i], argv[3][2 * i + 1], '\0'};
+        host_data[i] = (uint8_t)strtoul(pair, NULL, 16);
+    }
     struct caisson_snp_appraisal appraisal = CAISSON_INIT(appraisal);
     struct caisson_snp_input input = CAISSON_INIT(input);
     struct caisson_result *result = caisson_result_new();
