@@ -105,10 +105,24 @@ static int read_content_block(struct tar_reader *tar, uint8_t block[TAR_BLOCK_SI
     return got == TAR_BLOCK_SIZE ? 0 : truncated(tar, err);
 }
 
+/* Passes over what the source need not give. */
+static int skip_unread(struct tar_reader *tar, uint64_t size, struct error *err)
+{
+    bool over;
+    if (tar->source.skip(tar->source.arg, size, &over, err) < 0)
+        return -1;
+    if (!over)
+        return truncated(tar, err);
+    tar->offset += size;
+    return 0;
+}
+
 static int skip(struct tar_reader *tar, uint64_t size, struct error *err)
 {
     while (size > 0) {
         struct span piece;
+        if (tar->chunk.size == 0 && tar->source.skip)
+            return skip_unread(tar, size, err);
         if (take(tar, size, &piece, err) < 0)
             return -1;
         if (piece.size == 0)
@@ -259,6 +273,7 @@ static int read_header(struct tar_reader *tar, bool *more, struct error *err)
             return zero_blocks == 0 ? 0 : refuse(tar, "a header follows a block of zeros", err);
         }
     }
+    tar->closed = true;
     return 0;
 }
 
@@ -451,7 +466,6 @@ static int finish_entry(struct tar_reader *tar, struct tar_entry *entry, struct 
     return start_sparse(tar, entry, err);
 }
 
-/* Reads a meta header's contents; false when `type` is none. */
 static bool is_meta(char type)
 {
     return type == 'x' || type == 'L' || type == 'K' || type == TAR_GLOBAL;

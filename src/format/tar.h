@@ -34,6 +34,9 @@ enum tar_type {
 struct tar_source {
     int (*next)(void *arg, struct span *out, struct error *err);
     void *arg;
+    /* Passes over the next bytes, as a file can that is read by seeking. *over = false where fewer
+     * are left. NULL for a source that can only be read. */
+    int (*skip)(void *arg, uint64_t size, bool *over, struct error *err);
 };
 
 struct tar_entry {
@@ -62,7 +65,7 @@ struct tar_piece {
 struct tar_reader {
     struct tar_source source;
     struct span chunk; /* what the source gave and is not used yet */
-    uint64_t offset;   /* of the next byte in the archive, for error messages */
+    uint64_t offset;   /* of the next byte in the archive: after tar_next() where contents start */
     uint64_t left;     /* bytes of contents in the archive that were not read */
     uint64_t padding;  /* that follow the contents */
     uint8_t header[TAR_BLOCK_SIZE];
@@ -72,6 +75,7 @@ struct tar_reader {
     struct buf long_link;
     struct tar_sparse sparse;
     bool is_sparse;
+    bool closed; /* the archive's end was marked by two blocks of zeros */
     size_t part; /* of the sparse file: which is being read, and where in the file */
     uint64_t position;
     uint64_t end;

@@ -5,117 +5,49 @@
 #include <sys/stat.h>
 
 #include "base/text.h"
+#include "format/tar.h"
 #include "os/fd.h"
 
-/* POSIX.1-2008 pax, "ustar Interchange Format". */
-#define BLOCK           512
-#define NAME_OFFSET     0
-#define NAME_SIZE       100
-#define SIZE_OFFSET     124
-#define NUMBER_SIZE     12
-#define CHECKSUM_OFFSET 148
-#define CHECKSUM_SIZE   8
-#define TYPE_OFFSET     156
-#define LINK_OFFSET     157
-#define MAGIC_OFFSET    257
-#define PREFIX_OFFSET   345
-#define PREFIX_SIZE     155
-#define EXTENSION_MAX   (64 * 1024) /* bytes of a PAX header or a GNU long name */
-#define LINKS_MAX       8           /* links followed in a row */
+#define LINKS_MAX  8    /* links followed in a row */
+#define CHUNK_SIZE 4096 /* bytes read at once: a header, and small contents with it */
 
-/* What PAX and GNU headers say of the member that follows them. */
-struct extension {
-    char *name;
-    char *link;
-    bool has_size;
-    uint64_t size;
-};
-
+/* The tar file as a source that seeks. */
 struct reader {
     int fd;
-    uint64_t offset; /* of the next header */
+    uint64_t offset; /* of the next byte to read */
     uint64_t end;    /* size of the file */
-    struct extension extension;
+    uint8_t chunk[CHUNK_SIZE];
 };
 
-static void extension_fini(struct extension *extension)
+static int next_chunk(void *arg, struct span *out, struct error *err)
 {
-    free(extension->name);
-    free(extension->link);
-    *extension = (struct extension){0};
+    struct reader *reader = arg;
+    size_t got;
+    if (fd_pread_full(reader->fd, reader->chunk, CHUNK_SIZE, (off_t)reader->offset, &got, err) < 0)
+        return -1;
+    reader->offset += got;
+    *out = span_of(reader->chunk, got);
+    return 0;
 }
 
-/* Octal digits up to a blank or zero byte, or GNU's base 256. */
-static bool read_number(const uint8_t *field, size_t size, uint64_t *out)
+static int skip_bytes(void *arg, uint64_t size, bool *over, struct error *err)
 {
-    *out = 0;
-    if (field[0] == 0x80) {
-        for (size_t i = 1; i < size; i++) {
-            if (*out >> 55)
-                return false;
-            *out = *out << 8 | field[i];
-        }
-        return true;
-    }
-    size_t i = 0;
-    while (i < size && field[i] == ' ')
-        i++;
-    for (; i < size && field[i] >= '0' && field[i] <= '7'; i++)
-        *out = *out << 3 | (uint64_t)(field[i] - '0');
-    return i == size || field[i] == ' ' || field[i] == '\0';
+    (void)err;
+    struct reader *reader = arg;
+    *over = reader->offset <= reader->end && size <= reader->end - reader->offset;
+    if (*over)
+        reader->offset += size;
+    return 0;
 }
 
-static bool is_header(const uint8_t *block)
+/* Drops "./" in front and slashes at the end. */
+static struct span tidy(struct span name)
 {
-    uint64_t expected;
-    uint64_t sum = 0;
-    for (size_t i = 0; i < BLOCK; i++) {
-        bool inside = i >= CHECKSUM_OFFSET && i < CHECKSUM_OFFSET + CHECKSUM_SIZE;
-        sum += inside ? ' ' : block[i];
-    }
-    return read_number(block + CHECKSUM_OFFSET, CHECKSUM_SIZE, &expected) && expected == sum;
-}
-
-static char *dup_field(const uint8_t *field, size_t size)
-{
-    return text_dup_span(span_of(field, strnlen((const char *)field, size)));
-}
-
-/* Drops "./" in front and slashes at the end, in place. */
-static void tidy(char *name)
-{
-    char *from = name;
-    while (from[0] == '.' && from[1] == '/')
-        from += 2;
-    size_t len = strlen(from);
-    while (len > 0 && from[len - 1] == '/')
-        len--;
-    memmove(name, from, len);
-    name[len] = '\0';
-}
-
-static char *member_name(const uint8_t *block, struct extension *extension)
-{
-    char *name = extension->name;
-    extension->name = NULL;
-    if (!name) {
-        /* GNU's own format keeps other things where ustar has the prefix. */
-        bool ustar = memcmp(block + MAGIC_OFFSET, "ustar\0", 6) == 0;
-        TEXT_AUTO prefix = ustar ? dup_field(block + PREFIX_OFFSET, PREFIX_SIZE) : NULL;
-        TEXT_AUTO rest = dup_field(block + NAME_OFFSET, NAME_SIZE);
-        if (rest)
-            name = text_format("%s%s%s", prefix ? prefix : "", prefix && *prefix ? "/" : "", rest);
-    }
-    if (name)
-        tidy(name);
+    while (name.size >= 2 && name.data[0] == '.' && name.data[1] == '/')
+        name = span_of(name.data + 2, name.size - 2);
+    while (name.size > 0 && name.data[name.size - 1] == '/')
+        name.size--;
     return name;
-}
-
-static char *member_link(const uint8_t *block, struct extension *extension)
-{
-    char *link = extension->link;
-    extension->link = NULL;
-    return link ? link : dup_field(block + LINK_OFFSET, NAME_SIZE);
 }
 
 /* Resolves a symbolic link's text against the folder of `name`, as words; NULL when it leaves the
@@ -163,151 +95,77 @@ static int add_member(struct archive *archive, const struct archive_member *memb
     return 0;
 }
 
-static int take_member(struct reader *reader, const uint8_t *block, uint64_t size,
-                       struct archive *archive, struct error *err)
+/* The member that a link means; NULL where there is none in the archive, or memory ran out. */
+static char *resolve_link(const struct tar_entry *entry, const char *name)
 {
-    char type = (char)block[TYPE_OFFSET];
-    bool hard = type == '1';
-    bool symbolic = type == '2';
-    struct archive_member member = {
-        .offset = reader->offset + BLOCK,
-        .size = hard || symbolic ? 0 : size,
-        .regular = type == '0' || type == '\0' || type == '7',
-        .name = member_name(block, &reader->extension),
-    };
-    if (!member.name)
-        return error_memory(err);
-    if (strlen(member.name) >= ARCHIVE_NAME_MAX) {
-        free(member.name);
-        return error_set(err, ERROR_LIMIT, "a name of %d characters or more", ARCHIVE_NAME_MAX);
-    }
-    if (hard || symbolic) {
-        TEXT_AUTO link = member_link(block, &reader->extension);
-        member.link = link ? resolve(symbolic ? member.name : "", link) : NULL;
-    }
-    if (add_member(archive, &member, err) < 0) {
-        free(member.name);
-        free(member.link);
-        return -1;
-    }
-    return 0;
+    TEXT_AUTO link = text_dup_span(entry->link);
+    return link ? resolve(entry->type == TAR_SYMLINK ? name : "", link) : NULL;
 }
 
-/* One record of a PAX header: "<size> <key>=<value>\n", the size counting all of it. */
-static int take_record(struct extension *extension, struct span *rest, struct error *err)
+static int take_entry(const struct tar_reader *tar, const struct tar_entry *entry, uint64_t end,
+                      struct archive *archive, struct error *err)
 {
-    size_t size = 0;
-    size_t i = 0;
-    for (; i < rest->size && i < 6 && rest->data[i] >= '0' && rest->data[i] <= '9'; i++)
-        size = size * 10 + (size_t)(rest->data[i] - '0');
-    if (i == 0 || size < i + 4 || size > rest->size || rest->data[i] != ' ' ||
-        rest->data[size - 1] != '\n')
-        return error_set(err, ERROR_INVALID, "a malformed PAX header");
-    TEXT_AUTO text = text_dup_span(span_of(rest->data + i + 1, size - i - 2));
-    char *value = text ? strchr(text, '=') : NULL;
-    if (!value)
-        return error_set(err, ERROR_INVALID, "a malformed PAX header");
-    *value++ = '\0';
-    *rest = span_of(rest->data + size, rest->size - size);
-    char **place = strcmp(text, "path") == 0       ? &extension->name
-                   : strcmp(text, "linkpath") == 0 ? &extension->link
-                                                   : NULL;
-    if (place) {
-        free(*place);
-        *place = text_format("%s", value);
-        return *place ? 0 : error_memory(err);
-    }
-    if (strcmp(text, "size") != 0)
+    struct span name = tidy(entry->name);
+    if (entry->type == TAR_GLOBAL)
         return 0;
-    extension->has_size = text_to_u64(value, INT64_MAX, &extension->size);
-    return extension->has_size ? 0 : error_set(err, ERROR_INVALID, "PAX size \"%.64s\"", value);
-}
-
-static int take_extension(struct reader *reader, char type, uint64_t size, struct error *err)
-{
-    if (size > EXTENSION_MAX)
-        return error_set(err, ERROR_LIMIT, "an extended header of %llu bytes",
-                         (unsigned long long)size);
-    BUF_AUTO bytes = BUF_WITH_LIMIT(EXTENSION_MAX);
-    size_t got;
-    if (buf_append_zero(&bytes, (size_t)size, err) < 0 ||
-        fd_pread_full(reader->fd, bytes.data, (size_t)size, (off_t)(reader->offset + BLOCK), &got,
-                      err) < 0)
-        return -1;
-    struct span rest = span_of(bytes.data, got);
-    if (type == 'L' || type == 'K') {
-        char **place = type == 'L' ? &reader->extension.name : &reader->extension.link;
-        free(*place);
-        *place = dup_field(rest.data, rest.size);
-        return *place ? 0 : error_memory(err);
-    }
-    while (rest.size > 0) {
-        if (take_record(&reader->extension, &rest, err) < 0)
-            return -1;
-    }
-    return 0;
-}
-
-static int take_header(struct reader *reader, const uint8_t *block, struct archive *archive,
-                       struct error *err)
-{
-    char type = (char)block[TYPE_OFFSET];
-    bool extends = type == 'x' || type == 'L' || type == 'K';
-    uint64_t size;
-    if (!is_header(block) || !read_number(block + SIZE_OFFSET, NUMBER_SIZE, &size))
-        return error_set(err, ERROR_INVALID, "no tar header");
-    if (reader->extension.has_size && !extends)
-        size = reader->extension.size;
-    /* A link's size is no size of data. */
-    uint64_t data = type == '1' || type == '2' ? 0 : size;
-    if (data > reader->end - reader->offset - BLOCK)
+    if (name.size >= ARCHIVE_NAME_MAX)
+        return error_set(err, ERROR_LIMIT, "a name of %zu bytes; at most %d are accepted",
+                         name.size, ARCHIVE_NAME_MAX - 1);
+    if (tar->left > end - tar->offset)
         return error_set(err, ERROR_INVALID, "a member of %llu bytes reaches past the end",
-                         (unsigned long long)data);
-    if (extends && take_extension(reader, type, data, err) < 0)
-        return -1;
-    if (!extends && type != 'g') {
-        if (take_member(reader, block, data, archive, err) < 0)
-            return -1;
-        extension_fini(&reader->extension);
-    }
-    reader->offset += BLOCK + (data + BLOCK - 1) / BLOCK * BLOCK;
-    return 0;
+                         (unsigned long long)tar->left);
+    struct archive_member member = {
+        .name = text_dup_span(name),
+        .offset = tar->offset,
+        .size = tar->left,
+        .regular = (entry->type == TAR_FILE || entry->type == '7') && !tar->is_sparse,
+    };
+    if (member.name && (entry->type == TAR_LINK || entry->type == TAR_SYMLINK))
+        member.link = resolve_link(entry, member.name);
+    if (member.name && add_member(archive, &member, err) == 0)
+        return 0;
+    if (!member.name)
+        (void)error_memory(err);
+    free(member.name);
+    free(member.link);
+    return -1;
 }
 
-/* 1 at the closing blocks, 0 after a member. */
-static int step(struct reader *reader, struct archive *archive, struct error *err)
+static int read_members(struct tar_reader *tar, uint64_t end, struct archive *archive,
+                        struct error *err)
 {
-    uint8_t block[2 * BLOCK];
-    size_t got;
-    if (reader->offset > reader->end)
-        return error_set(err, ERROR_INVALID, "the archive is truncated");
-    if (fd_pread_full(reader->fd, block, sizeof block, (off_t)reader->offset, &got, err) < 0)
-        return -1;
-    if (got < BLOCK)
-        return error_set(err, ERROR_INVALID, "the archive is truncated");
-    if (!span_is_zero(span_of(block, BLOCK)))
-        return take_header(reader, block, archive, err);
-    if (got < sizeof block || !span_is_zero(span_of(block, sizeof block)))
-        return error_set(err, ERROR_INVALID, "the archive ends without its closing blocks");
-    return 1;
+    struct tar_entry entry;
+    bool more;
+    for (;;) {
+        if (tar_next(tar, &entry, &more, err) < 0)
+            return -1;
+        if (!more)
+            break;
+        if (take_entry(tar, &entry, end, archive, err) < 0)
+            return error_context(err, "tar: near byte %llu", (unsigned long long)tar->offset);
+    }
+    if (!tar->closed)
+        return error_set(err, ERROR_INVALID,
+                         "tar: the archive is truncated: it ends at byte %llu without its closing "
+                         "blocks",
+                         (unsigned long long)tar->offset);
+    return 0;
 }
 
 int archive_read(int fd, struct archive *out, struct error *err)
 {
     *out = (struct archive){0};
     struct stat status;
+    struct tar_reader tar;
     if (fstat(fd, &status) < 0)
         return error_system(err, errno, "cannot stat the archive");
     if (!S_ISREG(status.st_mode))
         return error_set(err, ERROR_INVALID, "the archive is no regular file");
     struct reader reader = {.fd = fd, .end = (uint64_t)status.st_size};
-    int done = 0;
-    while (done == 0)
-        done = step(&reader, out, err);
-    extension_fini(&reader.extension);
-    if (done < 0)
-        return error_context(err, "tar archive, offset %llu", (unsigned long long)reader.offset);
-    return 0;
+    tar_init(&tar, (struct tar_source){.next = next_chunk, .skip = skip_bytes, .arg = &reader});
+    int done = read_members(&tar, reader.end, out, err);
+    tar_fini(&tar);
+    return done;
 }
 
 void archive_fini(struct archive *archive)

@@ -1,10 +1,11 @@
 /*
- * The table of contents of an uncompressed tar file (ustar, PAX, GNU and v7), read by seeking from
- * header to header: where each member's bytes lie. An image archive is such a file; its layers are
- * read at their place, without unpacking anything.
+ * The table of contents of an uncompressed tar file, read by seeking from header to header: where
+ * each member's bytes lie. An image archive is such a file; its layers are read at their place,
+ * without unpacking anything.
  *
- * The file is hostile. A header with a bad checksum, a member that reaches past the end, or an
- * archive without its two closing blocks is refused; names are only ever compared, never opened.
+ * The file is hostile. What format/tar refuses is refused, and so is an archive without its two
+ * closing blocks, since one that was cut between members looks whole otherwise. Names are only ever
+ * compared, never opened.
  */
 #ifndef CAISSON_IMAGE_ARCHIVE_H
 #define CAISSON_IMAGE_ARCHIVE_H
@@ -19,7 +20,7 @@ struct archive_member {
     char *link;      /* for links: the member that is meant; else NULL */
     uint64_t offset; /* of the first byte */
     uint64_t size;   /* bytes */
-    bool regular;
+    bool regular;    /* a file whose bytes stand there as they are: not a sparse one */
 };
 
 struct archive {
