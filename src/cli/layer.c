@@ -124,7 +124,7 @@ static int run_build(const struct args *args, struct error *err)
     OUTPUT_AUTO output;
     if (output_init(&output, path, 0644, err) < 0 ||
         convert(args_operands(args)[0], output.fd, args_has(args, "vhd"), &result, err) < 0 ||
-        output_publish(&output, err) < 0)
+        output_publish(&output, false, err) < 0)
         return -1;
     if (args_has(args, "json"))
         print_json(&result, true);

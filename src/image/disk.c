@@ -14,6 +14,7 @@
 #include "layer/layer.h"
 #include "os/fd.h"
 #include "os/file.h"
+#include "os/output.h"
 
 #define DISK_FORMAT      1 /* grows when the converter gives other bytes for the same layer */
 #define DESCRIPTION_SIZE 1024
@@ -158,7 +159,7 @@ static int build(const struct store *store, const struct watch *watch,
     if (!path)
         return error_memory(err);
     if (convert(watch, location, fd, &result, err) < 0 ||
-        file_publish(fd, partial, path, err) < 0) {
+        output_rename(fd, partial, path, err) < 0) {
         (void)unlink(partial);
         return -1;
     }

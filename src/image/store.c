@@ -13,6 +13,7 @@
 #include "image/store_paths.h"
 #include "os/fd.h"
 #include "os/file.h"
+#include "os/output.h"
 
 #define HASH_PIECE (1 << 18)
 
@@ -235,7 +236,7 @@ int store_commit(const struct store *store, struct store_partial *partial, struc
     TEXT_AUTO path = store_blob_path(store, &partial->digest);
     int status = path ? check_digest(partial, err) : error_memory(err);
     if (status == 0)
-        status = file_publish(partial->fd, partial->path, path, err);
+        status = output_rename(partial->fd, partial->path, path, err);
     store_abandon(partial, status == 0);
     return status;
 }

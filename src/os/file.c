@@ -2,14 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/text.h"
 #include "os/fd.h"
+#include "os/output.h"
 
 int file_open_read(const char *path, struct error *err)
 {
@@ -33,57 +32,16 @@ int file_read(const char *path, struct buf *out, struct error *err)
     return 0;
 }
 
-/* Writes the bytes to the new file `fd`; the name comes later. */
-static int fill(int fd, struct span bytes, mode_t mode, struct error *err)
-{
-    if (fd_write_all(fd, bytes, err) < 0)
-        return -1;
-    if (fchmod(fd, mode) < 0)
-        return error_system(err, errno, "fchmod");
-    return 0;
-}
-
-/* A rename is lasting only once the folder is synced. */
-static int sync_parent(const char *path, struct error *err)
-{
-    TEXT_AUTO parent = text_format("%s", path);
-    if (!parent)
-        return error_memory(err);
-    char *slash = strrchr(parent, '/');
-    if (slash)
-        slash[slash == parent] = '\0';
-    FD_AUTO fd = open(slash ? parent : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || fsync(fd) < 0)
-        return error_system(err, errno, "cannot sync the folder of %s", path);
-    return 0;
-}
-
-int file_publish(int fd, const char *from, const char *to, struct error *err)
-{
-    if (fsync(fd) < 0)
-        return error_system(err, errno, "cannot sync %s", from);
-    if (rename(from, to) < 0)
-        return error_system(err, errno, "cannot name %s", to);
-    return sync_parent(to, err);
-}
-
 int file_write_atomic(const char *path, struct span bytes, mode_t mode, struct error *err)
 {
-    TEXT_AUTO temporary = text_format("%s.XXXXXX", path);
-    if (!temporary)
-        return error_memory(err);
-    FD_AUTO fd = mkostemp(temporary, O_CLOEXEC);
-    if (fd < 0)
-        return error_system(err, errno, "cannot write beside %s", path);
-    if (fill(fd, bytes, mode, err) < 0) {
-        (void)unlink(temporary);
-        return error_context(err, "%s", path);
-    }
-    if (file_publish(fd, temporary, path, err) < 0) {
-        (void)unlink(temporary);
+    OUTPUT_AUTO output;
+    if (output_init(&output, path, mode, err) < 0)
         return -1;
-    }
-    return 0;
+    if (fd_write_all(output.fd, bytes, err) < 0)
+        return error_context(err, "%s", path);
+    if (fchmod(output.fd, mode) < 0) /* the umask had its word before */
+        return error_system(err, errno, "fchmod of %s", path);
+    return output_publish(&output, true, err);
 }
 
 int dir_make_all(const char *path, mode_t mode, struct error *err)

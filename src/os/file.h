@@ -13,7 +13,7 @@ int file_open_read(const char *path, struct error *err);
 /* Appends the file's bytes to `out`, whose limit bounds it. */
 int file_read(const char *path, struct buf *out, struct error *err);
 
-/* Replaces `path` by these bytes with this mode: written beside it, synced, renamed. */
+/* Replaces `path` by these bytes with exactly this mode, by os/output. */
 int file_write_atomic(const char *path, struct span bytes, mode_t mode, struct error *err);
 
 /* Makes the folder and its parents, each new one with `mode`; an existing one is left as it is. */
@@ -29,9 +29,5 @@ int file_lock_shared(const char *path, struct error *err);
 /* Waits to turn the lock held by `fd` into an exclusive or a shared one. It may be free in between.
  */
 int file_lock_convert(int fd, bool exclusive, struct error *err);
-
-/* Syncs the whole file `fd`, which is named `from`, and renames it to `to`: whoever finds it there
- * finds it whole. */
-int file_publish(int fd, const char *from, const char *to, struct error *err);
 
 #endif

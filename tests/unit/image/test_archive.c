@@ -104,7 +104,8 @@ static void refuses_what_is_no_tar(void **state)
 static void refuses_members_that_reach_past_the_end(void **state)
 {
     (void)state;
-    static const char *const sizes[] = {"00000010000", "77777777777", "\200\177\177\177\177\177\177\177\177\177\177\177"};
+    static const char *const sizes[] = {"00000010000", "77777777777",
+                                        "\200\177\177\177\177\177\177\177\177\177\177\177"};
     static const char *const records[] = {"size=9223372036854775807", NULL};
     struct error err;
     for (size_t i = 0; i <= sizeof sizes / sizeof *sizes; i++) {
@@ -151,11 +152,11 @@ static void finds_nothing_but_plain_files(void **state)
     static const struct {
         const char *name;
         const char *words;
-    } cases[] = {
-        {"twice", "two members"},      {"missing", "has no missing"}, {"dir", "no file"},
-        {"loop", "loop of links"},     {"leaves", "no file"},         {"absolute", "has no etc"},
-        {"one", "loop of links"},      {"dangling", "has no gone"},   {"sparse", "no file"},
-        {"dir/../plain", "has no dir"}};
+    } cases[] = {{"twice", "two members"}, {"missing", "has no missing"},
+                 {"dir", "no file"},       {"loop", "loop of links"},
+                 {"leaves", "no file"},    {"absolute", "has no etc"},
+                 {"one", "loop of links"}, {"dangling", "has no gone"},
+                 {"sparse", "no file"},    {"dir/../plain", "has no dir"}};
     static const char *const records[] = {"GNU.sparse.major=0", "GNU.sparse.minor=1",
                                           "GNU.sparse.size=4", "GNU.sparse.numblocks=0", NULL};
     TAR;

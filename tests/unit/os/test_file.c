@@ -61,7 +61,7 @@ static void leaves_nothing_where_it_cannot_write(void **state)
     check_error(file_write_atomic(path, span_of_text("x"), 0600, &err), &err, ERROR_SYSTEM);
     TEXT_AUTO taken = text_format("%s/taken", folder);
     assert_int_equal(mkdir(taken, 0700), 0);
-    check_error(file_write_atomic(taken, span_of_text("x"), 0600, &err), &err, ERROR_SYSTEM);
+    check_error(file_write_atomic(taken, span_of_text("x"), 0600, &err), &err, ERROR_REFUSED);
     assert_int_equal(rmdir(taken), 0);
 }
 

@@ -51,7 +51,7 @@ static void names_a_file_only_when_published(void **state)
         check_ok(output_init(&output, path, 0640, &err), &err);
         assert_int_equal(write(output.fd, i == 0 ? "1" : "2", 1), 1);
         assert_int_equal(count_files(), i);
-        check_ok(output_publish(&output, &err), &err);
+        check_ok(output_publish(&output, i == 1, &err), &err);
         int fd = open(path, O_RDONLY | O_CLOEXEC);
         assert_int_equal(read(fd, seen, 2), 1);
         assert_int_equal(seen[0], '1' + i);
@@ -99,6 +99,44 @@ static void refuses_a_folder_that_is_not_there(void **state)
     check_error(output_init(&output, path, 0644, &err), &err, ERROR_SYSTEM);
 }
 
+/* Whatever it is that has the name, it is still there afterwards. */
+static void refuses_to_replace_what_is_no_file(void **state)
+{
+    (void)state;
+    struct error err;
+    struct stat status;
+    TEXT_AUTO link = text_format("%s/link", folder);
+    TEXT_AUTO pipe = text_format("%s/pipe", folder);
+    TEXT_AUTO slash = text_format("%s/disk/", folder);
+    assert_int_equal(symlink("/dev/stdout", link) | mkfifo(pipe, 0600), 0);
+    const char *const names[] = {link, pipe, folder, slash, "", "/dev/null"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        OUTPUT_AUTO output;
+        assert_int_equal(output_init(&output, names[i], 0644, &err), -1);
+        assert_int_equal(output.fd, -1);
+    }
+    assert_int_equal(lstat(link, &status), 0);
+    assert_true(S_ISLNK(status.st_mode));
+    assert_int_equal(lstat("/dev/null", &status), 0);
+    assert_true(S_ISCHR(status.st_mode));
+    assert_int_equal(unlink(link) | unlink(pipe), 0);
+    assert_int_equal(count_files(), 0);
+}
+
+static void names_a_file_that_had_another_name(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    TEXT_AUTO from = text_format("%s/partial", folder);
+    TEXT_AUTO to = text_format("%s/disk", folder);
+    int fd = open(from, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    check_ok(output_rename(fd, from, to, &err), &err);
+    assert_int_equal(access(to, F_OK), 0);
+    assert_int_equal(access(from, F_OK), -1);
+    check_error(output_rename(fd, from, to, &err), &err, ERROR_SYSTEM);
+    (void)close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -106,6 +144,10 @@ int main(void)
                                         remove_folder),
         cmocka_unit_test_setup_teardown(leaves_nothing_when_given_up, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(leaves_nothing_when_killed, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(refuses_to_replace_what_is_no_file, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(names_a_file_that_had_another_name, make_folder,
+                                        remove_folder),
         cmocka_unit_test_setup_teardown(refuses_a_folder_that_is_not_there, make_folder,
                                         remove_folder),
     };
