@@ -105,7 +105,8 @@ const struct command command_pull = {
         "short goes on where it was. An image on this machine (oci:DIR[:TAG], "
         "oci-archive:FILE[:TAG], docker-archive:FILE[:NAME:TAG], or a path that starts with / or "
         "./) is read where it lies; only its disks are made.\n\n"
-        "Credentials are those of docker login, podman login and skopeo login. CAISSON_REGISTRIES "
+        "Credentials are those of docker login, podman login and skopeo login: of the credential "
+        "helper that their file names for the registry, or of the file itself. CAISSON_REGISTRIES "
         "names a JSON file with mirrors, and with registries that speak plain http:\n\n"
         "{\"registries\": {\"docker.io\": {\"mirrors\": [\"mirror.example.org\"]}, "
         "\"10.0.0.7:5000\": {\"http\": true}, \"reg.internal\": {\"tls_ca\": \"/etc/ca.pem\"}}}",

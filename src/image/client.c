@@ -23,8 +23,10 @@
 struct client {
     struct http *http;
     struct endpoint endpoint;
+    const char *name;
     const char *path;
-    bool plain; /* speaks http */
+    bool plain;  /* speaks http */
+    bool sought; /* the credentials were looked for */
     struct credentials credentials;
     struct buf authorization; /* secret; "" before the first challenge */
 };
@@ -39,17 +41,25 @@ struct client *client_new(struct http *http, const struct endpoint *endpoint, co
     }
     client->http = http;
     client->endpoint = *endpoint;
+    client->name = name;
     client->path = path;
     client->plain = endpoint->http;
     client->authorization = BUF_WITH_LIMIT(2 * TOKEN_MAX);
-    /* registry-1.docker.io serves docker.io, whose credentials are its own. A mirror has others. */
-    bool hub = strcmp(name, "docker.io") == 0 &&
-               strcmp(endpoint->host, "registry-1.docker.io") == 0;
-    if (credentials_find(hub ? name : endpoint->host, path, &client->credentials, err) < 0) {
-        client_free(client);
-        return NULL;
-    }
+    credentials_init(&client->credentials);
     return client;
+}
+
+/* Only once a registry asks: a helper may have to wake its user. */
+static int seek_credentials(struct client *client, struct error *err)
+{
+    if (client->sought)
+        return 0;
+    client->sought = true;
+    /* registry-1.docker.io serves docker.io, whose credentials are its own. A mirror has others. */
+    bool hub = strcmp(client->name, "docker.io") == 0 &&
+               strcmp(client->endpoint.host, "registry-1.docker.io") == 0;
+    return credentials_find(hub ? client->name : client->endpoint.host, client->path,
+                            &client->credentials, err);
 }
 
 void client_free(struct client *client)
@@ -89,14 +99,12 @@ static int refuse_status(const struct client *client, const char *what,
     quote_message(body, message);
     if (response->status == 401 && credentials->found)
         return error_set(err, ERROR_REFUSED, "%s refuses the credentials of %s%s", host,
-                         credentials->file, message);
+                         credentials->origin, message);
     if (response->status == 401)
         return error_set(err, ERROR_REFUSED,
-                         "%s wants credentials%s; log in with docker, podman or skopeo login%s",
-                         host, message,
-                         credentials->helper ? " (a credential helper is configured, and helpers "
-                                               "are not called: keep the login in a file)"
-                                             : "");
+                         "%s wants credentials%s; log in with docker, podman or skopeo login%s%s%s",
+                         host, message, *credentials->problem ? " (" : "", credentials->problem,
+                         *credentials->problem ? ")" : "");
     if (response->status == 403)
         return error_set(err, ERROR_REFUSED, "%s denies access to %s%s", host, client->path,
                          message);
@@ -235,6 +243,8 @@ static int authorize(struct client *client, const struct http_response *response
         return 0;
     if (challenge_parse(response->authenticate, &challenge, err) < 0)
         return error_context(err, "%s", client->endpoint.host);
+    if (seek_credentials(client, err) < 0)
+        return -1;
     if (challenge.bearer)
         return fetch_token(client, &challenge, err) < 0 ? -1 : 1;
     if (client->credentials.user.size == 0)

@@ -7,12 +7,13 @@
 #include "base/secret.h"
 #include "base/text.h"
 #include "format/json.h"
+#include "image/helper.h"
 #include "os/file.h"
 
 #define FILE_SIZE_MAX (1 << 20)
 #define KEY_MAX       600 /* characters of host and path */
 
-static void credentials_init(struct credentials *out)
+void credentials_init(struct credentials *out)
 {
     *out = (struct credentials){
         .user = BUF_WITH_LIMIT(CREDENTIALS_SIZE_MAX),
@@ -77,13 +78,34 @@ static json_t *find_longest(json_t *auths, const char *host, const char *path)
 }
 
 /* Header values and requests are built of these. */
-static bool is_clean(const struct buf *text)
+static bool is_clean(struct span text)
 {
-    for (size_t i = 0; i < text->size; i++) {
-        if (text->data[i] < 0x20 || text->data[i] == 0x7f)
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] < 0x20 || text.data[i] == 0x7f)
             return false;
     }
     return true;
+}
+
+int credentials_set(struct credentials *out, struct span user, struct span password,
+                    struct error *err)
+{
+    if (!is_clean(user) || !is_clean(password))
+        return error_set(err, ERROR_INVALID, "a control character in the user name or password");
+    if (buf_append(&out->user, user, err) < 0 || buf_append(&out->password, password, err) < 0)
+        return -1;
+    out->found = user.size > 0 || password.size > 0;
+    return 0;
+}
+
+int credentials_set_token(struct credentials *out, const char *token, struct error *err)
+{
+    if (!is_clean(span_of_text(token)))
+        return error_set(err, ERROR_INVALID, "a control character in the identity token");
+    if (buf_append_text(&out->identity_token, token, err) < 0)
+        return -1;
+    out->found = out->found || *token;
+    return 0;
 }
 
 static int take_auth(const char *auth, struct credentials *out, struct error *err)
@@ -91,12 +113,10 @@ static int take_auth(const char *auth, struct credentials *out, struct error *er
     struct buf plain = BUF_WITH_LIMIT(CREDENTIALS_SIZE_MAX);
     int status = base64_decode(span_of_text(auth), &plain, NULL);
     const uint8_t *colon = status == 0 && plain.size ? memchr(plain.data, ':', plain.size) : NULL;
-    if (colon && is_clean(&plain)) {
+    if (colon) {
         size_t len = (size_t)(colon - plain.data);
-        status = buf_append(&out->user, span_of(plain.data, len), err);
-        if (status == 0)
-            status = buf_append(&out->password, span_of(colon + 1, plain.size - len - 1), err);
-        out->found = status == 0;
+        status = credentials_set(out, span_of(plain.data, len),
+                                 span_of(colon + 1, plain.size - len - 1), err);
     } else {
         status = error_set(err, ERROR_INVALID, "\"auth\" is not the base64 of user:password");
     }
@@ -113,29 +133,48 @@ static int take_entry(const json_t *entry, struct credentials *out, struct error
     if (json_find_text(entry, "auth", &auth, err) < 0 ||
         json_find_text(entry, "identitytoken", &token, err) < 0)
         return -1;
-    if (token && *token) {
-        if (buf_append_text(&out->identity_token, token, err) < 0)
-            return -1;
-        out->found = true;
-    }
+    if (token && credentials_set_token(out, token, err) < 0)
+        return -1;
     /* With a helper, docker leaves an empty entry behind. */
     return auth && *auth ? take_auth(auth, out, err) : 0;
+}
+
+/* Which helper the document names for the host; an empty name means none. */
+static int take_helper(const json_t *document, const char *host, struct credentials *out,
+                       struct error *err)
+{
+    json_t *helpers;
+    const char *name;
+    if (json_find_object(document, "credHelpers", &helpers, err) < 0 ||
+        json_find_text(document, "credsStore", &name, err) < 0)
+        return -1;
+    json_t *own = helpers ? find_key(helpers, host) : NULL;
+    if (own && !json_is_string(own))
+        return error_set(err, ERROR_INVALID, "credHelpers: %s: expected a string, found %s", host,
+                         json_kind(own));
+    if (own)
+        name = json_string_value(own);
+    if (!name || !*name)
+        return 0;
+    if (!helper_name_is_sound(name))
+        return error_set(err, ERROR_INVALID,
+                         "\"%.64s\" is no name of a credential helper: letters, digits, '.', '_' "
+                         "and '-' are accepted",
+                         name);
+    (void)text_copy(out->helper, sizeof out->helper, name);
+    return 0;
 }
 
 static int search(const json_t *document, const char *host, const char *path,
                   struct credentials *out, struct error *err)
 {
     json_t *auths;
-    json_t *helpers;
-    const char *store;
-    if (json_find_object(document, "auths", &auths, err) < 0 ||
-        json_find_object(document, "credHelpers", &helpers, err) < 0 ||
-        json_find_text(document, "credsStore", &store, err) < 0)
+    if (take_helper(document, host, out, err) < 0 ||
+        json_find_object(document, "auths", &auths, err) < 0)
         return -1;
     const json_t *entry = auths ? find_longest(auths, host, path) : NULL;
     if (entry && take_entry(entry, out, err) < 0)
         return error_context(err, "auths: %s", host);
-    out->helper |= store || (helpers && find_key(helpers, host));
     return 0;
 }
 
@@ -148,24 +187,51 @@ int credentials_parse(struct span text, const char *host, const char *path, stru
     return document ? search(document, host, path, out, err) : -1;
 }
 
+/* Takes the helper's answer in the place of what the file holds. A helper that is missing or broken
+ * is not the end: the registry may want no credentials, or the file may have them. */
+static void ask_helper(const char *host, struct credentials *out)
+{
+    CREDENTIALS_AUTO answer;
+    struct error problem = {0};
+    credentials_init(&answer);
+    /* Docker Hub's credentials are kept under the address that it had first. */
+    const char *server = strcmp(host, "docker.io") == 0 ? "https://index.docker.io/v1/" : host;
+    int found = helper_get(out->helper, server, HELPER_TIMEOUT_MS, &answer, &problem);
+    if (found < 0)
+        (void)text_copy(out->problem, sizeof out->problem, problem.text);
+    if (found <= 0)
+        return;
+    struct credentials file = *out;
+    *out = answer;
+    answer = file;
+    (void)snprintf(out->origin, sizeof out->origin, "the credential helper docker-credential-%s",
+                   file.helper);
+}
+
 /* A file that is missing holds nothing. */
 static int try_file(const char *file, const char *host, const char *path, bool *missing,
                     struct credentials *out, struct error *err)
 {
     struct error problem = {0};
     struct buf text = BUF_WITH_LIMIT(FILE_SIZE_MAX);
-    bool helper = out->helper;
+    char before[sizeof out->problem];
+    memcpy(before, out->problem, sizeof before);
     int status = file_read(file, &text, &problem);
     *missing = status < 0 && problem.code == ERROR_NOT_FOUND;
     if (status == 0) {
+        credentials_fini(out);
         status = credentials_parse(buf_span(&text), host, path, out, &problem);
-        out->helper |= helper;
-        (void)snprintf(out->file, sizeof out->file, "%s", file);
     }
     buf_fini_secret(&text);
-    if (status == 0 || *missing)
+    if (status < 0 && !*missing)
+        return error_set(err, problem.code, "credentials in %s: %s", file, problem.text);
+    if (status < 0)
         return 0;
-    return error_set(err, problem.code, "credentials in %s: %s", file, problem.text);
+    (void)snprintf(out->origin, sizeof out->origin, "%s", file);
+    memcpy(out->problem, before, sizeof before);
+    if (*out->helper)
+        ask_helper(host, out);
+    return 0;
 }
 
 static const char *environment(const char *name)

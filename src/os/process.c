@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/secret.h"
 #include "os/fd.h"
 
 static const char *const plain_env[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:"
@@ -164,43 +165,76 @@ static int64_t now_ms(void)
 /* Reads until the end of the pipe or the deadline. */
 static int collect(int fd, int64_t deadline, struct buf *out, struct error *err)
 {
-    for (;;) {
+    uint8_t piece[4096];
+    int status = 1;
+    while (status > 0) {
         int64_t left = deadline - now_ms();
         struct pollfd wait = {.fd = fd, .events = POLLIN};
-        if (left <= 0 || poll(&wait, 1, (int)left) == 0)
-            return error_set(err, ERROR_UNAVAILABLE, "it did not end in time");
-        uint8_t piece[4096];
+        if (left <= 0 || poll(&wait, 1, (int)left) == 0) {
+            status = error_set(err, ERROR_UNAVAILABLE, "it did not end in time");
+            break;
+        }
         ssize_t got = read(fd, piece, sizeof piece);
         if (got < 0 && errno != EINTR)
-            return error_system(err, errno, "read");
-        if (got == 0)
-            return 0;
-        if (got > 0 && buf_append(out, span_of(piece, (size_t)got), err) < 0)
-            return -1;
+            status = error_system(err, errno, "read");
+        else if (got == 0)
+            status = 0;
+        else if (got > 0 && buf_append(out, span_of(piece, (size_t)got), err) < 0)
+            status = -1;
     }
+    secret_wipe(piece, sizeof piece);
+    return status;
 }
 
-int process_output(const char *const *argv, int timeout_ms, struct buf *out, struct error *err)
+/* A pipe's reading end with the bytes in it already: nobody has to write while the program runs. */
+static int prepare_input(struct span input, struct error *err)
 {
     int ends[2];
+    if (input.size > PROCESS_INPUT_MAX)
+        return error_set(err, ERROR_LIMIT, "%zu bytes of input; at most %d are accepted",
+                         input.size, PROCESS_INPUT_MAX);
     if (pipe2(ends, O_CLOEXEC) < 0)
         return error_system(err, errno, "pipe");
     FD_AUTO read_end = ends[0];
     FD_AUTO write_end = ends[1];
-    struct process_spec spec = {
-        .argv = argv, .standard = {-1, write_end, -1}, .die_with_parent = true};
+    return fd_write_all(write_end, input, err) < 0 ? -1 : fd_take(&read_end);
+}
+
+int process_exchange(const struct process_exchange *exchange, struct buf *out, int *status,
+                     struct error *err)
+{
+    int ends[2];
     pid_t pid;
+    FD_AUTO input = exchange->input.size > 0 ? prepare_input(exchange->input, err) : -1;
+    if (exchange->input.size > 0 && input < 0)
+        return -1;
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return error_system(err, errno, "pipe");
+    FD_AUTO read_end = ends[0];
+    FD_AUTO write_end = ends[1];
+    const struct process_spec spec = {.argv = exchange->argv,
+                                      .env = exchange->env,
+                                      .standard = {input, write_end, -1},
+                                      .die_with_parent = true};
     if (process_start(&spec, &pid, err) < 0)
         return -1;
     fd_close(&write_end);
-    int status = collect(read_end, now_ms() + timeout_ms, out, err);
-    if (status < 0)
+    int collected = collect(read_end, now_ms() + exchange->timeout_ms, out, err);
+    if (collected < 0)
         (void)kill(pid, SIGKILL);
-    int ended;
-    if (process_wait(pid, &ended, status < 0 ? NULL : err) < 0 || status < 0)
-        return error_context(err, "%s", argv[0]);
-    if (!WIFEXITED(ended) || WEXITSTATUS(ended) != 0)
+    if (process_wait(pid, status, collected < 0 ? NULL : err) < 0 || collected < 0)
+        return error_context(err, "%s", exchange->argv[0]);
+    return 0;
+}
+
+int process_output(const char *const *argv, int timeout_ms, struct buf *out, struct error *err)
+{
+    const struct process_exchange exchange = {.argv = argv, .timeout_ms = timeout_ms};
+    int status;
+    if (process_exchange(&exchange, out, &status, err) < 0)
+        return -1;
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
         return error_set(err, ERROR_UNAVAILABLE, "%s ended with status 0x%x", argv[0],
-                         (unsigned int)ended);
+                         (unsigned int)status);
     return 0;
 }

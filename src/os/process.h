@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "base/span.h"
 
 #define PROCESS_KEEP_MAX 300
 
@@ -36,9 +37,23 @@ int process_watch(pid_t pid, struct error *err);
 /* Waits and gives the status as waitpid() does. */
 int process_wait(pid_t pid, int *status, struct error *err);
 
-/* Runs the program to its end, with its standard output in `out`. An exit status that is not 0 is
- * an error; `timeout_ms` passed is one too, and ends the program. */
+#define PROCESS_INPUT_MAX 4096 /* bytes: what a pipe takes at once (PIPE_BUF) */
+
+struct process_exchange {
+    const char *const *argv;
+    const char *const *env; /* NULL for an environment of PATH alone */
+    struct span input;      /* its standard input, at most PROCESS_INPUT_MAX bytes */
+    int timeout_ms;
+};
+
+/* Runs the program to its end, with its standard output in `out`, whose limit bounds it (it may be
+ * a secret: nothing else keeps a copy). *status is as waitpid() gives it. A time-out is
+ * ERROR_UNAVAILABLE and ends the program. */
 struct buf;
+int process_exchange(const struct process_exchange *exchange, struct buf *out, int *status,
+                     struct error *err);
+
+/* The same without input; an exit status that is not 0 is an error. */
 int process_output(const char *const *argv, int timeout_ms, struct buf *out, struct error *err);
 
 #endif

@@ -103,6 +103,44 @@ class WithDockerRegistry(Case):
         self.refused("rmi", name, because="not in the store")
         self.refused("pull", f"{server.host}/team/none:1", "--tls-ca", authority, because="has no team/none")
 
+    def test_asks_the_credential_helper_of_the_registry(self):
+        authority, *tls = registry.make_certificates(self.folder_for("tls"))
+        server = self.start(tls=tls, users={"ann": "s3cret:x"})
+        image = oci.Image(sizes=(3000, 4000, 5000, 6000))
+        self.push(image, server, "team/app:1", "--dest-creds", "ann:s3cret:x", "--dest-tls-verify=false")
+        name, words = f"{server.host}/team/app:1", ("--tls-ca", authority)
+
+        def configure(**members):
+            with open(os.path.join(self.home, ".docker/config.json"), "w", encoding="ascii") as out:
+                json.dump(members, out)
+
+        configure(credsStore="absent")
+        self.refused("pull", name, *words, because="docker-credential-absent is not installed")
+        configure(credHelpers={server.host: "../../bin/x"})
+        self.refused("pull", name, *words, because="no name of a credential helper")
+        tools, asked = self.folder_for("tools"), os.path.join(self.folder, "asked")
+        self.environment["PATH"] = tools + ":" + self.environment["PATH"]
+
+        def install(answer, status=0):
+            path = os.path.join(tools, "docker-credential-fake")
+            with open(path, "w", encoding="ascii") as out:
+                out.write(f"#!/bin/sh\necho \"$* $(cat)\" >> {asked}\nprintf '%s\\n' '{answer}'\nexit {status}\n")
+            os.chmod(path, 0o755)
+
+        configure(credsStore="absent", credHelpers={server.host: "fake"}, auths={server.host: {}})
+        install("the keychain is locked", 1)
+        self.refused("pull", name, *words, because="the keychain is locked")
+        install("credentials not found in native keychain", 1)
+        self.refused("pull", name, *words, because="wants credentials")
+        install(json.dumps({"ServerURL": server.host, "Username": "ann", "Secret": "wrong"}))
+        refused = self.refused("pull", name, *words, because="refuses the credentials of the credential helper")
+        self.assertNotIn("wrong", refused.stderr)
+        os.unlink(asked)
+        install(json.dumps({"ServerURL": server.host, "Username": "ann", "Secret": "s3cret:x"}))
+        self.ok("pull", name, *words)
+        with open(asked, encoding="ascii") as log:
+            self.assertEqual(log.read(), f"get {server.host}\n")
+
     def test_pulls_the_platform_of_an_index_over_http_from_this_machine(self):
         server = self.start()
         image, other = oci.Image(seed=2), oci.Image(seed=3, platform=("linux", "arm64"))

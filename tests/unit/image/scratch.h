@@ -62,7 +62,7 @@ static inline size_t scratch_count(const char *folder)
     return count;
 }
 
-static struct store *open_store(void)
+static inline struct store *open_store(void)
 {
     struct error err = {0};
     TEXT_AUTO folder = text_format("%s/store", scratch);

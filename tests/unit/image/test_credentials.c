@@ -29,9 +29,23 @@ static void finds_the_longest_key_that_fits(void **state)
     assert_false(credentials.found);
     check_ok(parse(text, "r.io.evil", &credentials, &err), &err);
     assert_false(credentials.found);
-    check_ok(parse("{\"credsStore\":\"x\",\"auths\":{\"r.io\":{}}}", "r.io", &credentials, &err),
-             &err);
-    assert_true(credentials.helper && !credentials.found);
+}
+
+static void names_the_helper_of_a_registry(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "{\"credsStore\":\"pass\",\"credHelpers\":{\"r.io\":\"ecr-login\",\"plain.io\":\"\","
+        "\"https://index.docker.io/v1/\":\"hub_1.0\"},\"auths\":{\"r.io\":{}}}";
+    static const char *const cases[][2] = {
+        {"r.io", "ecr-login"}, {"plain.io", ""}, {"docker.io", "hub_1.0"}, {"other.io", "pass"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct error err = {0};
+        CREDENTIALS_AUTO credentials = {0};
+        check_ok(parse(text, cases[i][0], &credentials, &err), &err);
+        assert_string_equal(credentials.helper, cases[i][1]);
+        assert_false(credentials.found);
+    }
 }
 
 static void refuses_malformed_credentials(void **state)
@@ -48,6 +62,16 @@ static void refuses_malformed_credentials(void **state)
         "{\"auths\":{\"r.io\":{\"auth\":\"YWI=\"}}}",     /* no colon */
         "{\"auths\":{\"r.io\":{\"auth\":\"YTpiCmM=\"}}}", /* a newline */
         "{\"credHelpers\":7}",
+        "{\"credHelpers\":{\"r.io\":7}}",
+        "{\"credsStore\":7}",
+        "{\"credsStore\":\"../../tmp/x\"}",
+        "{\"credsStore\":\"a/b\"}",
+        "{\"credsStore\":\"a b\"}",
+        "{\"credsStore\":\"-rf\"}",
+        "{\"credsStore\":\"..\"}",
+        "{\"credsStore\":\"a;b\"}",
+        "{\"credsStore\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}",
+        "{\"auths\":{\"r.io\":{\"identitytoken\":\"a\\nb\"}}}",
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct error err = {0};
@@ -113,6 +137,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_the_longest_key_that_fits),
+        cmocka_unit_test(names_the_helper_of_a_registry),
         cmocka_unit_test(refuses_malformed_credentials),
         cmocka_unit_test(mirrors_come_before_the_registry),
         cmocka_unit_test(refuses_malformed_registries),

@@ -192,6 +192,42 @@ static void refuses_a_program_that_fails(void **state)
     check_refused(process_output(argv, WAIT_MS, &out, &err), &err, "false ended with status");
 }
 
+static void gives_its_input_and_environment(void **state)
+{
+    (void)state;
+    static uint8_t input[PROCESS_INPUT_MAX + 1];
+    const char *argv[] = {"/bin/sh", "-c", "cat; echo $WORD; exit 3", NULL};
+    const char *env[] = {"WORD=word", "PATH=/usr/bin:/bin", NULL};
+    struct process_exchange exchange = {.argv = argv,
+                                        .env = env,
+                                        .input = span_of(input, PROCESS_INPUT_MAX),
+                                        .timeout_ms = WAIT_MS};
+    struct error err = {0};
+    int status;
+    BUF_AUTO out = BUF_WITH_LIMIT(65536);
+    memset(input, 'x', sizeof input);
+    check_ok(process_exchange(&exchange, &out, &status, &err), &err);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 3);
+    assert_int_equal(out.size, PROCESS_INPUT_MAX + 5);
+    assert_memory_equal(out.data + PROCESS_INPUT_MAX, "word\n", 5);
+    exchange.input.size++;
+    check_error(process_exchange(&exchange, &out, &status, &err), &err, ERROR_LIMIT);
+}
+
+/* No signal hits a caller whose program reads nothing. */
+static void lives_with_a_program_that_reads_nothing(void **state)
+{
+    (void)state;
+    const char *argv[] = {"true", NULL};
+    const struct process_exchange exchange = {
+        .argv = argv, .input = span_of_text("unread"), .timeout_ms = WAIT_MS};
+    struct error err = {0};
+    int status;
+    BUF_AUTO out = BUF_WITH_LIMIT(100);
+    check_ok(process_exchange(&exchange, &out, &status, &err), &err);
+    assert_int_equal(status, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -206,6 +242,8 @@ int main(void)
         cmocka_unit_test(ends_a_program_that_takes_too_long),
         cmocka_unit_test(refuses_more_output_than_the_limit),
         cmocka_unit_test(refuses_a_program_that_fails),
+        cmocka_unit_test(gives_its_input_and_environment),
+        cmocka_unit_test(lives_with_a_program_that_reads_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
