@@ -68,7 +68,7 @@ static int check_readable(struct span policy, struct error *err)
 static int run_generate(const struct args *args, struct error *err)
 {
     struct progress progress;
-    struct image_options options = {.tls_ca = args_get(args, "tls-ca")};
+    struct image_options options = {.disks = true, .tls_ca = args_get(args, "tls-ca")};
     const char *pull = args_get(args, "pull");
     BUF_AUTO policy = BUF_WITH_LIMIT(POLICY_SIZE_MAX);
     if (args_operand_count(args) == 0)

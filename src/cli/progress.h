@@ -1,6 +1,9 @@
 /*
- * Progress on standard error: on a terminal one line with a bar that is drawn anew ten times a
- * second at most, and a line for good when a step is done; elsewhere the latter lines only.
+ * Progress on standard error. On a terminal: a line with a bar for each step that is under way,
+ * drawn anew ten times a second at most, and above them a line for good for each step that is done.
+ * Elsewhere the latter lines only.
+ *
+ * A label is "what: doing"; the part before the colon tells one step from another.
  */
 #ifndef CAISSON_CLI_PROGRESS_H
 #define CAISSON_CLI_PROGRESS_H
@@ -9,13 +12,22 @@
 
 #include <stdio.h>
 
+#define PROGRESS_STEPS_MAX 8 /* at once; what is more is not shown before it is done */
+
+struct progress_step {
+    char label[80];
+    uint64_t done, total;
+    bool bytes;
+    uint64_t start_ms, start_done; /* when it began, and with how much */
+};
+
 struct progress {
-    FILE *out;        /* NULL: say nothing */
-    bool live;        /* a terminal */
-    bool drawn;       /* an unfinished line stands there */
-    uint64_t next_ms; /* when to draw again */
-    uint64_t start_ms;
-    char label[80]; /* of the step under way */
+    FILE *out;                                      /* NULL: say nothing */
+    bool live;                                      /* a terminal */
+    size_t drawn;                                   /* lines of unfinished steps that stand there */
+    uint64_t next_ms;                               /* when to draw again */
+    struct progress_step steps[PROGRESS_STEPS_MAX]; /* the oldest first */
+    size_t count;
 };
 
 /* `quiet`: say nothing at all. */
@@ -28,7 +40,7 @@ void progress_show(struct progress *progress, const char *label, uint64_t done, 
 /* Ends the step with a line of its own: "label  note". */
 void progress_done(struct progress *progress, const char *label, const char *note);
 
-/* Takes an unfinished line away, before something else is written. */
+/* Takes unfinished lines away, before something else is written. */
 void progress_clear(struct progress *progress);
 
 /* Pulls and conversions, told as above. */

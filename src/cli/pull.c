@@ -74,6 +74,7 @@ static int run(const struct args *args, struct error *err)
     progress_init(&progress, args_has(args, "quiet"));
     const struct image_options image_options = {
         .pull = IMAGE_PULL_ALWAYS,
+        .disks = !args_has(args, "no-disks"),
         .tls_ca = args_get(args, "tls-ca"),
         .observer = progress_observer(&progress),
     };

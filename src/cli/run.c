@@ -216,7 +216,7 @@ static int choose_name(struct run *run, struct error *err)
 static int get_image(struct run *run, struct error *err)
 {
     struct progress progress;
-    struct image_options image_options = {.tls_ca = args_get(run->args, "tls-ca")};
+    struct image_options image_options = {.disks = true, .tls_ca = args_get(run->args, "tls-ca")};
     const char *pull = args_get(run->args, "pull");
     if (pull && !image_pull_parse(pull, &image_options.pull))
         return error_set(err, ERROR_USAGE, "--pull is \"%s\", not missing, always or never", pull);

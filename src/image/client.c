@@ -17,11 +17,13 @@
 #define TRIES_ALL_MAX  64 /* for one document or blob */
 #define DELAY_FIRST_MS 250
 #define DELAY_MAX_MS   60000
+#define DELAY_STEP_MS  100          /* how soon a stop is noticed */
 #define MESSAGE_MAX    4096         /* bytes of a registry's complaint that are read */
 #define TOKEN_MAX      (64 * 1024U) /* bytes of a token service's answer */
 
 struct client {
     struct http *http;
+    struct http *own_http; /* the same where it is this client's, else NULL */
     struct endpoint endpoint;
     const char *name;
     const char *path;
@@ -49,6 +51,30 @@ struct client *client_new(struct http *http, const struct endpoint *endpoint, co
     return client;
 }
 
+struct client *client_fork(const struct client *client, struct error *err)
+{
+    struct http *http = http_clone(client->http, err);
+    struct client *fork = http
+                              ? client_new(http, &client->endpoint, client->name, client->path, err)
+                              : NULL;
+    if (!fork) {
+        http_free(http);
+        return NULL;
+    }
+    fork->own_http = http;
+    fork->plain = client->plain;
+    if (buf_append(&fork->authorization, buf_span(&client->authorization), err) < 0) {
+        client_free(fork);
+        return NULL;
+    }
+    return fork;
+}
+
+void client_stop_when(struct client *client, const atomic_bool *stop)
+{
+    http_stop_when(client->http, stop);
+}
+
 /* Only once a registry asks: a helper may have to wake its user. */
 static int seek_credentials(struct client *client, struct error *err)
 {
@@ -68,6 +94,7 @@ void client_free(struct client *client)
         return;
     credentials_fini(&client->credentials);
     buf_fini_secret(&client->authorization);
+    http_free(client->own_http);
     free(client);
 }
 
@@ -252,7 +279,7 @@ static int authorize(struct client *client, const struct http_response *response
     return set_basic(client, err) < 0 ? -1 : 1;
 }
 
-static void wait_before(unsigned tries, unsigned retry_after)
+static uint64_t delay_before(unsigned tries, unsigned retry_after)
 {
     uint16_t noise = 0;
     uint64_t delay_ms = (uint64_t)DELAY_FIRST_MS << (tries < 8 ? tries : 8);
@@ -261,12 +288,18 @@ static void wait_before(unsigned tries, unsigned retry_after)
     delay_ms += delay_ms / 2 * noise / UINT16_MAX;
     if (delay_ms < retry_after * UINT64_C(1000))
         delay_ms = retry_after * UINT64_C(1000);
-    if (delay_ms > DELAY_MAX_MS)
-        delay_ms = DELAY_MAX_MS;
-    struct timespec delay = {.tv_sec = (time_t)(delay_ms / 1000),
-                             .tv_nsec = (long)(delay_ms % 1000) * 1000000L};
-    while (nanosleep(&delay, &delay) < 0 && errno == EINTR)
-        ;
+    return delay_ms > DELAY_MAX_MS ? DELAY_MAX_MS : delay_ms;
+}
+
+/* Ends early when the client is stopped. */
+static void wait_for(const struct client *client, uint64_t delay_ms)
+{
+    for (uint64_t step; delay_ms > 0 && !http_is_stopped(client->http); delay_ms -= step) {
+        step = delay_ms < DELAY_STEP_MS ? delay_ms : DELAY_STEP_MS;
+        struct timespec delay = {.tv_nsec = (long)step * 1000000L};
+        while (nanosleep(&delay, &delay) < 0 && errno == EINTR)
+            ;
+    }
 }
 
 static int send_get(struct client *client, const char *what, const char *accept, uint64_t from,
@@ -332,7 +365,7 @@ int client_get(struct client *client, const char *what, const char *accept, cons
         authorized = authorized && !moved; /* a token may run out on the way */
         if (idle >= TRIES_MAX)
             break;
-        wait_before(idle, response->retry_after);
+        wait_for(client, delay_before(idle, response->retry_after));
     }
     return error_context(err, "gave up");
 }

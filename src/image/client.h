@@ -16,6 +16,13 @@ struct client *client_new(struct http *http, const struct endpoint *endpoint, co
                           const char *path, struct error *err);
 void client_free(struct client *client);
 
+/* Another one for another thread, which need not ask for a token again; with connections of its
+ * own. The first one is not in use meanwhile. */
+struct client *client_fork(const struct client *client, struct error *err);
+
+/* As http_stop_when(), for waits between tries too. */
+void client_stop_when(struct client *client, const atomic_bool *stop);
+
 /* GETs /v2/<path>/<what>. *from, or NULL, is read before each try: the first byte that is wanted;
  * the sink advances it. Success is status 200 or 206; all else is an error with the registry's own
  * words: ERROR_NOT_FOUND, ERROR_REFUSED (401, 403), ERROR_UNAVAILABLE, ERROR_PROTOCOL. */

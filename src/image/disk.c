@@ -198,6 +198,26 @@ void image_disks_free(struct image_disk *disks, size_t count)
     free(disks);
 }
 
+int disk_of_layer(const struct image *image, size_t index, const struct image_observer *observer,
+                  struct image_disk *out, struct error *err)
+{
+    struct error problem = {0};
+    const struct image_layer *layer = &image->layers[index];
+    if (disk_get(image->store, layer, &image->locations[index], observer, out, &problem) == 0)
+        return 0;
+    /* A stored blob that isn't what it is named must not be found again. */
+    if (image->stored && problem.code == ERROR_REFUSED)
+        store_drop_blob(image->store, &layer->digest);
+    return error_set(err, problem.code, "layer %zu of %s: %s", index, image->name, problem.text);
+}
+
+static int copy_disk(const struct image_disk *from, struct image_disk *out, struct error *err)
+{
+    *out = *from;
+    out->path = text_format("%s", from->path);
+    return out->path ? 0 : error_memory(err);
+}
+
 struct image_disk *image_disks(const struct image *image, const struct image_options *options,
                                struct error *err)
 {
@@ -209,16 +229,12 @@ struct image_disk *image_disks(const struct image *image, const struct image_opt
         (void)error_memory(err);
         return NULL;
     }
-    for (size_t i = 0; i < image->layer_count; i++) {
-        if (disk_get(image->store, &image->layers[i], &image->locations[i], &options->observer,
-                     &disks[i], err) == 0)
-            continue;
-        /* A stored blob that isn't what it is named must not be found again. */
-        if (image->stored && err && err->code == ERROR_REFUSED)
-            store_drop_blob(image->store, &image->layers[i].digest);
-        (void)error_context(err, "layer %zu of %s", i, image->name);
-        image_disks_free(disks, image->layer_count);
-        return NULL;
-    }
-    return disks;
+    int status = 0;
+    for (size_t i = 0; i < image->layer_count && status == 0; i++)
+        status = image->made ? copy_disk(&image->made[i], &disks[i], err)
+                             : disk_of_layer(image, i, &options->observer, &disks[i], err);
+    if (status == 0)
+        return disks;
+    image_disks_free(disks, image->layer_count);
+    return NULL;
 }

@@ -13,6 +13,10 @@ int disk_get(const struct store *store, const struct image_layer *layer,
              const struct image_location *location, const struct image_observer *observer,
              struct image_disk *out, struct error *err);
 
+/* The same for layer `index` of an image. A stored blob that turns out to be damaged is removed. */
+int disk_of_layer(const struct image *image, size_t index, const struct image_observer *observer,
+                  struct image_disk *out, struct error *err);
+
 /* Whether the cache has it; `out` is filled then, and its path is the caller's. */
 bool disk_find(const struct store *store, const struct oci_digest *diff_id, struct image_disk *out);
 

@@ -17,6 +17,7 @@ struct http {
     CURL *curl;
     const struct registries *registries;
     const char *tls_ca;
+    const atomic_bool *stop;
 };
 
 /* One exchange: a request without its redirects. */
@@ -46,6 +47,21 @@ struct http *http_new(const struct registries *registries, const char *tls_ca, s
         return NULL;
     }
     return http;
+}
+
+struct http *http_clone(const struct http *http, struct error *err)
+{
+    return http_new(http->registries, http->tls_ca, err);
+}
+
+void http_stop_when(struct http *http, const atomic_bool *stop)
+{
+    http->stop = stop;
+}
+
+bool http_is_stopped(const struct http *http)
+{
+    return http->stop && atomic_load(http->stop);
 }
 
 void http_free(struct http *http)
@@ -104,6 +120,17 @@ static size_t on_header_line(char *data, size_t size, size_t count, void *arg)
     struct exchange *exchange = arg;
     http_take_header(exchange->response, span_of(data, size * count));
     return size * count;
+}
+
+/* libcurl calls this now and then, about once a second while nothing comes. */
+static int on_progress(void *arg, curl_off_t total, curl_off_t done, curl_off_t up_total,
+                       curl_off_t up_done)
+{
+    (void)total;
+    (void)done;
+    (void)up_total;
+    (void)up_done;
+    return http_is_stopped(arg);
 }
 
 static struct curl_slist *make_headers(const struct http_request *request, struct error *err)
@@ -187,6 +214,9 @@ static int set_options(struct http *http, const struct http_request *request,
         curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, STALL_TIME_S) == CURLE_OK &&
         curl_easy_setopt(curl, CURLOPT_USERAGENT, "caisson/" CAISSON_VERSION) == CURLE_OK &&
         curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers) == CURLE_OK &&
+        curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L) == CURLE_OK &&
+        curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress) == CURLE_OK &&
+        curl_easy_setopt(curl, CURLOPT_XFERINFODATA, http) == CURLE_OK &&
         curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header_line) == CURLE_OK &&
         curl_easy_setopt(curl, CURLOPT_HEADERDATA, exchange) == CURLE_OK &&
         curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&

@@ -8,6 +8,8 @@
 #ifndef CAISSON_IMAGE_HTTP_H
 #define CAISSON_IMAGE_HTTP_H
 
+#include <stdatomic.h>
+
 #include "base/buf.h"
 #include "image/registries.h"
 
@@ -49,6 +51,14 @@ struct http_request {
 /* `registries` and `tls_ca` (or NULL) say which authorities to trust; both are borrowed. */
 struct http *http_new(const struct registries *registries, const char *tls_ca, struct error *err);
 void http_free(struct http *http);
+
+/* Another one with the same settings, for another thread; both live as long as those. */
+struct http *http_clone(const struct http *http, struct error *err);
+
+/* Ends what is sent, and what would be, within a second or so of *stop becoming true (as
+ * ERROR_UNAVAILABLE). `stop` is borrowed; NULL for never. */
+void http_stop_when(struct http *http, const atomic_bool *stop);
+bool http_is_stopped(const struct http *http);
 
 /* Sends the request and follows redirects. 0 with any status from the server: the sink has seen the
  * body when it is 200 or 206, `message` (or NULL) the beginning of it otherwise. -1 when the server

@@ -1,9 +1,11 @@
 #include "image/image.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "base/text.h"
+#include "image/disk.h"
 #include "image/reference.h"
 #include "image/registry.h"
 
@@ -26,17 +28,28 @@ bool image_pull_parse(const char *text, enum image_pull *out)
     return false;
 }
 
+/* Leaves the names only. */
+static void forget_contents(struct image *image)
+{
+    for (size_t i = 0; image->locations && i < image->layer_count; i++)
+        free(image->locations[i].path);
+    image_disks_free(image->made, image->layer_count);
+    free(image->locations);
+    free(image->layers);
+    image->made = NULL;
+    image->locations = NULL;
+    image->layers = NULL;
+    image->layer_count = 0;
+    oci_config_fini(&image->config);
+}
+
 void image_free(struct image *image)
 {
     if (!image)
         return;
-    for (size_t i = 0; image->locations && i < image->layer_count; i++)
-        free(image->locations[i].path);
-    free(image->locations);
-    free(image->layers);
+    forget_contents(image);
     free(image->reference);
     free(image->name);
-    oci_config_fini(&image->config);
     free(image);
 }
 
@@ -70,6 +83,7 @@ static int read_blob(const struct image *image, const struct local *local,
     return store_read_blob(image->store, &blob->digest, out, err);
 }
 
+/* Where it lies; a stored one need not be there yet. */
 static int locate_blob(const struct image *image, const struct local *local,
                        const struct oci_descriptor *blob, struct image_location *out,
                        struct error *err)
@@ -78,12 +92,18 @@ static int locate_blob(const struct image *image, const struct local *local,
         return local_locate_blob(local, blob, out, err);
     *out = (struct image_location){.size = blob->size};
     out->path = store_blob_path(image->store, &blob->digest);
-    if (!out->path)
-        return error_memory(err);
-    if (store_has_blob(image->store, &blob->digest, blob->size))
-        return 0;
-    return error_set(err, ERROR_NOT_FOUND, "%s is missing or damaged; pull the image again",
-                     out->path);
+    return out->path ? 0 : error_memory(err);
+}
+
+static int check_stored(const struct image *image, struct error *err)
+{
+    for (size_t i = 0; i < image->layer_count; i++) {
+        if (!store_has_blob(image->store, &image->layers[i].digest, image->layers[i].size))
+            return error_set(err, ERROR_NOT_FOUND,
+                             "layer %zu: %s is missing or damaged; pull the image again", i,
+                             image->locations[i].path);
+    }
+    return 0;
 }
 
 /* Reads config and layers by a manifest whose digest was checked. */
@@ -183,7 +203,7 @@ static int load_local(struct image *image, struct local *local, struct error *er
                                                : load_layout(image, local, err);
 }
 
-/* Fills an image from the store; what an earlier try left is dropped. */
+/* Fills an image from the documents in the store. */
 static int load_stored(struct image *image, struct error *err)
 {
     BUF_AUTO text = BUF_WITH_LIMIT(OCI_DOCUMENT_SIZE_MAX);
@@ -202,11 +222,58 @@ static int name_stored(struct image *image, struct error *err)
     return store_put_name(image->store, &entry, err);
 }
 
+/* An image that is coming. */
+struct arrival {
+    struct image *image;
+    const struct image_options *options;
+    pthread_mutex_t lock;           /* held while the observer is called */
+    struct image_options exclusive; /* the options with an observer that takes the lock */
+};
+
+static void report_alone(void *context, enum image_step step, const struct oci_digest *blob,
+                         uint64_t done, uint64_t total, bool cached)
+{
+    struct arrival *arrival = context;
+    const struct image_observer *observer = &arrival->options->observer;
+    (void)pthread_mutex_lock(&arrival->lock);
+    observer->report(observer->context, step, blob, done, total, cached);
+    (void)pthread_mutex_unlock(&arrival->lock);
+}
+
+static int take_documents(void *arg, const struct oci_digest *manifest, struct error *err)
+{
+    struct arrival *arrival = arg;
+    struct image *image = arrival->image;
+    forget_contents(image);
+    image->digest = *manifest;
+    if (load_stored(image, err) < 0)
+        return -1;
+    if (arrival->options->disks)
+        image->made = calloc(image->layer_count, sizeof *image->made);
+    return image->made || !arrival->options->disks ? 0 : error_memory(err);
+}
+
+static int take_layer(void *arg, size_t index, struct error *err)
+{
+    struct arrival *arrival = arg;
+    struct image *image = arrival->image;
+    if (!image->made)
+        return 0;
+    return disk_of_layer(image, index, &arrival->exclusive.observer, &image->made[index], err);
+}
+
 static int pull(struct image *image, const struct reference *reference,
                 const struct image_options *options, struct error *err)
 {
-    if (registry_pull(image->store, reference, options, &image->digest, err) < 0 ||
-        load_stored(image, err) < 0)
+    struct arrival arrival = {.image = image,
+                              .options = options,
+                              .lock = PTHREAD_MUTEX_INITIALIZER,
+                              .exclusive = *options};
+    if (options->observer.report)
+        arrival.exclusive.observer = (struct image_observer){report_alone, &arrival};
+    const struct registry_sink sink = {take_documents, &arrival, {take_layer, &arrival}};
+    if (registry_pull(image->store, reference, &arrival.exclusive, &sink, err) < 0 ||
+        check_stored(image, err) < 0)
         return -1;
     return name_stored(image, err);
 }
@@ -240,7 +307,7 @@ static struct image *find_stored(struct store *store, const char *text, const ch
     if (image)
         image->digest = entry.manifest;
     store_entry_fini(&entry);
-    if (!image || load_stored(image, err) < 0)
+    if (!image || load_stored(image, err) < 0 || check_stored(image, err) < 0)
         return NULL;
     struct image *found = image;
     image = NULL;

@@ -30,8 +30,9 @@ bool image_pull_parse(const char *text, enum image_pull *out);
 
 enum image_step { IMAGE_STEP_DOWNLOAD, IMAGE_STEP_CONVERT };
 
-/* Called as work goes on, from the caller's thread: `done` of `total` bytes of the blob. The last
- * call of a step has done == total. `cached` says that nothing had to be done. */
+/* Called as work goes on: `done` of `total` bytes of the blob. Several blobs may be under way;
+ * calls come from several threads, but never two at once. The last call of a step has done ==
+ * total. `cached` says that nothing had to be done. */
 struct image_observer {
     void (*report)(void *context, enum image_step step, const struct oci_digest *blob,
                    uint64_t done, uint64_t total, bool cached);
@@ -40,6 +41,7 @@ struct image_observer {
 
 struct image_options {
     enum image_pull pull;
+    bool disks;         /* make each layer's disk while the next ones are fetched */
     const char *tls_ca; /* PEM file of certificate authorities, besides the system's; or NULL */
     struct image_observer observer; /* report may be NULL */
 };
@@ -51,6 +53,12 @@ struct image_layer {
     uint64_t size;             /* bytes of the blob */
 };
 
+struct image_disk {
+    uint8_t root_hash[SHA256_SIZE];
+    char *path;
+    uint64_t size; /* bytes, a multiple of 512 */
+};
+
 struct image {
     char *reference;          /* as the user wrote it */
     char *name;               /* canonical: "docker.io/library/redis:7"; as written if local */
@@ -60,13 +68,8 @@ struct image {
     size_t layer_count;
     struct image_location *locations; /* where each layer's blob lies; for image_disks() */
     bool stored;                      /* the locations are the store's blobs */
+    struct image_disk *made;          /* the disks that came with it (options->disks); or NULL */
     struct store *store;              /* borrowed */
-};
-
-struct image_disk {
-    uint8_t root_hash[SHA256_SIZE];
-    char *path;
-    uint64_t size; /* bytes, a multiple of 512 */
 };
 
 /* Finds the image and, by `options->pull`, fetches it. `options` may be NULL. The image borrows the

@@ -1,11 +1,6 @@
 #include "image/registry.h"
 
-#include <errno.h>
-#include <unistd.h>
-
 #include "base/text.h"
-#include "image/client.h"
-#include "os/fd.h"
 
 #define MANIFEST_TYPES                                                                             \
     "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, "        \
@@ -13,10 +8,11 @@
     "application/vnd.docker.distribution.manifest.v2+json"
 
 struct pull {
-    struct store *store;
+    struct blob_target target;
     struct client *client;
     const struct reference *reference;
-    const struct image_observer *observer;
+    const struct registry_sink *sink;
+    bool sink_failed;
 };
 
 static int start_document(void *arg, const struct http_response *response, struct error *err)
@@ -91,146 +87,51 @@ static int get_manifest(const struct pull *pull, struct oci_digest *digest, stru
     return kind == OCI_KIND_INDEX ? get_platform(pull, digest, text, err) : 0;
 }
 
-/* A blob on its way into the store. */
-struct download {
-    const struct pull *pull;
-    const struct oci_descriptor *blob;
-    struct store_partial partial;
-    uint64_t at; /* bytes that are there */
-};
-
-static void report(const struct download *download, bool cached)
-{
-    const struct image_observer *observer = download->pull->observer;
-    if (observer->report)
-        observer->report(observer->context, IMAGE_STEP_DOWNLOAD, &download->blob->digest,
-                         cached ? download->blob->size : download->at, download->blob->size,
-                         cached);
-}
-
-static int start_blob(void *arg, const struct http_response *response, struct error *err)
-{
-    struct download *download = arg;
-    uint64_t start = response->status == 206 ? response->range_start : 0;
-    if (response->status == 206 && (!response->has_range || start != download->at))
-        return error_set(err, ERROR_PROTOCOL, "bytes from %llu were asked for, and others came",
-                         (unsigned long long)download->at);
-    download->at = start;
-    if (ftruncate(download->partial.fd, (off_t)start) < 0)
-        return error_system(err, errno, "cannot resize %s", download->partial.path);
-    return 0;
-}
-
-static int take_blob(void *arg, struct span bytes, struct error *err)
-{
-    struct download *download = arg;
-    if (bytes.size > download->blob->size - download->at)
-        return error_set(err, ERROR_REFUSED, "more bytes than the %llu that the image says",
-                         (unsigned long long)download->blob->size);
-    if (fd_pwrite_all(download->partial.fd, bytes, (off_t)download->at, err) < 0)
-        return error_context(err, "%s", download->partial.path);
-    download->at += bytes.size;
-    /* The last report, with done == total, follows once the blob has its name. */
-    if (download->at < download->blob->size)
-        report(download, false);
-    return 0;
-}
-
-/* Fetches what is missing and ends the partial. */
-static int fill(struct download *download, const char *name, struct error *err)
-{
-    struct http_response response;
-    const struct http_sink sink = {.start = start_blob, .write = take_blob, .arg = download};
-    TEXT_AUTO what = text_format("blobs/%s", name);
-    int status = what ? 0 : error_memory(err);
-    if (status == 0 && download->at < download->blob->size)
-        status = client_get(download->pull->client, what, NULL, &download->at, &sink, &response,
-                            err);
-    if (status == 0 && download->at != download->blob->size)
-        status = error_set(err, ERROR_REFUSED, "%llu bytes came, the image says %llu",
-                           (unsigned long long)download->at,
-                           (unsigned long long)download->blob->size);
-    if (status == 0)
-        return store_commit(download->pull->store, &download->partial, err);
-    /* Bytes that the registry may send again are worth keeping; others might be wrong. */
-    bool keep = download->at > 0 && err && err->code == ERROR_UNAVAILABLE;
-    store_abandon(&download->partial, keep);
-    return -1;
-}
-
-/* 1 when bytes of an earlier pull turned out wrong and it is worth another try. */
-static int get_blob_once(const struct pull *pull, const struct oci_descriptor *blob,
-                         struct error *err)
-{
-    struct download download = {.pull = pull, .blob = blob};
-    char name[OCI_DIGEST_TEXT_SIZE];
-    oci_digest_text(&blob->digest, name);
-    int there = store_begin(pull->store, &blob->digest, blob->size, &download.partial, err);
-    if (there != 0) {
-        if (there > 0)
-            report(&download, true);
-        return there > 0 ? 0 : -1;
-    }
-    bool resumed = download.partial.size > 0 && download.partial.size <= blob->size;
-    download.at = resumed ? download.partial.size : 0;
-    struct error problem = {0};
-    if (fill(&download, name, &problem) == 0) {
-        report(&download, false);
-        return 0;
-    }
-    if (resumed && problem.code == ERROR_REFUSED)
-        return 1;
-    return error_set(err, problem.code, "blob %s: %s", name, problem.text);
-}
-
-static int get_blob(const struct pull *pull, const struct oci_descriptor *blob, struct error *err)
-{
-    int status = get_blob_once(pull, blob, err);
-    return status == 1 ? get_blob_once(pull, blob, err) : status;
-}
-
-static int get_image(const struct pull *pull, struct oci_digest *digest, struct error *err)
+static int get_image(struct pull *pull, struct error *err)
 {
     BUF_AUTO text = BUF_WITH_LIMIT(OCI_DOCUMENT_SIZE_MAX);
     OCI_MANIFEST_AUTO manifest = {0};
-    if (get_manifest(pull, digest, &text, err) < 0 ||
+    struct oci_digest digest;
+    const struct registry_sink *sink = pull->sink;
+    if (get_manifest(pull, &digest, &text, err) < 0 ||
         oci_manifest_parse(buf_span(&text), &manifest, err) < 0 ||
-        get_blob(pull, &manifest.config, err) < 0)
+        blob_fetch(&pull->target, pull->client, &manifest.config, err) < 0 ||
+        store_put_blob(pull->target.store, &digest, buf_span(&text), err) < 0)
         return -1;
-    for (size_t i = 0; i < manifest.count; i++) {
-        if (get_blob(pull, &manifest.layers[i], err) < 0)
-            return -1;
-    }
-    return store_put_blob(pull->store, digest, buf_span(&text), err);
+    pull->sink_failed = sink->documents(sink->arg, &digest, err) < 0;
+    if (pull->sink_failed)
+        return -1;
+    return fetch_layers(&pull->target, pull->client, &manifest, &sink->layers, &pull->sink_failed,
+                        err);
 }
 
 static int pull_from(struct pull *pull, struct http *http, const struct endpoint *endpoint,
-                     struct oci_digest *digest, struct error *err)
+                     struct error *err)
 {
     const struct reference *reference = pull->reference;
     pull->client = client_new(http, endpoint, reference->host, reference->path, err);
     if (!pull->client)
         return -1;
-    int status = get_image(pull, digest, err);
+    int status = get_image(pull, err);
     client_free(pull->client);
     return status;
 }
 
-/* Whether another endpoint may do better. */
-static bool is_local_fault(const struct error *problem)
+/* Whether no other endpoint can do better. */
+static bool is_final(const struct pull *pull, const struct error *problem)
 {
-    return problem->code == ERROR_SYSTEM || problem->code == ERROR_MEMORY;
+    return pull->sink_failed || problem->code == ERROR_SYSTEM || problem->code == ERROR_MEMORY;
 }
 
 static int pull_from_any(struct pull *pull, struct http *http, const struct endpoint *endpoints,
-                         size_t count, struct oci_digest *digest, struct error *err)
+                         size_t count, struct error *err)
 {
     struct error problem = {0};
     BUF_AUTO before = BUF_WITH_LIMIT(ERROR_TEXT_SIZE / 2);
     for (size_t i = 0; i < count; i++) {
-        if (pull_from(pull, http, &endpoints[i], digest, &problem) == 0)
+        if (pull_from(pull, http, &endpoints[i], &problem) == 0)
             return 0;
-        if (is_local_fault(&problem))
+        if (is_final(pull, &problem))
             break;
         if (i + 1 < count)
             (void)buf_printf(&before, NULL, "; mirror %.64s: %.160s", endpoints[i].host,
@@ -240,12 +141,14 @@ static int pull_from_any(struct pull *pull, struct http *http, const struct endp
 }
 
 int registry_pull(struct store *store, const struct reference *reference,
-                  const struct image_options *options, struct oci_digest *manifest,
+                  const struct image_options *options, const struct registry_sink *sink,
                   struct error *err)
 {
     struct endpoint endpoints[ENDPOINTS_MAX];
     size_t count;
-    struct pull pull = {.store = store, .reference = reference, .observer = &options->observer};
+    struct pull pull = {.target = {.store = store, .observer = &options->observer},
+                        .reference = reference,
+                        .sink = sink};
     REGISTRIES_AUTO registries = registries_open(err);
     if (!registries ||
         registries_endpoints(registries, reference->host, endpoints, &count, err) < 0)
@@ -253,7 +156,7 @@ int registry_pull(struct store *store, const struct reference *reference,
     struct http *http = http_new(registries, options->tls_ca, err);
     if (!http)
         return -1;
-    int status = pull_from_any(&pull, http, endpoints, count, manifest, err);
+    int status = pull_from_any(&pull, http, endpoints, count, err);
     http_free(http);
     return status;
 }

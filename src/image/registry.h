@@ -9,13 +9,20 @@
 #ifndef CAISSON_IMAGE_REGISTRY_H
 #define CAISSON_IMAGE_REGISTRY_H
 
-#include "image/image.h"
+#include "image/fetch.h"
 #include "image/reference.h"
 
-/* Fetches the image for linux/amd64 and all of its layers; `manifest` gets its manifest's digest.
- */
+struct registry_sink {
+    /* The manifest of this digest and its config are in the store. Called again where the next
+     * endpoint has to help out. */
+    int (*documents)(void *arg, const struct oci_digest *manifest, struct error *err);
+    void *arg;
+    struct fetch_sink layers;
+};
+
+/* Fetches the image for linux/amd64 and all of its layers. Where the sink fails, so does this. */
 int registry_pull(struct store *store, const struct reference *reference,
-                  const struct image_options *options, struct oci_digest *manifest,
+                  const struct image_options *options, const struct registry_sink *sink,
                   struct error *err);
 
 #endif

@@ -19,13 +19,17 @@ def digest(data):
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
+def add_file(tar, name, data):
+    info = tarfile.TarInfo(name)
+    info.size = len(data)
+    tar.addfile(info, io.BytesIO(data))
+
+
 def layer_tar(name, size, seed):
     """A tar with one file of bytes that don't compress."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
-        info = tarfile.TarInfo(name)
-        info.size = size
-        tar.addfile(info, io.BytesIO(random.Random(seed).randbytes(size)))
+        add_file(tar, name, random.Random(seed).randbytes(size))
     return out.getvalue()
 
 
