@@ -82,6 +82,9 @@ static int take_lock(int fd, int operation, const char *path, struct error *err)
 static int open_lock(const char *path, int operation, struct error *err)
 {
     FD_AUTO fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    /* Who only reads may do so where nothing can be written. */
+    if (fd < 0 && errno == EROFS && operation == LOCK_SH)
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return error_system(err, errno, "cannot open the lock %s", path);
     if (take_lock(fd, operation, path, err) < 0)

@@ -23,7 +23,8 @@ int dir_make_all(const char *path, mode_t mode, struct error *err);
  * that is held elsewhere gives ERROR_REFUSED. The lock lives as long as the returned descriptor. */
 int file_lock(const char *path, bool wait, struct error *err);
 
-/* As file_lock() with `wait`, for a lock that several may hold at once. */
+/* As file_lock() with `wait`, for a lock that several may hold at once. On a read-only file system
+ * the lock file has to be there. */
 int file_lock_shared(const char *path, struct error *err);
 
 /* Waits to turn the lock held by `fd` into an exclusive or a shared one. It may be free in between.

@@ -16,6 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         for (size_t j = 0; j < parts[i]->size; j++)
             fuzz_require(parts[i]->data[j] >= 0x20 && parts[i]->data[j] != 0x7f);
     }
-    fuzz_require(credentials.user.size == 0 || !memchr(credentials.user.data, ':', credentials.user.size));
+    fuzz_require(credentials.user.size == 0 ||
+                 !memchr(credentials.user.data, ':', credentials.user.size));
     return 0;
 }
