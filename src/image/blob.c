@@ -60,8 +60,7 @@ static int fill(struct download *download, const char *name, struct error *err)
     TEXT_AUTO what = text_format("blobs/%s", name);
     int status = what ? 0 : error_memory(err);
     if (status == 0 && download->at < download->blob->size)
-        status = client_get(download->client, what, NULL, &download->at, &sink, &response,
-                            err);
+        status = client_get(download->client, what, NULL, &download->at, &sink, &response, err);
     if (status == 0 && download->at != download->blob->size)
         status = error_set(err, ERROR_REFUSED, "%llu bytes came, the image says %llu",
                            (unsigned long long)download->at,

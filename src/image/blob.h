@@ -1,5 +1,5 @@
-/* A blob from a registry into the store: what is missing of it, its digest checked before it has its
- * name. */
+/* A blob from a registry into the store: what is missing of it, its digest checked before it has
+ * its name. */
 #ifndef CAISSON_IMAGE_BLOB_H
 #define CAISSON_IMAGE_BLOB_H
 

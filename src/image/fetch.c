@@ -1,13 +1,13 @@
 /*
  * Theory of operation
  *
- * Each worker takes the next layer that nobody has taken, from the bottom up, until there is none or
- * `stop` is set. The caller's thread waits for the layers in their order and hands them to the sink.
- * Nothing is shared between the workers but this list and, through the store, the locks of partial
- * files: a blob that two layers name is fetched by one worker while the other waits.
+ * Each worker takes the next layer that nobody has taken, from the bottom up, until there is none
+ * or `stop` is set. The caller's thread waits for the layers in their order and hands them to the
+ * sink. Nothing is shared between the workers but this list and, through the store, the locks of
+ * partial files: a blob that two layers name is fetched by one worker while the other waits.
  *
- * On an error `stop` is set; transfers that are under way end by it, and keep what they have for the
- * next pull.
+ * On an error `stop` is set; transfers that are under way end by it, and keep what they have for
+ * the next pull.
  */
 #include "image/fetch.h"
 
@@ -19,9 +19,9 @@ struct fetch {
     const struct oci_manifest *manifest;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    size_t next;  /* the first layer that no worker has taken */
-    bool *there;  /* one a layer */
-    bool failed;  /* `problem` says why */
+    size_t next; /* the first layer that no worker has taken */
+    bool *there; /* one a layer */
+    bool failed; /* `problem` says why */
     struct error problem;
     atomic_bool stop;
 };

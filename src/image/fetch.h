@@ -1,6 +1,6 @@
 /*
- * An image's layers from a registry into the store, a few at once, and each handed on as soon as all
- * below it are there: it can be worked on while the next ones come.
+ * An image's layers from a registry into the store, a few at once, and each handed on as soon as
+ * all below it are there: it can be worked on while the next ones come.
  */
 #ifndef CAISSON_IMAGE_FETCH_H
 #define CAISSON_IMAGE_FETCH_H

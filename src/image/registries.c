@@ -157,11 +157,16 @@ int registries_endpoints(const struct registries *registries, const char *host,
     return 0;
 }
 
-/* Appends a file and a newline. */
+/* Appends a file and a newline. What is in it is libcurl's to judge, which can't name the file. */
 static int append_file(const char *path, struct buf *out, struct error *err)
 {
+    static const char mark[] = "-----BEGIN CERTIFICATE-----";
+    size_t before = out->size;
     if (file_read(path, out, err) < 0 || buf_append_byte(out, '\n', err) < 0)
         return error_context(err, "certificate authorities");
+    if (!memmem(out->data + before, out->size - before, mark, strlen(mark)))
+        return error_set(err, ERROR_INVALID,
+                         "certificate authorities: %s holds no certificate in PEM", path);
     return 0;
 }
 

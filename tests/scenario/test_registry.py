@@ -84,6 +84,26 @@ class WithDockerRegistry(pulls.DockerCase):
         with open(asked, encoding="ascii") as log:
             self.assertEqual(log.read(), f"get {server.host}\n")
 
+    def test_finds_what_other_tools_log_in_with(self):
+        authority, *tls = registry.make_certificates(self.folder_for("tls"))
+        server = self.start(tls=tls, users={"ann": "s3cret:x"})
+        self.push(oci.Image(), server, "team/app:1", "--dest-creds", "ann:s3cret:x", "--dest-tls-verify=false")
+        name = f"{server.host}/team/app:1"
+        run, config = self.folder_for("run"), self.folder_for("config")
+        for variable, value, file in [("XDG_RUNTIME_DIR", run, run + "/containers/auth.json"),
+                                      ("XDG_CONFIG_HOME", config, config + "/containers/auth.json"),
+                                      ("REGISTRY_AUTH_FILE", run + "/own.json", run + "/own.json"),
+                                      ("DOCKER_CONFIG", config, config + "/config.json")]:
+            with self.subTest(variable=variable):
+                places = {variable: value}
+                self.refused("pull", name, "--tls-ca", authority, because="wants credentials",
+                             **({} if variable == "REGISTRY_AUTH_FILE" else places))
+                subprocess.run(["skopeo", "login", "--tls-verify=false", "--authfile", file, "-u", "ann", "--password-stdin",
+                                server.host], input=b"s3cret:x", check=True, capture_output=True)
+                self.ok("pull", name, "--tls-ca", authority, **places)
+                os.unlink(file)
+        self.refused("pull", name, "--tls-ca", authority, because="which is missing", REGISTRY_AUTH_FILE="/nowhere")
+
     def test_pulls_the_platform_of_an_index_over_http_from_this_machine(self):
         server = self.start()
         image, other = oci.Image(seed=2), oci.Image(seed=3, platform=("linux", "arm64"))
@@ -256,6 +276,42 @@ class WithFaults(pulls.FaultyCase):
         self.assertEqual(len(elsewhere), 1)
         self.assertNotIn("authorization", elsewhere[0])
         self.assertEqual(server.requests(self.blob(image.config))[1]["authorization"], "Bearer " + TOKEN)
+
+    def test_gets_a_token_for_an_identity_token(self):
+        image = oci.Image()
+        server = self.start(image)
+        server.token, server.identity_token = TOKEN, "identity&more=1"
+        for identity, succeeds in (("another", False), (server.identity_token, True)):
+            with open(os.path.join(self.home, ".docker/config.json"), "w", encoding="ascii") as out:
+                json.dump({"auths": {server.host: {"identitytoken": identity}}}, out)
+            if succeeds:
+                self.ok("pull", server.host + "/app")
+            else:
+                self.assertNotIn("another", self.refused("pull", server.host + "/app", because="refuses the credentials").stderr)
+
+    def test_refuses_a_certificate_for_another_host(self):
+        image = oci.Image()
+        authority, *tls = registry.make_certificates(self.folder_for("tls"), "DNS:elsewhere.example,IP:127.0.0.9")
+        server = self.start(image, tls=tls)
+        self.refused("pull", server.host + "/app", "--tls-ca", authority, because="not trusted")
+        # Nor is http spoken instead, though the host is this machine.
+        self.assertEqual(server.log, [])
+
+    def test_refuses_a_file_of_authorities_that_holds_none(self):
+        image = oci.Image()
+        authority, *tls = registry.make_certificates(self.folder_for("tls"))
+        server = self.start(image, tls=tls)
+        empty = os.path.join(self.folder, "empty.pem")
+        with open(empty, "w", encoding="ascii") as out:
+            out.write("no certificate\n")
+        for file, words in ((empty, "empty.pem"), ("/nowhere/ca.pem", "cannot open")):
+            with self.subTest(file=file):
+                self.refused("pull", server.host + "/app", "--tls-ca", file, because=words)
+        # By the file of registries instead of the option.
+        registries = os.path.join(self.folder, "registries.json")
+        with open(registries, "w", encoding="ascii") as out:
+            json.dump({"registries": {server.host: {"tls_ca": authority}}}, out)
+        self.ok("pull", server.host + "/app", CAISSON_REGISTRIES=registries)
 
     def test_gets_an_anonymous_token(self):
         image = oci.Image()

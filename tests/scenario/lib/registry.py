@@ -19,12 +19,12 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def make_certificates(folder):
-    """An authority and a certificate for localhost by it; returns the paths of authority, certificate, key."""
+def make_certificates(folder, names="DNS:localhost,IP:127.0.0.1"):
+    """An authority and a certificate for `names` by it; returns the paths of authority, certificate, key."""
     paths = [os.path.join(folder, name) for name in ("ca.pem", "server.pem", "server.key", "ca.key", "server.csr", "ext")]
     authority, certificate, key, authority_key, request, extensions = paths
     with open(extensions, "w", encoding="ascii") as out:
-        out.write("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+        out.write(f"subjectAltName={names}\n")
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     for command in (
             ["req", "-x509", *curve, "-keyout", authority_key, "-out", authority, "-days", "2", "-subj", "/CN=test CA"],
@@ -82,7 +82,7 @@ class FaultyRegistry:
     def __init__(self, image, top=None, tls=None):
         registry = self
         self.image, self.top = image, (top or image.manifest)
-        self.faults, self.log, self.token, self.credentials = {}, [], None, None
+        self.faults, self.log, self.token, self.credentials, self.identity_token = {}, [], None, None, None
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -92,6 +92,9 @@ class FaultyRegistry:
 
             def do_GET(self):
                 registry.handle(self)
+
+            def do_POST(self):
+                registry.handle(self, self.rfile.read(int(self.headers["Content-Length"])).decode())
 
         class Server(http.server.ThreadingHTTPServer):
             def handle_error(self, *args):
@@ -118,13 +121,15 @@ class FaultyRegistry:
     def requests(self, path):
         return [headers for seen, headers in self.log if seen == path]
 
-    def handle(self, handler):
+    def handle(self, handler, form=None):
         path = urllib.parse.urlsplit(handler.path).path
         self.log.append((path, {key.lower(): value for key, value in handler.headers.items()}))
         waiting = self.faults.get(path)
         if waiting and waiting.pop(0)(handler):
             return
-        if path == "/token":
+        if path == "/token" and form is not None:
+            self.give_token_for_form(handler, urllib.parse.parse_qs(form))
+        elif path == "/token":
             self.give_token(handler)
         elif self.token and handler.headers.get("Authorization") != "Bearer " + self.token:
             challenge = f'Bearer realm="http://{self.host}/token",service="test",scope="repository:app:pull"'
@@ -141,6 +146,15 @@ class FaultyRegistry:
             answer(handler, 401, b"{}")
         else:
             answer(handler, 200, json.dumps({"token": self.token}).encode(), {"Content-Type": "application/json"})
+
+    def give_token_for_form(self, handler, form):
+        """OAuth2, as the distribution specification has it: an identity token for a token."""
+        wanted = {"service": ["test"], "scope": ["repository:app:pull"], "grant_type": ["refresh_token"],
+                  "client_id": ["caisson"], "refresh_token": [self.identity_token]}
+        if form != wanted:
+            answer(handler, 401, b"{}")
+        else:
+            answer(handler, 200, json.dumps({"access_token": self.token}).encode(), {"Content-Type": "application/json"})
 
     def give(self, handler, path):
         kind, name = path.split("/")[-2:]
