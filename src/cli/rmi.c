@@ -50,8 +50,14 @@ static int run(const struct args *args, struct error *err)
     if (!store)
         return -1;
     int status = 0;
-    for (size_t i = 0; i < count && status == 0; i++)
-        status = remove_one(store, args_operands(args)[i], &freed, &names, err);
+    for (size_t i = 0; i < count; i++) {
+        struct error problem = {0};
+        if (remove_one(store, args_operands(args)[i], &freed, &names, &problem) == 0)
+            continue;
+        if (status == 0) /* one that fails keeps no other; the first is told of */
+            (void)error_set(err, problem.code, "%s", problem.text);
+        status = -1;
+    }
     if (names.size > 0)
         print_freed(&freed, &names, args_has(args, "json"));
     return status < 0 ? -1 : EXIT_OK;

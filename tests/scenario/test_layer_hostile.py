@@ -4,7 +4,6 @@
 The archives of the reference's vectors are tried too, where they can be had.
 """
 import gzip
-import io
 import os
 import resource
 import subprocess

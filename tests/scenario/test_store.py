@@ -110,6 +110,13 @@ class Surroundings(pulls.FaultyCase):
         self.assertEqual(self.blobs(), sorted(other.blobs))
         self.assertEqual(len(self.disks()), 1)
 
+    def test_removes_all_that_it_can(self):
+        server = self.start(self.image)
+        self.ok("pull", server.host + "/app")
+        self.refused("rmi", "Bad Name", "none", server.host + "/app", because="Bad Name")
+        self.assertEqual((self.blobs(), self.disks()), ([], []))
+        self.refused("rmi", server.host + "/app", because="not in the store")
+
     def test_a_killed_conversion_is_made_again(self):
         image = oci.Image(sizes=(30000000,), kinds=("gzip",), seed=14)
         layout = image.write_layout(os.path.join(self.folder, "large"))

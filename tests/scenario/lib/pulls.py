@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import unittest
 
-from . import oci, paths, registry
+from . import paths, registry
 
 
 class Case(unittest.TestCase):
