@@ -19,6 +19,7 @@
 #include "os/file.h"
 #include "os/process.h"
 #include "vm/accel.h"
+#include "vm/confine.h"
 #include "vm/passt.h"
 #include "vm/record.h"
 
@@ -125,6 +126,22 @@ static void check_passt(struct examination *all, struct finding *finding)
                  "apt-get install passt; until then there is --network none", "%s", err.text);
     else
         conclude(finding, FINDING_OK, "", "%s", buf_text(&answer));
+}
+
+/* A guest that breaks out of QEMU is what QEMU is. */
+static void check_confinement(struct examination *all, struct finding *finding)
+{
+    struct process_user user;
+    (void)all;
+    if (geteuid() != 0)
+        conclude(finding, FINDING_OK, "", "QEMU and passt run as this user (%u)", geteuid());
+    else if (confine_user(getpid(), CONFINE_QEMU, &user))
+        conclude(finding, FINDING_OK, "",
+                 "QEMU and passt run as users of their own, not as root (QEMU's here: %u)",
+                 user.uid);
+    else
+        conclude(finding, FINDING_OPTIONAL, "run caisson as an ordinary user",
+                 "QEMU runs as root: this root may not become another user");
 }
 
 static int digest_file(const char *path, uint8_t out[SHA256_SIZE], struct error *err)
@@ -350,6 +367,7 @@ static const struct {
 } checks[] = {
     {"qemu", true, check_qemu},
     {"passt", true, check_passt},
+    {"confinement", false, check_confinement},
     {"guest", true, check_guest},
     {"kvm", false, check_kvm},
     {"store", true, check_store},

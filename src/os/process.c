@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -25,9 +26,18 @@ struct child_failure {
     int at; /* index into child_steps */
 };
 
-enum child_step { STEP_PARENT, STEP_STANDARD, STEP_KEEP, STEP_FOLDER, STEP_PRIVILEGES, STEP_EXEC };
+enum child_step {
+    STEP_USER,
+    STEP_PARENT,
+    STEP_STANDARD,
+    STEP_KEEP,
+    STEP_FOLDER,
+    STEP_PRIVILEGES,
+    STEP_EXEC
+};
 
 static const char *const child_steps[] = {
+    [STEP_USER] = "its user",
     [STEP_PARENT] = "its parent has ended",
     [STEP_STANDARD] = "its standard streams",
     [STEP_KEEP] = "its descriptors",
@@ -77,8 +87,19 @@ static void reset_signals(void)
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* The capabilities go with the user. */
+static int become_user(const struct process_user *user)
+{
+    if (setgroups(0, NULL) < 0 || setresgid(user->gid, user->gid, user->gid) < 0)
+        return -1;
+    return setresuid(user->uid, user->uid, user->uid);
+}
+
 static enum child_step become(const struct process_spec *spec, pid_t parent)
 {
+    /* First: another user has no claim on the signal that the next step asks for. */
+    if (spec->user && become_user(spec->user) < 0)
+        return STEP_USER;
     if (spec->die_with_parent &&
         (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent))
         return STEP_PARENT;
@@ -136,6 +157,16 @@ int process_start(const struct process_spec *spec, pid_t *pid, struct error *err
     if (fd_read_full(read_end, &failure, sizeof failure, &got, err) < 0)
         return -1;
     return got == sizeof failure ? report_failure(spec, *pid, failure, err) : 0;
+}
+
+bool process_can_become(const struct process_user *user)
+{
+    int status = 0;
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(become_user(user) < 0 ? 1 : 0);
+    return pid > 0 && process_wait(pid, &status, NULL) == 0 && WIFEXITED(status) &&
+           WEXITSTATUS(status) == 0;
 }
 
 int process_watch(pid_t pid, struct error *err)

@@ -14,6 +14,12 @@
 
 #define PROCESS_KEEP_MAX 300
 
+/* A user and a group, and no others. */
+struct process_user {
+    uid_t uid;
+    gid_t gid;
+};
+
 struct process_spec {
     const char *const *argv; /* argv[0] is looked up in PATH when it holds no slash */
     const char *const *env;  /* NULL for an environment of PATH alone */
@@ -23,6 +29,7 @@ struct process_spec {
     const char *folder;   /* its working directory, or NULL for / */
     bool die_with_parent; /* SIGKILL when the thread that starts it ends */
     bool no_new_privileges;
+    const struct process_user *user; /* what it runs as, without capabilities; NULL for this one */
 };
 
 /*
@@ -30,6 +37,10 @@ struct process_spec {
  * the child too: ERROR_UNAVAILABLE when there is no such program.
  */
 int process_start(const struct process_spec *spec, pid_t *pid, struct error *err);
+
+/* Whether this process could start another as that user: it has the right to, and its user
+ * namespace knows the numbers. */
+bool process_can_become(const struct process_user *user);
 
 /* A descriptor that becomes readable when the process ends; close-on-exec. -1 with `err`. */
 int process_watch(pid_t pid, struct error *err);

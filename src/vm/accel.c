@@ -14,6 +14,7 @@
 #include "os/fd.h"
 #include "os/file.h"
 #include "os/process.h"
+#include "vm/confine.h"
 #include "vm/qemu_args.h"
 
 #define DEVICE           "/dev/kvm"
@@ -30,6 +31,9 @@ struct trial {
     int console_fd;
     int channel[2]; /* ours, QEMU's */
     int psp[2];
+    int kvm_fd; /* for a QEMU that may not open it */
+    bool drops; /* QEMU runs as another user */
+    struct process_user user;
     struct buf cmdline;
 };
 
@@ -38,6 +42,7 @@ static void trial_fini(struct trial *trial)
     fd_close(&trial->kernel_fd);
     fd_close(&trial->initrd_fd);
     fd_close(&trial->console_fd);
+    fd_close(&trial->kvm_fd);
     for (size_t i = 0; i < 2; i++) {
         fd_close(&trial->channel[i]);
         fd_close(&trial->psp[i]);
@@ -63,7 +68,7 @@ static int trial_open(struct trial *trial, const char *folder, struct error *err
     trial->initrd_fd = open_in(folder, "initrd", err);
     if (trial->initrd_fd < 0)
         return -1;
-    trial->console_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    trial->console_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
     if (trial->console_fd < 0 ||
         socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, trial->channel) < 0 ||
         socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, trial->psp) < 0)
@@ -71,17 +76,34 @@ static int trial_open(struct trial *trial, const char *folder, struct error *err
     return 0;
 }
 
+/* As launch.c does for a machine. */
+static int trial_confine(struct trial *trial, const char *device, struct error *err)
+{
+    trial->drops = confine_user(getpid(), CONFINE_QEMU, &trial->user);
+    if (!trial->drops)
+        return 0;
+    trial->kvm_fd = open(device, O_RDWR | O_CLOEXEC);
+    if (trial->kvm_fd < 0)
+        return error_system(err, errno, "cannot open %s", device);
+    if (confine_open_up(&trial->kernel_fd, err) < 0)
+        return -1;
+    return confine_open_up(&trial->initrd_fd, err);
+}
+
 static int trial_start(const struct trial *trial, const char *program, pid_t *pid,
                        struct error *err)
 {
-    const int keep[] = {trial->kernel_fd, trial->initrd_fd, trial->console_fd, trial->channel[1],
-                        trial->psp[1]};
+    const int keep[] = {trial->kernel_fd,  trial->initrd_fd, trial->console_fd,
+                        trial->channel[1], trial->psp[1],    trial->kvm_fd};
+    const size_t keep_count = sizeof keep / sizeof *keep - (trial->kvm_fd < 0 ? 1 : 0);
     const struct qemu_config config = {
         .tee = VM_TEE_SIMULATED,
         .program = program,
         .kvm = true,
         .memory_mib = PROBE_MEMORY_MIB,
         .vcpus = 1,
+        .kvm_fd = trial->kvm_fd,
+        .sev_fd = -1,
         .kernel_fd = trial->kernel_fd,
         .initrd_fd = trial->initrd_fd,
         .firmware_fd = -1,
@@ -98,9 +120,10 @@ static int trial_start(const struct trial *trial, const char *program, pid_t *pi
         .argv = (const char *const *)args.argv,
         .standard = {-1, -1, -1},
         .keep = keep,
-        .keep_count = sizeof keep / sizeof *keep,
+        .keep_count = keep_count,
         .die_with_parent = true,
         .no_new_privileges = true,
+        .user = trial->drops ? &trial->user : NULL,
     };
     return process_start(&spec, pid, err);
 }
@@ -129,11 +152,14 @@ static int try_boot(const struct accel_probe *probe, bool *works, struct error *
     TRIAL_AUTO trial = {.kernel_fd = -1,
                         .initrd_fd = -1,
                         .console_fd = -1,
+                        .kvm_fd = -1,
                         .channel = {-1, -1},
                         .psp = {-1, -1},
                         .cmdline = BUF_WITH_LIMIT(2048)};
     pid_t pid;
     if (trial_open(&trial, probe->guest_folder, err) < 0 ||
+        (!probe->same_user &&
+         trial_confine(&trial, probe->device ? probe->device : DEVICE, err) < 0) ||
         trial_start(&trial, probe->qemu_program, &pid, err) < 0)
         return -1;
     *works = hears_guest(&trial, probe->timeout_ms ? probe->timeout_ms : ACCEL_TIMEOUT_MS, reason);

@@ -20,6 +20,7 @@ struct accel_probe {
     const char *qemu_program;
     const char *device; /* "/dev/kvm" */
     uint32_t timeout_ms;
+    bool same_user; /* QEMU runs as this user, whoever that is */
 };
 
 /* *works says whether; where not, `reason` (may be NULL) says why: `doctor` shows it. -1 with `err`

@@ -15,6 +15,7 @@
 #include "os/fd.h"
 #include "os/file.h"
 #include "os/process.h"
+#include "vm/confine.h"
 
 #define CALIBRATION_NS 10000000 /* 10 ms: good to some parts in a million */
 
@@ -24,9 +25,21 @@ struct handover {
     int psp_fd;
     int network_fd;
     int passt_fd;
+    int kvm_fd; /* for a QEMU that may not open it, as the next */
+    int sev_fd;
     int disk_fds[QEMU_DISKS_MAX];
     size_t disk_count;
+    bool drops; /* QEMU runs as another user */
+    struct process_user qemu_user;
 };
+
+#define HANDOVER_NONE                                                                              \
+    ((struct handover){.channel_fd = -1,                                                           \
+                       .psp_fd = -1,                                                               \
+                       .network_fd = -1,                                                           \
+                       .passt_fd = -1,                                                             \
+                       .kvm_fd = -1,                                                               \
+                       .sev_fd = -1})
 
 static int open_in(const char *folder, const char *leaf, struct error *err)
 {
@@ -81,6 +94,15 @@ static int read_cmdline(struct launch *launch, const struct vm_config *config, s
     return 0;
 }
 
+/* What QEMU opens anew, by the descriptors' paths. */
+static int open_up_guest(struct launch *launch, struct error *err)
+{
+    if (confine_open_up(&launch->kernel_fd, err) < 0 ||
+        confine_open_up(&launch->initrd_fd, err) < 0)
+        return -1;
+    return launch->firmware_fd < 0 ? 0 : confine_open_up(&launch->firmware_fd, err);
+}
+
 static int open_guest(struct launch *launch, const struct vm_config *config, struct error *err)
 {
     bool snp = config->tee == VM_TEE_SEV_SNP;
@@ -107,6 +129,28 @@ static int make_pair(int *ours, int *theirs, struct error *err)
     return 0;
 }
 
+static int open_device(const char *path, int *fd, struct error *err)
+{
+    *fd = open(path, O_RDWR | O_CLOEXEC);
+    return *fd < 0 ? error_system(err, errno, "cannot open %s", path) : 0;
+}
+
+/* Decides as whom QEMU runs, and opens the devices that it cannot open as that. */
+static int open_confinement(struct launch *launch, struct handover *handover,
+                            const struct vm_config *config, struct error *err)
+{
+    bool snp = config->tee == VM_TEE_SEV_SNP;
+    handover->drops = !config->same_user &&
+                      confine_user(getpid(), CONFINE_QEMU, &handover->qemu_user);
+    if (!handover->drops)
+        return 0;
+    if ((snp || config->kvm) && open_device("/dev/kvm", &handover->kvm_fd, err) < 0)
+        return -1;
+    if (snp && open_device("/dev/sev", &handover->sev_fd, err) < 0)
+        return -1;
+    return open_up_guest(launch, err);
+}
+
 static int open_handover(struct launch *launch, struct handover *handover,
                          const struct vm_config *config, struct error *err)
 {
@@ -130,6 +174,8 @@ static void close_handover(struct handover *handover)
     fd_close(&handover->psp_fd);
     fd_close(&handover->network_fd);
     fd_close(&handover->passt_fd);
+    fd_close(&handover->kvm_fd);
+    fd_close(&handover->sev_fd);
     for (size_t i = 0; i < handover->disk_count; i++)
         fd_close(&handover->disk_fds[i]);
 }
@@ -149,8 +195,9 @@ static void read_sev_cpuid(struct qemu_config *qemu)
 /* The descriptors that QEMU keeps, in `keep`; how many. */
 static size_t list_kept(const struct qemu_config *qemu, int keep[PROCESS_KEEP_MAX])
 {
-    const int single[] = {qemu->kernel_fd, qemu->initrd_fd,  qemu->firmware_fd, qemu->channel_fd,
-                          qemu->psp_fd,    qemu->network_fd, qemu->console_fd};
+    const int single[] = {qemu->kernel_fd,  qemu->initrd_fd, qemu->firmware_fd,
+                          qemu->channel_fd, qemu->psp_fd,    qemu->network_fd,
+                          qemu->console_fd, qemu->kvm_fd,    qemu->sev_fd};
     size_t count = 0;
     for (size_t i = 0; i < sizeof single / sizeof *single; i++) {
         if (single[i] >= 0)
@@ -161,7 +208,8 @@ static size_t list_kept(const struct qemu_config *qemu, int keep[PROCESS_KEEP_MA
     return count;
 }
 
-static int start_qemu(struct launch *launch, const struct qemu_config *qemu, struct error *err)
+static int start_qemu(struct launch *launch, const struct qemu_config *qemu,
+                      const struct process_user *user, struct error *err)
 {
     QEMU_ARGS_AUTO args = {0};
     if (qemu_args_build(qemu, &args, err) < 0)
@@ -175,6 +223,7 @@ static int start_qemu(struct launch *launch, const struct qemu_config *qemu, str
         .keep_count = keep_count,
         .die_with_parent = true,
         .no_new_privileges = true,
+        .user = user,
     };
     if (process_start(&spec, &launch->qemu, err) < 0) {
         launch->qemu = 0;
@@ -187,8 +236,16 @@ static int start_qemu(struct launch *launch, const struct qemu_config *qemu, str
 static int start_passt(struct launch *launch, const struct vm_config *config, int fd,
                        struct error *err)
 {
-    const char *program = config->passt_program ? config->passt_program : PASST_PROGRAM;
-    if (passt_start(program, fd, config->ports, config->port_count, &launch->passt, err) < 0) {
+    struct process_user user;
+    bool drops = !config->same_user && confine_user(getpid(), CONFINE_PASST, &user);
+    const struct passt_config passt = {
+        .program = config->passt_program ? config->passt_program : PASST_PROGRAM,
+        .fd = fd,
+        .ports = config->ports,
+        .port_count = config->port_count,
+        .user = drops ? &user : NULL,
+    };
+    if (passt_start(&passt, &launch->passt, err) < 0) {
         launch->passt = 0;
         return -1;
     }
@@ -209,8 +266,11 @@ static int start_all(struct launch *launch, struct handover *handover,
         .cmdline = launch->booted,
         .disk_fds = handover->disk_fds,
     };
-    if (open_guest(launch, config, err) < 0 || open_handover(launch, handover, config, err) < 0)
+    if (open_guest(launch, config, err) < 0 || open_handover(launch, handover, config, err) < 0 ||
+        open_confinement(launch, handover, config, err) < 0)
         return -1;
+    qemu.kvm_fd = handover->kvm_fd;
+    qemu.sev_fd = handover->sev_fd;
     qemu.kernel_fd = launch->kernel_fd;
     qemu.initrd_fd = launch->initrd_fd;
     qemu.firmware_fd = launch->firmware_fd;
@@ -221,7 +281,7 @@ static int start_all(struct launch *launch, struct handover *handover,
     sha256_digest(config->policy, qemu.host_data);
     if (config->tee == VM_TEE_SEV_SNP)
         read_sev_cpuid(&qemu);
-    if (start_qemu(launch, &qemu, err) < 0)
+    if (start_qemu(launch, &qemu, handover->drops ? &handover->qemu_user : NULL, err) < 0)
         return -1;
     return config->network ? start_passt(launch, config, handover->passt_fd, err) : 0;
 }
@@ -229,7 +289,7 @@ static int start_all(struct launch *launch, struct handover *handover,
 int launch_start(struct launch *launch, const struct vm_config *config, int console_fd,
                  struct error *err)
 {
-    struct handover handover = {.channel_fd = -1, .psp_fd = -1, .network_fd = -1, .passt_fd = -1};
+    struct handover handover = HANDOVER_NONE;
     *launch = LAUNCH_NONE;
     int status = start_all(launch, &handover, config, console_fd, err);
     close_handover(&handover);

@@ -58,6 +58,7 @@ struct vm_config {
     struct span policy;
     struct vm_process process;
     uint32_t stop_signal;      /* what asks the container to end; 0 for SIGTERM */
+    bool same_user;            /* started by root, QEMU and passt are root's too: for tests */
     uint32_t boot_timeout_ms;  /* 0 for the default; the next two NULL for theirs */
     const char *qemu_program;  /* NULL for QEMU_PROGRAM */
     const char *passt_program; /* NULL for PASST_PROGRAM */

@@ -5,12 +5,10 @@
 
 #include "base/buf.h"
 #include "os/file.h"
-#include "os/process.h"
 
 #define ARGS_MAX      (40 + 2 * PORTS_MAX)
 #define ROUTES        "/proc/net/route"
 #define ROUTES_MAX    (1024 * 1024)
-#define FIXED_ARGS    18
 #define DEFAULT_ROUTE "00000000" /* its destination, in ROUTES */
 
 /* "127.0.0.1/6379:6379", as -t and -u take it; every address is "0.0.0.0", which passt has no word
@@ -39,46 +37,76 @@ bool passt_needs_loopback(void)
     return file_read(ROUTES, &routes, NULL) == 0 && !has_default_route(buf_text(&routes));
 }
 
-int passt_start(const char *program, int fd, const struct port_rule *ports, size_t port_count,
-                pid_t *pid, struct error *err)
-{
-    char fd_text[16];
+/* What passt is told, and the texts that its words point to. */
+struct line {
+    const char *argv[ARGS_MAX];
+    size_t count;
+    char fd[16];
+    char user[32];
     char forwards[PORTS_MAX][PORT_RULE_TEXT];
-    (void)snprintf(fd_text, sizeof fd_text, "%d", fd);
-    const char *argv[ARGS_MAX] = {
-        program,     "--foreground", "--quiet",         "--ipv4-only",     "--fd",
-        fd_text,     "--address",    PASST_GUEST,       "--netmask",       "24",
-        "--gateway", PASST_GATEWAY,  "--dns-forward",   PASST_NAME_SERVER, "--no-map-gw",
-        "--no-dhcp", "--mac-addr",   PASST_GATEWAY_MAC,
-    };
-    size_t count = FIXED_ARGS;
+};
+
+static void add(struct line *line, const char *option, const char *value)
+{
+    line->argv[line->count++] = option;
+    line->argv[line->count++] = value;
+}
+
+static void add_forwards(struct line *line, const struct passt_config *config)
+{
     bool tcp = false;
     bool udp = false;
-    if (port_count > PORTS_MAX)
+    for (size_t i = 0; i < config->port_count; i++) {
+        forward_text(&config->ports[i], line->forwards[i]);
+        add(line, config->ports[i].udp ? "-u" : "-t", line->forwards[i]);
+        tcp = tcp || !config->ports[i].udp;
+        udp = udp || config->ports[i].udp;
+    }
+    if (!tcp)
+        add(line, "-t", "none");
+    if (!udp)
+        add(line, "-u", "none");
+}
+
+/* passt opens its ports first, and then turns into the user by itself. */
+static void add_user(struct line *line, const struct process_user *user)
+{
+    if (!user)
+        return;
+    (void)snprintf(line->user, sizeof line->user, "%u:%u", user->uid, user->gid);
+    add(line, "--runas", line->user);
+}
+
+static void add_all(struct line *line, const struct passt_config *config)
+{
+    static const char *const flags[] = {"--foreground", "--quiet", "--ipv4-only", "--no-map-gw",
+                                        "--no-dhcp"};
+    line->argv[line->count++] = config->program;
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        line->argv[line->count++] = flags[i];
+    (void)snprintf(line->fd, sizeof line->fd, "%d", config->fd);
+    add(line, "--fd", line->fd);
+    add(line, "--address", PASST_GUEST);
+    add(line, "--netmask", "24");
+    add(line, "--gateway", PASST_GATEWAY);
+    add(line, "--dns-forward", PASST_NAME_SERVER);
+    add(line, "--mac-addr", PASST_GATEWAY_MAC);
+    if (passt_needs_loopback())
+        add(line, "--interface", "lo");
+    add_user(line, config->user);
+    add_forwards(line, config);
+}
+
+int passt_start(const struct passt_config *config, pid_t *pid, struct error *err)
+{
+    struct line line = {.count = 0};
+    if (config->port_count > PORTS_MAX)
         return error_set(err, ERROR_LIMIT, "more than %d published ports", PORTS_MAX);
-    if (passt_needs_loopback()) {
-        argv[count++] = "--interface";
-        argv[count++] = "lo";
-    }
-    for (size_t i = 0; i < port_count; i++) {
-        forward_text(&ports[i], forwards[i]);
-        argv[count++] = ports[i].udp ? "-u" : "-t";
-        argv[count++] = forwards[i];
-        tcp = tcp || !ports[i].udp;
-        udp = udp || ports[i].udp;
-    }
-    if (!tcp) {
-        argv[count++] = "-t";
-        argv[count++] = "none";
-    }
-    if (!udp) {
-        argv[count++] = "-u";
-        argv[count++] = "none";
-    }
+    add_all(&line, config);
     struct process_spec spec = {
-        .argv = argv,
+        .argv = line.argv,
         .standard = {-1, -1, 2},
-        .keep = &fd,
+        .keep = &config->fd,
         .keep_count = 1,
         .die_with_parent = true,
     };

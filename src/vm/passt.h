@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "os/process.h"
 #include "vm/ports.h"
 
 #define PASST_PROGRAM     "passt"
@@ -23,8 +24,15 @@
  * published ports still work. */
 bool passt_needs_loopback(void);
 
-/* Starts passt on one end of a stream socket; it dies with its parent. */
-int passt_start(const char *program, int fd, const struct port_rule *ports, size_t port_count,
-                pid_t *pid, struct error *err);
+struct passt_config {
+    const char *program;
+    int fd; /* one end of a stream socket, whose other end is QEMU's */
+    const struct port_rule *ports;
+    size_t port_count;
+    const struct process_user *user; /* whom it turns into; NULL for this user */
+};
+
+/* Starts passt; it dies with its parent. */
+int passt_start(const struct passt_config *config, pid_t *pid, struct error *err);
 
 #endif

@@ -9,6 +9,9 @@
 
 #define ARGS_MAX (64 + 6 * QEMU_DISKS_MAX) /* six words a disk */
 
+/* The sets of descriptors (-add-fd) that are no disk's; a disk has the one of its LUN and 1. */
+enum { CONSOLE_SET = QEMU_DISKS_MAX + 1, KVM_SET, SEV_SET };
+
 static const char *const tee_names[] = {
     [VM_TEE_SIMULATED] = "simulated",
     [VM_TEE_SEV_SNP] = "sev-snp",
@@ -73,14 +76,41 @@ __attribute__((format(printf, 3, 4))) static void add_device(struct line *line, 
         properties);
 }
 
+/* Hands QEMU a descriptor that it finds again as /dev/fdset/<set>: unlike a path in /proc, it takes
+ * no right to open the file anew. */
+static void add_fd(struct line *line, int fd, size_t set)
+{
+    add(line, "-add-fd");
+    add(line, "fd=%d,set=%zu", fd, set);
+}
+
+static void add_kvm(struct line *line, int fd)
+{
+    if (fd >= 0)
+        add_fd(line, fd, KVM_SET);
+    add(line, "-accel");
+    if (fd >= 0)
+        add(line, "kvm,device=/dev/fdset/%d", KVM_SET);
+    else
+        add(line, "kvm");
+}
+
+static void add_tcg(struct line *line)
+{
+    add(line, "-accel");
+    add(line, "tcg,thread=multi");
+}
+
 static void add_simulated_machine(struct line *line, const struct qemu_config *config)
 {
     add(line, "-machine");
     /* PCI: by MMIO, virtio-serial makes the guest fill 12 MiB of buffers (docs/guest.md). */
     add(line,
         "microvm,pcie=on,pic=off,pit=off,rtc=on,acpi=on,isa-serial=on,auto-kernel-cmdline=off");
-    add(line, "-accel");
-    add(line, "%s", config->kvm ? "kvm" : "tcg,thread=multi");
+    if (config->kvm)
+        add_kvm(line, config->kvm_fd);
+    else
+        add_tcg(line);
     add(line, "-cpu");
     /* TCG carries out `rep movsb` and its like byte by byte: without these features kernel and
      * libraries move words, and a machine starts in a tenth less time. */
@@ -96,8 +126,7 @@ static int add_snp_machine(struct line *line, const struct qemu_config *config, 
         return -1;
     add(line, "-machine");
     add(line, "q35,confidential-guest-support=sev0,memory-backend=ram1,smm=off,vmport=off");
-    add(line, "-accel");
-    add(line, "kvm");
+    add_kvm(line, config->kvm_fd);
     add(line, "-cpu");
     add(line, "EPYC-Milan");
     add(line, "-m");
@@ -105,11 +134,16 @@ static int add_snp_machine(struct line *line, const struct qemu_config *config, 
     add(line, "-object");
     add(line, "memory-backend-memfd,id=ram1,size=%uM,share=true,prealloc=false",
         config->memory_mib);
+    char device[48] = "";
+    if (config->sev_fd >= 0) {
+        add_fd(line, config->sev_fd, SEV_SET);
+        (void)snprintf(device, sizeof device, ",sev-device=/dev/fdset/%d", SEV_SET);
+    }
     add(line, "-object");
     add(line,
         "sev-snp-guest,id=sev0,cbitpos=%u,reduced-phys-bits=%u,policy=0x30000,kernel-hashes=on,"
-        "host-data=%s",
-        config->cbitpos, config->reduced_phys_bits, buf_text(&host_data));
+        "host-data=%s%s",
+        config->cbitpos, config->reduced_phys_bits, buf_text(&host_data), device);
     add(line, "-bios");
     add(line, "/proc/self/fd/%d", config->firmware_fd);
     return 0;
@@ -160,8 +194,9 @@ static void add_port(struct line *line, const char *id, const char *name, int fd
 
 static void add_channels(struct line *line, const struct qemu_config *config)
 {
+    add_fd(line, config->console_fd, CONSOLE_SET);
     add(line, "-chardev");
-    add(line, "file,id=console,path=/proc/self/fd/%d,append=on", config->console_fd);
+    add(line, "file,id=console,path=/dev/fdset/%d,append=on", CONSOLE_SET);
     add(line, "-serial");
     add(line, "chardev:console");
     add_device(line, "virtio-serial", "%s", ",max_ports=3");
@@ -184,8 +219,7 @@ static void add_disks(struct line *line, const struct qemu_config *config)
     if (config->disk_count > 0)
         add_device(line, "virtio-scsi", ",id=scsi0,virtqueue_size=64,cmd_per_lun=32");
     for (size_t i = 0; i < config->disk_count; i++) {
-        add(line, "-add-fd");
-        add(line, "fd=%d,set=%zu", config->disk_fds[i], i + 1);
+        add_fd(line, config->disk_fds[i], i + 1);
         add(line, "-blockdev");
         add(line,
             "driver=raw,node-name=disk%zu,read-only=on,file.driver=file,file.locking=off,"

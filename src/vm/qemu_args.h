@@ -30,6 +30,8 @@ struct qemu_config {
     bool kvm;            /* else TCG; sev-snp always has KVM */
     uint32_t memory_mib;
     uint32_t vcpus;
+    int kvm_fd;    /* /dev/kvm; -1 where QEMU is to open it, as the next */
+    int sev_fd;    /* /dev/sev */
     int kernel_fd; /* vmlinux (simulated) or bzImage (sev-snp) */
     int initrd_fd;
     int firmware_fd; /* OVMF.amdsev.fd for sev-snp, else -1 */

@@ -121,6 +121,18 @@ static void finds_a_machine_that_can_simulate(void **state)
     assert_non_null(strstr(find(&diagnosis, "qemu")->found, "10.0.2"));
 }
 
+static void tells_as_whom_qemu_runs(void **state)
+{
+    struct diagnosis diagnosis;
+    (void)state;
+    doctor_examine(NULL, &diagnosis);
+    const struct finding *finding = find(&diagnosis, "confinement");
+    const char *words = geteuid() != 0                 ? "as this user"
+                        : finding->state == FINDING_OK ? "not as root"
+                                                       : "QEMU runs as root";
+    assert_non_null(strstr(finding->found, words));
+}
+
 static void misses_qemu(void **state)
 {
     struct bench *bench = *state;
@@ -215,6 +227,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         DOCTOR_TEST(finds_a_machine_that_can_simulate),
+        DOCTOR_TEST(tells_as_whom_qemu_runs),
         DOCTOR_TEST(misses_qemu),
         DOCTOR_TEST(misses_a_newer_qemu),
         DOCTOR_TEST(misses_qemu_that_fails),

@@ -128,14 +128,62 @@ static void refuses_to_keep_what_is_not_open(void **state)
     assert_int_equal(err.sys, EBADF);
 }
 
+static const struct process_user stranger = {1879048191, 1879048190};
+
+static void becomes_the_user_that_is_named_and_nothing_more(void **state)
+{
+    (void)state;
+    const char *argv[] = {"grep", "-E", "^(Uid|Gid|Groups|CapEff|CapPrm):", "/proc/self/status",
+                          NULL};
+    int ends[2];
+    struct error err = {0};
+    BUF_AUTO out = BUF_WITH_LIMIT(4096);
+    pid_t pid;
+    if (geteuid() != 0 || !process_can_become(&stranger))
+        check_skip("only root becomes another user");
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    struct process_spec spec = {
+        .argv = argv, .standard = {-1, ends[1], -1}, .user = &stranger, .die_with_parent = true};
+    check_ok(process_start(&spec, &pid, &err), &err);
+    (void)close(ends[1]);
+    check_ok(fd_read_to_end(ends[0], &out, &err), &err);
+    (void)close(ends[0]);
+    check_ok(process_wait(pid, &(int){0}, &err), &err);
+    assert_string_equal(buf_text(&out), "Uid:\t1879048191\t1879048191\t1879048191\t1879048191\n"
+                                        "Gid:\t1879048190\t1879048190\t1879048190\t1879048190\n"
+                                        "Groups:\t \nCapPrm:\t0000000000000000\n"
+                                        "CapEff:\t0000000000000000\n");
+}
+
+/* As an ordinary user, in a process of its own. */
+static void an_ordinary_user_becomes_nobody_else(void **state)
+{
+    (void)state;
+    pid_t pid = fork();
+    if (pid == 0) {
+        const char *argv[] = {"true", NULL};
+        struct process_spec spec = {.argv = argv, .standard = {-1, -1, -1}, .user = &stranger};
+        struct error err = {0};
+        pid_t child;
+        bool dropped = geteuid() != 0 || setresuid(1000, 1000, 1000) == 0;
+        bool refused = process_start(&spec, &child, &err) < 0 && err.sys == EPERM &&
+                       strstr(err.text, "its user");
+        _exit(dropped && refused && !process_can_become(&stranger) ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
 /* A parent that starts `sleep`, tells its process and waits to be killed. */
-static pid_t start_parent(int tell)
+static pid_t start_parent(int tell, const struct process_user *user)
 {
     pid_t parent = fork();
     if (parent != 0)
         return parent;
     const char *argv[] = {"sleep", "60", NULL};
-    struct process_spec spec = {.argv = argv, .standard = {-1, -1, -1}, .die_with_parent = true};
+    struct process_spec spec = {
+        .argv = argv, .standard = {-1, -1, -1}, .die_with_parent = true, .user = user};
     pid_t pid = 0;
     (void)process_start(&spec, &pid, NULL);
     (void)!write(tell, &pid, sizeof pid);
@@ -143,14 +191,13 @@ static pid_t start_parent(int tell)
     _exit(0);
 }
 
-static void dies_with_its_parent(void **state)
+static void check_dies_with_its_parent(const struct process_user *user)
 {
-    (void)state;
     struct error err = {0};
     int ends[2];
     pid_t child = 0;
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-    pid_t parent = start_parent(ends[1]);
+    pid_t parent = start_parent(ends[1], user);
     assert_int_equal(read(ends[0], &child, sizeof child), (ssize_t)sizeof child);
     assert_true(child > 0);
     int watch = process_watch(child, &err);
@@ -163,6 +210,20 @@ static void dies_with_its_parent(void **state)
     (void)close(watch);
     (void)close(ends[0]);
     (void)close(ends[1]);
+}
+
+static void dies_with_its_parent(void **state)
+{
+    (void)state;
+    check_dies_with_its_parent(NULL);
+}
+
+static void dies_with_its_parent_as_another_user_too(void **state)
+{
+    (void)state;
+    if (geteuid() != 0 || !process_can_become(&stranger))
+        check_skip("only root becomes another user");
+    check_dies_with_its_parent(&stranger);
 }
 
 static void ends_a_program_that_takes_too_long(void **state)
@@ -238,7 +299,10 @@ int main(void)
         cmocka_unit_test(tells_why_a_program_cannot_run),
         cmocka_unit_test(refuses_a_folder_that_is_not_there),
         cmocka_unit_test(refuses_to_keep_what_is_not_open),
+        cmocka_unit_test(becomes_the_user_that_is_named_and_nothing_more),
+        cmocka_unit_test(an_ordinary_user_becomes_nobody_else),
         cmocka_unit_test(dies_with_its_parent),
+        cmocka_unit_test(dies_with_its_parent_as_another_user_too),
         cmocka_unit_test(ends_a_program_that_takes_too_long),
         cmocka_unit_test(refuses_more_output_than_the_limit),
         cmocka_unit_test(refuses_a_program_that_fails),

@@ -77,6 +77,7 @@ static inline int machine_set_up(void **state)
         .tee = VM_TEE_SIMULATED,
         .kvm = true,
         .owned = true,
+        .same_user = true, /* the fake QEMU writes beside itself */
         .memory_mib = 128,
         .vcpus = 1,
         .disks = &fixture->disk,

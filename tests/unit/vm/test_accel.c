@@ -49,6 +49,7 @@ static int set_up(void **state)
                                           .cache_folder = fixture->folder,
                                           .qemu_program = fixture->program,
                                           .device = "/dev/null",
+                                          .same_user = true, /* it writes beside itself */
                                           .timeout_ms = SOON_MS};
     *state = fixture;
     return 0;

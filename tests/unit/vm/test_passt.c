@@ -35,7 +35,8 @@ static void write_program(char path[64])
     (void)close(fd);
 }
 
-static void arguments_for(const char *const *rules, size_t count, struct buf *out)
+static void arguments_for(const char *const *rules, size_t count, const struct process_user *user,
+                          struct buf *out)
 {
     struct port_rule ports[PORTS_MAX];
     struct error err = {0};
@@ -46,7 +47,9 @@ static void arguments_for(const char *const *rules, size_t count, struct buf *ou
     for (size_t i = 0; i < count; i++)
         check_ok(port_rule_parse(rules[i], &ports[i], &err), &err);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-    check_ok(passt_start(program, pair[1], ports, count, &pid, &err), &err);
+    const struct passt_config config = {
+        .program = program, .fd = pair[1], .ports = ports, .port_count = count, .user = user};
+    check_ok(passt_start(&config, &pid, &err), &err);
     (void)close(pair[1]);
     check_ok(fd_read_to_end(pair[0], out, &err), &err);
     check_ok(process_wait(pid, &(int){0}, &err), &err);
@@ -58,10 +61,20 @@ static void publishes_nothing_unless_asked(void **state)
 {
     (void)state;
     BUF_AUTO text = BUF_WITH_LIMIT(65536);
-    arguments_for(NULL, 0, &text);
+    arguments_for(NULL, 0, NULL, &text);
     assert_non_null(strstr(buf_text(&text), " -t none -u none"));
     assert_non_null(strstr(buf_text(&text), " --no-map-gw "));
     assert_non_null(strstr(buf_text(&text), " --address 10.0.2.15 --netmask 24 "));
+    assert_null(strstr(buf_text(&text), "--runas"));
+}
+
+static void turns_into_the_user_that_it_is_given(void **state)
+{
+    (void)state;
+    static const struct process_user user = {1879048199, 1879048200};
+    BUF_AUTO text = BUF_WITH_LIMIT(65536);
+    arguments_for(NULL, 0, &user, &text);
+    assert_non_null(strstr(buf_text(&text), " --runas 1879048199:1879048200 "));
 }
 
 static void publishes_each_rule_where_it_says(void **state)
@@ -69,7 +82,7 @@ static void publishes_each_rule_where_it_says(void **state)
     (void)state;
     static const char *const rules[] = {"127.0.0.1:6379:6380", "53:5353/udp"};
     BUF_AUTO text = BUF_WITH_LIMIT(65536);
-    arguments_for(rules, 2, &text);
+    arguments_for(rules, 2, NULL, &text);
     assert_non_null(strstr(buf_text(&text), " -t 127.0.0.1/6379:6380"));
     assert_non_null(strstr(buf_text(&text), " -u 53:5353"));
     assert_null(strstr(buf_text(&text), "none"));
@@ -80,7 +93,8 @@ static void refuses_more_ports_than_it_takes(void **state)
     (void)state;
     struct error err = {0};
     pid_t pid;
-    check_error(passt_start("true", 0, NULL, PORTS_MAX + 1, &pid, &err), &err, ERROR_LIMIT);
+    const struct passt_config config = {.program = "true", .port_count = PORTS_MAX + 1};
+    check_error(passt_start(&config, &pid, &err), &err, ERROR_LIMIT);
 }
 
 static void tells_that_passt_is_not_installed(void **state)
@@ -89,7 +103,8 @@ static void tells_that_passt_is_not_installed(void **state)
     struct error err = {0};
     pid_t pid;
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    check_error(passt_start("no-such-passt", null, NULL, 0, &pid, &err), &err, ERROR_UNAVAILABLE);
+    const struct passt_config config = {.program = "no-such-passt", .fd = null};
+    check_error(passt_start(&config, &pid, &err), &err, ERROR_UNAVAILABLE);
     (void)close(null);
 }
 
@@ -127,7 +142,9 @@ static void listens_and_ends_with_the_guests_socket(void **state)
     int pair[2];
     pid_t pid;
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-    if (passt_start(PASST_PROGRAM, pair[1], &rule, 1, &pid, &err) < 0) {
+    const struct passt_config config = {
+        .program = PASST_PROGRAM, .fd = pair[1], .ports = &rule, .port_count = 1};
+    if (passt_start(&config, &pid, &err) < 0) {
         (void)close(pair[0]);
         (void)close(pair[1]);
         check_skip("%s", err.text);
@@ -150,6 +167,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(publishes_nothing_unless_asked),
+        cmocka_unit_test(turns_into_the_user_that_it_is_given),
         cmocka_unit_test(publishes_each_rule_where_it_says),
         cmocka_unit_test(refuses_more_ports_than_it_takes),
         cmocka_unit_test(tells_that_passt_is_not_installed),

@@ -12,6 +12,8 @@ static struct qemu_config simulated_config(void)
         .tee = VM_TEE_SIMULATED,
         .memory_mib = 256,
         .vcpus = 1,
+        .kvm_fd = -1,
+        .sev_fd = -1,
         .kernel_fd = 10,
         .initrd_fd = 11,
         .firmware_fd = -1,
@@ -91,7 +93,8 @@ static void simulated_machine_is_a_microvm_booted_by_pvh(void **state)
         "-accel\ntcg,thread=multi\n-cpu\nmax,erms=off,fsrm=off,fsrs=off,fzrm=off\n-m\n256m\n"
         "-kernel\n/proc/self/fd/10\n-initrd\n/proc/self/fd/11\n"
         "-append\nquiet caisson.tee=simulated\n"
-        "-chardev\nfile,id=console,path=/proc/self/fd/14,append=on\n-serial\nchardev:console\n"
+        "-add-fd\nfd=14,set=257\n"
+        "-chardev\nfile,id=console,path=/dev/fdset/257,append=on\n-serial\nchardev:console\n"
         "-device\nvirtio-serial-pci,disable-legacy=on,max_ports=3\n"
         "-chardev\nsocket,id=channel,fd=12\n"
         "-device\nvirtserialport,chardev=channel,name=org.caisson.channel.0\n"
@@ -116,6 +119,27 @@ static void snp_machine_binds_the_policy_and_the_kernel(void **state)
     check_has(&args, "-object", "memory-backend-memfd,id=ram1,size=256M,share=true,prealloc=false");
     check_has(&args, "-bios", "/proc/self/fd/15");
     check_has(&args, "-accel", "kvm");
+}
+
+static void opens_no_device_that_it_is_given(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    struct qemu_config simulated = simulated_config();
+    struct qemu_config snp = snp_config();
+    QEMU_ARGS_AUTO simulated_args = {0};
+    QEMU_ARGS_AUTO snp_args = {0};
+    simulated.kvm = true;
+    simulated.kvm_fd = snp.kvm_fd = 17;
+    snp.sev_fd = 18;
+    check_ok(qemu_args_build(&simulated, &simulated_args, &err), &err);
+    check_has(&simulated_args, "-add-fd", "fd=17,set=258");
+    check_has(&simulated_args, "-accel", "kvm,device=/dev/fdset/258");
+    check_ok(qemu_args_build(&snp, &snp_args, &err), &err);
+    check_has(&snp_args, "-accel", "kvm,device=/dev/fdset/258");
+    check_has(&snp_args, "-add-fd", "fd=18,set=259");
+    assert_true(mentions(&snp_args, ",sev-device=/dev/fdset/259"));
+    assert_false(mentions(&snp_args, "/dev/kvm"));
 }
 
 static void every_virtio_device_of_snp_is_modern_and_behind_the_iommu(void **state)
@@ -231,6 +255,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(simulated_machine_is_a_microvm_booted_by_pvh),
         cmocka_unit_test(snp_machine_binds_the_policy_and_the_kernel),
+        cmocka_unit_test(opens_no_device_that_it_is_given),
         cmocka_unit_test(every_virtio_device_of_snp_is_modern_and_behind_the_iommu),
         cmocka_unit_test(has_no_network_device_unless_asked),
         cmocka_unit_test(every_disk_is_read_only),

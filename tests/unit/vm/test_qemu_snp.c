@@ -14,7 +14,7 @@
 #include "vm/qemu_args.h"
 
 #define WAIT_MS  30000
-#define FD_COUNT 7
+#define FD_COUNT 9
 
 /* What QEMU says, or -1 with the error of its start. */
 static int words_of(const struct qemu_args *args, const int *fds, struct buf *out,
@@ -42,20 +42,24 @@ static int words_of(const struct qemu_args *args, const int *fds, struct buf *ou
     return status;
 }
 
-static void stops_at_the_hardware_alone(void **state)
+/* With the devices opened by QEMU, or handed over. */
+static void check_stops_at_the_hardware_alone(bool hands_devices_over)
 {
-    (void)state;
     static const char *const lacks[] = {
         "vm-type SEV-SNP not supported by KVM",
         "Could not access KVM kernel module",
         "KVM required",
         "failed to initialize kvm",
+        "kvm version too old", /* what stands for the device is /dev/null */
     };
     struct error err = {0};
     int fds[FD_COUNT]; /* QEMU closes each when it has taken it: none may stand for two */
     for (size_t i = 0; i < FD_COUNT; i++)
         assert_true((fds[i] = open("/dev/null", O_RDWR | O_CLOEXEC)) >= 0);
-    (void)close(fds[6]); /* a disk is a file, open for reading */
+    /* The console is written, and a disk is a file, open for reading. */
+    (void)close(fds[5]);
+    assert_true((fds[5] = open("/dev/null", O_WRONLY | O_CLOEXEC)) >= 0);
+    (void)close(fds[6]);
     assert_true((fds[6] = open("/proc/self/exe", O_RDONLY | O_CLOEXEC)) >= 0);
     /* The channel's and the network's are sockets: one another's ends will do. */
     (void)close(fds[3]);
@@ -65,6 +69,8 @@ static void stops_at_the_hardware_alone(void **state)
         .tee = VM_TEE_SEV_SNP,
         .memory_mib = 512,
         .vcpus = 2,
+        .kvm_fd = hands_devices_over ? fds[7] : -1,
+        .sev_fd = hands_devices_over ? fds[8] : -1,
         .kernel_fd = fds[0],
         .initrd_fd = fds[1],
         .firmware_fd = fds[2],
@@ -93,8 +99,23 @@ static void stops_at_the_hardware_alone(void **state)
     fail_msg("QEMU says: %s", buf_text(&words));
 }
 
+static void stops_at_the_hardware_alone(void **state)
+{
+    (void)state;
+    check_stops_at_the_hardware_alone(false);
+}
+
+static void stops_at_the_hardware_alone_where_the_devices_are_handed_over(void **state)
+{
+    (void)state;
+    check_stops_at_the_hardware_alone(true);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(stops_at_the_hardware_alone)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(stops_at_the_hardware_alone),
+        cmocka_unit_test(stops_at_the_hardware_alone_where_the_devices_are_handed_over),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
