@@ -1,6 +1,7 @@
 #include "vm/client.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -10,6 +11,9 @@
 #include "format/json.h"
 #include "os/fd.h"
 #include "vm/client_state.h"
+
+#define MONITOR_GRACE_MS 10000 /* for a monitor that has little processor time */
+#define CONNECT_WAIT_S   10    /* for one that lets nobody in */
 
 static bool has_come(const struct client_connection *connection)
 {
@@ -29,7 +33,7 @@ static bool has_come(const struct client_connection *connection)
 int client_wait_for(struct client_connection *connection, enum awaited what, struct error *err)
 {
     connection->awaited = what;
-    while (!has_come(connection) && !connection->gone) {
+    while (!has_come(connection) && !connection->gone && !connection->late) {
         if (event_base_loop(connection->base, EVLOOP_ONCE) < 0)
             return error_set(err, ERROR_SYSTEM, "the event loop failed");
     }
@@ -40,8 +44,32 @@ int client_wait_for(struct client_connection *connection, enum awaited what, str
             *err = connection->lost;
         return -1;
     }
+    if (connection->late)
+        return error_set(err, ERROR_UNAVAILABLE, "no answer in time");
     return error_set(err, ERROR_UNAVAILABLE,
                      "the machine's monitor has gone, and the machine with it");
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *argument)
+{
+    struct client_connection *connection = argument;
+    (void)fd;
+    (void)what;
+    connection->late = true;
+}
+
+/* All that is awaited from here on must have come when this time is over. */
+static int limit_waiting(struct client_connection *connection, uint32_t timeout_ms,
+                         struct error *err)
+{
+    struct timeval timeout = {.tv_sec = timeout_ms / 1000,
+                              .tv_usec = (suseconds_t)(timeout_ms % 1000) * 1000};
+    connection->late = false;
+    if (!connection->timer)
+        connection->timer = evtimer_new(connection->base, on_timer, connection);
+    if (!connection->timer || evtimer_add(connection->timer, &timeout) < 0)
+        return error_memory(err);
+    return 0;
 }
 
 int client_ask(struct client_connection *connection, const char *op, json_t *args, uint64_t *id,
@@ -233,7 +261,9 @@ struct client_connection *client_connect(const char *name, struct error *err)
         return NULL;
     }
     FD_AUTO fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
+    static const struct timeval wait = {.tv_sec = CONNECT_WAIT_S};
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait) < 0 ||
+        connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
         /* A monitor lives on after its machine while a client has not taken all output. */
         if (record.status == RECORD_EXITED)
             (void)error_set(err, ERROR_REFUSED, "%s does not run: it has exited with code %u", name,
@@ -250,6 +280,8 @@ void client_close(struct client_connection *connection)
     if (!connection)
         return;
     client_free_events(connection);
+    if (connection->timer)
+        event_free(connection->timer);
     link_close(&connection->link);
     event_base_free(connection->base);
     free(connection);
@@ -283,24 +315,51 @@ int client_wait_started(struct client_connection *connection, struct error *err)
 int client_stop(struct client_connection *connection, uint32_t timeout_ms, struct client_exit *out,
                 struct error *err)
 {
+    if (limit_waiting(connection, timeout_ms + MONITOR_GRACE_MS, err) < 0)
+        return -1;
     if (client_call(connection, "stop", json_pack("{s:I}", "timeout_ms", (json_int_t)timeout_ms),
                     err) < 0 ||
         client_wait_for(connection, AWAIT_EXIT, err) < 0)
-        return -1;
+        return connection->late ? error_set(err, ERROR_UNAVAILABLE,
+                                            "its monitor does not answer; caisson rm -f ends it")
+                                : -1;
     *out = connection->exit;
     return 0;
 }
 
-int client_attest(struct client_connection *connection, const char *nonce, struct buf *out,
-                  struct error *err)
+/* Who listens on the socket, as the kernel has noted it. */
+void client_kill_monitor(const struct client_connection *connection)
 {
-    connection->evidence = out;
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    if (getsockopt(connection->link.fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid > 1)
+        (void)kill(peer.pid, SIGKILL);
+}
+
+static int receive_evidence(struct client_connection *connection, const char *nonce,
+                            struct error *err)
+{
     if (channel_open(&connection->link.channel, CLIENT_EVIDENCE, CHANNEL_RECEIVE, err) < 0 ||
         client_call(connection, "attest", json_pack("{s:s}", "nonce", nonce), err) < 0 ||
         client_wait_for(connection, AWAIT_EVIDENCE, err) < 0)
         return -1;
-    connection->evidence = NULL;
     if (!connection->evidence_ended)
         return error_set(err, ERROR_UNAVAILABLE, "the machine ended before its evidence came");
     return 0;
+}
+
+int client_attest(struct client_connection *connection, const char *nonce, uint32_t timeout_ms,
+                  struct buf *out, struct error *err)
+{
+    if (limit_waiting(connection, timeout_ms, err) < 0)
+        return -1;
+    connection->evidence = out;
+    int status = receive_evidence(connection, nonce, err);
+    connection->evidence = NULL;
+    if (status < 0 && connection->late)
+        return error_set(err, ERROR_UNAVAILABLE,
+                         "no evidence within %u s: the guest does not answer (caisson logs and the "
+                         "machine's console may tell why); --timeout waits longer",
+                         timeout_ms / 1000);
+    return status;
 }

@@ -46,12 +46,17 @@ int client_wait_started(struct client_connection *connection, struct error *err)
 int client_attach(struct client_connection *connection, const struct client_streams *streams,
                   struct client_exit *out, struct error *err);
 
-/* Asks the container to end, and the machine after `timeout_ms`; waits for the end. */
+/* Asks the container to end, and the machine after `timeout_ms`; waits for the end, and some
+ * seconds longer for a monitor that does not tell it. */
 int client_stop(struct client_connection *connection, uint32_t timeout_ms, struct client_exit *out,
                 struct error *err);
 
-/* Appends the evidence for this nonce (hex) to `out`. */
-int client_attest(struct client_connection *connection, const char *nonce, struct buf *out,
-                  struct error *err);
+/* Ends a monitor that does not answer, by force: its machine goes with it. */
+void client_kill_monitor(const struct client_connection *connection);
+
+/* Appends the evidence for this nonce (hex) to `out`. ERROR_UNAVAILABLE when it has not come in
+ * time. */
+int client_attest(struct client_connection *connection, const char *nonce, uint32_t timeout_ms,
+                  struct buf *out, struct error *err);
 
 #endif

@@ -24,6 +24,8 @@ struct client_connection {
     bool started;
     bool exited;
     bool gone;            /* the connection has ended */
+    struct event *timer;  /* what is awaited may take no longer */
+    bool late;            /* it has taken longer */
     struct error refusal; /* of the answer that was awaited */
     struct client_exit exit;
     struct error lost;        /* why the connection has ended */

@@ -274,10 +274,28 @@ static void a_machine_that_ends_answers_who_waits(void **state)
         CLIENT_AUTO stopper = client_connect(NAME, NULL);
         _exit(stopper && client_stop(stopper, 0, &end, NULL) == 0 ? 0 : 1);
     }
-    check_refused(client_attest(connection, "00ff", &evidence, &err), &err, "ended before");
+    check_refused(client_attest(connection, "00ff", LONG_MS, &evidence, &err), &err,
+                  "ended before");
     int status;
     assert_int_equal(waitpid(other, &status, 0), other);
     assert_int_equal(status, 0);
+}
+
+static void waits_no_longer_than_it_may_for_evidence(void **state)
+{
+    struct machine_fixture *fixture = *state;
+    struct error err = {0};
+    struct client_exit end;
+    BUF_AUTO evidence = BUF_WITH_LIMIT(BUNDLE_SIZE_MAX);
+    CLIENT_AUTO connection = start_machine(fixture, "dumb-attest");
+    check_ok(client_wait_started(connection, &err), &err);
+    check_error(client_attest(connection, "00ff", SOON_MS, &evidence, &err), &err,
+                ERROR_UNAVAILABLE);
+    check_holds(err.text, "the guest does not answer");
+    assert_int_equal(evidence.size, 0);
+    /* The machine lives, and the connection is of use. */
+    check_ok(client_stop(connection, 0, &end, &err), &err);
+    assert_int_equal(end.failure.code, ERROR_NONE);
 }
 
 /* --- who goes, and who stays --------------------------------------------------------------------
@@ -410,6 +428,7 @@ int main(int argc, char *argv[])
         STREAM_TEST(stops_after_the_time_is_over),
         STREAM_TEST(asks_with_the_images_own_signal),
         STREAM_TEST(a_machine_that_ends_answers_who_waits),
+        STREAM_TEST(waits_no_longer_than_it_may_for_evidence),
         STREAM_TEST(an_owned_machine_ends_with_its_owner),
         STREAM_TEST(another_lives_on_once_it_runs),
         STREAM_TEST(any_ends_with_its_owner_while_it_boots),
