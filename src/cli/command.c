@@ -116,6 +116,25 @@ static int report(const struct command *command, const struct error *err)
     return (int)command_status(err);
 }
 
+int command_each(const struct args *args,
+                 int (*one)(const struct args *args, const char *name, struct error *err),
+                 struct error *err)
+{
+    int status = EXIT_OK;
+    if (args_operand_count(args) == 0)
+        return error_set(err, ERROR_USAGE, "name a machine");
+    for (char *const *name = args_operands(args); *name; name++) {
+        struct error failure = {0};
+        if (one(args, *name, &failure) == 0)
+            continue;
+        (void)fflush(stdout); /* what was done before stands before */
+        log_error("%s", failure.text);
+        if (status == EXIT_OK)
+            status = (int)command_status(&failure);
+    }
+    return status;
+}
+
 /* Lists the commands whose names begin with `word` and a blank; false when there are none. */
 static bool list_group(const char *word, FILE *out)
 {

@@ -30,6 +30,14 @@ extern const struct command *const commands[];
  */
 int command_main(int argc, char *argv[]);
 
+/*
+ * Does `one` to each operand, whatever becomes of the others, and reports each that fails, as
+ * Docker does. Gives the exit status of the first failure; -1 when there is no operand.
+ */
+int command_each(const struct args *args,
+                 int (*one)(const struct args *args, const char *name, struct error *err),
+                 struct error *err);
+
 /* The exit status that an error stands for; never EXIT_OK. */
 enum exit_status command_status(const struct error *err);
 

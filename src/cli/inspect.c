@@ -8,25 +8,27 @@ static const struct option_rule options[] = {
     {0},
 };
 
+static int inspect_one(const struct args *args, const char *name, struct error *err)
+{
+    RECORD_AUTO record = {0};
+    BUF_AUTO text = BUF_WITH_LIMIT((size_t)1 << 20);
+    (void)args;
+    if (record_read(name, &record, err) < 0 || record_append_json(&record, &text, err) < 0)
+        return -1;
+    (void)fputs(buf_text(&text), stdout);
+    return 0;
+}
+
 static int run(const struct args *args, struct error *err)
 {
-    if (args_operand_count(args) == 0)
-        return error_set(err, ERROR_USAGE, "name a machine");
-    for (char *const *name = args_operands(args); *name; name++) {
-        RECORD_AUTO record = {0};
-        BUF_AUTO text = BUF_WITH_LIMIT((size_t)1 << 20);
-        if (record_read(*name, &record, err) < 0 || record_append_json(&record, &text, err) < 0)
-            return -1;
-        (void)fputs(buf_text(&text), stdout);
-    }
-    return EXIT_OK;
+    return command_each(args, inspect_one, err);
 }
 
 const struct command command_inspect = {
     .name = "inspect",
     .operands = "NAME…",
     .summary = "Print all that is known of a machine",
-    .description = "",
+    .description = "One JSON object for each name.",
     .options = options,
     .run = run,
 };

@@ -15,16 +15,31 @@ static const struct option_rule options[] = {
     {0},
 };
 
-static int stop_one(const char *name, uint32_t timeout_ms, struct error *err)
+static int read_seconds(const struct args *args, uint64_t *seconds, struct error *err)
+{
+    const char *time = args_get(args, "time");
+    *seconds = TIMEOUT_DEFAULT_S;
+    if (time && !text_to_u64(time, TIMEOUT_MAX_S, seconds))
+        return error_set(err, ERROR_USAGE, "--time is \"%s\"; 0 to %d seconds can be", time,
+                         TIMEOUT_MAX_S);
+    return 0;
+}
+
+static int stop_one(const struct args *args, const char *name, struct error *err)
 {
     struct client_exit end;
+    uint64_t seconds;
+    if (read_seconds(args, &seconds, err) < 0)
+        return -1;
     CLIENT_AUTO connection = client_connect(name, err);
     if (!connection && err->code == ERROR_REFUSED) {
         (void)printf("%s\n", name); /* it has ended already, as was asked for */
         return 0;
     }
-    if (!connection || client_stop(connection, timeout_ms, &end, err) < 0)
+    if (!connection)
         return -1;
+    if (client_stop(connection, (uint32_t)seconds * 1000, &end, err) < 0)
+        return error_context(err, "%s", name);
     if (end.failure.code == ERROR_REFUSED)
         (void)fprintf(stderr, "caisson: %s: %s; its machine was ended\n", name, end.failure.text);
     (void)printf("%s\n", name);
@@ -33,18 +48,10 @@ static int stop_one(const char *name, uint32_t timeout_ms, struct error *err)
 
 static int run(const struct args *args, struct error *err)
 {
-    const char *time = args_get(args, "time");
-    uint64_t seconds = TIMEOUT_DEFAULT_S;
-    if (args_operand_count(args) == 0)
-        return error_set(err, ERROR_USAGE, "name a machine");
-    if (time && !text_to_u64(time, TIMEOUT_MAX_S, &seconds))
-        return error_set(err, ERROR_USAGE, "--time is \"%s\"; 0 to %d seconds can be", time,
-                         TIMEOUT_MAX_S);
-    for (char *const *name = args_operands(args); *name; name++) {
-        if (stop_one(*name, (uint32_t)seconds * 1000, err) < 0)
-            return -1;
-    }
-    return EXIT_OK;
+    uint64_t seconds;
+    if (read_seconds(args, &seconds, err) < 0)
+        return -1;
+    return command_each(args, stop_one, err);
 }
 
 const struct command command_stop = {

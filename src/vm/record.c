@@ -338,8 +338,10 @@ int record_remove(const char *name, struct error *err)
     if (stat(owned, &status) < 0)
         return error_set(err, ERROR_NOT_FOUND, "no machine is called %s; see: caisson ps -a", name);
     FD_AUTO lock = file_lock(lock_path, false, err);
+    if (lock < 0 && err && err->code == ERROR_REFUSED)
+        return error_set(err, ERROR_REFUSED, "%s runs; stop it first, or say rm -f", name);
     if (lock < 0)
-        return error_context(err, "%s runs; stop it first", name);
+        return -1;
     if (empty_folder(owned, err) < 0)
         return -1;
     if (rmdir(owned) < 0)

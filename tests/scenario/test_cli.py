@@ -8,7 +8,7 @@ import subprocess
 import time
 
 from lib import paths, tap
-from lib.cli import CliCase
+from lib.cli import CliCase, children_of, command_line, is_alive, kill
 
 SHELL = ["/bin/sh", "-c"]
 LOOP = "echo ready; while :; do sleep 0.1; done"
@@ -112,6 +112,91 @@ class Ends(CliCase):
         self.assertEqual(json.loads(self.caisson("ps", "--json").stdout), [])
         listed = json.loads(self.caisson("ps", "-a", "--json").stdout)
         self.assertEqual([(each["name"], each["exit_code"], each["tee"]) for each in listed], [(name, 4, "simulated")])
+
+
+class Several(CliCase):
+    """Several names: each is done, each failure is told."""
+
+    def test_each_verb_does_all_it_can_and_tells_the_rest(self):
+        first, second = self.start_image("busybox", *SHELL, LOOP), self.start_image("busybox", *SHELL, LOOP)
+        for verb in (["inspect"], ["stop", "-t", "0"], ["rm"]):
+            with self.subTest(verb=verb):
+                result = self.caisson(*verb, "missing-1", first, "../bad", second, "missing-2", check=False)
+                self.assertEqual(result.returncode, 3, result.stderr)
+                for name in (first, second):
+                    self.assertIn(name.encode(), result.stdout)
+                lines = result.stderr.decode().splitlines()
+                self.assertEqual(len(lines), 3, lines)
+                for line, word in zip(lines, ("missing-1", "../bad", "missing-2")):
+                    self.assertIn(word, line)
+        self.assertEqual(json.loads(self.caisson("ps", "-a", "--json").stdout), [])
+
+    def test_one_that_runs_does_not_keep_others_from_being_removed(self):
+        runs, ended = self.start_image("busybox", *SHELL, LOOP), self.start_image("busybox", *SHELL, LOOP)
+        self.caisson("stop", "-t", "0", ended)
+        result = self.caisson("rm", runs, ended, check=False)
+        self.assertEqual((result.returncode, result.stdout.decode().strip()), (1, ended), result.stderr)
+        self.assertIn(b"stop it first", result.stderr)
+        self.caisson("rm", "-f", runs)
+
+    def test_no_name_is_a_mistake(self):
+        for verb in ("stop", "rm", "inspect", "logs", "attest"):
+            self.assertEqual(self.caisson(verb, check=False).returncode, 2)
+
+
+class Silence(CliCase):
+    """A guest or a monitor that does not answer is not waited for without end."""
+
+    def start(self):
+        name = self.start_image("busybox", *SHELL, "trap 'exit 0' TERM; " + LOOP)
+        monitor = json.loads(self.caisson("inspect", name).stdout)["monitor"]
+        qemu = [pid for pid in children_of(monitor) if "qemu" in command_line(pid)]
+        return name, monitor, qemu[0]
+
+    def pause(self, pid):
+        os.kill(pid, signal.SIGSTOP)
+        self.addCleanup(kill, pid, signal.SIGCONT)
+
+    def attest(self, name, *options):
+        return self.caisson("attest", name, "--nonce", "00ff", "-o", os.path.join(self.folder, "evidence"), *options,
+                            check=False, timeout=30)
+
+    def test_attest_gives_up_on_a_guest_that_is_silent(self):
+        name, _, qemu = self.start()
+        self.pause(qemu)
+        result = self.attest(name, "--timeout", "1")
+        self.assertEqual(result.returncode, 3, result.stderr)
+        self.assertIn(b"no evidence within 1 s", result.stderr)
+        self.assertFalse(os.path.exists(os.path.join(self.folder, "evidence")))
+        kill(qemu, signal.SIGCONT)
+        self.assertEqual(self.attest(name).returncode, 0)
+
+    def test_attest_gives_up_on_a_monitor_that_is_silent(self):
+        name, monitor, _ = self.start()
+        self.pause(monitor)
+        self.assertEqual(self.attest(name, "--timeout", "1").returncode, 3)
+
+    def test_stop_ends_a_machine_whose_guest_is_silent(self):
+        name, _, qemu = self.start()
+        self.pause(qemu)
+        self.caisson("stop", "-t", "1", name, timeout=30)
+        record = json.loads(self.caisson("inspect", name).stdout)
+        self.assertEqual((record["status"], record["exit_code"]), ("exited", 137))
+
+    def test_force_removes_a_machine_whose_monitor_is_silent(self):
+        name, monitor, qemu = self.start()
+        self.pause(monitor)
+        result = self.caisson("stop", "-t", "0", name, check=False, timeout=60)
+        self.assertEqual(result.returncode, 3, result.stderr)
+        self.assertIn(b"caisson rm -f", result.stderr)
+        self.caisson("rm", "-f", name, timeout=60)
+        self.assertNotIn(name, self.caisson("ps", "-a").stdout.decode())
+        self.eventually(lambda: not is_alive(qemu), 20, "end of QEMU")
+
+    def test_refuses_timeouts_that_are_none(self):
+        for value in ("0", "-1", "x", "1.5", "99999"):
+            result = self.caisson("attest", "x", "--nonce", "00", "--timeout", value, check=False)
+            self.assertEqual(result.returncode, 2, result.stderr)
 
 
 class Machines(CliCase):
