@@ -93,6 +93,9 @@ static int run(const struct args *args, struct error *err)
 {
     char **names = NULL;
     bool json = args_has(args, "json");
+    if (args_operand_count(args) != 0)
+        return error_set(err, ERROR_USAGE,
+                         "ps takes no operand; caisson inspect NAME tells of one");
     int status = record_names(&names, err);
     if (status == 0 && json)
         (void)fputs("[", stdout);

@@ -5,7 +5,8 @@ static const struct option_rule options[] = {{.name = "json", .help = "Print JSO
 
 static int run(const struct args *args, struct error *err)
 {
-    (void)err;
+    if (args_operand_count(args) != 0)
+        return error_set(err, ERROR_USAGE, "version takes no operand");
     if (args_has(args, "json"))
         (void)printf("{\"version\":\"%s\"}\n", CAISSON_VERSION);
     else

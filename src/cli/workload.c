@@ -25,6 +25,12 @@ static int list_add(char ***list, const char *text, struct error *err)
     if (strlen(text) >= WORKLOAD_TEXT_MAX)
         return error_set(err, ERROR_LIMIT, "an argument or variable of %zu bytes; the limit is %d",
                          strlen(text), WORKLOAD_TEXT_MAX - 1);
+    if (!text_is_utf8(span_of_text(text)))
+        return error_set(
+            err, ERROR_INVALID,
+            "the argument or variable \"%.80s\" is no UTF-8, which is all that reaches "
+            "the guest",
+            text);
     char **longer = reallocarray(*list, count + 2, sizeof *longer);
     if (!longer)
         return error_memory(err);

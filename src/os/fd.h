@@ -24,6 +24,10 @@ int fd_pread_full(int fd, void *out, size_t size, off_t offset, size_t *got, str
 /* Appends all that is left to `out`, whose limit bounds it (ERROR_LIMIT). */
 int fd_read_to_end(int fd, struct buf *out, struct error *err);
 
+/* Opens /dev/null for each of 0, 1, 2 that is closed: else the next file that is opened would be
+ * the standard output. For the beginning of main(). */
+int fd_fill_standard(struct error *err);
+
 int fd_set_nonblocking(int fd, struct error *err);
 
 #endif

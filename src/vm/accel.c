@@ -18,6 +18,8 @@
 #include "vm/qemu_args.h"
 
 #define DEVICE           "/dev/kvm"
+#define SEV_DEVICE       "/dev/sev"
+#define SNP_PARAMETER    "/sys/module/kvm_amd/parameters/sev_snp"
 #define BOOT_ID          "/proc/sys/kernel/random/boot_id"
 #define PROBE_MEMORY_MIB 128
 #define KEY_SIZE         16 /* bytes of the digest that names the answer */
@@ -229,4 +231,22 @@ int accel_probe(const struct accel_probe *probe, bool *works, struct error *reas
     if (dir_make_all(probe->cache_folder, 0700, NULL) == 0)
         (void)file_write_atomic(owned, span_of_text(answer), 0600, NULL);
     return 0;
+}
+
+bool accel_has_sev_snp(struct error *reason)
+{
+    BUF_AUTO parameter = BUF_WITH_LIMIT(64);
+    static const char *const devices[] = {DEVICE, SEV_DEVICE};
+    for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {
+        if (access(devices[i], R_OK | W_OK) < 0) {
+            (void)error_system(reason, errno, "%s", devices[i]);
+            return false;
+        }
+    }
+    if (file_read(SNP_PARAMETER, &parameter, reason) < 0)
+        return false;
+    if (parameter.size > 0 && (parameter.data[0] == 'Y' || parameter.data[0] == '1'))
+        return true;
+    (void)error_set(reason, ERROR_UNAVAILABLE, "%s is off", SNP_PARAMETER);
+    return false;
 }

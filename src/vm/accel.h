@@ -28,4 +28,7 @@ struct accel_probe {
 int accel_probe(const struct accel_probe *probe, bool *works, struct error *reason,
                 struct error *err);
 
+/* Whether KVM has SEV-SNP and lets this process use it; where not, `reason` says why. */
+bool accel_has_sev_snp(struct error *reason);
+
 #endif

@@ -15,7 +15,7 @@
  * for. */
 static void forward_text(const struct port_rule *rule, char out[PORT_RULE_TEXT])
 {
-    bool any = strcmp(rule->address, "0.0.0.0") == 0 || strcmp(rule->address, "::") == 0;
+    bool any = strcmp(rule->address, "0.0.0.0") == 0;
     (void)snprintf(out, PORT_RULE_TEXT, "%s%s%u:%u", any ? "" : rule->address, any ? "" : "/",
                    rule->host, rule->guest);
 }

@@ -21,12 +21,6 @@ static bool parse_port(const char *text, uint16_t *out)
     return true;
 }
 
-static bool is_address(const char *text)
-{
-    struct in6_addr address;
-    return inet_pton(AF_INET, text, &address) == 1 || inet_pton(AF_INET6, text, &address) == 1;
-}
-
 /* Cuts the text at its last colon; NULL when it has none. */
 static char *cut_last(char *text)
 {
@@ -65,18 +59,16 @@ int port_rule_parse(const char *text, struct port_rule *out, struct error *err)
         return refuse(text, "a port is a number from 1 to 65535", err);
     if (!host)
         return 0;
-    size_t len = strlen(copy);
-    bool brackets = len > 2 && copy[0] == '[' && copy[len - 1] == ']';
-    copy[brackets ? len - 1 : len] = '\0';
-    if (!is_address(copy + brackets))
+    if (strchr(copy, ':'))
+        return refuse(text, "a machine's network is IPv4 alone", err);
+    if (inet_pton(AF_INET, copy, &(struct in_addr){0}) != 1)
         return refuse(text, "the address is no IP address", err);
-    (void)text_copy(out->address, sizeof out->address, copy + brackets);
+    (void)text_copy(out->address, sizeof out->address, copy);
     return 0;
 }
 
 void port_rule_text(const struct port_rule *rule, char out[PORT_RULE_TEXT])
 {
-    bool six = strchr(rule->address, ':') != NULL;
-    (void)snprintf(out, PORT_RULE_TEXT, "%s%s%s:%u:%u/%s", six ? "[" : "", rule->address,
-                   six ? "]" : "", rule->host, rule->guest, rule->udp ? "udp" : "tcp");
+    (void)snprintf(out, PORT_RULE_TEXT, "%s:%u:%u/%s", rule->address, rule->host, rule->guest,
+                   rule->udp ? "udp" : "tcp");
 }

@@ -1,4 +1,4 @@
-/* Published ports: Docker's `-p [IP:]HOST:GUEST[/tcp|/udp]`. */
+/* Published ports: Docker's `-p [IP:]HOST:GUEST[/tcp|/udp]`, IPv4. */
 #ifndef CAISSON_VM_PORTS_H
 #define CAISSON_VM_PORTS_H
 

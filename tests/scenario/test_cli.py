@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """The command line on machines of several kinds, and what Docker's users expect of each verb."""
+import hashlib
 import json
 import os
 import shutil
@@ -14,6 +15,8 @@ SHELL = ["/bin/sh", "-c"]
 LOOP = "echo ready; while :; do sleep 0.1; done"
 REFUSED = [["--privileged"], ["--device", "/dev/null"], ["-v", "/:/host"], ["--mount", "type=bind"], ["--pid", "host"],
            ["--ipc", "host"], ["--uts", "host"], ["--userns", "host"], ["--cgroupns", "host"],
+           ["--volumes-from", "x"], ["--gpus", "all"], ["--device-cgroup-rule", "c 1:3 mr"], ["--cgroup-parent", "/x"],
+           ["--cap-add", "ALL"], ["--cap-drop", "ALL"], ["--net", "host"], ["--network", "container:x"],
            ["--security-opt", "seccomp=unconfined"], ["--runtime", "runc"], ["--network", "host"]]
 
 
@@ -27,12 +30,47 @@ class Options(CliCase):
                 self.assertGreater(len(result.stderr), 50)
 
     def test_refuses_values_that_are_none(self):
-        for option in (["-m", "1m"], ["-m", "many"], ["--cpus", "0"], ["--cpus", "1.5"], ["-p", "80"], ["-p", "0:80"],
-                       ["--name", "../x"], ["--tee", "tdx"], ["--pull", "often"], ["-d", "-i"]):
+        for option in (["-m", "1m"], ["-m", "many"], ["-m", "99999g"], ["-m", "-1"], ["-m", ""], ["--cpus", "0"],
+                       ["--cpus", "1.5"], ["--cpus", "65"], ["-p", "80"], ["-p", "0:80"], ["-p", "[::1]:80:80"],
+                       ["-p", "80:80/sctp"], ["-p", "80:1", "-p", "80:2"], ["--network", "none", "-p", "80:80"],
+                       ["--net", "none", "--network", "none"], ["--name", "../x"], ["--name", ""], ["--name", "a" * 65],
+                       ["--tee", "tdx"], ["--pull", "often"], ["--hostname", "a b"], ["-h", "a" * 65], ["-w", "relative"],
+                       ["-e", "=x"], ["-e", ""], ["-e", b"A=\xff"], ["-i", "-t"]):
             with self.subTest(option=option):
-                result = self.caisson("run", "--tee", "simulated", *option, "oci:/nowhere", check=False)
+                tee = [] if "--tee" in option else ["--tee", "simulated"]
+                result = self.caisson("run", *tee, *option, "oci:/nowhere", check=False)
                 self.assertIn(result.returncode, (1, 2), result.stderr)
+                self.assertIn(result.stderr.count(b"caisson: "), (1, 2), result.stderr)
                 self.assertNotIn(b"/nowhere", result.stderr)
+
+    def test_reads_files_before_it_looks_for_the_image(self):
+        bad = os.path.join(self.folder, "bad")
+        with open(bad, "wb") as file:
+            file.write(b"no policy, = and no variable\n\0")
+        for option in ("--policy", "--env-file"):
+            for path, word in ((self.folder + "/missing", b"No such file"), (self.folder, b"directory"), (bad, b"bad")):
+                with self.subTest(option=option, path=path):
+                    result = self.caisson("run", "--tee", "simulated", option, path, "oci:/nowhere", check=False)
+                    self.assertIn(result.returncode, (1, 3), result.stderr)
+                    self.assertIn(word, result.stderr)
+                    self.assertNotIn(b"/nowhere", result.stderr)
+
+    def test_refuses_sev_snp_where_there_is_none_and_says_what_is_missing(self):
+        if os.path.exists("/sys/module/kvm_amd/parameters/sev_snp"):
+            self.skipTest("this machine may have SEV-SNP")
+        result = self.caisson("run", "--tee", "sev-snp", self.image("busybox"), check=False)
+        self.assertEqual(result.returncode, 3, result.stderr)
+        self.assertIn(b"caisson doctor", result.stderr)
+
+    def test_refuses_operands_that_no_verb_takes(self):
+        for verb in ("ps", "version", "doctor"):
+            self.assertEqual(self.caisson(verb, "extra", check=False).returncode, 2, verb)
+
+    def test_each_option_that_docker_has_in_short_is_here_too(self):
+        script = "cat /proc/sys/kernel/hostname; tty; id -u; pwd; echo $A"
+        result = self.run_image("busybox", *SHELL, script, options=["-th", "cabin", "-u", "7", "-w", "/tmp", "-eA=b",
+                                                                    "-m", "200m", "--net=none"])
+        self.assertEqual(result.stdout.decode().split(), ["cabin", "/dev/pts/0", "7", "/tmp", "b"])
 
     def test_cpus_and_memory_are_the_machines(self):
         result = self.run_image("busybox", *SHELL, "nproc; grep MemTotal /proc/meminfo",
@@ -112,6 +150,50 @@ class Ends(CliCase):
         self.assertEqual(json.loads(self.caisson("ps", "--json").stdout), [])
         listed = json.loads(self.caisson("ps", "-a", "--json").stdout)
         self.assertEqual([(each["name"], each["exit_code"], each["tee"]) for each in listed], [(name, 4, "simulated")])
+
+
+class Streams(CliCase):
+    """Standard streams that are not there, or not what they seem."""
+
+    def run_closed(self, fd, *options):
+        return subprocess.run([paths.CAISSON, "run", "--tee", "simulated", "--rm", *options, self.image("busybox"), *SHELL,
+                               "cat; echo out; echo err >&2"], env=self.environment, timeout=120, check=False,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              preexec_fn=lambda: os.close(fd))
+
+    def files(self):
+        found = {}
+        for folder, _, names in os.walk(self.environment["CAISSON_HOME"]):
+            for name in names:
+                with open(os.path.join(folder, name), "rb") as file:
+                    found[os.path.join(folder, name)] = hashlib.sha256(file.read()).hexdigest()
+        return found
+
+    def test_a_closed_stream_is_never_a_file_of_the_stores(self):
+        self.run_image("busybox", "/bin/true")
+        before = self.files()
+        results = [self.run_closed(fd, "-i") for fd in (0, 1, 2)]
+        self.assertEqual([result.returncode for result in results], [0, 0, 0], results)
+        self.assertEqual([result.stdout for result in results], [b"out\n", b"", b"out\n"])
+        self.assertEqual(self.files(), before)
+
+    def test_output_that_cannot_be_written_is_an_error(self):
+        with open("/dev/full", "wb") as full:
+            for command in (["ps"], ["version"], ["run", "--tee", "simulated", "--rm", self.image("busybox"), "/bin/echo", "x"]):
+                result = subprocess.run([paths.CAISSON, *command], env=self.environment, stdin=subprocess.DEVNULL,
+                                        stdout=full, stderr=subprocess.PIPE, timeout=120, check=False)
+                self.assertEqual(result.returncode, 3, command)
+                self.assertIn(b"cannot write", result.stderr)
+
+    def test_a_terminal_needs_none_of_the_callers(self):
+        result = self.run_image("busybox", *SHELL, "tty; stty size", options=["-t"])
+        self.assertEqual(result.stdout.split(), [b"/dev/pts/0", b"24", b"80"])
+
+    def test_a_shell_in_the_background_waits_for_its_input(self):
+        name = self.start_image("busybox", "/bin/sh", options=["-i", "-t"])
+        time.sleep(2)
+        self.assertIn(name, self.caisson("ps", "-q").stdout.decode())
+        self.caisson("stop", "-t", "1", name)
 
 
 class Several(CliCase):

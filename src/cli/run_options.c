@@ -1,0 +1,269 @@
+#include "cli/run_options.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/hex.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "cli/workload.h"
+#include "crypto/random.h"
+#include "os/file.h"
+#include "os/terminal.h"
+#include "vm/accel.h"
+
+#define MEMORY_DEFAULT_MIB 512
+#define HOSTNAME_MAX       64 /* docs/protocol.md, as what it is made of */
+
+#define HOST_IS_HOSTILE "the host is what the container is protected from"
+#define NO_DEVICES      "there are no host devices: " HOST_IS_HOSTILE
+#define NO_SHARING      "no namespace is shared with the host"
+#define NO_CAPABILITIES                                                                            \
+    "the policy alone says which capabilities there are, and caisson asks for the default ones"
+#define NO_FOLDERS                                                                                 \
+    "a folder of the host's is neither secret nor checked: " HOST_IS_HOSTILE                       \
+    "; put the files into a layer of the image"
+
+const struct option_rule run_option_rules[] = {
+    WORKLOAD_OPTIONS,
+    {.name = "tee", .operand = "KIND", .help = "What isolates it: sev-snp or simulated"},
+    {.name = "detach", .letter = 'd', .help = "Print the name and leave the container running"},
+    {.name = "interactive", .letter = 'i', .help = "Join standard input"},
+    {.name = "tty", .letter = 't', .help = "Give the container a terminal"},
+    {.name = "rm", .help = "Remove the machine's record when it has ended"},
+    {.name = "name", .operand = "NAME", .help = "Call the machine NAME (default: chosen)"},
+    {.name = "hostname",
+     .letter = 'h',
+     .operand = "NAME",
+     .help = "The container's host name (default: the name)"},
+    {.name = "publish",
+     .letter = 'p',
+     .operand = "[IP:]HOST:GUEST",
+     .help = "Publish a port of the container",
+     .repeats = true},
+    {.name = "network", .operand = "KIND", .help = "user (the default) or none"},
+    {.name = "net", .operand = "KIND"}, /* Docker's other name for it */
+    {.name = "memory", .letter = 'm', .operand = "SIZE", .help = "The machine's memory (512m)"},
+    {.name = "cpus", .operand = "COUNT", .help = "The machine's CPUs (1)"},
+    {.name = "read-only", .help = "Mount the root file system read-only"},
+    {.name = "policy",
+     .operand = "FILE",
+     .help = "Enforce this policy (default: one generated from image and options)"},
+    {.name = "pull",
+     .operand = "WHEN",
+     .help = "Ask the registry: missing (default), always, never"},
+    {.name = "tls-ca", .operand = "FILE", .help = "Trust these certificate authorities too"},
+    {.name = "guest", .operand = "DIR", .help = "The guest's files (default: beside the program)"},
+    {.name = "quiet", .letter = 'q', .help = "Show no progress"},
+    {.name = "privileged",
+     .refusal = "it would hand the container the machine's kernel, which guards the policy"},
+    {.name = "device", .operand = "PATH", .refusal = NO_DEVICES},
+    {.name = "device-cgroup-rule", .operand = "RULE", .refusal = NO_DEVICES},
+    {.name = "gpus", .operand = "WHICH", .refusal = NO_DEVICES},
+    {.name = "volume",
+     .letter = 'v',
+     .operand = "PATH",
+     .refusal = NO_FOLDERS},
+    {.name = "mount",
+     .operand = "WHAT",
+     .refusal = NO_FOLDERS},
+    {.name = "volumes-from", .operand = "NAME", .refusal = NO_FOLDERS},
+    {.name = "pid", .operand = "KIND", .refusal = NO_SHARING},
+    {.name = "ipc", .operand = "KIND", .refusal = NO_SHARING},
+    {.name = "uts", .operand = "KIND", .refusal = NO_SHARING},
+    {.name = "userns", .operand = "KIND", .refusal = NO_SHARING},
+    {.name = "cgroupns", .operand = "KIND", .refusal = NO_SHARING},
+    {.name = "cgroup-parent",
+     .operand = "NAME",
+     .refusal = "the container is in no cgroup of the host's, but in a machine of its own"},
+    {.name = "cap-add", .operand = "NAME", .refusal = NO_CAPABILITIES},
+    {.name = "cap-drop", .operand = "NAME", .refusal = NO_CAPABILITIES},
+    {.name = "security-opt",
+     .operand = "OPTION",
+     .refusal = "the policy alone says what confines the container"},
+    {.name = "runtime", .operand = "NAME", .refusal = "the runtime is part of the measured guest"},
+    {0},
+};
+
+
+static int read_tee(const struct args *args, enum vm_tee *tee, struct error *err)
+{
+    const char *kind = args_get(args, "tee");
+    struct error reason = {0};
+    *tee = VM_TEE_SEV_SNP;
+    if (kind && !vm_tee_by_name(kind, tee))
+        return error_set(err, ERROR_USAGE, "--tee is \"%s\"; sev-snp and simulated can be", kind);
+    if (*tee == VM_TEE_SIMULATED)
+        log_warning("SIMULATED: this machine's host can read the container's memory");
+    if (*tee == VM_TEE_SIMULATED || accel_has_sev_snp(&reason))
+        return 0;
+    if (kind)
+        return error_set(err, ERROR_UNAVAILABLE,
+                         "this machine has no SEV-SNP that caisson can use (%s); caisson doctor "
+                         "tells what is missing",
+                         reason.text);
+    return error_set(err, ERROR_UNAVAILABLE,
+                     "this machine has no TEE that caisson can use (%s); to run in a simulated one, "
+                     "which protects nothing, say --tee simulated",
+                     reason.text);
+}
+
+/* Docker's sizes: a number with b, k, m or g; here in whole MiB. */
+static int read_memory(const char *text, uint32_t *mib, struct error *err)
+{
+    static const struct {
+        char unit;
+        unsigned int shift;
+    } units[] = {{'b', 0}, {'k', 10}, {'m', 20}, {'g', 30}};
+    char number[24];
+    size_t len = text ? strlen(text) : 0;
+    uint64_t value;
+    unsigned int shift = 0;
+    *mib = MEMORY_DEFAULT_MIB;
+    if (!text)
+        return 0;
+    for (size_t i = 0; len > 0 && i < sizeof units / sizeof *units; i++) {
+        if ((text[len - 1] | 0x20) == units[i].unit) {
+            shift = units[i].shift;
+            len--;
+            break;
+        }
+    }
+    if (len == 0 || len >= sizeof number)
+        return error_set(err, ERROR_USAGE, "--memory is \"%s\"; 256m or 2g are sizes", text);
+    memcpy(number, text, len);
+    number[len] = '\0';
+    if (!text_to_u64(number, UINT64_MAX >> shift, &value))
+        return error_set(err, ERROR_USAGE, "--memory is \"%s\"; 256m or 2g are sizes", text);
+    value = (value << shift) >> 20;
+    if (value < QEMU_MEMORY_MIN || value > QEMU_MEMORY_MAX)
+        return error_set(err, ERROR_USAGE, "--memory is \"%s\"; %dm to %dg can be", text,
+                         QEMU_MEMORY_MIN, QEMU_MEMORY_MAX / 1024);
+    *mib = (uint32_t)value;
+    return 0;
+}
+
+static int read_size(const struct args *args, struct run_options *out, struct error *err)
+{
+    const char *cpus = args_get(args, "cpus");
+    uint64_t count = 1;
+    if (cpus && (!text_to_u64(cpus, QEMU_VCPUS_MAX, &count) || count == 0))
+        return error_set(err, ERROR_USAGE, "--cpus is \"%s\"; 1 to %d whole ones can be", cpus,
+                         QEMU_VCPUS_MAX);
+    out->vcpus = (uint32_t)count;
+    return read_memory(args_get(args, "memory"), &out->memory_mib, err);
+}
+
+static int read_network(const struct args *args, struct run_options *out, struct error *err)
+{
+    const char *network = args_get(args, args_has(args, "net") ? "net" : "network");
+    if (args_has(args, "net") && args_has(args, "network"))
+        return error_set(err, ERROR_USAGE, "--net and --network are the same; give one");
+    if (network && strcmp(network, "none") != 0 && strcmp(network, "user") != 0)
+        return error_set(err, ERROR_REFUSED,
+                         "--network %s is refused: " NO_SHARING "; user and none can be", network);
+    out->network = !network || strcmp(network, "none") != 0;
+    return 0;
+}
+
+static bool is_same_listener(const struct port_rule *a, const struct port_rule *b)
+{
+    return a->host == b->host && a->udp == b->udp && strcmp(a->address, b->address) == 0;
+}
+
+static int read_ports(const struct args *args, struct run_options *out, struct error *err)
+{
+    const char *text;
+    while ((text = args_get_nth(args, "publish", out->port_count))) {
+        struct port_rule *rule = &out->ports[out->port_count];
+        if (out->port_count >= PORTS_MAX)
+            return error_set(err, ERROR_LIMIT, "more than %d published ports", PORTS_MAX);
+        if (port_rule_parse(text, rule, err) < 0)
+            return -1;
+        for (const struct port_rule *other = out->ports; other != rule; other++) {
+            if (is_same_listener(rule, other))
+                return error_set(err, ERROR_USAGE, "--publish %s: port %u is published already",
+                                 text, rule->host);
+        }
+        out->port_count++;
+    }
+    if (out->port_count > 0 && !out->network)
+        return error_set(err, ERROR_USAGE, "--publish needs a network");
+    return 0;
+}
+
+static int read_name(const struct args *args, char out[RECORD_NAME_MAX + 1], struct error *err)
+{
+    const char *given = args_get(args, "name");
+    uint8_t chosen[6];
+    if (given) {
+        if (!record_name_is_good(given) || !text_copy(out, RECORD_NAME_MAX + 1, given))
+            return error_set(err, ERROR_USAGE,
+                             "--name is \"%.80s\"; letters, digits, and _ . - make a name", given);
+        return 0;
+    }
+    if (random_bytes(chosen, sizeof chosen, err) < 0)
+        return -1;
+    hex_encode(span_of(chosen, sizeof chosen), out);
+    return 0;
+}
+
+static int read_hostname(const struct args *args, struct run_options *out, struct error *err)
+{
+    static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+    const char *given = args_get(args, "hostname");
+    out->hostname = given && *given ? given : out->name;
+    size_t len = strlen(out->hostname);
+    if (len > HOSTNAME_MAX || strspn(out->hostname, good) != len)
+        return error_set(err, ERROR_USAGE,
+                         "--hostname is \"%.80s\"; at most %d of letters, digits, and _ . - can be",
+                         given, HOSTNAME_MAX);
+    return 0;
+}
+
+/* A process with a terminal reads its keys: what is piped in has no key for the end. */
+static int read_streams(const struct args *args, struct run_options *out, struct error *err)
+{
+    out->detach = args_has(args, "detach");
+    out->input = args_has(args, "interactive");
+    out->terminal = args_has(args, "tty");
+    if (out->terminal && out->input && !out->detach && !terminal_is(STDIN_FILENO))
+        return error_set(err, ERROR_USAGE,
+                         "--interactive with --tty needs a terminal as standard input; leave --tty "
+                         "out to pipe something in");
+    return 0;
+}
+
+static int read_pull(const struct args *args, enum image_pull *out, struct error *err)
+{
+    const char *pull = args_get(args, "pull");
+    *out = IMAGE_PULL_MISSING;
+    if (pull && !image_pull_parse(pull, out))
+        return error_set(err, ERROR_USAGE, "--pull is \"%s\"; missing, always and never can be",
+                         pull);
+    return 0;
+}
+
+/* What the workload takes from the options, over an image that has nothing. */
+static int check_workload(const struct args *args, struct error *err)
+{
+    static const struct oci_config nothing;
+    static char word[] = "-";
+    char *const command[] = {word, NULL};
+    WORKLOAD_AUTO workload;
+    return workload_init(&workload, &nothing, args, command, err);
+}
+
+int run_options_read(const struct args *args, struct run_options *out, struct error *err)
+{
+    *out = (struct run_options){0};
+    if (args_operand_count(args) == 0)
+        return error_set(err, ERROR_USAGE, "name an image");
+    if (read_streams(args, out, err) < 0 || read_size(args, out, err) < 0 ||
+        read_network(args, out, err) < 0 || read_ports(args, out, err) < 0 ||
+        read_name(args, out->name, err) < 0 || read_hostname(args, out, err) < 0 ||
+        read_pull(args, &out->pull, err) < 0 || check_workload(args, err) < 0)
+        return -1;
+    return read_tee(args, &out->tee, err);
+}
