@@ -3,9 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -95,8 +98,43 @@ static int become_user(const struct process_user *user)
     return setresuid(user->uid, user->uid, user->uid);
 }
 
+/* The program's file, opened as who can reach it; looked up as execvpe() does. -1 with errno. */
+static int open_program(const char *name)
+{
+    const char *path = strchr(name, '/') ? NULL : getenv("PATH");
+    if (!path)
+        return open(name, O_PATH | O_CLOEXEC);
+    for (size_t len; *path; path += len + (path[len] == ':')) {
+        char file[PATH_MAX];
+        len = strcspn(path, ":");
+        int size = snprintf(file, sizeof file, "%.*s/%s", (int)len, path, name);
+        int fd = len > 0 && size < (int)sizeof file ? open(file, O_PATH | O_CLOEXEC) : -1;
+        if (fd >= 0)
+            return fd;
+    }
+    errno = ENOENT;
+    return -1;
+}
+
+/* The new user may not reach the program's folder, though it may run the program. */
+static void execute(const struct process_spec *spec, int program_fd)
+{
+    const char *const *env = spec->env ? spec->env : plain_env;
+    /* exec does not change the strings; its type only cannot say so. */
+    union {
+        const char *const *in;
+        char *const *out;
+    } argv = {spec->argv}, envp = {env};
+    (void)execvpe(spec->argv[0], argv.out, envp.out);
+    if (program_fd >= 0 && (errno == EACCES || errno == ENOENT))
+        (void)execveat(program_fd, "", argv.out, envp.out, AT_EMPTY_PATH);
+}
+
 static enum child_step become(const struct process_spec *spec, pid_t parent)
 {
+    int program_fd = -1;
+    if (spec->user && (program_fd = open_program(spec->argv[0])) < 0)
+        return STEP_EXEC;
     /* First: another user has no claim on the signal that the next step asks for. */
     if (spec->user && become_user(spec->user) < 0)
         return STEP_USER;
@@ -112,13 +150,7 @@ static enum child_step become(const struct process_spec *spec, pid_t parent)
     if (spec->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return STEP_PRIVILEGES;
     reset_signals();
-    const char *const *env = spec->env ? spec->env : plain_env;
-    /* exec does not change the strings; its type only cannot say so. */
-    union {
-        const char *const *in;
-        char *const *out;
-    } argv = {spec->argv}, envp = {env};
-    (void)execvpe(spec->argv[0], argv.out, envp.out);
+    execute(spec, program_fd);
     return STEP_EXEC;
 }
 

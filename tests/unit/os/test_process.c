@@ -155,6 +155,33 @@ static void becomes_the_user_that_is_named_and_nothing_more(void **state)
                                         "CapEff:\t0000000000000000\n");
 }
 
+/* A program of root's own folder, which the new user cannot enter. */
+static void reaches_the_program_where_the_new_user_does_not(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/caisson-process-XXXXXX";
+    char program[64];
+    int status = -1;
+    struct error err = {0};
+    pid_t pid;
+    if (geteuid() != 0 || !process_can_become(&stranger))
+        check_skip("only root becomes another user");
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(program, sizeof program, "%s/true", folder);
+    const char *copy[] = {"cp", "/bin/true", program, NULL};
+    const char *argv[] = {program, NULL};
+    struct process_spec spec = {.argv = copy, .standard = {-1, -1, -1}};
+    check_ok(process_start(&spec, &pid, &err), &err);
+    check_ok(process_wait(pid, &status, &err), &err);
+    spec = (struct process_spec){.argv = argv, .standard = {-1, -1, -1}, .user = &stranger};
+    check_ok(process_start(&spec, &pid, &err), &err);
+    check_ok(process_wait(pid, &status, &err), &err);
+    assert_int_equal(status, 0);
+    assert_int_equal(unlink(program), 0);
+    check_error(process_start(&spec, &pid, &err), &err, ERROR_UNAVAILABLE);
+    assert_int_equal(rmdir(folder), 0);
+}
+
 /* As an ordinary user, in a process of its own. */
 static void an_ordinary_user_becomes_nobody_else(void **state)
 {
@@ -300,6 +327,7 @@ int main(void)
         cmocka_unit_test(refuses_a_folder_that_is_not_there),
         cmocka_unit_test(refuses_to_keep_what_is_not_open),
         cmocka_unit_test(becomes_the_user_that_is_named_and_nothing_more),
+        cmocka_unit_test(reaches_the_program_where_the_new_user_does_not),
         cmocka_unit_test(an_ordinary_user_becomes_nobody_else),
         cmocka_unit_test(dies_with_its_parent),
         cmocka_unit_test(dies_with_its_parent_as_another_user_too),
