@@ -61,13 +61,8 @@ const struct option_rule run_option_rules[] = {
     {.name = "device", .operand = "PATH", .refusal = NO_DEVICES},
     {.name = "device-cgroup-rule", .operand = "RULE", .refusal = NO_DEVICES},
     {.name = "gpus", .operand = "WHICH", .refusal = NO_DEVICES},
-    {.name = "volume",
-     .letter = 'v',
-     .operand = "PATH",
-     .refusal = NO_FOLDERS},
-    {.name = "mount",
-     .operand = "WHAT",
-     .refusal = NO_FOLDERS},
+    {.name = "volume", .letter = 'v', .operand = "PATH", .refusal = NO_FOLDERS},
+    {.name = "mount", .operand = "WHAT", .refusal = NO_FOLDERS},
     {.name = "volumes-from", .operand = "NAME", .refusal = NO_FOLDERS},
     {.name = "pid", .operand = "KIND", .refusal = NO_SHARING},
     {.name = "ipc", .operand = "KIND", .refusal = NO_SHARING},
@@ -86,7 +81,6 @@ const struct option_rule run_option_rules[] = {
     {0},
 };
 
-
 static int read_tee(const struct args *args, enum vm_tee *tee, struct error *err)
 {
     const char *kind = args_get(args, "tee");
@@ -103,10 +97,11 @@ static int read_tee(const struct args *args, enum vm_tee *tee, struct error *err
                          "this machine has no SEV-SNP that caisson can use (%s); caisson doctor "
                          "tells what is missing",
                          reason.text);
-    return error_set(err, ERROR_UNAVAILABLE,
-                     "this machine has no TEE that caisson can use (%s); to run in a simulated one, "
-                     "which protects nothing, say --tee simulated",
-                     reason.text);
+    return error_set(
+        err, ERROR_UNAVAILABLE,
+        "this machine has no TEE that caisson can use (%s); to run in a simulated one, "
+        "which protects nothing, say --tee simulated",
+        reason.text);
 }
 
 /* Docker's sizes: a number with b, k, m or g; here in whole MiB. */
@@ -265,5 +260,9 @@ int run_options_read(const struct args *args, struct run_options *out, struct er
         read_name(args, out->name, err) < 0 || read_hostname(args, out, err) < 0 ||
         read_pull(args, &out->pull, err) < 0 || check_workload(args, err) < 0)
         return -1;
+    for (size_t i = 0; i < out->port_count; i++) {
+        if (port_rule_check_free(&out->ports[i], err) < 0)
+            return -1;
+    }
     return read_tee(args, &out->tee, err);
 }

@@ -71,7 +71,7 @@ struct store *store_open(const char *folder, struct error *err)
             (void)error_memory(err);
         return NULL;
     }
-    if (make_folders(store->folder, err) < 0)
+    if (make_folders(store->folder, err) < 0 || dir_make_absolute(&store->folder, err) < 0)
         return NULL;
     store->lock = file_lock_shared(lock, err);
     if (store->lock < 0)

@@ -92,6 +92,16 @@ static int open_lock(const char *path, int operation, struct error *err)
     return fd_take(&fd);
 }
 
+int dir_make_absolute(char **path, struct error *err)
+{
+    char *absolute = realpath(*path, NULL);
+    if (!absolute)
+        return error_system(err, errno, "%s", *path);
+    free(*path);
+    *path = absolute;
+    return 0;
+}
+
 int file_lock(const char *path, bool wait, struct error *err)
 {
     return open_lock(path, wait ? LOCK_EX : LOCK_EX | LOCK_NB, err);

@@ -19,6 +19,9 @@ int file_write_atomic(const char *path, struct span bytes, mode_t mode, struct e
 /* Makes the folder and its parents, each new one with `mode`; an existing one is left as it is. */
 int dir_make_all(const char *path, mode_t mode, struct error *err);
 
+/* Replaces the heap text *path by the absolute path of the same folder, which exists. */
+int dir_make_absolute(char **path, struct error *err);
+
 /* Opens (and makes, mode 0600) a lock file and takes its lock (flock). With `wait` false a lock
  * that is held elsewhere gives ERROR_REFUSED. The lock lives as long as the returned descriptor. */
 int file_lock(const char *path, bool wait, struct error *err);

@@ -13,8 +13,9 @@
 #define BOOT_TIMEOUT_MS                                                                            \
     180000 /* from QEMU's start to the container's, on a machine that is busy                      \
             */
-#define PASST_GRACE_MS 300
-#define BOOTS_MAX      3 /* QEMU ends before the guest's first word now and then, under load */
+#define PASST_GRACE_MS   300
+#define MEMORY_SMALL_MIB 128 /* with less, a guest that dies young may lack it */
+#define BOOTS_MAX        3   /* QEMU ends before the guest's first word now and then, under load */
 
 static int boot(struct monitor *monitor, struct error *err);
 
@@ -126,8 +127,12 @@ static void on_qemu_ended(evutil_socket_t fd, short what, void *argument)
             monitor_end(monitor, &err);
         return;
     }
-    end_with_console(monitor, monitor->greeted ? "the machine ended by itself"
-                                               : "QEMU ended before the guest came up");
+    if (!monitor->greeted && monitor->config->memory_mib < MEMORY_SMALL_MIB)
+        end_with_console(monitor, "QEMU ended before the guest came up: has the machine too little "
+                                  "memory (--memory)?");
+    else
+        end_with_console(monitor, monitor->greeted ? "the machine ended by itself"
+                                                   : "QEMU ended before the guest came up");
 }
 
 static bool has_ended(int watch_fd)
@@ -142,8 +147,7 @@ static void on_passt_missing(evutil_socket_t fd, short what, void *argument)
     (void)fd;
     (void)what;
     if (monitor->phase != MONITOR_ENDED && has_ended(monitor->launch.passt_watch))
-        end_with_console(monitor, "passt ended, and with it the machine's network; is a published "
-                                  "port in use?");
+        end_with_console(monitor, "passt ended, and with it the machine's network");
 }
 
 /* passt ends by itself when QEMU does, and may be noticed first: it is asked again a little later.

@@ -1,10 +1,13 @@
 #include "vm/ports.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/text.h"
+#include "os/fd.h"
 
 static int refuse(const char *text, const char *why, struct error *err)
 {
@@ -71,4 +74,41 @@ void port_rule_text(const struct port_rule *rule, char out[PORT_RULE_TEXT])
 {
     (void)snprintf(out, PORT_RULE_TEXT, "%s:%u:%u/%s", rule->address, rule->host, rule->guest,
                    rule->udp ? "udp" : "tcp");
+}
+
+/* As passt does. */
+static int try_to_listen(const struct port_rule *rule)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(rule->host)};
+    FD_AUTO fd = socket(AF_INET, (rule->udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
+    int on = 1;
+    if (fd < 0 || inet_pton(AF_INET, rule->address, &address.sin_addr) != 1 ||
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
+        bind(fd, (struct sockaddr *)&address, sizeof address) < 0)
+        return -1;
+    return rule->udp ? 0 : listen(fd, 1);
+}
+
+int port_rule_check_free(const struct port_rule *rule, struct error *err)
+{
+    char text[PORT_RULE_TEXT];
+    if (try_to_listen(rule) == 0)
+        return 0;
+    port_rule_text(rule, text);
+    switch (errno) {
+    case EADDRINUSE:
+        return error_set(err, ERROR_UNAVAILABLE, "cannot publish %s: port %u is in use here", text,
+                         rule->host);
+    case EADDRNOTAVAIL:
+        return error_set(err, ERROR_UNAVAILABLE, "cannot publish %s: %s is no address of this host",
+                         text, rule->address);
+    case EACCES:
+        return error_set(
+            err, ERROR_UNAVAILABLE,
+            "cannot publish %s: this user may not listen on port %u; take one from 1024 "
+            "on, or lower net.ipv4.ip_unprivileged_port_start",
+            text, rule->host);
+    default:
+        return error_system(err, errno, "cannot publish %s", text);
+    }
 }

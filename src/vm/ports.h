@@ -23,4 +23,8 @@ int port_rule_parse(const char *text, struct port_rule *out, struct error *err);
 /* "127.0.0.1:6379:6379/tcp". */
 void port_rule_text(const struct port_rule *rule, char out[PORT_RULE_TEXT]);
 
+/* Whether the host's port is free and this user's to listen on; the error tells why not. It is one
+ * a moment ago: passt, who takes it, may still fail. */
+int port_rule_check_free(const struct port_rule *rule, struct error *err);
+
 #endif

@@ -60,21 +60,27 @@ static char *root_path(void)
     return text_format("/tmp/caisson-%u", (unsigned int)geteuid());
 }
 
+static int check_root(const char *path, struct error *err)
+{
+    struct stat status;
+    if (lstat(path, &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == geteuid() &&
+        (status.st_mode & 077) == 0)
+        return 0;
+    return error_set(err, ERROR_REFUSED,
+                     "the folder %s must be this user's own with mode 0700; set CAISSON_RUN to "
+                     "another",
+                     path);
+}
+
+/* Absolute: the monitor works in another folder than its caller. */
 int record_root(char **out, struct error *err)
 {
     *out = root_path();
     if (!*out)
         return error_memory(err);
-    struct stat status;
-    if (dir_make_all(*out, 0700, err) == 0) {
-        if (lstat(*out, &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == geteuid() &&
-            (status.st_mode & 077) == 0)
-            return 0;
-        (void)error_set(err, ERROR_REFUSED,
-                        "the folder %s must be this user's own with mode 0700; set CAISSON_RUN to "
-                        "another",
-                        *out);
-    }
+    if (dir_make_all(*out, 0700, err) == 0 && check_root(*out, err) == 0 &&
+        dir_make_absolute(out, err) == 0)
+        return 0;
     free(*out);
     *out = NULL;
     return -1;

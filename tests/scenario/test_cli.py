@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 
@@ -281,8 +282,103 @@ class Silence(CliCase):
             self.assertEqual(result.returncode, 2, result.stderr)
 
 
+class Ports(CliCase):
+    def test_a_port_in_use_is_told_before_anything_is_fetched(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen(1)
+            port = taken.getsockname()[1]
+            result = self.caisson("run", "--tee", "simulated", "-p", f"127.0.0.1:{port}:80", "oci:/nowhere", check=False)
+        self.assertEqual(result.returncode, 3, result.stderr)
+        self.assertIn(f"port {port} is in use".encode(), result.stderr)
+        self.assertNotIn(b"/nowhere", result.stderr)
+
+    def test_an_address_that_is_not_the_hosts_is_told(self):
+        result = self.caisson("run", "--tee", "simulated", "-p", "192.0.2.1:8080:80", "oci:/nowhere", check=False)
+        self.assertEqual(result.returncode, 3, result.stderr)
+        self.assertIn(b"192.0.2.1 is no address", result.stderr)
+
+    def test_a_port_is_told_that_only_root_may_take(self):
+        if os.geteuid() != 0:
+            self.skipTest("only root can make such a host")
+        result = subprocess.run(["unshare", "-n", "sh", "-c", "echo 1024 > /proc/sys/net/ipv4/ip_unprivileged_port_start; "
+                                 "exec setpriv --reuid=54321 --regid=54321 --clear-groups \"$@\"", "sh", *self.reachable(),
+                                 "run", "--tee", "simulated", "-p", "80:80", "oci:/nowhere"], stdin=subprocess.DEVNULL,
+                                capture_output=True, timeout=60, check=False)
+        self.assertEqual(result.returncode, 3, result.stderr)
+        self.assertIn(b"ip_unprivileged_port_start", result.stderr)
+
+    def reachable(self):
+        """The program where any user can execute it."""
+        os.chmod(self.folder, 0o755)
+        return [shutil.copy(paths.CAISSON, self.folder)]
+
+
 class Machines(CliCase):
     """Hosts that lack something."""
+
+    def test_relative_folders_are_as_good_as_others(self):
+        result = subprocess.run([paths.CAISSON, "run", "--tee", "simulated", "--rm", self.image("busybox"), *SHELL,
+                                 "echo up"], env=dict(self.environment, CAISSON_HOME="home", CAISSON_RUN="machines"),
+                                cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=False)
+        self.assertEqual((result.returncode, result.stdout), (0, b"up\n"), result.stderr)
+
+    def run_without(self, programs, *options):
+        """With a PATH that has none of them."""
+        folder = os.path.join(self.folder, "bin")
+        shutil.rmtree(folder, ignore_errors=True)
+        os.mkdir(folder)
+        for name in {"qemu-system-x86_64", "passt"} - set(programs):
+            os.symlink(shutil.which(name), os.path.join(folder, name))
+        return subprocess.run([paths.CAISSON, "run", "--tee", "simulated", "--rm", *options, self.image("busybox"), *SHELL,
+                               "echo up"], env=dict(self.environment, PATH=folder), stdin=subprocess.DEVNULL,
+                              capture_output=True, timeout=120, check=False)
+
+    def test_names_the_program_that_is_not_installed(self):
+        for name in ("qemu-system-x86_64", "passt"):
+            result = self.run_without([name])
+            self.assertEqual(result.returncode, 3, result.stderr)
+            self.assertIn(f"{name} is not installed".encode(), result.stderr)
+        self.assertEqual(self.run_without(["passt"], "--network", "none").stdout, b"up\n")
+
+    def in_file_system(self, options, words):
+        """Runs the words in a shell to which $1 is caisson, $2 the image, $3 a small file system of its own."""
+        small = os.path.join(self.folder, "small")
+        os.makedirs(small, 0o700, exist_ok=True)
+        return subprocess.run(["unshare", "-m", "sh", "-c", f"mount -t tmpfs {options} none \"$3\"; chmod 700 \"$3\"; {words}",
+                               "sh", paths.CAISSON, self.image("busybox"), small], env=self.environment,
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=False)
+
+    def test_a_store_that_cannot_be_written_is_told(self):
+        self.needs_root()
+        run = "CAISSON_HOME=\"$3\" \"$1\" run --tee simulated --rm \"$2\" /bin/true"
+        result = self.in_file_system("", f"mount -o remount,ro \"$3\"; {run}")
+        self.assertEqual(result.returncode, 3, result.stderr)
+        self.assertIn(b"Read-only file system", result.stderr)
+        result = self.in_file_system("-o size=200k", f"{run}; code=$?; ls \"$3/disks\" \"$3/partial\"; exit $code")
+        self.assertEqual(result.returncode, 3, result.stderr)
+        self.assertIn(b"No space left", result.stderr)
+        self.assertNotIn(b".disk", result.stdout)
+
+    def test_a_full_run_folder_loses_the_log_and_not_the_output(self):
+        self.needs_root()
+        result = self.in_file_system("-o size=24k", "CAISSON_RUN=\"$3\" \"$1\" run --tee simulated \"$2\" /bin/sh -c "
+                                     "'yes | head -c 1000000'")
+        self.assertEqual((result.returncode, len(result.stdout)), (0, 1000000), result.stderr)
+
+    def test_a_store_or_run_folder_that_is_nowhere_is_told(self):
+        bare = {"PATH": os.environ["PATH"], "CAISSON_GUEST": paths.GUEST}
+        for environment, word in ((bare, b"set CAISSON_HOME"), (dict(self.environment, CAISSON_RUN="/etc/passwd"), b"/etc/passwd"),
+                                  (dict(self.environment, CAISSON_RUN=self.folder + "/" + "x" * 120), b"CAISSON_RUN")):
+            result = self.run_in(environment=environment)
+            self.assertIn(result.returncode, (1, 3), result.stderr)
+            self.assertIn(word, result.stderr)
+
+    def test_folders_that_hold_no_guest_are_told(self):
+        for folder in ("/nowhere", "/etc"):
+            result = self.caisson("run", "--tee", "simulated", "--guest", folder, self.image("busybox"), check=False)
+            self.assertEqual(result.returncode, 3, result.stderr)
+            self.assertIn(folder.encode(), result.stderr)
 
     def run_in(self, *wrapper, environment=None):
         command = [*wrapper, paths.CAISSON, "run", "--tee", "simulated", "--rm", self.image("busybox"), *SHELL, "echo up"]

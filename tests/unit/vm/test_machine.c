@@ -105,6 +105,14 @@ static void gives_up_after_the_third_qemu(void **state)
     assert_int_equal(runs_of(fixture), 3);
 }
 
+static void asks_for_more_memory_where_there_is_little(void **state)
+{
+    struct machine_fixture *fixture = *state;
+    fixture->config.memory_mib = QEMU_MEMORY_MIN;
+    CLIENT_AUTO connection = start_machine(fixture, "die-before");
+    check_holds(end_of(connection).failure.text, "--memory");
+}
+
 static void does_not_start_again_what_has_spoken(void **state)
 {
     static const char *const lives[] = {"die-hello", "die-later"};
@@ -277,6 +285,7 @@ int main(int argc, char *argv[])
         MACHINE_TEST(names_a_file_that_is_not_there),
         MACHINE_TEST(starts_qemu_again_that_ends_before_the_guest_speaks),
         MACHINE_TEST(gives_up_after_the_third_qemu),
+        MACHINE_TEST(asks_for_more_memory_where_there_is_little),
         MACHINE_TEST(does_not_start_again_what_has_spoken),
         MACHINE_TEST(ends_the_machine_of_a_guest_that_breaks_the_protocol),
         MACHINE_TEST(ends_the_machine_of_a_guest_that_sends_past_its_credit),

@@ -1,6 +1,11 @@
 /* Published ports as users write them. */
 #include "../check.h"
 
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/text.h"
 #include "vm/ports.h"
 
 static void reads_each_form(void **state)
@@ -76,11 +81,49 @@ static void refuses_what_is_no_rule(void **state)
     }
 }
 
+static void check_not_free(const struct port_rule *rule, const char *words)
+{
+    struct error err = {0};
+    check_error(port_rule_check_free(rule, &err), &err, ERROR_UNAVAILABLE);
+    if (!strstr(err.text, words))
+        fail_msg("\"%s\" does not hold \"%s\"", err.text, words);
+}
+
+static void tells_which_port_is_in_use(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    for (int udp = 0; udp < 2; udp++) {
+        struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000001)};
+        socklen_t size = sizeof address;
+        int fd = socket(AF_INET, (udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
+        assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+        assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+        assert_int_equal(udp ? 0 : listen(fd, 1), 0);
+        struct port_rule rule = {
+            .address = "127.0.0.1", .host = ntohs(address.sin_port), .guest = 1, .udp = udp};
+        check_not_free(&rule, "in use");
+        (void)text_copy(rule.address, sizeof rule.address, "0.0.0.0");
+        check_not_free(&rule, "in use");
+        (void)close(fd);
+        check_ok(port_rule_check_free(&rule, &err), &err);
+    }
+}
+
+static void tells_which_address_is_not_this_hosts(void **state)
+{
+    (void)state;
+    struct port_rule rule = {.address = "192.0.2.1", .host = 8080, .guest = 80}; /* RFC 5737 */
+    check_not_free(&rule, "192.0.2.1 is no address of this host");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_each_form),
         cmocka_unit_test(refuses_what_is_no_rule),
+        cmocka_unit_test(tells_which_port_is_in_use),
+        cmocka_unit_test(tells_which_address_is_not_this_hosts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
