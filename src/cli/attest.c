@@ -7,6 +7,7 @@
 #include "evidence/runtime_data.h"
 #include "os/file.h"
 #include "vm/client.h"
+#include "vm/record.h"
 
 #define TIMEOUT_DEFAULT_S 60
 #define TIMEOUT_MAX_S     3600
@@ -44,6 +45,18 @@ static int read_timeout(const char *text, uint32_t *ms, struct error *err)
     return 0;
 }
 
+/* A monitor may outlive its machine by a moment. */
+static int check_runs(const char *name, struct error *err)
+{
+    RECORD_AUTO record = {0};
+    if (record_read(name, &record, err) < 0)
+        return -1;
+    if (record.status == RECORD_EXITED)
+        return error_set(err, ERROR_REFUSED, "%s does not run: it has exited with code %u", name,
+                         record.exit_code);
+    return 0;
+}
+
 static int run(const struct args *args, struct error *err)
 {
     const char *output = args_get(args, "output");
@@ -55,6 +68,8 @@ static int run(const struct args *args, struct error *err)
         read_timeout(args_get(args, "timeout"), &timeout_ms, err) < 0)
         return -1;
     const char *name = args_operands(args)[0];
+    if (check_runs(name, err) < 0)
+        return -1;
     CLIENT_AUTO connection = client_connect(name, err);
     if (!connection)
         return -1;

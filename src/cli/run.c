@@ -263,6 +263,8 @@ const struct command command_run = {
         "the policy's digest. The guest checks each request of the host against it.\n\n"
         "Without --tee the machine's own TEE is used; where there is none the command stops. "
         "--tee simulated runs the same in an ordinary machine, which protects nothing.\n\n"
+        "Ports are published by passt, over IPv4. The guest cannot reach the host's loopback; so a "
+        "UDP port answers at the host's other addresses alone.\n\n"
         "The exit status is the container's; 128 and the signal's number where a signal ended it; "
         "125 is "
         "never used: what keeps the container from running gives 1, 2 or 3.",

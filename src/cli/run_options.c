@@ -40,7 +40,7 @@ const struct option_rule run_option_rules[] = {
     {.name = "publish",
      .letter = 'p',
      .operand = "[IP:]HOST:GUEST",
-     .help = "Publish a port of the container",
+     .help = "Publish a port of the container, GUEST/udp for a UDP port",
      .repeats = true},
     {.name = "network", .operand = "KIND", .help = "user (the default) or none"},
     {.name = "net", .operand = "KIND"}, /* Docker's other name for it */
@@ -167,6 +167,19 @@ static bool is_same_listener(const struct port_rule *a, const struct port_rule *
     return a->host == b->host && a->udp == b->udp && strcmp(a->address, b->address) == 0;
 }
 
+/* passt keeps the guest away from the host's loopback, and with it the answers to datagrams that
+ * came from there. */
+static int check_udp(const struct port_rule *rule, const char *text, struct error *err)
+{
+    if (!rule->udp || !text_starts_with(rule->address, "127."))
+        return 0;
+    return error_set(
+        err, ERROR_USAGE,
+        "--publish %s: the container's answers do not reach the host's loopback by UDP; "
+        "publish on another address of this host",
+        text);
+}
+
 static int read_ports(const struct args *args, struct run_options *out, struct error *err)
 {
     const char *text;
@@ -174,7 +187,7 @@ static int read_ports(const struct args *args, struct run_options *out, struct e
         struct port_rule *rule = &out->ports[out->port_count];
         if (out->port_count >= PORTS_MAX)
             return error_set(err, ERROR_LIMIT, "more than %d published ports", PORTS_MAX);
-        if (port_rule_parse(text, rule, err) < 0)
+        if (port_rule_parse(text, rule, err) < 0 || check_udp(rule, text, err) < 0)
             return -1;
         for (const struct port_rule *other = out->ports; other != rule; other++) {
             if (is_same_listener(rule, other))

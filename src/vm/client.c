@@ -344,7 +344,7 @@ static int receive_evidence(struct client_connection *connection, const char *no
         client_wait_for(connection, AWAIT_EVIDENCE, err) < 0)
         return -1;
     if (!connection->evidence_ended)
-        return error_set(err, ERROR_UNAVAILABLE, "the machine ended before its evidence came");
+        return error_set(err, ERROR_REFUSED, "the machine ended before its evidence came");
     return 0;
 }
 

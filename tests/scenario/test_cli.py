@@ -10,7 +10,7 @@ import subprocess
 import time
 
 from lib import paths, tap
-from lib.cli import CliCase, children_of, command_line, is_alive, kill
+from lib.cli import CliCase, children_of, command_line, free_port, is_alive, kill
 
 SHELL = ["/bin/sh", "-c"]
 LOOP = "echo ready; while :; do sleep 0.1; done"
@@ -33,7 +33,7 @@ class Options(CliCase):
     def test_refuses_values_that_are_none(self):
         for option in (["-m", "1m"], ["-m", "many"], ["-m", "99999g"], ["-m", "-1"], ["-m", ""], ["--cpus", "0"],
                        ["--cpus", "1.5"], ["--cpus", "65"], ["-p", "80"], ["-p", "0:80"], ["-p", "[::1]:80:80"],
-                       ["-p", "80:80/sctp"], ["-p", "80:1", "-p", "80:2"], ["--network", "none", "-p", "80:80"],
+                       ["-p", "80:80/sctp"], ["-p", "127.0.0.1:80:80/udp"], ["-p", "80:1", "-p", "80:2"], ["--network", "none", "-p", "80:80"],
                        ["--net", "none", "--network", "none"], ["--name", "../x"], ["--name", ""], ["--name", "a" * 65],
                        ["--tee", "tdx"], ["--pull", "often"], ["--hostname", "a b"], ["-h", "a" * 65], ["-w", "relative"],
                        ["-e", "=x"], ["-e", ""], ["-e", b"A=\xff"], ["-i", "-t"]):
@@ -43,6 +43,15 @@ class Options(CliCase):
                 self.assertIn(result.returncode, (1, 2), result.stderr)
                 self.assertIn(result.stderr.count(b"caisson: "), (1, 2), result.stderr)
                 self.assertNotIn(b"/nowhere", result.stderr)
+
+    def test_asks_no_registry_where_pull_is_never(self):
+        result = self.caisson("run", "--tee", "simulated", "--pull", "never", "nowhere.invalid/image:1", check=False)
+        self.assertEqual(result.returncode, 3, result.stderr)
+        self.assertNotIn(b"resolve", result.stderr)
+        self.assertIn(b"nowhere.invalid/image:1", result.stderr)
+        result = self.caisson("run", "--tee", "simulated", "nowhere.invalid/image:1", check=False)
+        self.assertEqual(result.returncode, 3, result.stderr)
+        self.assertIn(b"resolve", result.stderr)
 
     def test_reads_files_before_it_looks_for_the_image(self):
         bad = os.path.join(self.folder, "bad")
@@ -400,8 +409,8 @@ class Machines(CliCase):
                              " [ ! -e /dev/kvm ] || mount --bind /dev/shm/null /dev/kvm; exec \"$@\"", "sh")
         self.assertEqual((result.returncode, result.stdout), (0, b"up\n"), result.stderr)
 
-    def test_runs_for_a_user_without_any_right(self):
-        self.needs_root()
+    def as_nobody_special(self):
+        """Runs caisson as a user without any right, who has copies of all it needs: a function of its words."""
         user, home = 54321, os.path.join("/tmp", f"caisson-user-{os.getpid()}")
         self.addCleanup(shutil.rmtree, home, ignore_errors=True)
         self.addCleanup(shutil.rmtree, f"/tmp/caisson-{user}", ignore_errors=True)
@@ -409,12 +418,52 @@ class Machines(CliCase):
         shutil.copytree(paths.GUEST, home + "/guest")
         shutil.copy(paths.CAISSON, home + "/caisson")
         subprocess.run(["chown", "-R", f"{user}:{user}", home], check=True)
-        result = subprocess.run(
-            ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", home + "/caisson", "run", "--tee",
-             "simulated", "--rm", f"oci:{home}/image", *SHELL, "echo up"], stdin=subprocess.DEVNULL, timeout=120,
-            env={"PATH": os.environ["PATH"], "HOME": home, "CAISSON_GUEST": home + "/guest"}, capture_output=True,
-            check=False)
-        self.assertEqual((result.returncode, result.stdout), (0, b"up\n"), result.stderr)
+        environment = {"PATH": os.environ["PATH"], "HOME": home, "CAISSON_GUEST": home + "/guest"}
+
+        def run(*words):
+            result = subprocess.run(["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", home + "/caisson",
+                                     *words], stdin=subprocess.DEVNULL, timeout=120, env=environment, capture_output=True,
+                                    cwd="/", check=False)
+            self.assertEqual(result.returncode, 0, result.stdout.decode() + result.stderr.decode())
+            return result.stdout
+        return run, home
+
+    def test_the_whole_life_of_a_container_needs_no_right(self):
+        self.needs_root()
+        run, home = self.as_nobody_special()
+        image, port = f"oci:{home}/image", str(free_port())
+        self.assertEqual(run("run", "--tee", "simulated", "--rm", image, *SHELL, "echo up"), b"up\n")
+        run("doctor")
+        with open(home + "/policy", "wb") as file:
+            file.write(run("policy", "generate", image, "--", *SHELL, "echo up; exec sleep 1000"))
+        run("run", "--tee", "simulated", "-d", "--name", "life", "-p", f"127.0.0.1:{port}:80", "--policy", home + "/policy",
+            image, *SHELL, "echo up; exec sleep 1000")
+        self.assertIn(b"life", run("ps"))
+        self.eventually(lambda: run("logs", "life") == b"up\n", what="log")
+        run("attest", "life", "--nonce", "c0ffee", "-o", home + "/evidence")
+        self.assertIn(b"SIMULATED", run("verify", home + "/evidence", "--nonce", "c0ffee", "--policy", home + "/policy",
+                                        "--guest", home + "/guest/manifest.json", "--trust-simulated",
+                                        home + "/.local/share/caisson/simulated"))
+        run("stop", "-t", "1", "life")
+        self.assertEqual(json.loads(run("inspect", "life"))["status"], "exited")
+        run("rm", "life")
+        self.assertEqual(json.loads(run("ps", "-a", "--json")), [])
+
+    def test_doctor_says_what_this_machine_can_do(self):
+        result = self.caisson("doctor", "--json")
+        found = json.loads(result.stdout)
+        self.assertTrue(found["tee"]["simulated"])
+        self.assertEqual({each["name"] for each in found["checks"]} & {"qemu", "passt", "guest", "kvm", "confinement"},
+                         {"qemu", "passt", "guest", "kvm", "confinement"})
+        text = self.caisson("doctor").stdout.decode()
+        self.assertIn("--tee simulated works here", text)
+        missing = self.caisson("doctor", "--guest", "/nowhere", check=False)
+        self.assertEqual(missing.returncode, 3)
+        self.assertIn(b"make guest", missing.stdout)
+
+    def test_version_is_one_line_or_json(self):
+        version = json.loads(self.caisson("version", "--json").stdout)["version"]
+        self.assertEqual(self.caisson("version").stdout.decode(), f"caisson {version}\n")
 
 
 if __name__ == "__main__":

@@ -45,6 +45,15 @@ server.join()
 print("tls")
 """
 
+UDP = """
+import socket
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("0.0.0.0", 5353))
+while True:
+    data, peer = server.recvfrom(2000)
+    server.sendto(data.upper(), peer)
+"""
+
 BASH = r"""
 set -eu
 printf '%s\n' {1..1000} | sort -rn | head -n 3 | tr '\n' ' '; echo
@@ -92,6 +101,27 @@ cat kept last removed; ls; ls opaque; cat opaque/*; stat -c %a opaque; cat layer
 
 
 class Programs(CliCase):
+    def test_a_udp_port_is_published(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            try:
+                sock.connect(("192.0.2.1", 9))  # sends nothing: which address would be its source?
+            except OSError as error:
+                self.skipTest(f"no address but the loopback's: {error}")
+            address = sock.getsockname()[0]
+        port = free_port()
+        self.start_image("python", "/usr/bin/python3", "-c", UDP, options=["-p", f"{address}:{port}:5353/udp"])
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.settimeout(0.5)
+            sock.connect((address, port))
+
+            def answer():
+                try:
+                    sock.send(b"ping")
+                    return sock.recv(100)
+                except OSError:
+                    return None
+            self.assertEqual(self.eventually(answer, what="answer"), b"PING")
+
     def test_redis_under_its_benchmark(self):
         port = free_port()
         self.start_image("redis", options=["-p", f"127.0.0.1:{port}:6379", "-m", "256m"])
