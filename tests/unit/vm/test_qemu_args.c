@@ -87,21 +87,21 @@ static void simulated_machine_is_a_microvm_booted_by_pvh(void **state)
     check_ok(qemu_args_build(&config, &args, &err), &err);
     join(&args, &text);
     assert_string_equal(
-        buf_text(&text), FRAME
-        "-machine\nmicrovm,pcie=on,pic=off,pit=off,rtc=on,acpi=on,isa-serial=on,"
-        "auto-kernel-cmdline=off\n"
-        "-accel\ntcg,thread=multi\n-cpu\nmax,erms=off,fsrm=off,fsrs=off,fzrm=off\n-m\n256m\n"
-        "-kernel\n/proc/self/fd/10\n-initrd\n/proc/self/fd/11\n"
-        "-append\nquiet caisson.tee=simulated\n"
-        "-add-fd\nfd=14,set=257\n"
-        "-chardev\nfile,id=console,path=/dev/fdset/257,append=on\n-serial\nchardev:console\n"
-        "-device\nvirtio-serial-pci,disable-legacy=on,max_ports=3\n"
-        "-chardev\nsocket,id=channel,fd=12\n"
-        "-device\nvirtserialport,chardev=channel,name=org.caisson.channel.0\n"
-        "-chardev\nsocket,id=psp,fd=13\n"
-        "-device\nvirtserialport,chardev=psp,name=org.caisson.psp.0\n"
-        "-device\nvirtio-scsi-pci,disable-legacy=on,id=scsi0,virtqueue_size=64,cmd_per_lun="
-        "32\n" DISK("0", "20", "1") DISK("1", "21", "2"));
+        buf_text(&text),
+        FRAME "-machine\nmicrovm,pcie=on,pic=off,pit=off,rtc=on,acpi=on,isa-serial=on,"
+              "auto-kernel-cmdline=off\n"
+              "-accel\ntcg,thread=multi\n-cpu\nmax,erms=off,fsrm=off,fsrs=off,fzrm=off\n-m\n256m\n"
+              "-kernel\n/proc/self/fd/10\n-initrd\n/proc/self/fd/11\n"
+              "-append\nquiet caisson.tee=simulated\n"
+              "-add-fd\nfd=14,set=257\n"
+              "-chardev\nfile,id=console,path=/dev/fdset/257,append=on\n-serial\nchardev:console\n"
+              "-device\nvirtio-serial-pci,disable-legacy=on,max_ports=3\n"
+              "-chardev\nsocket,id=channel,fd=12\n"
+              "-device\nvirtserialport,chardev=channel,name=org.caisson.channel.0\n"
+              "-chardev\nsocket,id=psp,fd=13\n"
+              "-device\nvirtserialport,chardev=psp,name=org.caisson.psp.0\n"
+              "-device\nvirtio-scsi-pci,disable-legacy=on,id=scsi0,virtqueue_size=64,cmd_per_lun="
+              "32\n" DISK("0", "20", "1") DISK("1", "21", "2"));
 }
 
 static void snp_machine_binds_the_policy_and_the_kernel(void **state)
