@@ -53,9 +53,8 @@ static void run_fini(struct run *run)
 static int get_image(struct run *run, struct error *err)
 {
     struct progress progress;
-    struct image_options image_options = {.disks = true,
-                                          .tls_ca = args_get(run->args, "tls-ca"),
-                                          .pull = run->options.pull};
+    struct image_options image_options = {
+        .disks = true, .tls_ca = args_get(run->args, "tls-ca"), .pull = run->options.pull};
     progress_init(&progress, args_has(run->args, "quiet"));
     image_options.observer = progress_observer(&progress);
     run->image = image_resolve(run->store, args_operands(run->args)[0], &image_options, err);
