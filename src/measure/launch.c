@@ -1,5 +1,7 @@
 #include "measure/launch.h"
 
+#include "crypto/sha384_four.h"
+
 #define PAGE_INFO_SIZE 0x70
 #define BLANK_MAX      (UINT64_C(256) * 1024 * 1024)
 
@@ -62,7 +64,14 @@ int launch_add_content(struct launch *launch, uint64_t gpa, struct span content,
 {
     if (check_pages(gpa, content.size, err) < 0)
         return -1;
-    for (size_t at = 0; at < content.size; at += MEASURE_PAGE_SIZE)
+    uint8_t contents[SHA384_FOUR][SHA384_SIZE];
+    size_t at = 0;
+    while (content.size - at >= (size_t)SHA384_FOUR * MEASURE_PAGE_SIZE) {
+        sha384_four(content.data + at, MEASURE_PAGE_SIZE, contents);
+        for (size_t i = 0; i < SHA384_FOUR; i++, at += MEASURE_PAGE_SIZE)
+            extend(launch, LAUNCH_PAGE_NORMAL, gpa + at, contents[i]);
+    }
+    for (; at < content.size; at += MEASURE_PAGE_SIZE)
         launch_add_page(launch, LAUNCH_PAGE_NORMAL, gpa + at, content.data + at);
     return 0;
 }
