@@ -59,9 +59,10 @@ int main(void)
         ratio[i] = launch[i] / plain[i];
     }
     double found = median(ratio);
-    (void)printf("RESULT | measure: launch digest of a firmware of 4 MiB, beside its SHA-384 | %.2f × | "
-                 "≤ %.1f × | %s\n",
-                 found, GOAL, found <= GOAL ? "ok" : "missed");
+    (void)printf(
+        "RESULT | measure: launch digest of a firmware of 4 MiB, beside its SHA-384 | %.2f × | "
+        "≤ %.1f × | %s\n",
+        found, GOAL, found <= GOAL ? "ok" : "missed");
     (void)printf("RESULT | measure: the same, in time; SHA-384 | %.1f ms; %.1f ms | | info\n",
                  median(launch), median(plain));
     return 0;

@@ -90,8 +90,8 @@ static INLINE void step(lanes v[STATE_WORDS], int i, lanes input)
     lanes sum = v[(7 - i) & 7] + input + (rotate(e, 14) ^ rotate(e, 18) ^ rotate(e, 41)) +
                 (g ^ (e & (f ^ g)));
     v[(3 - i) & 7] += sum;
-    v[(7 - i) & 7] =
-        sum + (rotate(a, 28) ^ rotate(a, 34) ^ rotate(a, 39)) + ((a & b) | (c & (a | b)));
+    v[(7 - i) & 7] = sum + (rotate(a, 28) ^ rotate(a, 34) ^ rotate(a, 39)) +
+                     ((a & b) | (c & (a | b)));
 }
 
 /* The word that is due in sixteen rounds, in place of the one that was used (step 1). */

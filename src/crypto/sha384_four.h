@@ -1,6 +1,6 @@
 /*
- * SHA-384 of four messages at once. A launch measurement hashes the pages of a firmware image one by
- * one, and no two of them depend on each other: four fit side by side into vector registers.
+ * SHA-384 of four messages at once. A launch measurement hashes the pages of a firmware image one
+ * by one, and no two of them depend on each other: four fit side by side into vector registers.
  */
 #ifndef CAISSON_CRYPTO_SHA384_FOUR_H
 #define CAISSON_CRYPTO_SHA384_FOUR_H

@@ -4,9 +4,10 @@
 #define TABLE_HEADER_SIZE 18
 #define TABLE_ENTRY_SIZE  50
 #define TABLE_SIZE        (TABLE_HEADER_SIZE + 3 * TABLE_ENTRY_SIZE)
-#define TABLE_PADDED_SIZE 176 /* QEMU rounds the table up to 16 bytes (target/i386/sev.c) */
 
+/* target/i386/sev.c: SevHashTable, rounded up to 16 bytes. */
 _Static_assert(TABLE_SIZE == 168, "QEMU's SevHashTable has 168 bytes");
+_Static_assert(MEASURE_KERNEL_TABLE_SIZE == (TABLE_SIZE + 15) / 16 * 16, "QEMU pads to 16 bytes");
 
 static const uint8_t guid_table[GUID_SIZE] = GUID(0x9438d606, 0x4f22, 0x4cc9, 0xb479,
                                                   0xa793d411fd21);
@@ -37,15 +38,22 @@ static uint8_t *write_entry(uint8_t *at, const uint8_t guid[16], const uint8_t d
     return at + SHA256_SIZE;
 }
 
+void measure_kernel_table(const struct measure_kernel *kernel,
+                          uint8_t table[MEASURE_KERNEL_TABLE_SIZE])
+{
+    memset(table, 0, MEASURE_KERNEL_TABLE_SIZE);
+    uint8_t *at = write_guid_and_size(table, guid_table, TABLE_SIZE);
+    at = write_entry(at, guid_cmdline, kernel->cmdline);
+    at = write_entry(at, guid_initrd, kernel->initrd);
+    (void)write_entry(at, guid_kernel, kernel->kernel);
+}
+
 bool measure_kernel_page(const struct measure_kernel *kernel, size_t offset,
                          uint8_t page[MEASURE_PAGE_SIZE])
 {
     memset(page, 0, MEASURE_PAGE_SIZE);
-    if (offset > MEASURE_PAGE_SIZE - TABLE_PADDED_SIZE)
+    if (offset > MEASURE_PAGE_SIZE - MEASURE_KERNEL_TABLE_SIZE)
         return false;
-    uint8_t *at = write_guid_and_size(page + offset, guid_table, TABLE_SIZE);
-    at = write_entry(at, guid_cmdline, kernel->cmdline);
-    at = write_entry(at, guid_initrd, kernel->initrd);
-    (void)write_entry(at, guid_kernel, kernel->kernel);
+    measure_kernel_table(kernel, page + offset);
     return true;
 }

@@ -9,7 +9,8 @@
 #include "base/span.h"
 #include "crypto/digest.h"
 
-#define MEASURE_PAGE_SIZE 4096
+#define MEASURE_PAGE_SIZE         4096
+#define MEASURE_KERNEL_TABLE_SIZE 176
 
 struct measure_kernel {
     uint8_t kernel[SHA256_SIZE];  /* of the file as given to QEMU */
@@ -19,6 +20,10 @@ struct measure_kernel {
 
 /* The digest of a command line: its text and one zero byte. */
 void measure_cmdline(const char *cmdline, uint8_t out[SHA256_SIZE]);
+
+/* Writes the table alone, as QEMU pads it. */
+void measure_kernel_table(const struct measure_kernel *kernel,
+                          uint8_t table[MEASURE_KERNEL_TABLE_SIZE]);
 
 /* Writes the page that holds the table at `offset` (the table's address modulo the page size);
  * all else is zero. False when the table does not fit between offset and the page's end. */

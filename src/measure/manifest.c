@@ -125,16 +125,18 @@ int manifest_measure_simulated(const struct manifest *manifest, struct manifest_
 static int measure_snp_all(const struct snp_machine *base, const uint8_t firmware[SHA384_SIZE],
                            struct manifest_measurements *out, struct error *err)
 {
+    uint8_t digests[MANIFEST_VCPUS_MAX][SHA384_SIZE];
     for (size_t cpu = 0; cpu < SNP_CPU_COUNT; cpu++) {
         struct snp_machine machine = *base;
         machine.cpuid_signature = measure_cpu_signature(snp_cpus[cpu]);
-        for (machine.vcpus = 1; machine.vcpus <= MANIFEST_VCPUS_MAX; machine.vcpus++) {
-            struct manifest_measurement *item = &out->items[out->count];
-            item->vcpus = machine.vcpus;
+        machine.vcpus = MANIFEST_VCPUS_MAX;
+        if (measure_snp_each(&machine, firmware, digests, err) < 0)
+            return -1;
+        for (uint32_t i = 0; i < MANIFEST_VCPUS_MAX; i++) {
+            struct manifest_measurement *item = &out->items[out->count++];
+            item->vcpus = i + 1;
             (void)text_copy(item->vcpu_type, sizeof item->vcpu_type, snp_cpus[cpu]);
-            if (measure_snp(&machine, firmware, item->digest, err) < 0)
-                return -1;
-            out->count++;
+            memcpy(item->digest, digests[i], SHA384_SIZE);
         }
     }
     return 0;

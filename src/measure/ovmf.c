@@ -17,6 +17,10 @@ static const uint8_t guid_hashes[GUID_SIZE] = GUID(0x7255371f, 0x3a3b, 0x4b04, 0
 static const uint8_t guid_metadata[GUID_SIZE] = GUID(0xdc886566, 0x984a, 0x4798, 0xa75e,
                                                      0x5585a7bf67cc);
 
+/* COCONUT-SVSM's own (qemu, target/i386/sev.c). */
+static const uint8_t guid_svsm[GUID_SIZE] = GUID(0xa789a612, 0x0597, 0x4c4b, 0xa49f,
+                                                 0xcbb1fe9d1ddd);
+
 static int malformed(struct error *err, const char *what)
 {
     return error_set(err, ERROR_INVALID, "the firmware image's %s", what);
@@ -37,6 +41,15 @@ static int read_hashes(struct ovmf *ovmf, struct span data, struct error *err)
     if (!cursor_le32(&cursor, &ovmf->hash_table_gpa))
         return malformed(err, "hash table entry is too short");
     ovmf->has_hash_table = true;
+    return 0;
+}
+
+static int read_svsm(struct ovmf *ovmf, struct span data, struct error *err)
+{
+    struct cursor cursor = cursor_of(data);
+    if (!cursor_le32(&cursor, &ovmf->svsm_entry))
+        return malformed(err, "SVSM entry is too short");
+    ovmf->has_svsm_entry = true;
     return 0;
 }
 
@@ -97,6 +110,8 @@ static int read_entry(struct ovmf *ovmf, struct span guid, struct span data, str
         return read_hashes(ovmf, data, err);
     if (span_equal(guid, span_of(guid_metadata, 16)))
         return read_metadata(ovmf, data, err);
+    if (span_equal(guid, span_of(guid_svsm, 16)))
+        return read_svsm(ovmf, data, err);
     return 0; /* others are for other readers */
 }
 
@@ -139,7 +154,5 @@ int ovmf_parse(struct span image, struct ovmf *ovmf, struct error *err)
         if (take_last(&table, &guid, &data, err) < 0 || read_entry(ovmf, guid, data, err) < 0)
             return -1;
     }
-    if (ovmf->section_count == 0)
-        return malformed(err, "SEV metadata is missing: it is not built for SEV-SNP");
     return 0;
 }

@@ -30,14 +30,16 @@ struct ovmf {
     struct span image; /* borrowed */
     bool has_reset_eip;
     uint32_t reset_eip; /* where the second and later processors start */
+    bool has_svsm_entry;
+    uint32_t svsm_entry; /* in an SVSM: where all processors start, from its first byte */
     bool has_hash_table;
     uint32_t hash_table_gpa; /* where QEMU puts the digests of kernel, initrd and command line */
     struct ovmf_section sections[OVMF_SECTION_MAX];
-    size_t section_count;
+    size_t section_count; /* 0: no metadata; the image is not built for SEV-SNP */
 };
 
-/* Reads the tables. ERROR_INVALID for an image without the footer or without SEV metadata, with a
- * table or a section that is malformed, of unknown kind, or no whole pages. */
+/* Reads the tables. ERROR_INVALID for an image without the footer, with a table or a section that
+ * is malformed, of unknown kind, or no whole pages. An SVSM image has the same tables. */
 int ovmf_parse(struct span image, struct ovmf *ovmf, struct error *err);
 
 #endif

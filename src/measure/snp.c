@@ -1,6 +1,5 @@
 #include "measure/snp.h"
 
-#include "measure/launch.h"
 #include "measure/simulated.h"
 
 #define FOUR_GIB UINT64_C(0x100000000)
@@ -58,7 +57,7 @@ static int add_section(struct launch *launch, const struct snp_machine *machine,
 }
 
 /* EC2 adds the CPUID page after all else. */
-static int add_sections(struct launch *launch, const struct snp_machine *machine, struct error *err)
+int snp_add_sections(struct launch *launch, const struct snp_machine *machine, struct error *err)
 {
     const struct ovmf *ovmf = machine->ovmf;
     bool late_cpuid = machine->flavour == VMSA_EC2;
@@ -76,6 +75,9 @@ static int check_machine(const struct snp_machine *machine, struct error *err)
 {
     const struct ovmf *ovmf = machine->ovmf;
     bool has_hashes = false;
+    if (ovmf->section_count == 0)
+        return error_set(err, ERROR_INVALID,
+                         "this firmware has no SEV metadata: it is not built for SEV-SNP");
     for (size_t i = 0; i < ovmf->section_count; i++)
         has_hashes = has_hashes || ovmf->sections[i].kind == OVMF_SECTION_KERNEL_HASHES;
     if (machine->kernel && !has_hashes)
@@ -90,24 +92,49 @@ static int check_machine(const struct snp_machine *machine, struct error *err)
     return 0;
 }
 
-int measure_snp(const struct snp_machine *machine, const uint8_t firmware[SHA384_SIZE],
-                uint8_t out[SHA384_SIZE], struct error *err)
+/* The save areas come last, so that each one more gives the digest of one more processor. */
+static void add_save_areas(struct launch *launch, const struct snp_machine *machine,
+                           uint8_t (*out)[SHA384_SIZE])
 {
-    struct launch launch;
-    memcpy(launch.digest, firmware, SHA384_SIZE);
-    if (check_machine(machine, err) < 0 || add_sections(&launch, machine, err) < 0)
-        return -1;
     const struct vmsa vmsa = {.flavour = machine->flavour,
                               .ap_eip = machine->ovmf->reset_eip,
                               .cpuid_signature = machine->cpuid_signature,
                               .guest_features = machine->guest_features};
     uint8_t page[MEASURE_PAGE_SIZE];
     for (uint32_t i = 0; i < machine->vcpus; i++) {
-        vmsa_write(&vmsa, i == 0, page);
-        launch_add_page(&launch, LAUNCH_PAGE_VMSA, LAUNCH_VMSA_GPA, page);
+        if (i < 2)
+            vmsa_write(&vmsa, i == 0, page);
+        launch_add_page(launch, LAUNCH_PAGE_VMSA, LAUNCH_VMSA_GPA, page);
+        if (out)
+            memcpy(out[i], launch->digest, SHA384_SIZE);
     }
+}
+
+static int run(struct launch *launch, const struct snp_machine *machine,
+               const uint8_t firmware[SHA384_SIZE], uint8_t (*each)[SHA384_SIZE], struct error *err)
+{
+    memcpy(launch->digest, firmware, SHA384_SIZE);
+    if (check_machine(machine, err) < 0 || snp_add_sections(launch, machine, err) < 0)
+        return -1;
+    add_save_areas(launch, machine, each);
+    return 0;
+}
+
+int measure_snp(const struct snp_machine *machine, const uint8_t firmware[SHA384_SIZE],
+                uint8_t out[SHA384_SIZE], struct error *err)
+{
+    struct launch launch;
+    if (run(&launch, machine, firmware, NULL, err) < 0)
+        return -1;
     memcpy(out, launch.digest, SHA384_SIZE);
     return 0;
+}
+
+int measure_snp_each(const struct snp_machine *machine, const uint8_t firmware[SHA384_SIZE],
+                     uint8_t (*out)[SHA384_SIZE], struct error *err)
+{
+    struct launch launch;
+    return run(&launch, machine, firmware, out, err);
 }
 
 uint32_t measure_cpu_signature(const char *model)
@@ -117,7 +144,7 @@ uint32_t measure_cpu_signature(const char *model)
         uint32_t signature;
     } models[] = {
         {"EPYC", 0x800F12},       {"EPYC-Rome", 0x830F10},  {"EPYC-Milan", 0xA00F11},
-        {"EPYC-Genoa", 0xA10F10}, {"EPYC-Turin", 0xB00F00},
+        {"EPYC-Genoa", 0xA10F10}, {"EPYC-Turin", 0xB00F00}, {"EPYC-IBPB", 0x800F12},
     };
     for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
         size_t len = strlen(models[i].name);

@@ -7,6 +7,7 @@
 #define CAISSON_MEASURE_SNP_H
 
 #include "measure/kernel.h"
+#include "measure/launch.h"
 #include "measure/ovmf.h"
 #include "measure/vmsa.h"
 
@@ -30,6 +31,14 @@ int measure_snp_firmware(struct span image, uint8_t out[SHA384_SIZE], struct err
  * what the machine needs: a kernel without a KERNEL_HASHES section, CPUs without a reset block. */
 int measure_snp(const struct snp_machine *machine, const uint8_t firmware[SHA384_SIZE],
                 uint8_t out[SHA384_SIZE], struct error *err);
+
+/* As measure_snp(), for each number of processors from 1 to machine->vcpus: out[n - 1] is the
+ * digest of a machine with n. */
+int measure_snp_each(const struct snp_machine *machine, const uint8_t firmware[SHA384_SIZE],
+                     uint8_t (*out)[SHA384_SIZE], struct error *err);
+
+/* Adds what the metadata of machine->ovmf asks for: a step of measure_snp(), and of an SVSM's. */
+int snp_add_sections(struct launch *launch, const struct snp_machine *machine, struct error *err);
 
 /* CPUID 1 EAX of a CPU model of QEMU by its name, "EPYC-Milan" or "EPYC-Milan-v2"; 0 for an unknown
  * one. */

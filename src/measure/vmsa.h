@@ -22,4 +22,9 @@ struct vmsa {
 /* Fills the page for the boot processor, or for any other. */
 void vmsa_write(const struct vmsa *vmsa, bool is_boot_cpu, uint8_t page[MEASURE_PAGE_SIZE]);
 
+/* Fills the page for any processor of a machine that starts in an SVSM (QEMU alone does so): in
+ * protected mode, at `eip`. sev-snp-measure's digests, which were compared with hardware, have the
+ * x87 control word zero here. */
+void vmsa_write_svsm(uint32_t eip, uint32_t cpuid_signature, uint8_t page[MEASURE_PAGE_SIZE]);
+
 #endif

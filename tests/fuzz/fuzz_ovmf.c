@@ -1,7 +1,9 @@
 /* A firmware image: the last page of one, whose tables must not lead outside it. */
 #include "fuzz.h"
 
+#include "measure/sev.h"
 #include "measure/snp.h"
+#include "measure/svsm.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -23,5 +25,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     const struct snp_machine machine = {.ovmf = &ovmf, .kernel = &kernel, .vcpus = 2};
     (void)measure_snp(&machine, firmware, digest, NULL);
+    uint8_t each[2][SHA384_SIZE];
+    const struct svsm_machine svsm = {.firmware = &ovmf, .svsm = &ovmf, .vcpus = 2};
+    (void)measure_svsm_each(&svsm, each, NULL);
+    uint8_t short_each[2][SHA256_SIZE];
+    const struct sev_machine sev = {.ovmf = &ovmf, .kernel = &kernel, .vcpus = 2};
+    (void)measure_sev_es_each(&sev, short_each, NULL);
     return 0;
 }
