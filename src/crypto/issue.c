@@ -1,5 +1,6 @@
 #include "crypto/issue.h"
 
+#include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -80,6 +81,28 @@ bool private_key_matches(const struct private_key *key, const struct certificate
     if (size <= 0 || (size_t)size > sizeof mine || i2d_PUBKEY(pkey_of(key), &at) != size)
         return false;
     return span_equal(span_of(mine, (size_t)size), certificate_public_key(certificate));
+}
+
+static bool coordinate(EVP_PKEY *pkey, const char *name, uint8_t out[P384_SIZE])
+{
+    BIGNUM *number = NULL;
+    bool good = EVP_PKEY_get_bn_param(pkey, name, &number) == 1 &&
+                BN_bn2binpad(number, out, P384_SIZE) == P384_SIZE;
+    BN_free(number);
+    return good;
+}
+
+int private_key_public_p384(const struct private_key *key, struct p384_key *out, struct error *err)
+{
+    char group[32];
+    EVP_PKEY *pkey = pkey_of(key);
+    bool good = EVP_PKEY_get_utf8_string_param(pkey, OSSL_PKEY_PARAM_GROUP_NAME, group,
+                                               sizeof group, NULL) == 1 &&
+                strcmp(group, SN_secp384r1) == 0 &&
+                coordinate(pkey, OSSL_PKEY_PARAM_EC_PUB_X, out->x) &&
+                coordinate(pkey, OSSL_PKEY_PARAM_EC_PUB_Y, out->y);
+    ERR_clear_error();
+    return good ? 0 : error_set(err, ERROR_INVALID, "this key is not one on the curve P-384");
 }
 
 int private_key_sign_p384(const struct private_key *key, const uint8_t digest[SHA384_SIZE],

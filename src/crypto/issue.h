@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "crypto/certificate.h"
+#include "crypto/raw_key.h"
 
 struct private_key;
 
@@ -26,6 +27,9 @@ void private_key_cleanup(struct private_key **key);
 
 /* True when this key's public half is the certificate's. */
 bool private_key_matches(const struct private_key *key, const struct certificate *certificate);
+
+/* The public half of a key on P-384; ERROR_INVALID for a key of another kind. */
+int private_key_public_p384(const struct private_key *key, struct p384_key *out, struct error *err);
 
 /* Signs a digest by a key on P-384; r and s are big endian. */
 int private_key_sign_p384(const struct private_key *key, const uint8_t digest[SHA384_SIZE],
