@@ -4,8 +4,8 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/measure_io.h"
 #include "measure/manifest.h"
-#include "os/fd.h"
 #include "os/file.h"
 
 #define MANIFEST_NAME "manifest.json"
@@ -21,24 +21,6 @@ static char *path_in(const char *dir, const char *name, struct error *err)
     return path;
 }
 
-static int digest_file(const char *path, uint8_t out[SHA256_SIZE], struct error *err)
-{
-    uint8_t block[65536];
-    size_t got = sizeof block;
-    struct sha256 ctx;
-    FD_AUTO fd = file_open_read(path, err);
-    if (fd < 0)
-        return -1;
-    sha256_init(&ctx);
-    while (got == sizeof block) {
-        if (fd_read_full(fd, block, sizeof block, &got, err) < 0)
-            return error_context(err, "%s", path);
-        sha256_update(&ctx, span_of(block, got));
-    }
-    sha256_final(&ctx, out);
-    return 0;
-}
-
 /* The manifest must be of these files: its digests become what verifiers expect. */
 static int check_file(const struct manifest *manifest, const char *dir, const char *name,
                       struct error *err)
@@ -48,7 +30,7 @@ static int check_file(const struct manifest *manifest, const char *dir, const ch
     char found_text[2 * SHA256_SIZE + 1];
     TEXT_AUTO path = path_in(dir, name, err);
     if (!path || manifest_file(manifest, name, expected, err) < 0 ||
-        digest_file(path, found, err) < 0)
+        measure_digest_file(path, found, err) < 0)
         return -1;
     if (memcmp(expected, found, sizeof found) == 0)
         return 0;
@@ -110,11 +92,23 @@ static void print_first(const char *tee, const struct manifest_measurements *lis
                  list->items[0].vcpu_type, list->count);
 }
 
+/* The folder itself, or the one that the manifest lies in. */
+static char *folder_of(const char *operand)
+{
+    if (strcmp(operand, MANIFEST_NAME) == 0)
+        return text_format(".");
+    if (!text_ends_with(operand, "/" MANIFEST_NAME))
+        return text_format("%s", operand);
+    return text_format("%.*s", (int)(strlen(operand) - strlen("/" MANIFEST_NAME)), operand);
+}
+
 static int run(const struct args *args, struct error *err)
 {
     if (args_operand_count(args) != 1)
-        return error_set(err, ERROR_USAGE, "measure guest wants one folder");
-    const char *dir = args_operands(args)[0];
+        return error_set(err, ERROR_USAGE, "measure guest wants one folder, or its manifest");
+    TEXT_AUTO dir = folder_of(args_operands(args)[0]);
+    if (!dir)
+        return error_memory(err);
     BUF_AUTO text = BUF_WITH_LIMIT(MANIFEST_SIZE_MAX);
     MANIFEST_AUTO manifest = {0};
     MANIFEST_MEASUREMENTS_AUTO simulated = {0};
@@ -137,10 +131,11 @@ static int run(const struct args *args, struct error *err)
 
 const struct command command_measure_guest = {
     .name = "measure guest",
-    .operands = "DIR",
+    .operands = "MANIFEST|DIR",
     .summary = "Compute the launch digests of a guest and write them into its manifest",
     .description =
-        "Reads DIR/manifest.json, compares its digests with the files beside it, and computes the "
+        "Reads MANIFEST (DIR/manifest.json), compares its digests with the files beside it, and "
+        "computes the "
         "launch digests that a verifier is to expect of machines that start this guest: of "
         "simulated machines, and of SEV-SNP machines where DIR holds OVMF.amdsev.fd, for 1 to 64 "
         "virtual CPUs of each model.\n\n"

@@ -46,7 +46,7 @@ static void measure(struct span file)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     measure(span_of(data, size));
-    if (size < FIXED_SIZE_1 || size > 65536)
+    if (size < FIXED_SIZE_1 || size > 16384)
         return 0;
     uint8_t *copy = malloc(size);
     if (!copy)
