@@ -26,8 +26,8 @@ struct snp_product {
     const char *name; /* as in ARK-…, SEV-… and the leaf's product extension */
     const char *root; /* SHA-256 of the ARK in hex */
     uint8_t struct_version;
-    uint8_t hwid_size;                 /* bytes of CHIP_ID that stand in the leaf */
-    int8_t tcb_at[SNP_TCB_PART_COUNT]; /* where in a TCB_VERSION, or SNP_TCB_NOWHERE */
+    uint8_t hwid_size;              /* bytes of CHIP_ID that stand in the leaf */
+    int tcb_at[SNP_TCB_PART_COUNT]; /* where in a TCB_VERSION, or SNP_TCB_NOWHERE */
 };
 
 /* "fmc", "bootloader", "tee", "snp", "microcode". */
