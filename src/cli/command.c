@@ -19,6 +19,7 @@ const struct command *const commands[] = {
     &command_policy_generate,
     &command_policy_show,
     &command_policy_hash,
+    &command_verify_snp, /* before `verify`, whose operand would else be "snp" */
     &command_verify,
     &command_layer_hash,
     &command_layer_build,

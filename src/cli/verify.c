@@ -1,20 +1,17 @@
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/hex.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/snp_evidence.h"
+#include "cli/trust.h"
 #include "cli/verdict.h"
-#include "crypto/certificate.h"
 #include "evidence/bundle_verify.h"
+#include "evidence/evidence_kind.h"
 #include "evidence/runtime_data.h"
-#include "format/timestamp.h"
 #include "measure/manifest.h"
 #include "os/file.h"
-
-#define ROOT_FILE     "ark.pem"
-#define ROOT_FILE_MAX 65536
 
 static const struct option_rule options[] = {
     {.name = "nonce", .operand = "HEX", .help = "The nonce that the evidence was asked with"},
@@ -50,12 +47,9 @@ static void inputs_fini(struct inputs *inputs)
     free(inputs->digests);
 }
 
-static int read_bundle(const char *path, struct inputs *inputs, struct error *err)
+static int read_bundle(const char *path, struct span text, struct inputs *inputs, struct error *err)
 {
-    BUF_AUTO text = BUF_WITH_LIMIT(BUNDLE_SIZE_MAX);
-    if (file_read(path, &text, err) < 0)
-        return -1;
-    if (bundle_parse(buf_span(&text), &inputs->bundle, err) < 0)
+    if (bundle_parse(text, &inputs->bundle, err) < 0)
         return error_context(err, "%s", path);
     return 0;
 }
@@ -68,45 +62,6 @@ static int read_nonce(const char *text, struct inputs *inputs, struct error *err
         return error_set(err, ERROR_USAGE, "--nonce wants 1 to %d bytes in hexadecimal",
                          RUNTIME_DATA_NONCE_MAX);
     inputs->expectation.nonce = span_of(inputs->nonce, size);
-    return 0;
-}
-
-static int read_time(const char *text, struct inputs *inputs, struct error *err)
-{
-    if (!text) {
-        inputs->expectation.chain.time = (int64_t)time(NULL);
-        return 0;
-    }
-    if (!timestamp_read(text, &inputs->expectation.chain.time))
-        return error_set(err, ERROR_USAGE, "--at wants a time like 2026-06-01T00:00:00Z, not %s",
-                         text);
-    return 0;
-}
-
-/* The root that the caller names is one certificate, and it must call itself simulated: this option
- * is no way to trust any other. */
-static int read_root(const char *dir, struct inputs *inputs, struct error *err)
-{
-    BUF_AUTO text = BUF_WITH_LIMIT(ROOT_FILE_MAX);
-    BUF_AUTO der = BUF_WITH_LIMIT(CERTIFICATE_DER_MAX);
-    TEXT_AUTO path = text_format("%s/" ROOT_FILE, dir);
-    if (!path)
-        return error_memory(err);
-    if (file_read(path, &text, err) < 0)
-        return -1;
-    struct span pem = buf_span(&text);
-    if (certificate_pem_next(&pem, &der, err) < 0)
-        return error_context(err, "%s", path);
-    CERTIFICATE_AUTO *root = certificate_from_der(buf_span(&der), err);
-    if (!root)
-        return error_context(err, "%s", path);
-    if (pem.size != 0 || !strstr(certificate_name(root), "SIMULATED"))
-        return error_set(err, ERROR_REFUSED,
-                         "%s is not the one root certificate of a simulated processor", path);
-    certificate_digest(root, inputs->root.digest);
-    inputs->root.simulated = true;
-    inputs->expectation.chain.roots = &inputs->root;
-    inputs->expectation.chain.root_count = 1;
     return 0;
 }
 
@@ -160,18 +115,23 @@ static int check_usage(const struct args *args, struct error *err)
     return 0;
 }
 
-static int read_inputs(const struct args *args, struct inputs *inputs, struct error *err)
+static int read_inputs(const struct args *args, struct span text, struct inputs *inputs,
+                       struct error *err)
 {
     const char *trusted = args_get(args, "trust-simulated");
     buf_init(&inputs->policy, BUNDLE_POLICY_MAX);
     if (check_usage(args, err) < 0 || read_nonce(args_get(args, "nonce"), inputs, err) < 0 ||
-        read_time(args_get(args, "at"), inputs, err) < 0 ||
-        read_bundle(args_operands(args)[0], inputs, err) < 0 ||
+        trust_read_time(args_get(args, "at"), &inputs->expectation.chain.time, err) < 0 ||
+        read_bundle(args_operands(args)[0], text, inputs, err) < 0 ||
         file_read(args_get(args, "policy"), &inputs->policy, err) < 0 ||
         read_guest(args_get(args, "guest"), inputs, err) < 0)
         return -1;
     inputs->expectation.policy = buf_span(&inputs->policy);
-    return trusted ? read_root(trusted, inputs, err) : 0;
+    if (!trusted)
+        return 0;
+    inputs->expectation.chain.roots = &inputs->root;
+    inputs->expectation.chain.root_count = 1;
+    return trust_read_simulated(trusted, &inputs->root, err);
 }
 
 /* The machine whose launch digest the report holds, or NULL. */
@@ -279,26 +239,96 @@ static int print(const struct inputs *inputs, const struct snp_result *result, e
     return verdict_print(&view, args, err);
 }
 
-static int run(const struct args *args, struct error *err)
+static int verify_bundle(const struct args *args, struct span text, struct error *err)
 {
     __attribute__((cleanup(inputs_fini))) struct inputs inputs = {0};
     struct snp_result result;
     bundle_init(&inputs.bundle);
-    if (read_inputs(args, &inputs, err) < 0)
+    if (read_inputs(args, text, &inputs, err) < 0)
         return -1;
     enum verdict verdict = bundle_verify(&inputs.bundle, &inputs.expectation, &result);
     return print(&inputs, &result, verdict, args, err);
 }
 
+/* A bare report has no nonce, policy or guest around it: who compares those says so elsewhere. */
+static int check_report_usage(const struct args *args, struct error *err)
+{
+    static const char *const others[] = {"nonce", "policy", "guest"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        if (args_has(args, others[i]))
+            return error_set(err, ERROR_USAGE,
+                             "%s is an SEV-SNP report, no bundle: --%s can't be compared; say what "
+                             "it must hold by caisson verify snp --appraise",
+                             args_operands(args)[0], others[i]);
+    }
+    if (args_operand_count(args) < 2)
+        return error_set(err, ERROR_USAGE,
+                         "%s is an SEV-SNP report; name its certificates after it, or use caisson "
+                         "verify snp (caisson fetch-certs gets them from AMD)",
+                         args_operands(args)[0]);
+    return 0;
+}
+
+static int verify_report(const struct args *args, struct span report, struct error *err)
+{
+    SNP_EVIDENCE_AUTO files;
+    const char *trusted = args_get(args, "trust-simulated");
+    snp_evidence_init(&files);
+    if (check_report_usage(args, err) < 0 || buf_append(&files.report, report, err) < 0 ||
+        trust_read_time(args_get(args, "at"), &files.options.time, err) < 0 ||
+        (trusted && snp_evidence_add_simulated(&files, trusted, err) < 0))
+        return -1;
+    for (size_t i = 1; i < args_operand_count(args); i++) {
+        if (snp_evidence_add_certificates(&files, args_operands(args)[i], err) < 0)
+            return -1;
+    }
+    return snp_evidence_judge(&files, args, err);
+}
+
+/* Kinds whose own commands want companions that are not named here. */
+static int point_elsewhere(const char *path, enum evidence_kind kind, struct error *err)
+{
+    static const char *const commands_for[EVIDENCE_KIND_COUNT] = {
+        [EVIDENCE_SGX_QUOTE] = "caisson verify sgx --quote FILE --collateral FILE",
+        [EVIDENCE_TDX_QUOTE] = "caisson verify tdx --quote FILE --collateral FILE",
+        [EVIDENCE_HCL_REPORT] = "caisson verify hcl --report FILE",
+        [EVIDENCE_COSE] = "caisson verify uvm --cose FILE",
+        [EVIDENCE_CERTIFICATES] = "caisson verify snp --report FILE --certs FILE",
+    };
+    if (commands_for[kind])
+        return error_set(err, ERROR_USAGE, "%s is %s; use %s", path, evidence_kind_name(kind),
+                         commands_for[kind]);
+    return error_set(err, ERROR_INVALID, "%s is %s: neither a bundle nor a report or quote", path,
+                     evidence_kind_name(kind));
+}
+
+static int run(const struct args *args, struct error *err)
+{
+    BUF_AUTO bytes = BUF_WITH_LIMIT(BUNDLE_SIZE_MAX);
+    if (args_operand_count(args) == 0)
+        return error_set(err, ERROR_USAGE, "verify wants an evidence file");
+    const char *path = args_operands(args)[0];
+    if (file_read(path, &bytes, err) < 0)
+        return -1;
+    enum evidence_kind kind = evidence_kind_of(buf_span(&bytes));
+    if (kind == EVIDENCE_BUNDLE)
+        return verify_bundle(args, buf_span(&bytes), err);
+    if (kind == EVIDENCE_SNP_REPORT)
+        return verify_report(args, buf_span(&bytes), err);
+    return point_elsewhere(path, kind, err);
+}
+
 const struct command command_verify = {
     .name = "verify",
-    .operands = "FILE",
+    .operands = "FILE [CERTIFICATES…]",
     .summary = "Check evidence of a machine against what you know, and tell why it is refused",
     .description =
         "Reads an evidence bundle as `caisson attest` writes it, and compares: the certificates "
         "with AMD's roots, the report's signature, the nonce, the SHA-256 of the policy with "
         "HOST_DATA, and the launch digest with the guest's manifest. Every check is printed with "
         "its value; the first that failed decides, and says what to do.\n\n"
+        "An SEV-SNP report by itself is verified too, when its certificates are named after it. "
+        "Evidence of other kinds is recognised, and the command for it is named.\n\n"
         "Evidence of a simulated machine is refused unless --trust-simulated names the folder with "
         "its processor's root (ark.pem). All output then says SIMULATED.\n\n"
         "The exit status is 0 for accepted evidence, 1 for refused, 2 for wrong usage, 3 when a "

@@ -347,7 +347,8 @@ int snp_appraisal_file_parse(struct span text, struct snp_appraisal_file *file, 
     struct snp_appraisal *appraisal = &file->appraisal;
     memset(file, 0, sizeof *file);
     json_auto_t *document = json_parse_object(text, &limits, err);
-    if (!document || check_document(document, err) < 0 || read_flags(document, appraisal, err) < 0 ||
+    if (!document || check_document(document, err) < 0 ||
+        read_flags(document, appraisal, err) < 0 ||
         find_u32(document, "vmpl_max", VMPL_MAX, &appraisal->vmpl_max, err) < 0 ||
         find_u32(document, "minimum_guest_svn", UINT32_MAX, &appraisal->minimum_guest_svn, err) <
             0 ||

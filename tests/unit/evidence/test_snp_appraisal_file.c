@@ -68,9 +68,9 @@ static void reads_every_key(void **state)
     assert_true(got->policy.required == 0x3D00000 && got->policy.forbidden == 0x2D0000);
     assert_true(got->platform.required == 0x3C && got->platform.forbidden == 0x83);
     assert_true(got->launch_mitigations == 5 && got->current_mitigations == UINT64_C(1) << 63);
-    const uint8_t *const values[] = {got->report_data,   got->host_data,         got->family_id,
-                                     got->image_id,      got->id_key_digest,
-                                     got->author_key_digest, got->report_id, got->report_id_ma};
+    const uint8_t *const values[] = {got->report_data, got->host_data,     got->family_id,
+                                     got->image_id,    got->id_key_digest, got->author_key_digest,
+                                     got->report_id,   got->report_id_ma};
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         assert_non_null(values[i]);
         assert_int_equal(values[i][15], 15);
@@ -169,8 +169,9 @@ static void refuses_more_values_than_it_keeps(void **state)
     (void)state;
     BUF_AUTO text = BUF_WITH_LIMIT(2 * SNP_APPRAISAL_FILE_MAX);
     SNP_APPRAISAL_FILE_AUTO file;
-    check_ok(buf_append_text(&text, "{\"snp_appraisal\": 1, \"measurements\": [\"" HEX48 "\"", &err),
-             &err);
+    check_ok(
+        buf_append_text(&text, "{\"snp_appraisal\": 1, \"measurements\": [\"" HEX48 "\"", &err),
+        &err);
     for (int i = 0; i < SNP_APPRAISAL_SET_MAX; i++)
         check_ok(buf_append_text(&text, ",\"" HEX48 "\"", &err), &err);
     check_ok(buf_append_text(&text, "]}", &err), &err);

@@ -1,0 +1,64 @@
+#include "cli/trust.h"
+
+#include <time.h>
+
+#include "base/text.h"
+#include "evidence/snp_certificates.h"
+#include "format/timestamp.h"
+#include "os/file.h"
+
+#define ROOT_FILE "ark.pem"
+
+int trust_read_time(const char *text, int64_t *seconds, struct error *err)
+{
+    if (!text) {
+        *seconds = (int64_t)time(NULL);
+        return 0;
+    }
+    if (!timestamp_read(text, seconds))
+        return error_set(err, ERROR_USAGE, "--at wants a time like 2026-06-01T00:00:00Z, not %s",
+                         text);
+    return 0;
+}
+
+static int set_root(struct span der, struct snp_root *root, struct error *err)
+{
+    CERTIFICATE_AUTO *certificate = certificate_from_der(der, err);
+    if (!certificate)
+        return -1;
+    certificate_digest(certificate, root->digest);
+    root->simulated = strstr(certificate_name(certificate), "SIMULATED") != NULL;
+    return 0;
+}
+
+int trust_read_root(const char *path, struct snp_root *root, struct buf *der, struct error *err)
+{
+    BUF_AUTO bytes = BUF_WITH_LIMIT(SNP_CERTIFICATES_SIZE_MAX);
+    SNP_CERTIFICATES_AUTO certificates;
+    snp_certificates_init(&certificates);
+    if (file_read(path, &bytes, err) < 0)
+        return -1;
+    if (snp_certificates_add(&certificates, buf_span(&bytes), err) < 0)
+        return error_context(err, "%s", path);
+    if (certificates.count != 1)
+        return error_set(err, ERROR_INVALID, "%s holds %zu certificates, and is not the one root certificate that is wanted", path,
+                         certificates.count);
+    struct span root_der = buf_span(&certificates.der[0]);
+    if (set_root(root_der, root, err) < 0)
+        return error_context(err, "%s", path);
+    return buf_append(der, root_der, err);
+}
+
+int trust_read_simulated(const char *dir, struct snp_root *root, struct error *err)
+{
+    BUF_AUTO der = BUF_WITH_LIMIT(CERTIFICATE_DER_MAX);
+    TEXT_AUTO path = text_format("%s/" ROOT_FILE, dir);
+    if (!path)
+        return error_memory(err);
+    if (trust_read_root(path, root, &der, err) < 0)
+        return -1;
+    if (!root->simulated)
+        return error_set(err, ERROR_REFUSED,
+                         "%s is not the one root certificate of a simulated processor", path);
+    return 0;
+}
