@@ -118,16 +118,14 @@ static bool add_hex(json_t *object, const char *key, struct span bytes)
 
 static json_t *json_of_numbers(const struct snp_report *report)
 {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:I, s:I}", "version",
-                     (json_int_t)report->version, "guest_svn", (json_int_t)report->guest_svn,
-                     "vmpl", (json_int_t)report->vmpl, "cpuid_family",
-                     (json_int_t)report->cpuid_family, "cpuid_model",
-                     (json_int_t)report->cpuid_model, "cpuid_stepping",
-                     (json_int_t)report->cpuid_stepping, "signing_key",
-                     snp_report_signing_key(report) == SNP_SIGNING_VLEK ? "VLEK" : "VCEK",
-                     "firmware_major", (json_int_t)report->committed.major, "firmware_minor",
-                     (json_int_t)report->committed.minor, "firmware_build",
-                     (json_int_t)report->committed.build);
+    return json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:I, s:I}", "version",
+        (json_int_t)report->version, "guest_svn", (json_int_t)report->guest_svn, "vmpl",
+        (json_int_t)report->vmpl, "cpuid_family", (json_int_t)report->cpuid_family, "cpuid_model",
+        (json_int_t)report->cpuid_model, "cpuid_stepping", (json_int_t)report->cpuid_stepping,
+        "signing_key", snp_report_signing_key(report) == SNP_SIGNING_VLEK ? "VLEK" : "VCEK",
+        "firmware_major", (json_int_t)report->committed.major, "firmware_minor",
+        (json_int_t)report->committed.minor, "firmware_build", (json_int_t)report->committed.build);
 }
 
 /* 64-bit words are hexadecimal text: JSON's numbers do not hold them everywhere. */
@@ -233,15 +231,14 @@ static int print(const struct snp_result *result, const struct span chain[SNP_CH
     return verdict_print(&view, args, err);
 }
 
-int snp_evidence_judge(struct snp_evidence_files *files, const struct args *args,
-                       struct error *err)
+int snp_evidence_judge(struct snp_evidence_files *files, const struct args *args, struct error *err)
 {
     struct span chain[SNP_CHAIN_LENGTH];
     struct snp_result result;
     if (snp_certificates_order(&files->certificates, chain, err) < 0)
         return -1;
     const struct snp_evidence evidence = {buf_span(&files->report), chain, SNP_CHAIN_LENGTH};
-    enum verdict verdict =
-        snp_verify(&evidence, &files->options, &files->appraisal.appraisal, &result);
+    enum verdict verdict = snp_verify(&evidence, &files->options, &files->appraisal.appraisal,
+                                      &result);
     return print(&result, chain, verdict, args, err);
 }

@@ -1,6 +1,6 @@
 /*
- * An SEV-SNP report that lies in a file, with what lies in files around it: read, verified, printed.
- * For `verify snp`, and for `verify` where a report is what it is given.
+ * An SEV-SNP report that lies in a file, with what lies in files around it: read, verified,
+ * printed. For `verify snp`, and for `verify` where a report is what it is given.
  */
 #ifndef CAISSON_CLI_SNP_EVIDENCE_H
 #define CAISSON_CLI_SNP_EVIDENCE_H
@@ -10,7 +10,7 @@
 #include "evidence/snp_certificates.h"
 #include "evidence/snp_verify.h"
 
-#define SNP_EVIDENCE_ROOTS 2
+#define SNP_EVIDENCE_ROOTS    2
 #define SNP_EVIDENCE_FILE_MAX (64 * 1024) /* bytes of a report's file */
 
 struct snp_evidence_files {

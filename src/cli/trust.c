@@ -41,8 +41,10 @@ int trust_read_root(const char *path, struct snp_root *root, struct buf *der, st
     if (snp_certificates_add(&certificates, buf_span(&bytes), err) < 0)
         return error_context(err, "%s", path);
     if (certificates.count != 1)
-        return error_set(err, ERROR_INVALID, "%s holds %zu certificates, and is not the one root certificate that is wanted", path,
-                         certificates.count);
+        return error_set(
+            err, ERROR_INVALID,
+            "%s holds %zu certificates, and is not the one root certificate that is wanted", path,
+            certificates.count);
     struct span root_der = buf_span(&certificates.der[0]);
     if (set_root(root_der, root, err) < 0)
         return error_context(err, "%s", path);

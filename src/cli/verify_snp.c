@@ -6,14 +6,18 @@
 #include "os/file.h"
 
 static const struct option_rule options[] = {
-    {.name = "report", .operand = "FILE", .help = "The report: 1184 bytes, as the firmware made it"},
+    {.name = "report",
+     .operand = "FILE",
+     .help = "The report: 1184 bytes, as the firmware made it"},
     {.name = "certs",
      .operand = "FILE",
      .help = "Certificates in any order: PEM, DER, or a host's certificate table",
      .repeats = true},
     {.name = "leaf", .operand = "FILE", .help = "The VCEK or VLEK"},
     {.name = "intermediate", .operand = "FILE", .help = "The ASK or ASVK"},
-    {.name = "root", .operand = "FILE", .help = "The root, trusted besides AMD's because you say so"},
+    {.name = "root",
+     .operand = "FILE",
+     .help = "The root, trusted besides AMD's because you say so"},
     {.name = "trust-simulated",
      .operand = "DIR",
      .help = "Accept evidence of the simulated processor in DIR, which proves nothing"},
@@ -21,7 +25,9 @@ static const struct option_rule options[] = {
     {.name = "require-crl", .help = "Refuse without a revocation list"},
     {.name = "allow-stale-crl", .help = "Accept a revocation list past its time"},
     {.name = "at", .operand = "TIME", .help = "Verify as of 2026-06-01T00:00:00Z (default: now)"},
-    {.name = "appraise", .operand = "FILE", .help = "What the machine must be, as docs/verify.md has it"},
+    {.name = "appraise",
+     .operand = "FILE",
+     .help = "What the machine must be, as docs/verify.md has it"},
     {.name = "json", .help = "Print JSON"},
     {.name = "html", .operand = "FILE", .help = "Write the verdict as a page with a picture, too"},
     {0}};
