@@ -307,9 +307,10 @@ int main(void)
     print_ratio("SNP report, chain cached", &cached, "OpenSSL's bare P-384 verify", 1.1);
     print_ratio("SNP report, all cold", &cold,
                 "OpenSSL's four signature checks, keys read from the certificates", 1.1);
-    (void)printf("RESULT | evidence: the same over the four checks with keys at hand | %.2f × (%.0f µs "
-                 "against %.0f µs) | | info\n",
-                 bare.ratio, bare.us, bare.floor_us);
+    (void)printf(
+        "RESULT | evidence: the same over the four checks with keys at hand | %.2f × (%.0f µs "
+        "against %.0f µs) | | info\n",
+        bare.ratio, bare.us, bare.floor_us);
     double one = throughput(cache, 1);
     double two = throughput(cache, 2);
     (void)printf("RESULT | evidence: SNP reports a second, chain cached | %.0f by one thread, %.0f "

@@ -21,6 +21,7 @@ const struct command *const commands[] = {
     &command_policy_hash,
     &command_verify_snp, /* before `verify`, whose operand would else be "snp" */
     &command_verify,
+    &command_fetch_certs,
     &command_layer_hash,
     &command_layer_build,
     &command_measure_guest,

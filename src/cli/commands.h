@@ -22,6 +22,7 @@ extern const struct command command_pull;
 extern const struct command command_rmi;
 extern const struct command command_verify;
 extern const struct command command_verify_snp;
+extern const struct command command_fetch_certs;
 extern const struct command command_doctor;
 extern const struct command command_version;
 extern const struct command command_manual;

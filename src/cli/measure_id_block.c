@@ -167,10 +167,9 @@ static int print_json(const struct made *made, struct error *err)
                          ? measure_json_hex(made->digests.author_key, SHA384_SIZE)
                          : json_null();
     json_t *document = json_pack(
-        "{s:s, s:s, s:o, s:o, s:o, s:I, s:s, s:o, s:o}", "id_block", buf_text(&block),
-        "id_auth", buf_text(&auth), "launch_digest",
-        measure_json_hex(fields->launch_digest, SHA384_SIZE), "family_id",
-        measure_json_hex(fields->family_id, sizeof fields->family_id), "image_id",
+        "{s:s, s:s, s:o, s:o, s:o, s:I, s:s, s:o, s:o}", "id_block", buf_text(&block), "id_auth",
+        buf_text(&auth), "launch_digest", measure_json_hex(fields->launch_digest, SHA384_SIZE),
+        "family_id", measure_json_hex(fields->family_id, sizeof fields->family_id), "image_id",
         measure_json_hex(fields->image_id, sizeof fields->image_id), "guest_svn",
         (json_int_t)fields->guest_svn, "policy", policy, "id_key_digest",
         measure_json_hex(made->digests.id_key, SHA384_SIZE), "author_key_digest", author);

@@ -61,10 +61,10 @@ static int print_sigstruct_json(const struct sigstruct *found, struct error *err
 {
     char date[16];
     (void)snprintf(date, sizeof date, "%08x", found->date);
-    json_t *document = json_pack("{s:o, s:o, s:I, s:I, s:s, s:o, s:o, s:o, s:o, s:b}",
-                                 "mrenclave", measure_json_hex(found->mrenclave, SHA256_SIZE),
-                                 "mrsigner", measure_json_hex(found->mrsigner, SHA256_SIZE),
-                                 "isv_prod_id", (json_int_t)found->isv_prod_id, "isv_svn",
+    json_t *document = json_pack("{s:o, s:o, s:I, s:I, s:s, s:o, s:o, s:o, s:o, s:b}", "mrenclave",
+                                 measure_json_hex(found->mrenclave, SHA256_SIZE), "mrsigner",
+                                 measure_json_hex(found->mrsigner, SHA256_SIZE), "isv_prod_id",
+                                 (json_int_t)found->isv_prod_id, "isv_svn",
                                  (json_int_t)found->isv_svn, "date", date, "attributes",
                                  measure_json_hex(found->attributes, 16), "attributes_mask",
                                  measure_json_hex(found->attributes_mask, 16), "isv_family_id",

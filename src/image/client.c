@@ -1,25 +1,20 @@
 #include "image/client.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/base64.h"
 #include "base/secret.h"
 #include "base/text.h"
-#include "crypto/random.h"
 #include "format/json.h"
+#include "image/backoff.h"
 #include "image/challenge.h"
 #include "image/credentials.h"
 #include "image/reference.h"
 
-#define TRIES_MAX      5  /* in a row without progress */
-#define TRIES_ALL_MAX  64 /* for one document or blob */
-#define DELAY_FIRST_MS 250
-#define DELAY_MAX_MS   60000
-#define DELAY_STEP_MS  100          /* how soon a stop is noticed */
-#define MESSAGE_MAX    4096         /* bytes of a registry's complaint that are read */
-#define TOKEN_MAX      (64 * 1024U) /* bytes of a token service's answer */
+#define TRIES_MAX     5            /* in a row without progress */
+#define TRIES_ALL_MAX 64           /* for one document or blob */
+#define MESSAGE_MAX   4096         /* bytes of a registry's complaint that are read */
+#define TOKEN_MAX     (64 * 1024U) /* bytes of a token service's answer */
 
 struct client {
     struct http *http;
@@ -279,27 +274,10 @@ static int authorize(struct client *client, const struct http_response *response
     return set_basic(client, err) < 0 ? -1 : 1;
 }
 
-static uint64_t delay_before(unsigned tries, unsigned retry_after)
+static bool is_stopped(const void *arg)
 {
-    uint16_t noise = 0;
-    uint64_t delay_ms = (uint64_t)DELAY_FIRST_MS << (tries < 8 ? tries : 8);
-    /* Many clients that were turned away together must not come back together. */
-    (void)random_bytes(&noise, sizeof noise, NULL);
-    delay_ms += delay_ms / 2 * noise / UINT16_MAX;
-    if (delay_ms < retry_after * UINT64_C(1000))
-        delay_ms = retry_after * UINT64_C(1000);
-    return delay_ms > DELAY_MAX_MS ? DELAY_MAX_MS : delay_ms;
-}
-
-/* Ends early when the client is stopped. */
-static void wait_for(const struct client *client, uint64_t delay_ms)
-{
-    for (uint64_t step; delay_ms > 0 && !http_is_stopped(client->http); delay_ms -= step) {
-        step = delay_ms < DELAY_STEP_MS ? delay_ms : DELAY_STEP_MS;
-        struct timespec delay = {.tv_nsec = (long)step * 1000000L};
-        while (nanosleep(&delay, &delay) < 0 && errno == EINTR)
-            ;
-    }
+    const struct client *client = arg;
+    return http_is_stopped(client->http);
 }
 
 static int send_get(struct client *client, const char *what, const char *accept, uint64_t from,
@@ -365,7 +343,7 @@ int client_get(struct client *client, const char *what, const char *accept, cons
         authorized = authorized && !moved; /* a token may run out on the way */
         if (idle >= TRIES_MAX)
             break;
-        wait_for(client, delay_before(idle, response->retry_after));
+        backoff_wait(idle, response->retry_after, is_stopped, client);
     }
     return error_context(err, "gave up");
 }

@@ -148,6 +148,12 @@ static struct curl_slist *make_headers(const struct http_request *request, struc
             list = NULL;
         }
     }
+    if (list && request->header) {
+        struct curl_slist *longer = curl_slist_append(list, request->header);
+        if (!longer)
+            curl_slist_free_all(list);
+        list = longer;
+    }
     if (!list)
         (void)error_memory(err);
     return list;
@@ -212,6 +218,7 @@ static int set_options(struct http *http, const struct http_request *request,
         curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT_S) == CURLE_OK &&
         curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, STALL_SPEED) == CURLE_OK &&
         curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, STALL_TIME_S) == CURLE_OK &&
+        curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)request->time_limit) == CURLE_OK &&
         curl_easy_setopt(curl, CURLOPT_USERAGENT, "caisson/" CAISSON_VERSION) == CURLE_OK &&
         curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers) == CURLE_OK &&
         curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L) == CURLE_OK &&
@@ -366,7 +373,7 @@ int http_send(struct http *http, const struct http_request *request, const struc
             buf_fini(message);
         if (send_once(http, &at, &exchange, err) < 0)
             return -1;
-        if (!is_redirect(response->status))
+        if (!is_redirect(response->status) || request->stay)
             return 0;
         if (request->form)
             return error_set(err, ERROR_REFUSED, "%.256s redirects a form with credentials", url);

@@ -46,6 +46,9 @@ struct http_request {
     const char *form;          /* POST this instead of GET; secret; or NULL */
     uint64_t from;             /* ask for the bytes from here on (Range) */
     bool http;                 /* plain http is allowed */
+    bool stay;                 /* a redirect is an answer like others: it is not followed */
+    const char *header;        /* one more header, "Metadata: true", or NULL */
+    unsigned time_limit;       /* seconds for the whole exchange; 0: as long as it moves */
 };
 
 /* `registries` and `tls_ca` (or NULL) say which authorities to trust; both are borrowed. */
