@@ -162,6 +162,7 @@ struct caisson_snp_input {
     const struct caisson_root *roots; /* besides AMD's, which are pinned */
     size_t root_count;
     const struct caisson_snp_appraisal *appraisal; /* NULL: as all zero */
+    struct caisson_bytes appraisal_file;   /* or the text of an appraisal file (docs/verify.md) */
     const struct caisson_snp_cache *cache; /* chains verified before, or NULL; its roots and its
                                               list count then, not those above */
 };

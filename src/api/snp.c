@@ -3,6 +3,7 @@
 
 #include "api/result.h"
 #include "base/text.h"
+#include "evidence/snp_appraisal_file.h"
 #include "evidence/snp_certificates.h"
 
 #define ROOTS_MAX    64
@@ -135,25 +136,46 @@ static int verify_anew(const struct caisson_snp_input *in, const struct snp_appr
     return 0;
 }
 
+static int verify_as(const struct caisson_snp_input *in, const struct snp_appraisal *appraisal,
+                     struct caisson_result *result, struct error *err)
+{
+    struct span chain[SNP_CHAIN_LENGTH];
+    if (!in->cache)
+        return verify_anew(in, appraisal, result, err);
+    if (!take_chain(in, chain))
+        return error_set(
+            err, ERROR_USAGE,
+            "a cache is asked for three certificates in DER: leaf, intermediate, root");
+    const struct snp_evidence evidence = {span_of_bytes(in->report), chain, SNP_CHAIN_LENGTH};
+    result->verdict = snp_verify_cached(in->cache->chains, &evidence, in->time, appraisal,
+                                        &result->snp);
+    return 0;
+}
+
+static int verify_by_file(const struct caisson_snp_input *in, struct caisson_result *result,
+                          struct error *err)
+{
+    SNP_APPRAISAL_FILE_AUTO file = {0};
+    if (in->appraisal)
+        return error_set(err, ERROR_USAGE, "give an appraisal or an appraisal file, not both");
+    if (snp_appraisal_file_parse(span_of_bytes(in->appraisal_file), &file, err) < 0)
+        return error_context(err, "appraisal_file");
+    return verify_as(in, &file.appraisal, result, err);
+}
+
 static int verify(const struct caisson_snp_input *given, struct caisson_result *result,
                   struct error *err)
 {
     struct caisson_snp_input in;
     struct snp_appraisal appraisal;
-    struct span chain[SNP_CHAIN_LENGTH];
     if (input_take(&in, sizeof in, given, "caisson_snp_input", err) < 0 ||
-        take_appraisal(in.appraisal, &appraisal, err) < 0 || check_certificates(&in, err) < 0)
+        check_certificates(&in, err) < 0)
         return -1;
-    if (!in.cache)
-        return verify_anew(&in, &appraisal, result, err);
-    if (!take_chain(&in, chain))
-        return error_set(
-            err, ERROR_USAGE,
-            "a cache is asked for three certificates in DER: leaf, intermediate, root");
-    const struct snp_evidence evidence = {span_of_bytes(in.report), chain, SNP_CHAIN_LENGTH};
-    result->verdict = snp_verify_cached(in.cache->chains, &evidence, in.time, &appraisal,
-                                        &result->snp);
-    return 0;
+    if (in.appraisal_file.size > 0)
+        return verify_by_file(&in, result, err);
+    if (take_appraisal(in.appraisal, &appraisal, err) < 0)
+        return -1;
+    return verify_as(&in, &appraisal, result, err);
 }
 
 enum caisson_verdict caisson_verify_snp(const struct caisson_snp_input *input,

@@ -154,6 +154,23 @@ static void refuses_each_changed_demand_by_its_check(void **state)
     }
 }
 
+static void takes_demands_from_a_file(void **state)
+{
+    (void)state;
+    static const char wrong[] =
+        "{\"snp_appraisal\": 1, \"host_data\": \"eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"
+        "eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee\"}";
+    struct caisson_snp_appraisal appraisal = CAISSON_INIT(appraisal);
+    struct caisson_snp_input input = make_input();
+    input.appraisal_file = (struct caisson_bytes){(const uint8_t *)wrong, sizeof wrong - 1};
+    check_refused_by(&input, "host_data");
+    input.appraisal = &appraisal;
+    check_not_verified(&input, "not both");
+    input.appraisal = NULL;
+    input.appraisal_file.size--;
+    check_not_verified(&input, "appraisal_file");
+}
+
 static void refuses_a_changed_report_and_a_later_time(void **state)
 {
     (void)state;
@@ -297,6 +314,7 @@ int main(void)
         cmocka_unit_test(says_that_a_root_is_simulated),
         cmocka_unit_test(takes_certificates_in_any_order_and_form),
         cmocka_unit_test(refuses_each_changed_demand_by_its_check),
+        cmocka_unit_test(takes_demands_from_a_file),
         cmocka_unit_test(refuses_a_changed_report_and_a_later_time),
         cmocka_unit_test(refuses_what_it_cannot_take),
         cmocka_unit_test(takes_members_that_a_caller_did_not_know_as_zero),
