@@ -154,7 +154,8 @@ void made_sign(EVP_PKEY *key, enum signature_scheme scheme, struct span message,
 void made_chain_init(struct made_chain *chain)
 {
     static const char authority[] = "critical,keyCertSign,cRLSign,digitalSignature";
-    *chain = (struct made_chain){.certificates = {{.subject = "CN=Signer",
+    *chain = (struct made_chain){.hash = "SHA384",
+                                 .certificates = {{.subject = "CN=Signer",
                                                    .issuer = "CN=Middle",
                                                    .constraints = "critical,CA:FALSE",
                                                    .key_usage = "critical,digitalSignature",
@@ -178,7 +179,7 @@ void made_chain_issue(struct made_chain *chain)
     for (int i = 0; i < MADE_CHAIN_LENGTH; i++) {
         int issuer = i + 1 < MADE_CHAIN_LENGTH ? i + 1 : i;
         buf_fini(&chain->ders[i]);
-        made_issue(&chain->certificates[i], chain->keys[i], chain->keys[issuer], "SHA384",
+        made_issue(&chain->certificates[i], chain->keys[i], chain->keys[issuer], chain->hash,
                    &chain->ders[i]);
     }
 }

@@ -49,6 +49,7 @@ void made_sign(EVP_PKEY *key, enum signature_scheme scheme, struct span message,
 struct made_chain {
     EVP_PKEY *keys[MADE_CHAIN_LENGTH];
     struct made_certificate certificates[MADE_CHAIN_LENGTH];
+    const char *hash;                   /* "SHA384"; "SHA256" for keys on P-256 */
     struct buf ders[MADE_CHAIN_LENGTH]; /* leaf first */
 };
 
