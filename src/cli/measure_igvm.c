@@ -7,7 +7,8 @@
 #include "measure/launch.h"
 
 static const struct option_rule options[] = {
-    {.name = "native-zero", .help = "The loader adds pages without data as SEV-SNP's zero pages"},
+    {.name = "zeros-as-data",
+     .help = "The loader adds pages without data as normal pages of zeros"},
     {.name = "json", .help = "Print JSON"},
     {0},
 };
@@ -45,7 +46,7 @@ static void print_text(const struct igvm_snp *found)
 static int run(const struct args *args, struct error *err)
 {
     BUF_AUTO file = BUF_WITH_LIMIT(IGVM_SIZE_MAX);
-    const struct igvm_snp_options how = {.native_zero = args_has(args, "native-zero")};
+    const struct igvm_snp_options how = {.zeros_as_data = args_has(args, "zeros-as-data")};
     struct igvm igvm;
     struct igvm_snp found;
     struct id_digests digests;
@@ -72,8 +73,8 @@ const struct command command_measure_igvm = {
     .description =
         "Carries out the directives of the file for SEV-SNP in their order and prints the digest "
         "that a report shows as MEASUREMENT.\n\n"
-        "Pages without data are pages of zeros, as the format has it; some loaders add them as "
-        "SEV-SNP's own zero pages, which gives another digest (--native-zero).\n\n"
+        "Pages without data are SEV-SNP's own zero pages, as QEMU adds them; a loader that adds "
+        "them as normal pages of zeros gets another digest (--zeros-as-data).\n\n"
         "Where the file holds an ID block, it must be for this digest, and its signatures must "
         "hold; else the file is refused.",
     .options = options,

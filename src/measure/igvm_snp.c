@@ -210,7 +210,7 @@ static int add_normal(struct run *run, const struct page_data *page, size_t size
             return -1;
         return launch_add_content(&run->launch, page->gpa, data, err);
     }
-    if (run->options->native_zero)
+    if (!run->options->zeros_as_data)
         return launch_add_blank(&run->launch, LAUNCH_PAGE_ZERO, page->gpa, size, err);
     for (size_t at = 0; at < size; at += PAGE_SIZE)
         launch_add_page(&run->launch, LAUNCH_PAGE_NORMAL, page->gpa + at, zeros);

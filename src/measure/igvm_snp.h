@@ -12,9 +12,9 @@
 #define IGVM_AREAS_MAX 256
 
 struct igvm_snp_options {
-    /* Pages without data as SEV-SNP's own zero pages (type 3). The format wants normal pages of
-     * zeros; a loader may differ (igvmmeasure --native-zero). */
-    bool native_zero;
+    /* Pages without data as normal pages of zeros. Without it they are SEV-SNP's own zero pages
+     * (type 3), as QEMU adds them; igvmmeasure calls that --native-zero. */
+    bool zeros_as_data;
 };
 
 struct igvm_snp {

@@ -32,7 +32,7 @@ static void repair(uint8_t *file, size_t size)
 
 static void measure(struct span file)
 {
-    const struct igvm_snp_options options = {.native_zero = false};
+    const struct igvm_snp_options options = {.zeros_as_data = false};
     struct igvm igvm;
     struct igvm_snp found;
     struct id_digests digests;

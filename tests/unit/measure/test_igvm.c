@@ -129,7 +129,7 @@ static struct span finish(struct maker *maker)
     return buf_span(&maker->file);
 }
 
-static const struct igvm_snp_options plain;
+static const struct igvm_snp_options plain = {.zeros_as_data = true};
 
 static int measure(struct span file, struct igvm_snp *out)
 {
@@ -197,7 +197,7 @@ static void follows_the_directives(void **state)
 static void takes_zero_pages_as_the_loader_does(void **state)
 {
     (void)state;
-    const struct igvm_snp_options native = {.native_zero = true};
+    const struct igvm_snp_options native = {0};
     struct maker maker;
     struct igvm igvm;
     struct igvm_snp found;
