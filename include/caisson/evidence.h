@@ -215,6 +215,38 @@ CAISSON_API void caisson_snp_cache_free(struct caisson_snp_cache *cache);
 CAISSON_API bool caisson_snp_cache_add(struct caisson_snp_cache *cache,
                                        const struct caisson_snp_input *input, char error[256]);
 
+/* --- endorsements of utility VMs -------------------------------------------------------------- */
+
+/*
+ * A COSE_Sign1 message in which whoever builds a guest says which MEASUREMENT it has, as
+ * confidential ACI's "reference info" (RFC 9052; did:x509). Whom to believe is the caller's to say.
+ */
+struct caisson_uvm_input {
+    size_t size;
+    struct caisson_bytes cose;
+    int64_t time;         /* the signer's certificates must be valid then */
+    bool at_signing_time; /* or when the signed header says that it was signed: the signer's word */
+    const char *issuer; /* did:x509:…; NULL: the one that Microsoft publishes for ACI's guests */
+    const char *feed;   /* NULL: "ContainerPlat-AMD-UVM" */
+    uint64_t minimum_svn;
+    const uint8_t *measurement; /* 48 bytes, the report's; NULL: none at hand */
+};
+
+CAISSON_API enum caisson_verdict caisson_verify_uvm(const struct caisson_uvm_input *input,
+                                                    struct caisson_result *result);
+
+struct caisson_uvm_claims {
+    const char *issuer;
+    const char *feed;
+    uint64_t svn;
+    const uint8_t *measurement; /* 48 bytes */
+    int64_t signing_time;       /* 0 where the message does not say */
+};
+
+/* False unless the result is of an endorsement that was accepted. */
+CAISSON_API bool caisson_result_get_uvm(const struct caisson_result *result,
+                                        struct caisson_uvm_claims *out);
+
 #ifdef __cplusplus
 }
 #endif

@@ -27,12 +27,13 @@ void result_reset(struct caisson_result *result)
     result->verdict = VERDICT_REFUSED;
     result->error = (struct error){0};
     checks_init(&result->snp.checks);
+    checks_init(&result->checks);
     result->snp.simulated = false;
 }
 
 const struct checks *result_checks(const struct caisson_result *result)
 {
-    return &result->snp.checks;
+    return result->kind == RESULT_SNP ? &result->snp.checks : &result->checks;
 }
 
 enum caisson_verdict caisson_result_verdict(const struct caisson_result *result)

@@ -8,14 +8,17 @@
 #include <caisson/evidence.h>
 
 #include "evidence/snp_verify.h"
+#include "evidence/uvm_endorsement.h"
 
-enum result_kind { RESULT_NONE, RESULT_SNP };
+enum result_kind { RESULT_NONE, RESULT_SNP, RESULT_UVM };
 
 struct caisson_result {
     enum result_kind kind;
     enum verdict verdict;
     struct error error;
     struct snp_result snp;
+    struct checks checks; /* of the other kinds */
+    struct uvm_endorsement uvm;
 };
 
 /* Forgets what was there: refused, without checks. */

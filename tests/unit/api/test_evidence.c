@@ -1,5 +1,6 @@
 /* libcaisson as a program sees it: by its public header, linked against the shared library. */
 #include "../evidence/synthetic.h"
+#include "../made.h"
 
 #include <caisson/evidence.h>
 #include <pthread.h>
@@ -306,6 +307,60 @@ static void many_threads_verify_by_one_cache(void **state)
     caisson_snp_cache_free(cache);
 }
 
+/* --- endorsements ----------------------------------------------------------------------------- */
+
+static void verifies_an_endorsement_of_a_utility_vm(void **state)
+{
+    (void)state;
+    static const uint8_t measurement[48] = {1, 2, 3}, other[48];
+    struct made_chain chain;
+    struct span ders[MADE_CHAIN_LENGTH];
+    BUF_AUTO issuer = BUF_WITH_LIMIT(4096);
+    BUF_AUTO cose = BUF_WITH_LIMIT(1 << 20);
+    made_chain_init(&chain);
+    made_chain_issue(&chain);
+    for (int i = 0; i < MADE_CHAIN_LENGTH; i++)
+        ders[i] = buf_span(&chain.ders[i]);
+    made_did(ders[2], &issuer);
+    const struct made_message message = {.shape = MADE_CLAIMS,
+                                         .algorithm = COSE_ES384,
+                                         .issuer = buf_text(&issuer),
+                                         .feed = MADE_FEED,
+                                         .svn = 7,
+                                         .content_type = "application/octet-stream",
+                                         .chain = ders,
+                                         .chain_count = MADE_CHAIN_LENGTH,
+                                         .payload = span_of(measurement, sizeof measurement)};
+    made_cose(&message, chain.keys[0], SIGNATURE_ES384, &cose);
+    struct caisson_uvm_claims claims;
+    struct caisson_uvm_input input = CAISSON_INIT(input);
+    input.cose = (struct caisson_bytes){cose.data, cose.size};
+    input.time = MADE_NOW;
+    input.issuer = buf_text(&issuer);
+    input.feed = MADE_FEED;
+    input.measurement = measurement;
+    assert_int_equal(caisson_verify_uvm(&input, result), CAISSON_ACCEPTED);
+    assert_true(caisson_result_get_uvm(result, &claims));
+    assert_int_equal(claims.svn, 7);
+    assert_string_equal(claims.feed, MADE_FEED);
+    assert_memory_equal(claims.measurement, measurement, 48);
+    assert_false(caisson_result_get_snp(result, &(struct caisson_snp_claims){0}));
+
+    struct caisson_uvm_input bad[4] = {input, input, input, input};
+    bad[0].issuer = NULL; /* the published one */
+    bad[1].minimum_svn = 8;
+    bad[2].measurement = other;
+    bad[3].cose.size--;
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(caisson_verify_uvm(&bad[i], result), CAISSON_REFUSED);
+        assert_true(caisson_result_get_failure(result, &check));
+        assert_false(caisson_result_get_uvm(result, &claims));
+    }
+    assert_int_equal(caisson_verify_uvm(NULL, result), CAISSON_REFUSED);
+    assert_non_null(strstr(caisson_result_error(result), "caisson_uvm_input"));
+    made_chain_fini(&chain);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -321,6 +376,7 @@ int main(void)
         cmocka_unit_test(verifies_by_a_chain_that_it_keeps),
         cmocka_unit_test(keeps_no_chain_that_does_not_hold),
         cmocka_unit_test(many_threads_verify_by_one_cache),
+        cmocka_unit_test(verifies_an_endorsement_of_a_utility_vm),
     };
     return cmocka_run_group_tests(tests, start, end);
 }
