@@ -83,13 +83,13 @@ static int get_u8(const json_t *object, const char *key, uint8_t *out, struct er
 static int read_tcb(const json_t *object, struct snp_tcb_minimum *minimum, struct error *err)
 {
     const char *known[SNP_TCB_PART_COUNT + 1] = {NULL};
-    for (int part = 0; part < SNP_TCB_PART_COUNT; part++)
+    for (enum snp_tcb_part part = 0; part < SNP_TCB_PART_COUNT; part++)
         known[part] = snp_tcb_part_name(part);
     if (json_check_keys(object, known, err) < 0)
         return -1;
     if (json_object_size(object) == 0)
         return error_set(err, ERROR_INVALID, "it names no part; leave the key out");
-    for (int part = 0; part < SNP_TCB_PART_COUNT; part++) {
+    for (enum snp_tcb_part part = 0; part < SNP_TCB_PART_COUNT; part++) {
         uint32_t number;
         if (find_u32(object, known[part], UINT8_MAX, &number, err) < 0)
             return -1;

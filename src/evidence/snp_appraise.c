@@ -165,7 +165,7 @@ static void appraise_minimum(const struct snp_product *product, const uint8_t tc
     char expected[CHECK_TEXT_SIZE] = "";
     char found[CHECK_TEXT_SIZE] = "";
     bool passed = product != NULL;
-    for (int part = 0; product && part < SNP_TCB_PART_COUNT; part++) {
+    for (enum snp_tcb_part part = 0; product && part < SNP_TCB_PART_COUNT; part++) {
         int at = product->tcb_at[part];
         unsigned least = minimum->parts[part];
         if (at == SNP_TCB_NOWHERE && least == 0)

@@ -66,7 +66,7 @@ static const char *read_tcb(const struct certificate *certificate, struct snp_le
         [SNP_TCB_MICROCODE] = OID_AMD "3.8",
     };
     struct span der;
-    for (int part = 0; part < SNP_TCB_PART_COUNT; part++) {
+    for (enum snp_tcb_part part = 0; part < SNP_TCB_PART_COUNT; part++) {
         int at = leaf->product->tcb_at[part];
         if (at == SNP_TCB_NOWHERE)
             continue;
