@@ -16,7 +16,6 @@
 #include "cli/fetch_cache.h"
 #include "evidence/snp_certificates.h"
 #include "evidence/snp_kds.h"
-#include "format/json.h"
 #include "os/file.h"
 
 #define THIM_URL        "http://169.254.169.254"
@@ -205,24 +204,6 @@ static int fetch_kds(struct job *job, struct error *err)
     return status;
 }
 
-/* {"vcekCert": PEM, "certificateChain": PEM, …}: what else it says is not needed here. */
-static int take_thim(struct job *job, struct span text, struct error *err)
-{
-    static const struct json_limits limits = {SNP_CERTIFICATES_SIZE_MAX, 4};
-    static const char *const keys[] = {"vcekCert", "certificateChain"};
-    json_auto_t *document = json_parse_object(text, &limits, err);
-    if (!document)
-        return -1;
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        const char *pem;
-        if (json_get_text(document, keys[i], &pem, err) < 0)
-            return -1;
-        if (snp_certificates_add(&job->certificates, span_of_text(pem), err) < 0)
-            return error_context(err, "%s", keys[i]);
-    }
-    return check_chain(job, err);
-}
-
 /* Never from what is kept: what the endpoint says changes with the machine's firmware. */
 static int fetch_thim(struct job *job, struct error *err)
 {
@@ -231,7 +212,9 @@ static int fetch_thim(struct job *job, struct error *err)
     if (buf_append_text(&path, THIM_PATH, err) < 0 || set_url(job, &path, &document, err) < 0)
         return -1;
     int status = fetch_document(document.url, &job->fetch, &document.bytes, err);
-    if (status == 0 && take_thim(job, buf_span(&document.bytes), err) < 0)
+    if (status == 0 &&
+        (snp_certificates_add(&job->certificates, buf_span(&document.bytes), err) < 0 ||
+         check_chain(job, err) < 0))
         status = error_context(err, "%.300s", document.url);
     buf_fini(&document.bytes);
     return status;

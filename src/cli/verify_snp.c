@@ -11,7 +11,7 @@ static const struct option_rule options[] = {
      .help = "The report: 1184 bytes, as the firmware made it"},
     {.name = "certs",
      .operand = "FILE",
-     .help = "Certificates in any order: PEM, DER, or a host's certificate table",
+     .help = "Certificates in any order: PEM, DER, a host's certificate table, THIM's JSON",
      .repeats = true},
     {.name = "leaf", .operand = "FILE", .help = "The VCEK or VLEK"},
     {.name = "intermediate", .operand = "FILE", .help = "The ASK or ASVK"},

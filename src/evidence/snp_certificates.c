@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "evidence/certificate_table.h"
+#include "evidence/thim.h"
 
 #define PEM_START "-----BEGIN "
 
@@ -57,6 +58,19 @@ static int add_table(struct snp_certificates *certificates, struct span table, s
     return 0;
 }
 
+static int add_thim(struct snp_certificates *certificates, struct span text, struct error *err)
+{
+    THIM_AUTO thim;
+    thim_init(&thim);
+    if (thim_parse(text, &thim, err) < 0)
+        return -1;
+    for (int i = 0; i < THIM_CERTIFICATES; i++) {
+        if (snp_certificates_add_der(certificates, buf_span(&thim.certificates[i]), err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 int snp_certificates_add(struct snp_certificates *certificates, struct span bytes,
                          struct error *err)
 {
@@ -66,6 +80,8 @@ int snp_certificates_add(struct snp_certificates *certificates, struct span byte
         bytes = span_of(bytes.data + 1, bytes.size - 1);
     if (bytes.size >= strlen(PEM_START) && memcmp(bytes.data, PEM_START, strlen(PEM_START)) == 0)
         return add_pem(certificates, bytes, err);
+    if (bytes.size > 0 && bytes.data[0] == '{')
+        return add_thim(certificates, bytes, err);
     CERTIFICATE_AUTO *certificate = certificate_from_der(bytes, err);
     if (!certificate)
         return error_context(err, "neither PEM nor a certificate table");

@@ -1,7 +1,7 @@
 /*
  * The certificates that came with a report, in whatever form and order: PEM chains, single DER
- * files, a host's certificate table. They are put in order by their names, and nothing is believed
- * because of a name: that is snp_chain.h's work.
+ * files, a host's certificate table, the JSON of Azure's THIM. They are put in order by their
+ * names, and nothing is believed because of a name: that is snp_chain.h's work.
  */
 #ifndef CAISSON_EVIDENCE_SNP_CERTIFICATES_H
 #define CAISSON_EVIDENCE_SNP_CERTIFICATES_H
@@ -26,8 +26,8 @@ void snp_certificates_fini(struct snp_certificates *certificates);
 int snp_certificates_add_der(struct snp_certificates *certificates, struct span der,
                              struct error *err);
 
-/* Takes all of a PEM text, of a certificate table, or of one certificate in DER: the first bytes
- * tell which. ERROR_INVALID for anything else, ERROR_LIMIT for too many. */
+/* Takes all of a PEM text, of a certificate table, of THIM's JSON (thim.h), or of one certificate
+ * in DER: the first bytes tell which. ERROR_INVALID for anything else, ERROR_LIMIT for too many. */
 int snp_certificates_add(struct snp_certificates *certificates, struct span bytes,
                          struct error *err);
 

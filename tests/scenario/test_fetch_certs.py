@@ -220,7 +220,7 @@ class Failing(Case):
                 (leaf_url, bytes(flipped), "leaf_signature"), (leaf_url, bytes(20000), "limit"), (leaf_url, chain[1], "SEV-VCEK"),
                 (self.chain_path, good, "ASK"), (self.chain_path, milan.read("ark.pem"), "ASK"),
                 (self.chain_path, milan.read("ask.pem"), "ARK"), (self.chain_path, self.turin.read("ask.pem"), "ASK"),
-                (self.chain_path, chain[1] + b"x", "BEGIN CERTIFICATE"), (self.chain_path, b"{}", "neither PEM")):
+                (self.chain_path, chain[1] + b"x", "BEGIN CERTIFICATE"), (self.chain_path, b"{}", "vcekCert")):
             with self.subTest(path=path[:24], because=because):
                 self.service.documents = dict(self.documents, **{path: ("application/octet-stream", body)})
                 self.refused(because=because, status=1)

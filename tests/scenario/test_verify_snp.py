@@ -70,6 +70,17 @@ class Simulated(unittest.TestCase):
         self.assertEqual(result.returncode, 1)
         self.assertIn("leads outside itself", result.stderr)
 
+    def test_accepts_what_thim_says(self):
+        pems = {name: evidence.read(name + ".pem").decode() for name in TABLE}
+        document = {"vcekCert": pems["leaf"], "certificateChain": pems["middle"] + pems["root"], "cacheControl": "86400"}
+        evidence.write("thim.json", json.dumps(document).encode())
+        self.accepted(self.verify(certificates=("--certs", "thim.json")))
+        for key in ("vcekCert", "certificateChain"):
+            evidence.write("thim.json", json.dumps({name: text for name, text in document.items() if name != key}).encode())
+            result = self.verify(certificates=("--certs", "thim.json"))
+            self.assertEqual(result.returncode, 1)
+            self.assertIn(key, result.stderr)
+
     def test_refuses_a_root_that_nobody_named(self):
         result = self.verify(trust=())
         self.refused(result, "root")

@@ -2,6 +2,7 @@
 #include "synthetic.h"
 
 #include "evidence/snp_certificates.h"
+#include "format/json.h"
 
 static struct error err;
 static struct synthetic_issued milan; /* VCEK, ASK, ARK */
@@ -89,6 +90,26 @@ static void takes_a_hosts_table(void **state)
     check_ok(snp_certificates_add(&certificates, buf_span(&table), &err), &err);
     assert_int_equal(certificates.count, 2);
     check_ok(snp_certificates_add(&certificates, milan.chain[1], &err), &err);
+    check_order(&certificates, &milan);
+}
+
+static void takes_what_thim_says(void **state)
+{
+    (void)state;
+    BUF_AUTO text = BUF_WITH_LIMIT(SNP_CERTIFICATES_SIZE_MAX);
+    BUF_AUTO leaf = BUF_WITH_LIMIT(SNP_CERTIFICATES_SIZE_MAX);
+    BUF_AUTO chain = BUF_WITH_LIMIT(SNP_CERTIFICATES_SIZE_MAX);
+    SNP_CERTIFICATES_AUTO certificates;
+    snp_certificates_init(&certificates);
+    append_pem(&leaf, milan.chain[0]);
+    append_pem(&chain, milan.chain[1]);
+    append_pem(&chain, milan.chain[2]);
+    json_auto_t *document = json_pack("{s:s, s:s, s:s}", "vcekCert", buf_text(&leaf), "tcbm",
+                                      "DB18000000000004", "certificateChain", buf_text(&chain));
+    assert_non_null(document);
+    check_ok(json_append(document, &text, &err), &err);
+    check_ok(snp_certificates_add(&certificates, buf_span(&text), &err), &err);
+    assert_int_equal(certificates.count, 3);
     check_order(&certificates, &milan);
 }
 
@@ -196,6 +217,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(puts_every_order_in_order),
         cmocka_unit_test(takes_a_hosts_table),
+        cmocka_unit_test(takes_what_thim_says),
         cmocka_unit_test(picks_the_intermediate_that_the_leaf_names),
         cmocka_unit_test(leaves_out_what_is_there_twice),
         cmocka_unit_test(says_which_certificate_is_missing),

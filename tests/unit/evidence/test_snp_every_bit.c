@@ -1,6 +1,7 @@
 /*
  * Every accepted vector, changed or cut anywhere: refused. With the argument "all", every bit that
- * is signed and every byte of the leaf; else one bit of each fourth byte, and a byte here and there.
+ * is signed and every byte of the leaf; else one bit of each fourth byte, and a byte here and
+ * there.
  */
 #include "../check.h"
 #include "../vectors.h"
