@@ -168,7 +168,7 @@ static int find_rule(struct span name, size_t *index, struct error *err)
 
 static int parse_predicate(struct span section, struct did_x509 *did, struct error *err)
 {
-    struct span part;
+    struct span part = {0};
     uint8_t decoded[DID_X509_SIZE_MAX];
     size_t rule;
     size_t size;
@@ -198,7 +198,7 @@ static int parse_predicate(struct span section, struct did_x509 *did, struct err
 int did_x509_parse(struct span text, struct did_x509 *did, struct error *err)
 {
     const size_t prefix = sizeof PREFIX - 1;
-    struct span section;
+    struct span section = {0};
     *did = (struct did_x509){0};
     if (text.size > DID_X509_SIZE_MAX)
         return error_set(err, ERROR_LIMIT, "a did:x509 of %zu bytes; at most %d", text.size,

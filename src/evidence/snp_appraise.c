@@ -171,9 +171,9 @@ static void appraise_minimum(const struct snp_product *product, const uint8_t tc
         if (at == SNP_TCB_NOWHERE && least == 0)
             continue;
         passed = passed && at != SNP_TCB_NOWHERE && tcb[at] >= least;
-        append(expected, snp_tcb_part_name(part), least);
+        append(expected, snp_tcb_part_name((enum snp_tcb_part)part), least);
         if (at != SNP_TCB_NOWHERE)
-            append(found, snp_tcb_part_name(part), tcb[at]);
+            append(found, snp_tcb_part_name((enum snp_tcb_part)part), tcb[at]);
     }
     add(checks, rule, passed, product ? expected : "a product whose parts are known",
         product ? found : "the leaf does not say which");

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+import re
+import shutil
 import struct
 import subprocess
 import tempfile
@@ -168,6 +170,25 @@ class Simulated(unittest.TestCase):
         result = self.verify()
         for name in ("measurement", "host_data", "report_data"):
             self.assertIn(f"not compared: {name}", result.stdout)
+
+    def test_the_commands_of_the_page(self):
+        """docs/verify.md, block by block, as a newcomer types it; a line that begins with `!` must be refused."""
+        page = evidence.read(os.path.join(paths.SOURCE, "docs/verify.md")).decode()
+        blocks = re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+        self.assertGreaterEqual(len(blocks), 5)
+        os.makedirs("page", exist_ok=True)
+        for name, place in (("bundle.json", "evidence.json"), ("policy", "policy.rego"), ("manifest.json", "manifest.json"),
+                            ("psp/ark.pem", "psp/ark.pem")):
+            os.makedirs(os.path.dirname("page/" + place), exist_ok=True)
+            shutil.copy(name, "page/" + place)
+        script = f"set -eu -o pipefail\nnonce={evidence.NONCE}\n" + "".join(
+            re.sub(r"^! (.*)$", r"if \1; then exit 9; else test $? = 1; fi", block, flags=re.MULTILINE) for block in blocks)
+        environment = dict(os.environ, PATH=os.path.dirname(paths.CAISSON) + ":" + os.environ["PATH"])
+        result = subprocess.run(["bash", "-c", script], cwd="page", env=environment, capture_output=True, text=True, check=False)
+        self.assertEqual(result.returncode, 0, result.stdout[-2000:] + result.stderr)
+        self.assertEqual(result.stdout.count("accepted (SIMULATED)"), 3)
+        self.assertEqual(result.stdout.count("refused by root "), 1)
+        self.assertEqual(result.stdout.count("refused by host_data "), 1)
 
     def test_usage(self):
         for words in ((), ("--report", "report.bin"), ("--certs", "chain.pem"), ("report.bin", "--report", "report.bin", "--leaf", "x"),
