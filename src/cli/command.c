@@ -75,7 +75,7 @@ void command_help(const struct command *command, FILE *out)
                     out);
         for (size_t i = 0; commands[i]; i++) {
             if (!commands[i]->hidden)
-                (void)fprintf(out, "  %-16s %s\n", commands[i]->name, commands[i]->summary);
+                (void)fprintf(out, "  %-18s %s\n", commands[i]->name, commands[i]->summary);
         }
         (void)fputs("\n`caisson COMMAND --help` tells more of each.\n", out);
         return;
