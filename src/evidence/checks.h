@@ -21,7 +21,7 @@ enum check_result {
     CHECK_SKIPPED = 2, /* does not apply to this evidence; `found` says why */
 };
 
-#define CHECKS_MAX      64
+#define CHECKS_MAX      80
 #define CHECK_TEXT_SIZE 256
 
 /* What is the same for a check in every evidence. */
