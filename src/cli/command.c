@@ -19,7 +19,10 @@ const struct command *const commands[] = {
     &command_policy_generate,
     &command_policy_show,
     &command_policy_hash,
-    &command_verify_snp, /* before `verify`, whose operand would else be "snp" */
+    &command_verify_snp, /* all before `verify`, whose operand would else be "snp" */
+    &command_verify_hcl,
+    &command_verify_uvm,
+    &command_verify_aci,
     &command_verify,
     &command_fetch_certs,
     &command_layer_hash,

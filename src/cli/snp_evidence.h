@@ -41,6 +41,11 @@ int snp_evidence_set_crl(struct snp_evidence_files *files, const char *path, str
 int snp_evidence_set_appraisal(struct snp_evidence_files *files, const char *path,
                                struct error *err);
 
+/* Takes what the options say of trust and time: root, trust-simulated, crl, require-crl,
+ * allow-stale-crl, at, appraise. The command's table must have all of them. */
+int snp_evidence_read_trust(struct snp_evidence_files *files, const struct args *args,
+                            struct error *err);
+
 /* Verifies and prints; the exit status, or -1. */
 int snp_evidence_judge(struct snp_evidence_files *files, const struct args *args,
                        struct error *err);

@@ -44,13 +44,21 @@ static void print_reason(const struct checks *checks)
     "*  It proves nothing about the machine. For tests and development.     *\n"                   \
     "************************************************************************\n"
 
+/* Lines that may hold words of whoever made the evidence. */
+static void print_note(const char *text)
+{
+    for (const char *at = text; *at; at++)
+        (void)putchar(*at == '\n' || (*at >= ' ' && *at <= '~') ? *at : '?');
+}
+
 static void print_text(const struct verdict_view *view)
 {
     if (view->simulated)
         (void)printf(BANNER "\n");
     for (size_t i = 0; i < view->checks->count; i++)
         print_check(&view->checks->items[i]);
-    (void)printf("\n%s", view->note ? view->note : "");
+    (void)putchar('\n');
+    print_note(view->note ? view->note : "");
     if (view->verdict == VERDICT_ACCEPTED)
         (void)printf("accepted%s\n", view->simulated ? " (SIMULATED)" : "");
     else

@@ -2,7 +2,6 @@
 #include "cli/command.h"
 #include "cli/commands.h"
 #include "cli/snp_evidence.h"
-#include "cli/trust.h"
 #include "os/file.h"
 
 static const struct option_rule options[] = {
@@ -49,20 +48,6 @@ static int read_certificates(const struct args *args, struct snp_evidence_files 
     return 0;
 }
 
-static int read_trust(const struct args *args, struct snp_evidence_files *files, struct error *err)
-{
-    const char *root = args_get(args, "root");
-    const char *simulated = args_get(args, "trust-simulated");
-    const char *crl = args_get(args, "crl");
-    files->options.require_crl = args_has(args, "require-crl");
-    files->options.allow_stale_crl = args_has(args, "allow-stale-crl");
-    if ((root && snp_evidence_add_root(files, root, err) < 0) ||
-        (simulated && snp_evidence_add_simulated(files, simulated, err) < 0) ||
-        (crl && snp_evidence_set_crl(files, crl, err) < 0))
-        return -1;
-    return trust_read_time(args_get(args, "at"), &files->options.time, err);
-}
-
 static int check_usage(const struct args *args, struct error *err)
 {
     if (args_operand_count(args) != 0 || !args_has(args, "report"))
@@ -77,10 +62,8 @@ static int check_usage(const struct args *args, struct error *err)
 static int run(const struct args *args, struct error *err)
 {
     SNP_EVIDENCE_AUTO files;
-    const char *appraise = args_get(args, "appraise");
     snp_evidence_init(&files);
-    if (check_usage(args, err) < 0 || read_trust(args, &files, err) < 0 ||
-        (appraise && snp_evidence_set_appraisal(&files, appraise, err) < 0) ||
+    if (check_usage(args, err) < 0 || snp_evidence_read_trust(&files, args, err) < 0 ||
         file_read(args_get(args, "report"), &files.report, err) < 0 ||
         read_certificates(args, &files, err) < 0)
         return -1;

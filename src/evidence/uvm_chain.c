@@ -48,7 +48,7 @@ static bool read_certificates(struct uvm_chain *chain, const struct cose_sign1 *
         if (!chain->certificates[chain->count])
             return checks_add(checks, &rule_certificates, CHECK_FAILED, expected, err.text);
     }
-    (void)snprintf(text, sizeof text, "%zu: %s, …, %s", chain->count,
+    (void)snprintf(text, sizeof text, "%zu, from %s to %s", chain->count,
                    certificate_name(chain->certificates[0]),
                    certificate_name(chain->certificates[chain->count - 1]));
     return checks_add(checks, &rule_certificates, CHECK_PASSED, expected, text);

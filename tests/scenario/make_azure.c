@@ -1,0 +1,176 @@
+/*
+ * Makes what machines on Azure hand out, of machines that never ran, under the simulated processor
+ * and under signers of its own: for tests of who reads it.
+ *
+ * usage: make_azure PSP_DIR DIR      DIR, which exists, gets
+ *     aci/{report,host-amd-cert-base64,reference-info-base64,security-policy-base64}
+ *     issuer runtime.json policy       what the first three bind
+ *     hcl.bin hcl-td.bin chain.pem     HCL reports around SEV-SNP and TDX, certificates
+ *     quote.bin quote.sig pcrs.bin     a quote of PCRs 0 and 7 with the nonce "nonce"
+ */
+#include <stdio.h>
+
+#include "../unit/made_azure.h"
+
+#include "base/base64.h"
+#include "base/text.h"
+#include "crypto/certificate.h"
+#include "evidence/runtime_data.h"
+#include "format/json.h"
+#include "os/file.h"
+#include "vm/psp.h"
+
+#define POLICY  "package policy\n"
+#define RUNTIME "{\"keys\":[]}"
+#define PCRS    0x81U
+
+static const char *folder;
+
+static int put(const char *name, struct span bytes, struct error *err)
+{
+    TEXT_AUTO path = text_format("%s/%s", folder, name);
+    return path ? file_write_atomic(path, bytes, 0644, err) : error_memory(err);
+}
+
+static int put_base64(const char *name, struct span bytes, struct error *err)
+{
+    BUF_AUTO text = BUF_WITH_LIMIT(1024 * 1024);
+    return base64_encode(bytes, &text, err) < 0 ? -1 : put(name, buf_span(&text), err);
+}
+
+/* A report of a machine of this launch for this runtime data. */
+static int report(const char *psp_dir, const struct psp_launch *launch, struct span runtime_data,
+                  struct buf *out, struct error *err)
+{
+    uint8_t request[PSP_REQUEST_SIZE] = {0};
+    uint8_t answer[PSP_ANSWER_SIZE];
+    PSP_AUTO *psp = psp_open(psp_dir, err);
+    runtime_data_report_data(runtime_data, request);
+    if (!psp || psp_launch(psp, launch, err) < 0 ||
+        psp_answer(psp, span_of(request, sizeof request), answer, err) < 0)
+        return -1;
+    return buf_append(out, span_of(answer + 8, PSP_ANSWER_SIZE - 8), err);
+}
+
+static int make_host(const char *psp_dir, struct error *err)
+{
+    PSP_AUTO *psp = psp_open(psp_dir, err);
+    if (!psp)
+        return -1;
+    const char *chain = psp_certificates(psp);
+    const char *second = strstr(chain + 1, "-----BEGIN");
+    TEXT_AUTO leaf = text_dup_span(span_of(chain, (size_t)(second - chain)));
+    json_auto_t *document = json_pack("{s:s, s:s, s:s}", "vcekCert", leaf, "certificateChain",
+                                      second, "cacheControl", "86400");
+    BUF_AUTO text = BUF_WITH_LIMIT(65536);
+    if (!document || json_append(document, &text, err) < 0 ||
+        put("chain.pem", span_of_text(chain), err) < 0)
+        return -1;
+    return put_base64("aci/host-amd-cert-base64", buf_span(&text), err);
+}
+
+static int make_endorsement(struct span measurement, struct error *err)
+{
+    struct made_chain chain;
+    struct span signers[MADE_CHAIN_LENGTH];
+    BUF_AUTO issuer = BUF_WITH_LIMIT(4096);
+    BUF_AUTO cose = BUF_WITH_LIMIT(65536);
+    made_chain_init(&chain);
+    made_chain_issue(&chain);
+    for (int i = 0; i < MADE_CHAIN_LENGTH; i++)
+        signers[i] = buf_span(&chain.ders[i]);
+    made_did(signers[2], &issuer);
+    const struct made_message message = {.shape = MADE_CLAIMS,
+                                         .algorithm = COSE_ES384,
+                                         .issuer = buf_text(&issuer),
+                                         .feed = MADE_FEED,
+                                         .svn = 7,
+                                         .signing_time = MADE_NOW,
+                                         .content_type = "application/octet-stream",
+                                         .chain = signers,
+                                         .chain_count = MADE_CHAIN_LENGTH,
+                                         .payload = measurement};
+    made_cose(&message, chain.keys[0], SIGNATURE_ES384, &cose);
+    made_chain_fini(&chain);
+    if (put("issuer", buf_span(&issuer), err) < 0)
+        return -1;
+    return put_base64("aci/reference-info-base64", buf_span(&cose), err);
+}
+
+static int make_aci(const char *psp_dir, struct error *err)
+{
+    struct psp_launch launch = {.policy = PSP_POLICY_DEFAULT, .measurement = {1, 2, 3}};
+    BUF_AUTO bytes = BUF_WITH_LIMIT(65536);
+    sha256_digest(span_of_text(POLICY), launch.host_data);
+    if (report(psp_dir, &launch, span_of_text(RUNTIME), &bytes, err) < 0 ||
+        put("aci/report", buf_span(&bytes), err) < 0 ||
+        put("policy", span_of_text(POLICY), err) < 0 ||
+        put("runtime.json", span_of_text(RUNTIME), err) < 0 ||
+        put_base64("aci/security-policy-base64", span_of_text(POLICY), err) < 0 ||
+        make_host(psp_dir, err) < 0)
+        return -1;
+    return make_endorsement(span_of(launch.measurement, sizeof launch.measurement), err);
+}
+
+static int make_td(struct span claims, struct error *err)
+{
+    uint8_t tdreport[HCL_TDREPORT_SIZE];
+    BUF_AUTO frame = BUF_WITH_LIMIT(65536);
+    made_tdreport(claims, tdreport);
+    made_hcl(HCL_TDX, span_of(tdreport, sizeof tdreport), claims, &frame);
+    return put("hcl-td.bin", buf_span(&frame), err);
+}
+
+static int make_quote(EVP_PKEY *key, struct error *err)
+{
+    static const uint8_t values[2 * TPM_PCR_SIZE] = {7};
+    BUF_AUTO quote = BUF_WITH_LIMIT(4096);
+    BUF_AUTO signature = BUF_WITH_LIMIT(4096);
+    made_quote(span_of_text("nonce"), PCRS, span_of(values, sizeof values), &quote);
+    made_sign(key, SIGNATURE_RS256, buf_span(&quote), &signature);
+    if (put("quote.bin", buf_span(&quote), err) < 0 ||
+        put("quote.sig", buf_span(&signature), err) < 0)
+        return -1;
+    return put("pcrs.bin", span_of(values, sizeof values), err);
+}
+
+static int make_hcl(const char *psp_dir, EVP_PKEY *key, struct error *err)
+{
+    const struct psp_launch launch = {.policy = PSP_POLICY_DEFAULT};
+    BUF_AUTO claims = BUF_WITH_LIMIT(65536);
+    BUF_AUTO bytes = BUF_WITH_LIMIT(65536);
+    BUF_AUTO frame = BUF_WITH_LIMIT(65536);
+    made_claims(key, &claims);
+    if (report(psp_dir, &launch, buf_span(&claims), &bytes, err) < 0)
+        return -1;
+    made_hcl(HCL_SNP, buf_span(&bytes), buf_span(&claims), &frame);
+    if (put("hcl.bin", buf_span(&frame), err) < 0 || make_td(buf_span(&claims), err) < 0)
+        return -1;
+    return make_quote(key, err);
+}
+
+static int make(const char *psp_dir, struct error *err)
+{
+    TEXT_AUTO aci = text_format("%s/aci", folder);
+    if (!aci || dir_make_all(aci, 0755, err) < 0 || make_aci(psp_dir, err) < 0)
+        return -1;
+    EVP_PKEY *key = made_key("RSA");
+    int outcome = make_hcl(psp_dir, key, err);
+    EVP_PKEY_free(key);
+    return outcome;
+}
+
+int main(int argc, char *argv[])
+{
+    struct error err = {0};
+    if (argc != 3) {
+        (void)fprintf(stderr, "usage: make_azure PSP_DIR DIR\n");
+        return 2;
+    }
+    folder = argv[2];
+    if (make(argv[1], &err) < 0) {
+        (void)fprintf(stderr, "make_azure: %s\n", err.text);
+        return 1;
+    }
+    return 0;
+}
