@@ -1,8 +1,8 @@
 #include "crypto/certificate.h"
 
 #include "base/base64.h"
+#include "crypto/ecdsa_key.h"
 
-#include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
@@ -373,23 +373,13 @@ int certificate_check_signed(const struct certificate *certificate,
     return 0;
 }
 
-/* SEQUENCE { INTEGER r, INTEGER s }, by OpenSSL; returns its size, -1 when memory ran out. */
-static int encode_signature(const uint8_t r[P384_SIZE], const uint8_t s[P384_SIZE],
-                            unsigned char **der)
+static int check_ecdsa(const struct certificate *certificate, struct span digest, struct span r,
+                       struct span s, struct error *err)
 {
-    ECDSA_SIG *signature = ECDSA_SIG_new();
-    BIGNUM *r_number = BN_bin2bn(r, P384_SIZE, NULL);
-    BIGNUM *s_number = BN_bin2bn(s, P384_SIZE, NULL);
-    if (!signature || !r_number || !s_number ||
-        ECDSA_SIG_set0(signature, r_number, s_number) != 1) {
-        ECDSA_SIG_free(signature);
-        BN_free(r_number);
-        BN_free(s_number);
-        return -1;
-    }
-    int size = i2d_ECDSA_SIG(signature, der);
-    ECDSA_SIG_free(signature);
-    return size;
+    if (!ecdsa_holds(certificate->key, digest, r, s))
+        return error_set(err, ERROR_REFUSED, "the signature does not hold under the key of %s",
+                         certificate->name);
+    return 0;
 }
 
 int certificate_check_ecdsa_p384(const struct certificate *certificate,
@@ -399,23 +389,19 @@ int certificate_check_ecdsa_p384(const struct certificate *certificate,
     if (!key_is_on(certificate->key, SN_secp384r1))
         return error_set(err, ERROR_REFUSED, "the key of %s is not on the curve P-384",
                          certificate->name);
-    unsigned char *der = NULL;
-    int size = encode_signature(r, s, &der);
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(certificate->key, NULL);
-    if (size < 0 || !ctx) {
-        OPENSSL_free(der);
-        EVP_PKEY_CTX_free(ctx);
-        return error_memory(err);
-    }
-    bool good = EVP_PKEY_verify_init(ctx) == 1 &&
-                EVP_PKEY_verify(ctx, der, (size_t)size, digest, SHA384_SIZE) == 1;
-    EVP_PKEY_CTX_free(ctx);
-    OPENSSL_free(der);
-    ERR_clear_error();
-    if (!good)
-        return error_set(err, ERROR_REFUSED, "the signature does not hold under the key of %s",
+    return check_ecdsa(certificate, span_of(digest, SHA384_SIZE), span_of(r, P384_SIZE),
+                       span_of(s, P384_SIZE), err);
+}
+
+int certificate_check_ecdsa_p256(const struct certificate *certificate,
+                                 const uint8_t digest[SHA256_SIZE],
+                                 const uint8_t signature[P256_SIGNATURE_SIZE], struct error *err)
+{
+    if (!key_is_on(certificate->key, SN_X9_62_prime256v1))
+        return error_set(err, ERROR_REFUSED, "the key of %s is not on the curve P-256",
                          certificate->name);
-    return 0;
+    return check_ecdsa(certificate, span_of(digest, SHA256_SIZE), span_of(signature, P256_SIZE),
+                       span_of(signature + P256_SIZE, P256_SIZE), err);
 }
 
 struct crl *crl_from_der(struct span der, struct error *err)

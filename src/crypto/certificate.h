@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "crypto/digest.h"
+#include "crypto/ecdsa.h"
 
 #define CERTIFICATE_DER_MAX  16384 /* bytes of one certificate */
 #define CERTIFICATE_NAME_MAX 64    /* bytes of a common name, RFC 5280 ub-common-name */
@@ -92,6 +93,11 @@ int certificate_check_signed(const struct certificate *certificate,
 int certificate_check_ecdsa_p384(const struct certificate *certificate,
                                  const uint8_t digest[SHA384_SIZE], const uint8_t r[P384_SIZE],
                                  const uint8_t s[P384_SIZE], struct error *err);
+
+/* As above for a key on P-256; the signature is r ‖ s. */
+int certificate_check_ecdsa_p256(const struct certificate *certificate,
+                                 const uint8_t digest[SHA256_SIZE],
+                                 const uint8_t signature[P256_SIGNATURE_SIZE], struct error *err);
 
 struct crl;
 

@@ -36,6 +36,11 @@ struct private_key *private_key_new_p384(struct error *err)
     return wrap(EVP_EC_gen("P-384"), "P-384", err);
 }
 
+struct private_key *private_key_new_p256(struct error *err)
+{
+    return wrap(EVP_EC_gen("P-256"), "P-256", err);
+}
+
 struct private_key *private_key_from_pem(struct span pem, struct error *err)
 {
     BIO *bio = pem.size <= CERTIFICATE_DER_MAX ? BIO_new_mem_buf(pem.data, (int)pem.size) : NULL;
@@ -105,22 +110,55 @@ int private_key_public_p384(const struct private_key *key, struct p384_key *out,
     return good ? 0 : error_set(err, ERROR_INVALID, "this key is not one on the curve P-384");
 }
 
-int private_key_sign_p384(const struct private_key *key, const uint8_t digest[SHA384_SIZE],
-                          uint8_t r[P384_SIZE], uint8_t s[P384_SIZE], struct error *err)
+static bool sign_ecdsa(const struct private_key *key, struct span digest, size_t number_size,
+                       uint8_t *r, uint8_t *s)
 {
     uint8_t der[128];
     size_t size = sizeof der;
+    int want = (int)number_size;
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(pkey_of(key), NULL);
     bool good = ctx && EVP_PKEY_sign_init(ctx) == 1 &&
-                EVP_PKEY_sign(ctx, der, &size, digest, SHA384_SIZE) == 1;
+                EVP_PKEY_get_bits(pkey_of(key)) == 8 * want &&
+                EVP_PKEY_sign(ctx, der, &size, digest.data, digest.size) == 1;
     EVP_PKEY_CTX_free(ctx);
     const unsigned char *at = der;
     ECDSA_SIG *signature = good ? d2i_ECDSA_SIG(NULL, &at, (long)size) : NULL;
-    good = signature && BN_bn2binpad(ECDSA_SIG_get0_r(signature), r, P384_SIZE) == P384_SIZE &&
-           BN_bn2binpad(ECDSA_SIG_get0_s(signature), s, P384_SIZE) == P384_SIZE;
+    good = signature && BN_bn2binpad(ECDSA_SIG_get0_r(signature), r, want) == want &&
+           BN_bn2binpad(ECDSA_SIG_get0_s(signature), s, want) == want;
     ECDSA_SIG_free(signature);
     ERR_clear_error();
-    return good ? 0 : error_set(err, ERROR_INVALID, "this key can't sign with ECDSA on P-384");
+    return good;
+}
+
+int private_key_sign_p384(const struct private_key *key, const uint8_t digest[SHA384_SIZE],
+                          uint8_t r[P384_SIZE], uint8_t s[P384_SIZE], struct error *err)
+{
+    return sign_ecdsa(key, span_of(digest, SHA384_SIZE), P384_SIZE, r, s)
+               ? 0
+               : error_set(err, ERROR_INVALID, "this key can't sign with ECDSA on P-384");
+}
+
+int private_key_sign_p256(const struct private_key *key, const uint8_t digest[SHA256_SIZE],
+                          uint8_t signature[P256_SIGNATURE_SIZE], struct error *err)
+{
+    return sign_ecdsa(key, span_of(digest, SHA256_SIZE), P256_SIZE, signature,
+                      signature + P256_SIZE)
+               ? 0
+               : error_set(err, ERROR_INVALID, "this key can't sign with ECDSA on P-256");
+}
+
+int private_key_point_p256(const struct private_key *key, uint8_t point[P256_POINT_SIZE],
+                           struct error *err)
+{
+    uint8_t encoded[1 + P256_POINT_SIZE];
+    size_t size = 0;
+    int good = EVP_PKEY_get_octet_string_param(pkey_of(key), OSSL_PKEY_PARAM_PUB_KEY, encoded,
+                                               sizeof encoded, &size);
+    ERR_clear_error();
+    if (good != 1 || size != sizeof encoded)
+        return error_set(err, ERROR_INVALID, "this key is not on P-256");
+    memcpy(point, encoded + 1, P256_POINT_SIZE);
+    return 0;
 }
 
 static bool set_name(X509_NAME *name, const char *common_name)
@@ -175,14 +213,27 @@ static bool fill(X509 *x509, const struct issue_request *request, EVP_PKEY *subj
     return true;
 }
 
-static bool sign(X509 *x509, EVP_PKEY *issuer_key)
+/* Certificates and lists are signed alike: the context says how, by the kind of the key. */
+static EVP_MD_CTX *new_signature(EVP_PKEY *key)
 {
+    bool is_rsa = EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA;
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     EVP_PKEY_CTX *pctx = NULL;
-    bool good = ctx && EVP_DigestSignInit(ctx, &pctx, EVP_sha384(), NULL, issuer_key) == 1 &&
-                EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING) == 1 &&
-                EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, SHA384_SIZE) == 1 &&
-                X509_sign_ctx(x509, ctx) > 0;
+    bool good = ctx && EVP_DigestSignInit(ctx, &pctx, is_rsa ? EVP_sha384() : EVP_sha256(), NULL,
+                                          key) == 1;
+    if (good && is_rsa)
+        good = EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING) == 1 &&
+               EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, SHA384_SIZE) == 1;
+    if (good)
+        return ctx;
+    EVP_MD_CTX_free(ctx);
+    return NULL;
+}
+
+static bool sign(X509 *x509, EVP_PKEY *issuer_key)
+{
+    EVP_MD_CTX *ctx = new_signature(issuer_key);
+    bool good = ctx && X509_sign_ctx(x509, ctx) > 0;
     EVP_MD_CTX_free(ctx);
     return good;
 }
@@ -200,6 +251,57 @@ int certificate_issue(const struct issue_request *request, const struct private_
     if (size < 0)
         return error_set(err, ERROR_INVALID, "OpenSSL could not make the certificate %s",
                          request->subject);
+    int result = buf_append(der, span_of(bytes, (size_t)size), err);
+    OPENSSL_free(bytes);
+    return result;
+}
+
+static bool add_revoked(X509_CRL *crl, uint64_t serial, const ASN1_TIME *when)
+{
+    X509_REVOKED *revoked = X509_REVOKED_new();
+    ASN1_INTEGER *number = ASN1_INTEGER_new();
+    bool good = revoked && number && ASN1_INTEGER_set_uint64(number, serial) == 1 &&
+                X509_REVOKED_set_serialNumber(revoked, number) == 1 &&
+                X509_REVOKED_set_revocationDate(revoked, (ASN1_TIME *)(uintptr_t)when) == 1 &&
+                X509_CRL_add0_revoked(crl, revoked) == 1;
+    ASN1_INTEGER_free(number);
+    if (!good)
+        X509_REVOKED_free(revoked);
+    return good;
+}
+
+static bool fill_crl(X509_CRL *crl, const struct issue_crl_request *request)
+{
+    X509_NAME *name = X509_NAME_new();
+    ASN1_TIME *from = ASN1_TIME_set(NULL, (time_t)request->this_update);
+    ASN1_TIME *to = ASN1_TIME_set(NULL, (time_t)request->next_update);
+    bool good = name && from && to && set_name(name, request->issuer) &&
+                X509_CRL_set_version(crl, X509_CRL_VERSION_2) == 1 &&
+                X509_CRL_set_issuer_name(crl, name) == 1 &&
+                X509_CRL_set1_lastUpdate(crl, from) == 1 && X509_CRL_set1_nextUpdate(crl, to) == 1;
+    for (size_t i = 0; good && i < request->serial_count; i++)
+        good = add_revoked(crl, request->serials[i], from);
+    X509_NAME_free(name);
+    ASN1_TIME_free(from);
+    ASN1_TIME_free(to);
+    return good;
+}
+
+int crl_issue(const struct issue_crl_request *request, const struct private_key *issuer_key,
+              struct buf *der, struct error *err)
+{
+    X509_CRL *crl = X509_CRL_new();
+    EVP_MD_CTX *ctx = new_signature(pkey_of(issuer_key));
+    unsigned char *bytes = NULL;
+    int size = -1;
+    if (crl && ctx && fill_crl(crl, request) && X509_CRL_sign_ctx(crl, ctx) > 0)
+        size = i2d_X509_CRL(crl, &bytes);
+    EVP_MD_CTX_free(ctx);
+    X509_CRL_free(crl);
+    ERR_clear_error();
+    if (size < 0)
+        return error_set(err, ERROR_INVALID, "OpenSSL could not make the revocation list of %s",
+                         request->issuer);
     int result = buf_append(der, span_of(bytes, (size_t)size), err);
     OPENSSL_free(bytes);
     return result;

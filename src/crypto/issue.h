@@ -11,9 +11,10 @@
 
 struct private_key;
 
-/* New keys: RSA of 4096 bits (takes about two seconds), and ECDSA on P-384. */
+/* New keys: RSA of 4096 bits (takes about two seconds), and ECDSA on P-384 and P-256. */
 struct private_key *private_key_new_rsa4096(struct error *err);
 struct private_key *private_key_new_p384(struct error *err);
+struct private_key *private_key_new_p256(struct error *err);
 
 /* Reads an unencrypted PKCS#8 key in PEM. */
 struct private_key *private_key_from_pem(struct span pem, struct error *err);
@@ -35,6 +36,14 @@ int private_key_public_p384(const struct private_key *key, struct p384_key *out,
 int private_key_sign_p384(const struct private_key *key, const uint8_t digest[SHA384_SIZE],
                           uint8_t r[P384_SIZE], uint8_t s[P384_SIZE], struct error *err);
 
+/* As above by a key on P-256; the signature is r ‖ s. */
+int private_key_sign_p256(const struct private_key *key, const uint8_t digest[SHA256_SIZE],
+                          uint8_t signature[P256_SIGNATURE_SIZE], struct error *err);
+
+/* The public half of a key on P-256: x ‖ y. */
+int private_key_point_p256(const struct private_key *key, uint8_t point[P256_POINT_SIZE],
+                           struct error *err);
+
 struct issue_extension {
     const char *oid;   /* dotted */
     struct span value; /* what the OCTET STRING holds */
@@ -51,9 +60,21 @@ struct issue_request {
     size_t extension_count;
 };
 
-/* Appends, in DER, a certificate for `subject_key` (its public half) that `issuer_key`, an RSA key,
- * signs by RSASSA-PSS with SHA-384. */
+/* Appends, in DER, a certificate for `subject_key` (its public half) that `issuer_key` signs: an
+ * RSA key by RSASSA-PSS with SHA-384, a key on P-256 by ECDSA with SHA-256. */
 int certificate_issue(const struct issue_request *request, const struct private_key *subject_key,
                       const struct private_key *issuer_key, struct buf *der, struct error *err);
+
+struct issue_crl_request {
+    const char *issuer; /* common name */
+    int64_t this_update;
+    int64_t next_update;
+    const uint64_t *serials; /* that are revoked */
+    size_t serial_count;
+};
+
+/* Appends, in DER, a revocation list that `issuer_key` signs as it would a certificate. */
+int crl_issue(const struct issue_crl_request *request, const struct private_key *issuer_key,
+              struct buf *der, struct error *err);
 
 #endif
