@@ -289,12 +289,15 @@ static int verify_report(const struct args *args, struct span report, struct err
 static int point_elsewhere(const char *path, enum evidence_kind kind, struct error *err)
 {
     static const char *const commands_for[EVIDENCE_KIND_COUNT] = {
-        [EVIDENCE_SGX_QUOTE] = "caisson verify sgx --quote FILE --collateral FILE",
-        [EVIDENCE_TDX_QUOTE] = "caisson verify tdx --quote FILE --collateral FILE",
         [EVIDENCE_HCL_REPORT] = "caisson verify hcl --report FILE",
         [EVIDENCE_COSE] = "caisson verify uvm --cose FILE",
         [EVIDENCE_CERTIFICATES] = "caisson verify snp --report FILE --certs FILE",
     };
+    if (kind == EVIDENCE_SGX_QUOTE || kind == EVIDENCE_TDX_QUOTE)
+        return error_set(err, ERROR_UNAVAILABLE,
+                         "%s is %s: this version of caisson can't verify quotes, so nothing is "
+                         "known of it",
+                         path, evidence_kind_name(kind));
     if (commands_for[kind])
         return error_set(err, ERROR_USAGE, "%s is %s; use %s", path, evidence_kind_name(kind),
                          commands_for[kind]);
