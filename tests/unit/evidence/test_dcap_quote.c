@@ -100,7 +100,7 @@ static const struct kind {
 
 static void make_kind(struct made *made, size_t i)
 {
-    make(made, kinds[i].version, kinds[i].tee, kinds[i].body);
+    make(made, kinds[i].version, kinds[i].tee, (uint16_t)kinds[i].body);
 }
 
 static int parse(const struct made *made, struct dcap_quote *quote)

@@ -161,7 +161,7 @@ static size_t count_refused(enum dcap_body body)
     size_t refused = 0;
     check_ok(dcap_report_check_reserved(body, report, &err), &err);
     for (size_t at = 0; at < report.size; at++) {
-        char words[32];
+        char words[64];
         (void)snprintf(words, sizeof words, "byte %zu of the report", at);
         bytes[at] = 0x80;
         if (is_reserved(body, at)) {

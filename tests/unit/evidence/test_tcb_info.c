@@ -27,9 +27,11 @@ static struct error err;
 #define OLD_SVNS(n)                                                                                \
     OLD_SVN("01", n)                                                                               \
     OLD_SVN("02", n)                                                                               \
-    OLD_SVN("03", n) OLD_SVN("04", n) OLD_SVN("05", n) OLD_SVN("06", n) OLD_SVN("07", n)           \
-        OLD_SVN("08", n) OLD_SVN("09", n) OLD_SVN("10", n) OLD_SVN("11", n) OLD_SVN("12", n)       \
-            OLD_SVN("13", n) OLD_SVN("14", n) OLD_SVN("15", n) OLD_SVN("16", n)
+    OLD_SVN("03", n)                                                                               \
+    OLD_SVN("04", n)                                                                               \
+    OLD_SVN("05", n) OLD_SVN("06", n) OLD_SVN("07", n) OLD_SVN("08", n) OLD_SVN("09", n)           \
+        OLD_SVN("10", n) OLD_SVN("11", n) OLD_SVN("12", n) OLD_SVN("13", n) OLD_SVN("14", n)       \
+            OLD_SVN("15", n) OLD_SVN("16", n)
 
 #define LEVEL(tcb, status)                                                                         \
     "{\"tcb\":{" tcb "},\"tcbDate\":\"2024-03-13T00:00:00Z\",\"tcbStatus\":\"" status "\"}"
