@@ -23,15 +23,11 @@ static struct error err;
 #define TDX_SVN(n)                                                                                 \
     "\"tdxtcbcomponents\":[{\"svn\":" n                                                            \
     ",\"category\":\"OS/VMM\",\"type\":\"TDX Module\"}," SVN("0") "," SVN_14(n) "]"
-#define OLD_SVN(i, n) "\"sgxtcbcomp" i "svn\":" n ","
-#define OLD_SVNS(n)                                                                                \
-    OLD_SVN("01", n)                                                                               \
-    OLD_SVN("02", n)                                                                               \
-    OLD_SVN("03", n)                                                                               \
-    OLD_SVN("04", n)                                                                               \
-    OLD_SVN("05", n) OLD_SVN("06", n) OLD_SVN("07", n) OLD_SVN("08", n) OLD_SVN("09", n)           \
-        OLD_SVN("10", n) OLD_SVN("11", n) OLD_SVN("12", n) OLD_SVN("13", n) OLD_SVN("14", n)       \
-            OLD_SVN("15", n) OLD_SVN("16", n)
+#define OLD_SVN(i, n)        "\"sgxtcbcomp" i "svn\":" n ","
+#define OLD_4(a, b, c, d, n) OLD_SVN(a, n) "" OLD_SVN(b, n) "" OLD_SVN(c, n) "" OLD_SVN(d, n)
+#define OLD_8(n)             OLD_4("01", "02", "03", "04", n) "" OLD_4("05", "06", "07", "08", n)
+#define OLD_16(n)            OLD_4("09", "10", "11", "12", n) "" OLD_4("13", "14", "15", "16", n)
+#define OLD_SVNS(n)          OLD_8(n) "" OLD_16(n)
 
 #define LEVEL(tcb, status)                                                                         \
     "{\"tcb\":{" tcb "},\"tcbDate\":\"2024-03-13T00:00:00Z\",\"tcbStatus\":\"" status "\"}"
