@@ -5,7 +5,7 @@
 #include "cli/commands.h"
 #include "evidence/bundle.h"
 #include "evidence/runtime_data.h"
-#include "os/file.h"
+#include "os/output.h"
 #include "vm/client.h"
 #include "vm/record.h"
 
@@ -76,7 +76,7 @@ static int run(const struct args *args, struct error *err)
     if (client_attest(connection, args_get(args, "nonce"), timeout_ms, &evidence, err) < 0)
         return error_context(err, "%s", name);
     if (output)
-        return file_write_atomic(output, buf_span(&evidence), 0644, err);
+        return output_write(output, buf_span(&evidence), 0644, err);
     (void)fwrite(evidence.data, 1, evidence.size, stdout);
     return EXIT_OK;
 }

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "crypto/digest.h"
 #include "os/file.h"
+#include "os/output.h"
 
 #define DIGEST_SIZE  (2 * SHA256_SIZE)
 #define HEADER_SIZE  (DIGEST_SIZE + 1) /* and a line break */
@@ -74,5 +75,5 @@ int fetch_cache_write(const char *folder, const char *url, struct span document,
     if (dir_make_all(folder, 0700, err) < 0 || buf_printf(&file, err, "%s\n", digest) < 0 ||
         buf_append(&file, document, err) < 0)
         return -1;
-    return file_write_atomic(path, buf_span(&file), 0644, err);
+    return output_write(path, buf_span(&file), 0644, err);
 }

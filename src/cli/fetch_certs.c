@@ -17,6 +17,7 @@
 #include "evidence/snp_certificates.h"
 #include "evidence/snp_kds.h"
 #include "os/file.h"
+#include "os/output.h"
 
 #define THIM_URL        "http://169.254.169.254"
 #define THIM_PATH       "/metadata/THIM/amd/certification"
@@ -252,7 +253,7 @@ static int fetch_crl(const struct job *job, const char *output, struct error *er
         return -1;
     int status = get_crl(job, &document, err);
     if (status == 0)
-        status = file_write_atomic(output, buf_span(&document.bytes), 0644, err);
+        status = output_write(output, buf_span(&document.bytes), 0644, err);
     buf_fini(&document.bytes);
     return status;
 }
@@ -265,7 +266,7 @@ static int write_chain(const struct job *job, const char *output, struct error *
             return -1;
     }
     if (output)
-        return file_write_atomic(output, buf_span(&pem), 0644, err);
+        return output_write(output, buf_span(&pem), 0644, err);
     (void)fwrite(pem.data, 1, pem.size, stdout);
     return 0;
 }

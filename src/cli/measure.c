@@ -7,6 +7,7 @@
 #include "cli/measure_io.h"
 #include "measure/manifest.h"
 #include "os/file.h"
+#include "os/output.h"
 
 #define MANIFEST_NAME "manifest.json"
 #define FIRMWARE_NAME "OVMF.amdsev.fd"
@@ -77,7 +78,7 @@ static int write_manifest(const struct manifest *manifest, const char *path, str
     BUF_AUTO text = BUF_WITH_LIMIT(MANIFEST_SIZE_MAX);
     if (manifest_write(manifest, &text, err) < 0)
         return -1;
-    return file_write_atomic(path, buf_span(&text), 0644, err);
+    return output_write(path, buf_span(&text), 0644, err);
 }
 
 static void print_first(const char *tee, const struct manifest_measurements *list)

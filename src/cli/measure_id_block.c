@@ -7,6 +7,7 @@
 #include "crypto/issue.h"
 #include "measure/id_block.h"
 #include "os/file.h"
+#include "os/output.h"
 
 #define KEY_FILE_MAX    CERTIFICATE_DER_MAX
 #define BASE64_TEXT_MAX 8192
@@ -101,7 +102,7 @@ static int write_option(const struct args *args, const char *name, struct span b
                         struct error *err)
 {
     const char *path = args_get(args, name);
-    return path ? file_write_atomic(path, bytes, 0644, err) : 0;
+    return path ? output_write(path, bytes, 0644, err) : 0;
 }
 
 /* Bytes as they are, or Base64 with at most one line end, as QEMU's options have them. */

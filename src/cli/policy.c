@@ -10,6 +10,7 @@
 #include "cli/generate.h"
 #include "cli/progress.h"
 #include "os/file.h"
+#include "os/output.h"
 #include "policy/describe.h"
 
 static const struct option_rule generate_options[] = {
@@ -32,7 +33,7 @@ static const struct option_rule generate_options[] = {
 static int write_policy(const char *path, struct span policy, struct error *err)
 {
     if (path && strcmp(path, "-") != 0)
-        return file_write_atomic(path, policy, 0644, err);
+        return output_write(path, policy, 0644, err);
     (void)fwrite(policy.data, 1, policy.size, stdout);
     if (isatty(STDOUT_FILENO))
         (void)putchar('\n');

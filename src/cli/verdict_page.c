@@ -1,6 +1,6 @@
 #include "cli/verdict_page.h"
 
-#include "os/file.h"
+#include "os/output.h"
 
 /* Text goes between tags or into quoted attributes; these five characters could end either. What no
  * page may hold, or a terminal's reader would stumble over, becomes '?'. */
@@ -171,5 +171,5 @@ int verdict_write_page(const struct verdict_view *view, const char *path, struct
     BUF_AUTO page = BUF_WITH_LIMIT(VERDICT_PAGE_MAX);
     if (verdict_append_page(view, &page, err) < 0)
         return error_context(err, "--html");
-    return file_write_atomic(path, buf_span(&page), 0644, err);
+    return output_write(path, buf_span(&page), 0644, err);
 }

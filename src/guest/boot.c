@@ -9,20 +9,19 @@
 
 #include "base/log.h"
 #include "base/text.h"
-#include "os/devicefilter.h"
+#include "guest/control_group.h"
 #include "os/fd.h"
 #include "os/file.h"
 #include "os/module.h"
 #include "os/mount.h"
 #include "os/netlink.h"
 
-#define MODULES          "/modules"
-#define MODULE_LIST_MAX  4096
-#define CONTAINERS_GROUP "/sys/fs/cgroup/caisson"
+#define MODULES         "/modules"
+#define MODULE_LIST_MAX 4096
 
 /*
- * The root of an initial RAM disk cannot be left by pivot_root(2), which crun needs. So the root
- * becomes a mount on top of itself; nothing is copied.
+ * The root of an initial RAM disk cannot be left by pivot_root(2), which containers need. So the
+ * root becomes a mount on top of itself; nothing is copied.
  */
 static int make_root_leavable(struct error *err)
 {
@@ -129,15 +128,6 @@ static int apply_settings(struct error *err)
     return 0;
 }
 
-/* The machine's console is the host's. crun lets every process make and open it, which would be an
- * output that no policy allows. */
-static int prepare_containers_group(struct error *err)
-{
-    if (dir_make_all(CONTAINERS_GROUP, 0755, err) < 0)
-        return -1;
-    return devicefilter_forbid_console(CONTAINERS_GROUP, err);
-}
-
 static int read_tee(enum guest_tee *tee, struct error *err)
 {
     BUF_AUTO text = BUF_WITH_LIMIT(8192);
@@ -162,7 +152,7 @@ int boot_prepare(enum guest_tee *tee, struct error *err)
         return -1;
     if (*tee == GUEST_SEV_SNP && prepare_sev_snp(err) < 0)
         return -1;
-    if (apply_settings(err) < 0 || prepare_containers_group(err) < 0)
+    if (apply_settings(err) < 0 || control_group_prepare(err) < 0)
         return -1;
     return netlink_bring_up("lo", err);
 }

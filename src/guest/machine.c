@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "guest/control_group.h"
 #include "guest/disk.h"
 #include "guest/report.h"
 #include "os/fd.h"
@@ -21,9 +22,9 @@
 #include "os/mount.h"
 #include "os/netlink.h"
 
-#define CONTAINERS  "/run/gcs/c"
-#define INTERFACE   "eth0"
-#define RESOLV_CONF "tmp/atlas/resolvconf/resolv.conf"
+#define CONTAINERS         "/run/gcs/c"
+#define INTERFACE          "eth0"
+#define RESOLV_CONF_FOLDER "tmp/atlas/resolvconf"
 
 /* --- reports ---------------------------------------------------------------------------------- */
 
@@ -176,7 +177,8 @@ static int machine_find_user(void *argument, const char *id, const char *user, s
 static int write_resolv_conf(const struct machine *machine, const char *folder, struct error *err)
 {
     BUF_AUTO text = BUF_WITH_LIMIT(1024);
-    TEXT_AUTO path = text_format("%s/sandboxMounts/" RESOLV_CONF, folder);
+    TEXT_AUTO parent = text_format("%s/sandboxMounts/" RESOLV_CONF_FOLDER, folder);
+    TEXT_AUTO path = parent ? text_format("%s/resolv.conf", parent) : NULL;
     char address[INET_ADDRSTRLEN];
     if (!path)
         return error_memory(err);
@@ -185,12 +187,12 @@ static int write_resolv_conf(const struct machine *machine, const char *folder, 
         if (buf_printf(&text, err, "nameserver %s\n", address) < 0)
             return -1;
     }
-    char *slash = strrchr(path, '/');
-    *slash = '\0';
-    if (dir_make_all(path, 0755, err) < 0)
+    if (dir_make_all(parent, 0755, err) < 0)
         return -1;
-    *slash = '/';
-    return file_write_atomic(path, buf_span(&text), 0644, err);
+    FD_AUTO fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return error_system(err, errno, "cannot make %s", path);
+    return fd_write_all(fd, buf_span(&text), err);
 }
 
 /* A source that is not there yet is a folder that containers share. No link may lead out of it. */
@@ -205,21 +207,15 @@ static int prepare_source(const char *source, struct error *err)
     return dir_make_all(source, 0755, err);
 }
 
-static int prepare_folder(const struct machine *machine, const struct spec *spec,
-                          const char *folder, struct error *err)
+static int prepare_folder(const struct machine *machine, const struct spec *spec, struct error *err)
 {
-    BUF_AUTO config = BUF_WITH_LIMIT(SPEC_SIZE_MAX);
-    TEXT_AUTO bundle = text_format("%s/bundle", folder);
-    TEXT_AUTO path = text_format("%s/bundle/config.json", folder);
-    if (!bundle || !path)
+    TEXT_AUTO folder = text_format("%s/%s", CONTAINERS, spec->id);
+    if (!folder)
         return error_memory(err);
-    if (spec_append(spec, &config, err) < 0 || dir_make_all(bundle, 0700, err) < 0 ||
-        file_write_atomic(path, buf_span(&config), 0600, err) < 0 ||
-        write_resolv_conf(machine, folder, err) < 0)
+    if (write_resolv_conf(machine, folder, err) < 0)
         return -1;
     for (size_t i = 0; i < spec->mount_count; i++) {
-        if (strcmp(spec->mounts[i].type, "bind") == 0 &&
-            prepare_source(spec->mounts[i].source, err) < 0)
+        if (spec_mount_is_bind(&spec->mounts[i]) && prepare_source(spec->mounts[i].source, err) < 0)
             return -1;
     }
     return 0;
@@ -239,19 +235,11 @@ static int machine_create(void *argument, const struct spec *spec, const uint32_
 {
     struct machine *machine = argument;
     struct container *container = find_container(machine, "");
-    TEXT_AUTO folder = text_format("%s/%s", CONTAINERS, spec->id);
-    if (!container || !folder)
-        return error_memory(err);
-    const struct container_start start = {.runtime = machine->runtime,
-                                          .id = spec->id,
-                                          .folder = folder,
-                                          .terminal = spec->terminal,
-                                          .rows = spec->rows,
-                                          .columns = spec->columns,
-                                          .standard = standard};
-    if (prepare_folder(machine, spec, folder, err) < 0)
+    if (!container)
+        return error_set(err, ERROR_LIMIT, "too many containers in one machine");
+    if (spec_check_mounts(spec, err) < 0 || prepare_folder(machine, spec, err) < 0)
         return -1;
-    return container_start(container, &start, err);
+    return container_start(container, spec, standard, err);
 }
 
 static int machine_signal(void *argument, const char *id, unsigned int number, struct error *err)
@@ -315,8 +303,8 @@ static struct container *find_input(struct machine *machine, uint32_t stream)
 static bool machine_stream_data(void *argument, uint32_t stream, struct span bytes)
 {
     struct container *container = find_input(argument, stream);
-    /* While crun runs, a terminal is still to come. */
-    if (!container || (container->input.fd < 0 && !container->runtime))
+    /* While it starts, a terminal is still to come. */
+    if (!container || (container->input.fd < 0 && container->outcome < 0))
         return false;
     container_take_input(container, bytes);
     return true;
@@ -356,11 +344,9 @@ const struct machine_ops machine_real_ops = {
 
 /* --- the loop's side -------------------------------------------------------------------------- */
 
-void machine_init(struct machine *machine, struct gate *gate, enum guest_tee tee, int processor,
-                  int runtime)
+void machine_init(struct machine *machine, struct gate *gate, enum guest_tee tee, int processor)
 {
-    *machine = (struct machine){
-        .gate = gate, .tee = tee, .processor = processor, .runtime = runtime};
+    *machine = (struct machine){.gate = gate, .tee = tee, .processor = processor};
     for (size_t i = 0; i < GATE_CONTAINERS_MAX; i++)
         container_init(&machine->containers[i]);
 }
@@ -370,7 +356,7 @@ size_t machine_collect(const struct machine *machine, struct pollfd *polls)
     size_t count = 0;
     for (size_t i = 0; i < GATE_CONTAINERS_MAX; i++) {
         const struct container *each = &machine->containers[i];
-        if (each->id[0] && !each->runtime)
+        if (each->id[0])
             count += container_collect(each, &machine->gate->channel, polls + count);
     }
     return count;
@@ -383,84 +369,69 @@ static int tell_end(struct machine *machine, struct container *container, struct
                                   : (unsigned int)WEXITSTATUS(container->status);
     unsigned int number = signalled ? (unsigned int)WTERMSIG(container->status) : 0;
     int told = gate_exited(machine->gate, container->id, code & 255U, number, err);
+    control_group_remove(container->id);
     container_fini(container);
     return told;
+}
+
+/* Tells the gate how a start came out, once that is known. */
+static int pump_start(struct machine *machine, struct container *container, struct error *err)
+{
+    struct error why;
+    enum start_state state = container_starts(container, &why);
+    if (state == START_GOES_ON)
+        return 0;
+    if (state == START_DONE)
+        return gate_created(machine->gate, container->id, container->pid, err);
+    char id[sizeof container->id];
+    memcpy(id, container->id, sizeof id);
+    (void)kill(container->pid, SIGKILL);
+    control_group_remove(id);
+    container_fini(container);
+    return gate_create_failed(machine->gate, id, &why, err);
+}
+
+static int pump(struct machine *machine, struct container *container, struct error *err)
+{
+    if (container->outcome >= 0 && pump_start(machine, container, err) < 0)
+        return -1;
+    if (container->outcome >= 0 || !container->id[0])
+        return 0;
+    if (container_pump(container, &machine->gate->channel, err) < 0)
+        return -1;
+    return container_has_ended(container) ? tell_end(machine, container, err) : 0;
 }
 
 int machine_pump(struct machine *machine, struct error *err)
 {
     for (size_t i = 0; i < GATE_CONTAINERS_MAX; i++) {
-        struct container *each = &machine->containers[i];
-        if (!each->id[0])
-            continue;
-        if (container_pump(each, &machine->gate->channel, err) < 0)
-            return -1;
-        if (container_has_ended(each) && tell_end(machine, each, err) < 0)
+        if (machine->containers[i].id[0] && pump(machine, &machine->containers[i], err) < 0)
             return -1;
     }
     return 0;
 }
 
-/* crun has ended: the container runs, or it has failed. */
-static int finish_start(struct machine *machine, struct container *container, int status,
-                        struct error *err)
-{
-    TEXT_AUTO folder = text_format("%s/%s", CONTAINERS, container->id);
-    struct error why;
-    if (!folder)
-        return error_memory(err);
-    if (container_started(container, folder, status, &why) == 0)
-        return gate_created(machine->gate, container->id, container->pid, err);
-    if (container->pid > 0)
-        (void)kill(container->pid, SIGKILL);
-    char id[sizeof container->id];
-    memcpy(id, container->id, sizeof id);
-    container_fini(container);
-    return gate_create_failed(machine->gate, id, &why, err);
-}
-
-/* Any first process could have ended before crun has told its number: nobody's status may be thrown
- * away as long as a crun runs. */
-static bool is_starting(const struct machine *machine)
-{
-    for (size_t i = 0; i < GATE_CONTAINERS_MAX; i++) {
-        if (machine->containers[i].runtime)
-            return true;
-    }
-    return false;
-}
-
-static int reap_container(struct machine *machine, struct container *container, struct error *err)
+static void reap_container(struct container *container)
 {
     int status;
-    if (container->runtime && waitpid(container->runtime, &status, WNOHANG) == container->runtime &&
-        finish_start(machine, container, status, err) < 0)
-        return -1;
     if (container->pid && !container->reaped &&
         waitpid(container->pid, &status, WNOHANG) == container->pid) {
         container->reaped = true;
         container->status = status;
     }
-    return 0;
 }
 
-int machine_reap(struct machine *machine, struct error *err)
+/* A container's own end is kept until it is told; the rest are orphans. */
+void machine_reap(struct machine *machine)
 {
-    for (size_t i = 0; i < GATE_CONTAINERS_MAX; i++) {
-        if (reap_container(machine, &machine->containers[i], err) < 0)
-            return -1;
-    }
-    /* The rest are orphans of ended containers. One that is a container's own after all (it ended
-     * between the two looks) is asked for again before anything is thrown away. */
-    while (!is_starting(machine)) {
-        siginfo_t info = {0};
-        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
-            return 0;
-        for (size_t i = 0; i < GATE_CONTAINERS_MAX; i++) {
-            if (reap_container(machine, &machine->containers[i], err) < 0)
-                return -1;
-        }
+    siginfo_t info = {0};
+    for (size_t i = 0; i < GATE_CONTAINERS_MAX; i++)
+        reap_container(&machine->containers[i]);
+    while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0) {
+        /* One that ended between the two looks may be a container's after all. */
+        for (size_t i = 0; i < GATE_CONTAINERS_MAX; i++)
+            reap_container(&machine->containers[i]);
         (void)waitpid(info.si_pid, NULL, WNOHANG);
+        info = (siginfo_t){0};
     }
-    return 0;
 }

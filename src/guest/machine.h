@@ -12,7 +12,6 @@ struct machine {
     struct gate *gate;
     enum guest_tee tee;
     int processor; /* the simulated secure processor's port, -1 where there is none */
-    int runtime;   /* container_open_runtime() */
     struct container containers[GATE_CONTAINERS_MAX];
     struct in_addr dns[REQUEST_DNS_MAX];
     size_t dns_count;
@@ -20,17 +19,16 @@ struct machine {
 
 extern const struct machine_ops machine_real_ops;
 
-/* `gate` is the one that will use this machine. `processor` and `runtime` are borrowed. */
-void machine_init(struct machine *machine, struct gate *gate, enum guest_tee tee, int processor,
-                  int runtime);
+/* `gate` is the one that will use this machine. `processor` is borrowed. */
+void machine_init(struct machine *machine, struct gate *gate, enum guest_tee tee, int processor);
 
 /* Collects what to wait for; `polls` must hold GATE_CONTAINERS_MAX × CONTAINER_POLLS. */
 size_t machine_collect(const struct machine *machine, struct pollfd *polls);
 
-/* Moves what can be moved, and tells the gate which containers have ended. */
+/* Moves what can be moved, and tells the gate which containers have started and ended. */
 int machine_pump(struct machine *machine, struct error *err);
 
 /* Reaps every process that has ended. */
-int machine_reap(struct machine *machine, struct error *err);
+void machine_reap(struct machine *machine);
 
 #endif

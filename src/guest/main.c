@@ -80,12 +80,12 @@ static int read_port(struct guest *guest, struct error *err)
     return gate_receive(&guest->gate, span_of(bytes, (size_t)size), err);
 }
 
-static int take_children(struct guest *guest, struct error *err)
+static void take_children(struct guest *guest)
 {
     struct signalfd_siginfo info;
     while (read(guest->children, &info, sizeof info) > 0)
         continue;
-    return machine_reap(&guest->machine, err);
+    machine_reap(&guest->machine);
 }
 
 /* What to wait for on the port. A host that asks and does not read the answers is not heard. */
@@ -107,8 +107,8 @@ static int turn(struct guest *guest, struct error *err)
         return error_system(err, errno, "cannot wait");
     if ((polls[0].revents & (POLLIN | POLLHUP)) && read_port(guest, err) < 0)
         return -1;
-    if ((polls[1].revents & POLLIN) && take_children(guest, err) < 0)
-        return -1;
+    if (polls[1].revents & POLLIN)
+        take_children(guest);
     if (machine_pump(&guest->machine, err) < 0)
         return -1;
     return write_port(guest, err);
@@ -137,10 +137,7 @@ static int open_channel(struct guest *guest, struct error *err)
         return -1;
     if (tee == GUEST_SIMULATED && (processor = port_open(CHANNEL_PSP_PORT, err)) < 0)
         return -1;
-    int runtime = container_open_runtime(err);
-    if (runtime < 0)
-        return -1;
-    machine_init(&guest->machine, &guest->gate, tee, processor, runtime);
+    machine_init(&guest->machine, &guest->gate, tee, processor);
     gate_init(&guest->gate, &machine_real_ops, &guest->machine, tee);
     if (port_wait_for_host(guest->port, err) < 0 || fd_set_nonblocking(guest->port, err) < 0)
         return -1;

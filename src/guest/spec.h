@@ -1,16 +1,12 @@
 /*
- * The OCI configuration that crun gets (OCI runtime specification 1.0), made of what the policy
- * allowed and of the guest's own constants: namespaces, mounts, masked paths, limits. Nothing of it
- * is the host's.
+ * A container's process as the policy allowed it: what guest/start.h makes of it is this and the
+ * guest's own constants. Nothing of it is the host's alone.
  */
 #ifndef CAISSON_GUEST_SPEC_H
 #define CAISSON_GUEST_SPEC_H
 
-#include "base/buf.h"
 #include "guest/user.h"
 #include "policy/policy.h"
-
-#define SPEC_SIZE_MAX ((size_t)1 << 20)
 
 struct spec {
     const char *id;
@@ -28,8 +24,10 @@ struct spec {
     const char *hostname;
 };
 
-/* Appends config.json. ERROR_REFUSED for a mount of a kind that the guest does not do. */
-int spec_append(const struct spec *spec, struct buf *out, struct error *err);
+bool spec_mount_is_bind(const struct policy_mount *mount);
+
+/* ERROR_REFUSED for a mount of a kind, from a place or with a word that the guest does not do. */
+int spec_check_mounts(const struct spec *spec, struct error *err);
 
 /* Where a container's own sources of bind mounts lie: "/run/gcs/c/<id>/sandboxMounts". A source
  * must be beneath it, without "." and ".." and empty parts. */

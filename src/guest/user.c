@@ -16,6 +16,7 @@ enum {
     PASSWD_NAME = 0,
     PASSWD_UID = 2,
     PASSWD_GID = 3,
+    PASSWD_HOME = 5,
     GROUP_NAME = 0,
     GROUP_GID = 2,
     GROUP_MEMBERS = 3
@@ -58,11 +59,11 @@ static bool to_id(struct span text, uint32_t *id)
     return true;
 }
 
-/* Copies a name; one that does not fit, or that is not plain text, is no name. */
-static bool to_name(struct span text, char out[USER_NAME_SIZE])
+/* Copies a text; one that does not fit, or that is not plain, is none. */
+static bool to_text(struct span text, char *out, size_t size)
 {
     out[0] = '\0';
-    if (text.size == 0 || text.size >= USER_NAME_SIZE || memchr(text.data, 0, text.size) ||
+    if (text.size == 0 || text.size >= size || memchr(text.data, 0, text.size) ||
         !text_is_utf8(text))
         return false;
     memcpy(out, text.data, text.size);
@@ -74,7 +75,7 @@ static bool to_name(struct span text, char out[USER_NAME_SIZE])
 static bool to_identity(const struct line *line, size_t name, size_t id, struct user_identity *out)
 {
     return line->count > id && to_id(line->fields[id], &out->id) &&
-           to_name(line->fields[name], out->name);
+           to_text(line->fields[name], out->name, sizeof out->name);
 }
 
 /* What to look for: by name, or by number where the text is one. */
@@ -111,18 +112,22 @@ static int settle_missing(const struct wanted *wanted, const char *kind, const c
     return 0;
 }
 
-/* The user and, from its entry, the number of its group (0 without an entry). */
-static int find_user(struct span passwd, const struct wanted *wanted, struct user_identity *user,
+/* The user with its home and, from its entry, the number of its group (0 without an entry). */
+static int find_user(struct span passwd, const struct wanted *wanted, struct user *out,
                      uint32_t *gid, struct error *err)
 {
     struct line line;
     *gid = 0;
     while (next_line(&passwd, &line)) {
-        if (to_identity(&line, PASSWD_NAME, PASSWD_UID, user) && agrees(wanted, user) &&
-            line.count > PASSWD_GID && to_id(line.fields[PASSWD_GID], gid))
-            return 0;
+        if (!to_identity(&line, PASSWD_NAME, PASSWD_UID, &out->user) ||
+            !agrees(wanted, &out->user) || line.count <= PASSWD_GID ||
+            !to_id(line.fields[PASSWD_GID], gid))
+            continue;
+        if (line.count > PASSWD_HOME)
+            (void)to_text(line.fields[PASSWD_HOME], out->home, sizeof out->home);
+        return 0;
     }
-    return settle_missing(wanted, "user", "/etc/passwd", user, err);
+    return settle_missing(wanted, "user", "/etc/passwd", &out->user, err);
 }
 
 static int find_group(struct span group, const struct wanted *wanted, struct user_identity *out,
@@ -183,7 +188,7 @@ int user_resolve(const char *text, struct span passwd, struct span group, struct
         (names_group && (rest.size == 0 || memchr(rest.data, ':', rest.size))))
         return error_set(err, ERROR_INVALID, "the user \"%.64s\" is neither USER nor USER:GROUP",
                          text);
-    if (find_user(passwd, &user, &out->user, &gid, err) < 0)
+    if (find_user(passwd, &user, out, &gid, err) < 0)
         return -1;
     struct wanted own = {.is_number = true, .id = gid};
     if (names_group)

@@ -10,6 +10,7 @@
 #include "base/span.h"
 
 #define USER_NAME_SIZE  64
+#define USER_HOME_SIZE  256
 #define USER_GROUPS_MAX 32            /* additional ones, as passed to the policy */
 #define USER_ID_MAX     0xFFFFFFFEULL /* (uid_t)-1 means "leave it" to the kernel */
 #define USER_FILE_MAX   ((size_t)1 << 20)
@@ -23,6 +24,7 @@ struct user {
     struct user_identity user;
     struct user_identity groups[1 + USER_GROUPS_MAX]; /* the first is the process's group */
     size_t group_count;                               /* at least 1 */
+    char home[USER_HOME_SIZE];                        /* "" where /etc/passwd has none */
 };
 
 /* ERROR_NOT_FOUND for a name that the files do not have; ERROR_INVALID for a malformed text;

@@ -109,7 +109,7 @@ static int describe(const struct store *store, const struct image_layer *layer,
     if (buf_printf(&text, err, "{\"format\":%d,\"root_hash\":\"%s\",\"size\":%" PRIu64 "}\n",
                    DISK_FORMAT, root_hash, result->disk_size) < 0)
         return -1;
-    return file_write_atomic(path, buf_span(&text), 0600, err);
+    return output_write(path, buf_span(&text), 0600, err);
 }
 
 static int wrong_digest(const char *what, const uint8_t *expected, const uint8_t *found,

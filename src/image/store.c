@@ -159,7 +159,7 @@ int store_put_blob(const struct store *store, const struct oci_digest *digest, s
     TEXT_AUTO path = store_blob_path(store, digest);
     if (!path)
         return error_memory(err);
-    return file_write_atomic(path, bytes, 0600, err);
+    return output_write(path, bytes, 0600, err);
 }
 
 int store_begin(const struct store *store, const struct oci_digest *digest, uint64_t size,

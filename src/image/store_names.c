@@ -9,6 +9,7 @@
 #include "format/json.h"
 #include "image/store_paths.h"
 #include "os/file.h"
+#include "os/output.h"
 
 #define ENTRY_SIZE_MAX 8192  /* bytes of an entry's file */
 #define ENTRIES_MAX    65536 /* names in a store */
@@ -34,7 +35,7 @@ int store_put_name(const struct store *store, const struct store_entry *entry, s
                    ",\"manifest\":\"%s\",\"size\":%" PRIu64 ",\"pulled\":%" PRId64 "}\n", digest,
                    entry->size, entry->pulled) < 0)
         return -1;
-    return file_write_atomic(path, buf_span(&text), 0600, err);
+    return output_write(path, buf_span(&text), 0600, err);
 }
 
 static int parse_entry(struct span text, struct store_entry *out, struct error *err)

@@ -9,7 +9,6 @@
 
 #include "base/text.h"
 #include "os/fd.h"
-#include "os/output.h"
 
 int file_open_read(const char *path, struct error *err)
 {
@@ -31,18 +30,6 @@ int file_read(const char *path, struct buf *out, struct error *err)
     if (fd_read_to_end(fd, out, err) < 0)
         return error_context(err, "%s", path);
     return 0;
-}
-
-int file_write_atomic(const char *path, struct span bytes, mode_t mode, struct error *err)
-{
-    OUTPUT_AUTO output;
-    if (output_init(&output, path, mode, err) < 0)
-        return -1;
-    if (fd_write_all(output.fd, bytes, err) < 0)
-        return error_context(err, "%s", path);
-    if (fchmod(output.fd, mode) < 0) /* the umask had its word before */
-        return error_system(err, errno, "fchmod of %s", path);
-    return output_publish(&output, true, err);
 }
 
 int dir_make_all(const char *path, mode_t mode, struct error *err)

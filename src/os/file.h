@@ -1,4 +1,4 @@
-/* Whole files and folders: read with a limit, written so that a crash leaves the old or the new. */
+/* Whole files and folders: read with a limit, made, locked. os/output.h writes them. */
 #ifndef CAISSON_OS_FILE_H
 #define CAISSON_OS_FILE_H
 
@@ -12,9 +12,6 @@ int file_open_read(const char *path, struct error *err);
 
 /* Appends the file's bytes to `out`, whose limit bounds it. */
 int file_read(const char *path, struct buf *out, struct error *err);
-
-/* Replaces `path` by these bytes with exactly this mode, by os/output. */
-int file_write_atomic(const char *path, struct span bytes, mode_t mode, struct error *err);
 
 /* Makes the folder and its parents, each new one with `mode`; an existing one is left as it is. */
 int dir_make_all(const char *path, mode_t mode, struct error *err);

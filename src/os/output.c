@@ -138,3 +138,15 @@ void output_fini(struct output *output)
     text_free(&output->path);
     fd_close(&output->fd);
 }
+
+int output_write(const char *path, struct span bytes, mode_t mode, struct error *err)
+{
+    OUTPUT_AUTO output;
+    if (output_init(&output, path, mode, err) < 0)
+        return -1;
+    if (fd_write_all(output.fd, bytes, err) < 0)
+        return error_context(err, "%s", path);
+    if (fchmod(output.fd, mode) < 0) /* the umask had its word before */
+        return error_system(err, errno, "fchmod of %s", path);
+    return output_publish(&output, true, err);
+}

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "base/span.h"
 
 struct output {
     int fd;          /* open for reading and writing, empty; -1 before and after */
@@ -34,5 +35,8 @@ void output_fini(struct output *output);
 
 /* The same, lasting, for a file `fd` that has the name `from`. */
 int output_rename(int fd, const char *from, const char *to, struct error *err);
+
+/* All of it at once: `path` is replaced by these bytes, lasting, with exactly this mode. */
+int output_write(const char *path, struct span bytes, mode_t mode, struct error *err);
 
 #endif

@@ -64,6 +64,15 @@ const char *const policy_capability_set_names[POLICY_CAPABILITY_SETS] = {
     [POLICY_AMBIENT] = "ambient",
 };
 
+int policy_capability_number(const char *name)
+{
+    for (size_t i = 0; i < policy_privileged_capability_count; i++) {
+        if (strcmp(policy_privileged_capability_names[i], name) == 0)
+            return (int)i;
+    }
+    return -1;
+}
+
 int policy_capability_bit(const struct policy *policy, const char *name)
 {
     size_t low = 0;

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "os/fd.h"
 #include "os/file.h"
+#include "os/output.h"
 #include "os/process.h"
 #include "vm/confine.h"
 #include "vm/qemu_args.h"
@@ -229,7 +230,7 @@ int accel_probe(const struct accel_probe *probe, bool *works, struct error *reas
     /* Where the answer cannot be kept, it is found out again. */
     const char *answer = *works ? ANSWER_YES : ANSWER_NO;
     if (dir_make_all(probe->cache_folder, 0700, NULL) == 0)
-        (void)file_write_atomic(owned, span_of_text(answer), 0600, NULL);
+        (void)output_write(owned, span_of_text(answer), 0600, NULL);
     return 0;
 }
 

@@ -13,6 +13,7 @@
 #include "evidence/snp_report.h"
 #include "os/fd.h"
 #include "os/file.h"
+#include "os/output.h"
 
 /*
  * Theory of operation
@@ -80,7 +81,7 @@ static char *path_in(const char *dir, const char *name, struct error *err)
 static int write_in(const char *dir, const char *name, struct span bytes, struct error *err)
 {
     TEXT_AUTO path = path_in(dir, name, err);
-    return path ? file_write_atomic(path, bytes, 0600, err) : -1;
+    return path ? output_write(path, bytes, 0600, err) : -1;
 }
 
 static int read_in(const char *dir, const char *name, struct buf *out, struct error *err)

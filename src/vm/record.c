@@ -13,6 +13,7 @@
 #include "format/json.h"
 #include "os/fd.h"
 #include "os/file.h"
+#include "os/output.h"
 
 #define RECORD_SIZE_MAX (1024 * 1024)
 #define MACHINES_MAX    4096
@@ -144,7 +145,7 @@ int record_write(const char *folder, const struct record *record, struct error *
         return error_memory(err);
     if (record_append_json(record, &text, err) < 0)
         return -1;
-    return file_write_atomic(path, buf_span(&text), 0600, err);
+    return output_write(path, buf_span(&text), 0600, err);
 }
 
 static bool status_by_name(const char *name, enum record_status *out)

@@ -18,6 +18,7 @@
 #include "evidence/runtime_data.h"
 #include "format/json.h"
 #include "os/file.h"
+#include "os/output.h"
 #include "vm/psp.h"
 
 #define POLICY  "package policy\n"
@@ -29,7 +30,7 @@ static const char *folder;
 static int put(const char *name, struct span bytes, struct error *err)
 {
     TEXT_AUTO path = text_format("%s/%s", folder, name);
-    return path ? file_write_atomic(path, bytes, 0644, err) : error_memory(err);
+    return path ? output_write(path, bytes, 0644, err) : error_memory(err);
 }
 
 static int put_base64(const char *name, struct span bytes, struct error *err)

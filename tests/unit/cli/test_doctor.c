@@ -7,11 +7,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/hex.h"
 #include "base/text.h"
 #include "cli/doctor_checks.h"
 #include "crypto/digest.h"
-#include "os/file.h"
+#include "os/output.h"
 
 static const char *const guest_files[] = {"vmlinux", "bzImage", "initrd", "cmdline",
                                           "cmdline.simulated"};
@@ -25,7 +26,7 @@ struct bench {
 static void write_in(const struct bench *bench, const char *leaf, const char *text, mode_t mode)
 {
     TEXT_AUTO path = text_format("%s/%s", bench->folder, leaf);
-    assert_int_equal(file_write_atomic(path, span_of_text(text), mode, NULL), 0);
+    assert_int_equal(output_write(path, span_of_text(text), mode, NULL), 0);
 }
 
 static void write_guest(const struct bench *bench)

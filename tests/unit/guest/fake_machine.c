@@ -1,5 +1,7 @@
 #include "fake_machine.h"
 
+#include "guest/credentials.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -127,8 +129,8 @@ static int fake_create(void *argument, const struct spec *spec, const uint32_t s
     }
     memcpy(machine->standard, standard, sizeof machine->standard);
     machine->terminal = spec->terminal;
-    BUF_AUTO config = BUF_WITH_LIMIT(SPEC_SIZE_MAX);
-    if (spec_append(spec, &config, err) < 0)
+    struct credentials credentials;
+    if (spec_check_mounts(spec, err) < 0 || credentials_of(spec, &credentials, err) < 0)
         return -1;
     return note(machine, "create", err, "%s", spec->args.items[0]);
 }

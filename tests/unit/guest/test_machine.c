@@ -27,7 +27,7 @@ static int setup(void **state)
     world = (struct world){0};
     fake_machine_init(&world.fake, fake_policy());
     gate_init(&world.gate, &fake_machine_ops, &world.fake, GUEST_SIMULATED);
-    machine_init(&world.machine, &world.gate, GUEST_SIMULATED, -1, -1);
+    machine_init(&world.machine, &world.gate, GUEST_SIMULATED, -1);
     *state = &world;
     return 0;
 }
@@ -80,7 +80,7 @@ static void wait_ended(pid_t pid)
 
 static void turn(struct world *world)
 {
-    check_ok(machine_reap(&world->machine, &world->err), &world->err);
+    machine_reap(&world->machine);
     check_ok(machine_pump(&world->machine, &world->err), &world->err);
 }
 
@@ -124,7 +124,7 @@ static void refuses_to_signal_what_is_reaped(void **state)
     world->machine.containers[0].outputs[0].fd = dup(0); /* its output has not ended */
     (void)kill(pid, SIGKILL);
     wait_ended(pid);
-    check_ok(machine_reap(&world->machine, &world->err), &world->err);
+    machine_reap(&world->machine);
     check_error(machine_real_ops.signal(&world->machine, "a", SIGTERM, &world->err), &world->err,
                 ERROR_NOT_FOUND);
     check_error(machine_real_ops.signal(&world->machine, "b", SIGTERM, &world->err), &world->err,
@@ -169,25 +169,6 @@ static void reaps_orphans_and_takes_no_containers_end_for_one(void **state)
     assert_true(has_said(world, "\"id\":\"lives\",\"code\":3"));
 }
 
-/* While crun runs, any child that has ended may be the container's that it is about to name. */
-static void keeps_every_end_while_a_container_starts(void **state)
-{
-    struct world *world = *state;
-    struct container *container = &world->machine.containers[0];
-    pid_t runtime = start(0);
-    pid_t unknown = start(5);
-    (void)snprintf(container->id, sizeof container->id, "starting");
-    container->runtime = runtime;
-    (void)kill(unknown, SIGTERM);
-    wait_ended(unknown);
-    turn(world);
-    int status;
-    assert_int_equal(waitpid(unknown, &status, WNOHANG), unknown);
-    assert_int_equal(WEXITSTATUS(status), 5);
-    (void)kill(runtime, SIGKILL);
-    (void)waitpid(runtime, NULL, 0);
-}
-
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -196,7 +177,6 @@ int main(void)
         TEST(tells_the_signal_that_ended_it),
         TEST(refuses_to_signal_what_is_reaped),
         TEST(reaps_orphans_and_takes_no_containers_end_for_one),
-        TEST(keeps_every_end_while_a_container_starts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,7 +13,7 @@
 
 #include "guest/report.h"
 #include "os/fd.h"
-#include "os/file.h"
+#include "os/output.h"
 
 static uint8_t report_data[64] = {1, 2, 3};
 
@@ -44,7 +44,7 @@ static void put(const char *dir, const char *name, const void *data, size_t size
     char path[256];
     struct error err;
     (void)snprintf(path, sizeof path, "%s/caisson/%s", dir, name);
-    check_ok(file_write_atomic(path, span_of(data, size), 0600, &err), &err);
+    check_ok(output_write(path, span_of(data, size), 0600, &err), &err);
 }
 
 /* An entry whose answers are there before the question. */

@@ -28,6 +28,7 @@ static void finds_user_with_all_groups(void **state)
     assert_string_equal(user.groups[0].name, "redis");
     assert_int_equal(user.groups[1].id, 29);
     assert_string_equal(user.groups[2].name, "extra");
+    assert_string_equal(user.home, "/home/redis");
 }
 
 static void finds_user_by_number(void **state)
@@ -37,7 +38,26 @@ static void finds_user_by_number(void **state)
     struct error err;
     check_ok(resolve("999", &user, &err), &err);
     assert_string_equal(user.user.name, "redis");
+    assert_string_equal(user.home, "/home/redis");
     assert_int_equal(user.group_count, 3);
+}
+
+/* What is no plain path of a bearable length is none. */
+static void takes_no_home_that_is_none(void **state)
+{
+    (void)state;
+    struct user user;
+    struct error err;
+    char passwd[USER_HOME_SIZE + 32] = "u:x:5:5::";
+    static const char *const lines[] = {"u:x:5:5",
+                                        "u:x:5:5:", "u:x:5:5:g:", "u:x:5:5:g:\xff:/bin/sh"};
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        check_ok(user_resolve("u", span_of_text(lines[i]), span_of(NULL, 0), &user, &err), &err);
+        assert_string_equal(user.home, "");
+    }
+    memset(passwd + 9, 'h', USER_HOME_SIZE);
+    check_ok(user_resolve("u", span_of_text(passwd), span_of(NULL, 0), &user, &err), &err);
+    assert_string_equal(user.home, "");
 }
 
 static void takes_root_where_none_is_named(void **state)
@@ -122,6 +142,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_user_with_all_groups),
         cmocka_unit_test(finds_user_by_number),
+        cmocka_unit_test(takes_no_home_that_is_none),
         cmocka_unit_test(takes_root_where_none_is_named),
         cmocka_unit_test(takes_a_number_without_an_entry),
         cmocka_unit_test(gives_a_named_group_alone),

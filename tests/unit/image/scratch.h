@@ -15,6 +15,7 @@
 #include "image/store.h"
 #include "os/fd.h"
 #include "os/file.h"
+#include "os/output.h"
 
 static char scratch[256];
 
@@ -40,7 +41,7 @@ static inline char *scratch_write(const char *name, struct span bytes)
     TEXT_AUTO folder = text_format("%s", path);
     *strrchr(folder, '/') = '\0';
     check_ok(dir_make_all(folder, 0700, &err), &err);
-    check_ok(file_write_atomic(path, bytes, 0600, &err), &err);
+    check_ok(output_write(path, bytes, 0600, &err), &err);
     return path;
 }
 

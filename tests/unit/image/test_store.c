@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include "image/store.h"
+#include "os/output.h"
 #include "scratch.h"
 
 static struct oci_digest digest_of(const char *text)
@@ -54,7 +55,7 @@ static void refuses_and_removes_a_damaged_document(void **state)
     const struct oci_digest digest = digest_of("document");
     check_ok(store_put_blob(store, &digest, span_of_text("document"), &err), &err);
     TEXT_AUTO path = store_blob_path(store, &digest);
-    check_ok(file_write_atomic(path, span_of_text("documenT"), 0600, &err), &err);
+    check_ok(output_write(path, span_of_text("documenT"), 0600, &err), &err);
     BUF_AUTO text = BUF_WITH_LIMIT(100);
     check_refused(store_read_blob(store, &digest, &text, &err), &err, "damaged");
     assert_false(store_has_blob(store, &digest, 0));
@@ -89,7 +90,7 @@ static void fetches_a_blob_of_another_size_again(void **state)
     STORE_AUTO store = open_store();
     const struct oci_digest digest = digest_of("layer");
     TEXT_AUTO path = store_blob_path(store, &digest);
-    check_ok(file_write_atomic(path, span_of_text("lay"), 0600, &err), &err);
+    check_ok(output_write(path, span_of_text("lay"), 0600, &err), &err);
     struct store_partial partial;
     assert_int_equal(store_begin(store, &digest, 5, &partial, &err), 0);
     put_file(&partial, "layer");

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "os/fd.h"
 #include "os/file.h"
+#include "os/output.h"
 
 static char folder[256];
 
@@ -30,8 +31,8 @@ static void replaces_a_file_whole(void **state)
     (void)state;
     struct error err = {0};
     TEXT_AUTO path = text_format("%s/a", folder);
-    check_ok(file_write_atomic(path, span_of_text("old"), 0600, &err), &err);
-    check_ok(file_write_atomic(path, span_of_text("new!"), 0640, &err), &err);
+    check_ok(output_write(path, span_of_text("old"), 0600, &err), &err);
+    check_ok(output_write(path, span_of_text("new!"), 0640, &err), &err);
     BUF_AUTO bytes = BUF_WITH_LIMIT(16);
     check_ok(file_read(path, &bytes, &err), &err);
     assert_string_equal(buf_text(&bytes), "new!");
@@ -48,7 +49,7 @@ static void refuses_files_over_the_limit_and_missing_ones(void **state)
     TEXT_AUTO path = text_format("%s/b", folder);
     BUF_AUTO bytes = BUF_WITH_LIMIT(3);
     check_error(file_read(path, &bytes, &err), &err, ERROR_NOT_FOUND);
-    check_ok(file_write_atomic(path, span_of_text("1234"), 0600, &err), &err);
+    check_ok(output_write(path, span_of_text("1234"), 0600, &err), &err);
     check_error(file_read(path, &bytes, &err), &err, ERROR_LIMIT);
     assert_int_equal(unlink(path), 0);
 }
@@ -58,10 +59,10 @@ static void leaves_nothing_where_it_cannot_write(void **state)
     (void)state;
     struct error err = {0};
     TEXT_AUTO path = text_format("%s/missing/c", folder);
-    check_error(file_write_atomic(path, span_of_text("x"), 0600, &err), &err, ERROR_SYSTEM);
+    check_error(output_write(path, span_of_text("x"), 0600, &err), &err, ERROR_SYSTEM);
     TEXT_AUTO taken = text_format("%s/taken", folder);
     assert_int_equal(mkdir(taken, 0700), 0);
-    check_error(file_write_atomic(taken, span_of_text("x"), 0600, &err), &err, ERROR_REFUSED);
+    check_error(output_write(taken, span_of_text("x"), 0600, &err), &err, ERROR_REFUSED);
     assert_int_equal(rmdir(taken), 0);
 }
 
@@ -73,7 +74,7 @@ static void makes_folders_and_refuses_files_in_the_way(void **state)
     check_ok(dir_make_all(deep, 0700, &err), &err);
     check_ok(dir_make_all(deep, 0700, &err), &err);
     TEXT_AUTO file = text_format("%s/x/y/f", folder);
-    check_ok(file_write_atomic(file, span_of_text(""), 0600, &err), &err);
+    check_ok(output_write(file, span_of_text(""), 0600, &err), &err);
     check_error(dir_make_all(file, 0700, &err), &err, ERROR_SYSTEM);
     TEXT_AUTO top = text_format("%s/x", folder);
     assert_int_equal(unlink(file) | rmdir(deep) | rmdir(top), 0);

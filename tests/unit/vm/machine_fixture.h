@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "os/fd.h"
 #include "os/file.h"
+#include "os/output.h"
 #include "processor.h"
 #include "vm/client.h"
 #include "vm/machine.h"
@@ -49,7 +50,7 @@ static inline void write_in(const struct machine_fixture *fixture, const char *l
 {
     struct error err = {0};
     TEXT_AUTO path = path_in(fixture, leaf);
-    check_ok(file_write_atomic(path, span_of_text(text), 0600, &err), &err);
+    check_ok(output_write(path, span_of_text(text), 0600, &err), &err);
 }
 
 static inline int machine_set_up(void **state)

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/text.h"
 #include "os/file.h"
+#include "os/output.h"
 #include "vm/accel.h"
 
 #define SOON_MS 300
@@ -30,7 +31,7 @@ static void write_file(const struct fixture *fixture, const char *leaf, const ch
 {
     struct error err = {0};
     TEXT_AUTO path = text_format("%s/%s", fixture->folder, leaf);
-    check_ok(file_write_atomic(path, span_of_text(text), mode, &err), &err);
+    check_ok(output_write(path, span_of_text(text), mode, &err), &err);
 }
 
 static int set_up(void **state)

@@ -8,6 +8,7 @@
 #include "crypto/certificate.h"
 #include "evidence/snp_report.h"
 #include "os/file.h"
+#include "os/output.h"
 
 /* One processor is made for all tests (two RSA keys take seconds); each test that spoils files
  * works on a copy. */
@@ -69,7 +70,7 @@ static void write_file(const char *folder, const char *name, struct span bytes, 
 {
     char path[8192];
     path_of(path, folder, name);
-    check_ok(file_write_atomic(path, bytes, mode, &err), &err);
+    check_ok(output_write(path, bytes, mode, &err), &err);
 }
 
 /* A fresh copy of the processor's files. */

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "os/fd.h"
 #include "os/file.h"
+#include "os/output.h"
 #include "vm/record.h"
 
 #define NAME "web"
@@ -138,7 +139,7 @@ static void refuses_json_cut_anywhere(void **state)
     check_ok(file_read(path, &text, &err), &err);
     for (size_t size = 0; size + 2 < text.size; size += 13) {
         RECORD_AUTO record = {0};
-        check_ok(file_write_atomic(path, span_of(text.data, size), 0600, &err), &err);
+        check_ok(output_write(path, span_of(text.data, size), 0600, &err), &err);
         check_error(record_read(NAME, &record, &err), &err, ERROR_INVALID);
         err = (struct error){0};
     }
@@ -158,7 +159,7 @@ static void bend(const struct fixture *fixture, const char *old, const char *new
     check_ok(buf_printf(&bent, &err, "%.*s%s%s", (int)(at - buf_text(&text)), buf_text(&text), new,
                         at + strlen(old)),
              &err);
-    check_ok(file_write_atomic(path, buf_span(&bent), 0600, &err), &err);
+    check_ok(output_write(path, buf_span(&bent), 0600, &err), &err);
 }
 
 static void refuses_values_out_of_range(void **state)
