@@ -14,7 +14,7 @@
 #include "os/file.h"
 #include "os/module.h"
 #include "os/mount.h"
-#include "os/netlink.h"
+#include "os/network.h"
 
 #define MODULES         "/modules"
 #define MODULE_LIST_MAX 4096
@@ -107,13 +107,16 @@ static int load_modules(const char *list, struct error *err)
     return 0;
 }
 
-/* What a container's programs find elsewhere too; and a host gets nothing by its console's BREAK,
- * nor by a kernel that goes on after it has gone wrong. */
+/* What a container's programs find elsewhere too. The network is IPv4's: a host configures nothing
+ * by IPv6 (the loopback, which is there already, keeps it), gets nothing by its console's BREAK,
+ * nor by a kernel that goes on after it has gone wrong. Before any module, and so any network
+ * device. */
 static int apply_settings(struct error *err)
 {
     static const struct {
         const char *path, *value;
     } settings[] = {
+        {"/proc/sys/net/ipv6/conf/default/disable_ipv6", "1"},
         {"/proc/sys/net/ipv4/ip_unprivileged_port_start", "0"},
         {"/proc/sys/net/ipv4/ping_group_range", "0 2147483647"},
         {"/proc/sys/vm/overcommit_memory", "1"},
@@ -148,11 +151,12 @@ int boot_prepare(enum guest_tee *tee, struct error *err)
 {
     (void)umask(022);
     if (make_root_leavable(err) < 0 || mount_kernel_file_systems(err) < 0 ||
-        open_console(err) < 0 || read_tee(tee, err) < 0 || load_modules("common", err) < 0)
+        open_console(err) < 0 || read_tee(tee, err) < 0 || apply_settings(err) < 0 ||
+        load_modules("common", err) < 0)
         return -1;
     if (*tee == GUEST_SEV_SNP && prepare_sev_snp(err) < 0)
         return -1;
-    if (apply_settings(err) < 0 || control_group_prepare(err) < 0)
+    if (control_group_prepare(err) < 0)
         return -1;
-    return netlink_bring_up("lo", err);
+    return network_bring_up("lo", err);
 }

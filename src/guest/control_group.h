@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-/* Makes the group that holds the containers', and has the kernel account for them one by one. */
+/* Makes the group that holds the containers'. No controller is on: none has a limit of its own. */
 int control_group_prepare(struct error *err);
 
 /* Makes a container's group. Returns its folder's descriptor or -1. */

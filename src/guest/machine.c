@@ -20,7 +20,7 @@
 #include "os/fd.h"
 #include "os/file.h"
 #include "os/mount.h"
-#include "os/netlink.h"
+#include "os/network.h"
 
 #define CONTAINERS         "/run/gcs/c"
 #define INTERFACE          "eth0"
@@ -50,9 +50,8 @@ static int machine_set_network(void *argument, const struct request_set_network 
                                struct error *err)
 {
     struct machine *machine = argument;
-    if (netlink_add_address(INTERFACE, network->address, network->prefix, err) < 0 ||
-        netlink_bring_up(INTERFACE, err) < 0 ||
-        netlink_add_default_route(INTERFACE, network->gateway, err) < 0)
+    if (network_set_address(INTERFACE, network->address, network->prefix, err) < 0 ||
+        network_add_default_route(INTERFACE, network->gateway, err) < 0)
         return -1;
     if (*network->hostname && sethostname(network->hostname, strlen(network->hostname)) < 0)
         return error_system(err, errno, "cannot set the host name");

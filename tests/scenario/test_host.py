@@ -145,6 +145,18 @@ class Packets(HostileCase):
                         self.assertFalse(self.network.answers(source, target, 80, 0.6))
 
 
+    def test_network_has_no_ipv6_that_a_host_could_configure(self):
+        workload = Workload("busybox", ["/bin/sh", "-c", "sleep 2; while read a b c d e name; do echo $a $name; done </proc/net/if_inet6"])
+        with workload.boot(extra=self.network.options()) as machine:
+            channel = machine.channel
+            channel.set_policy(workload.policy())
+            channel.call("set_network", **NETWORK)
+            workload.mount_devices(channel)
+            channel.call("mount_overlay", id="c", layers=workload.targets())
+            _, output, _ = workload.run(channel)
+            self.assertEqual(output.decode(), f"{1:032x} lo\n")
+
+
 class Console(HostileCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="caisson-console-")

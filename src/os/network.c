@@ -1,0 +1,85 @@
+#include "os/network.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
+#include <net/route.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "base/text.h"
+#include "os/fd.h"
+
+static int open_socket(struct error *err)
+{
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    return fd < 0 ? error_system(err, errno, "cannot open a socket") : fd;
+}
+
+static struct sockaddr address_of(struct in_addr address)
+{
+    const struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr = address};
+    struct sockaddr out;
+    memcpy(&out, &in, sizeof out);
+    return out;
+}
+
+static int name(const char *interface, struct ifreq *request, struct error *err)
+{
+    *request = (struct ifreq){0};
+    if (!text_copy(request->ifr_name, sizeof request->ifr_name, interface))
+        return error_set(err, ERROR_LIMIT, "no network interface %.32s", interface);
+    return 0;
+}
+
+static int bring_up(int fd, struct ifreq *request, struct error *err)
+{
+    if (ioctl(fd, SIOCGIFFLAGS, request) < 0)
+        return error_system(err, errno, "no network interface %s", request->ifr_name);
+    request->ifr_flags = (short)(request->ifr_flags | IFF_UP);
+    if (ioctl(fd, SIOCSIFFLAGS, request) < 0)
+        return error_system(err, errno, "cannot bring %s up", request->ifr_name);
+    return 0;
+}
+
+int network_bring_up(const char *interface, struct error *err)
+{
+    struct ifreq request;
+    FD_AUTO fd = open_socket(err);
+    return fd < 0 || name(interface, &request, err) < 0 ? -1 : bring_up(fd, &request, err);
+}
+
+int network_set_address(const char *interface, struct in_addr address, unsigned int prefix,
+                        struct error *err)
+{
+    const struct in_addr mask = {.s_addr = prefix ? htonl(~0U << (32 - prefix)) : 0};
+    struct ifreq request;
+    FD_AUTO fd = open_socket(err);
+    if (fd < 0 || name(interface, &request, err) < 0)
+        return -1;
+    request.ifr_addr = address_of(address);
+    if (ioctl(fd, SIOCSIFADDR, &request) < 0)
+        return error_system(err, errno, "cannot set the address of %s", interface);
+    request.ifr_netmask = address_of(mask);
+    if (ioctl(fd, SIOCSIFNETMASK, &request) < 0)
+        return error_system(err, errno, "cannot set the netmask of %s", interface);
+    return bring_up(fd, &request, err);
+}
+
+int network_add_default_route(const char *interface, struct in_addr gateway, struct error *err)
+{
+    const struct in_addr any = {.s_addr = INADDR_ANY};
+    struct ifreq request;
+    FD_AUTO fd = open_socket(err);
+    if (fd < 0 || name(interface, &request, err) < 0)
+        return -1;
+    struct rtentry route = {.rt_dst = address_of(any),
+                            .rt_genmask = address_of(any),
+                            .rt_gateway = address_of(gateway),
+                            .rt_flags = RTF_UP | RTF_GATEWAY,
+                            .rt_dev = request.ifr_name};
+    if (ioctl(fd, SIOCADDRT, &route) < 0 && errno != EEXIST)
+        return error_system(err, errno, "cannot set the default route by %s", interface);
+    return 0;
+}

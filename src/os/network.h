@@ -1,0 +1,22 @@
+/* IPv4 on the machine's own interfaces, by netdevice(7): less code than rtnetlink, here and in the
+ * kernel. */
+#ifndef CAISSON_OS_NETWORK_H
+#define CAISSON_OS_NETWORK_H
+
+#include <netinet/in.h>
+
+#include "base/error.h"
+
+/* Brings the interface up. */
+int network_bring_up(const char *interface, struct error *err);
+
+/* Gives the interface its address, in the place of any other, and brings it up; `prefix` is 0 to
+ * 32. */
+int network_set_address(const char *interface, struct in_addr address, unsigned int prefix,
+                        struct error *err);
+
+/* Sends everything that is not on an own network to this gateway. A default route that is there
+ * already is fine. */
+int network_add_default_route(const char *interface, struct in_addr gateway, struct error *err);
+
+#endif
