@@ -25,7 +25,7 @@ static struct private_key *leaf_key;
 static struct buf der[SNP_CHAIN_LENGTH];
 static struct span chain[SNP_CHAIN_LENGTH];
 static uint8_t report[SNP_REPORT_SIZE];
-static struct snp_root root;
+static struct trusted_root root;
 static struct snp_evidence evidence;
 static struct snp_chain_options options = {.time = NOW, .roots = &root, .root_count = 1};
 static const struct snp_appraisal strict;

@@ -62,7 +62,7 @@ static int take_appraisal(const struct caisson_snp_appraisal *given, struct snp_
     return 0;
 }
 
-static int take_roots(const struct caisson_snp_input *in, struct snp_root roots[ROOTS_MAX],
+static int take_roots(const struct caisson_snp_input *in, struct trusted_root roots[ROOTS_MAX],
                       struct error *err)
 {
     if (in->root_count > ROOTS_MAX || (in->root_count > 0 && !in->roots))
@@ -76,7 +76,7 @@ static int take_roots(const struct caisson_snp_input *in, struct snp_root roots[
 }
 
 static struct snp_chain_options options_of(const struct caisson_snp_input *in,
-                                           const struct snp_root *roots)
+                                           const struct trusted_root *roots)
 {
     return (struct snp_chain_options){.time = in->time,
                                       .roots = roots,
@@ -126,7 +126,7 @@ static int verify_anew(const struct caisson_snp_input *in, const struct snp_appr
 {
     SNP_CERTIFICATES_AUTO all;
     struct span chain[SNP_CHAIN_LENGTH];
-    struct snp_root roots[ROOTS_MAX];
+    struct trusted_root roots[ROOTS_MAX];
     snp_certificates_init(&all);
     if (take_roots(in, roots, err) < 0 || order_chain(in, &all, chain, err) < 0)
         return -1;
@@ -222,7 +222,7 @@ struct caisson_snp_cache *caisson_snp_cache_new(size_t capacity,
                                                 const struct caisson_snp_input *input)
 {
     struct caisson_snp_input in;
-    struct snp_root roots[ROOTS_MAX];
+    struct trusted_root roots[ROOTS_MAX];
     struct caisson_snp_cache *cache = calloc(1, sizeof *cache);
     if (!cache || input_take(&in, sizeof in, input, "caisson_snp_input", NULL) < 0 ||
         take_roots(&in, roots, NULL) < 0) {

@@ -35,7 +35,7 @@ int snp_evidence_add_certificates(struct snp_evidence_files *files, const char *
     return 0;
 }
 
-static struct snp_root *next_root(struct snp_evidence_files *files)
+static struct trusted_root *next_root(struct snp_evidence_files *files)
 {
     files->options.roots = files->roots;
     return &files->roots[files->options.root_count++];

@@ -17,7 +17,7 @@ struct snp_evidence_files {
     struct buf report;
     struct snp_certificates certificates;
     struct buf crl;
-    struct snp_root roots[SNP_EVIDENCE_ROOTS];
+    struct trusted_root roots[SNP_EVIDENCE_ROOTS];
     struct snp_appraisal_file appraisal;
     struct snp_chain_options options;
 };

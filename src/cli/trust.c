@@ -21,7 +21,7 @@ int trust_read_time(const char *text, int64_t *seconds, struct error *err)
     return 0;
 }
 
-static int set_root(struct span der, struct snp_root *root, struct error *err)
+static int set_root(struct span der, struct trusted_root *root, struct error *err)
 {
     CERTIFICATE_AUTO *certificate = certificate_from_der(der, err);
     if (!certificate)
@@ -31,7 +31,7 @@ static int set_root(struct span der, struct snp_root *root, struct error *err)
     return 0;
 }
 
-int trust_read_root(const char *path, struct snp_root *root, struct buf *der, struct error *err)
+int trust_read_root(const char *path, struct trusted_root *root, struct buf *der, struct error *err)
 {
     BUF_AUTO bytes = BUF_WITH_LIMIT(SNP_CERTIFICATES_SIZE_MAX);
     SNP_CERTIFICATES_AUTO certificates;
@@ -51,7 +51,7 @@ int trust_read_root(const char *path, struct snp_root *root, struct buf *der, st
     return buf_append(der, root_der, err);
 }
 
-int trust_read_simulated(const char *dir, struct snp_root *root, struct error *err)
+int trust_read_simulated(const char *dir, struct trusted_root *root, struct error *err)
 {
     BUF_AUTO der = BUF_WITH_LIMIT(CERTIFICATE_DER_MAX);
     TEXT_AUTO path = text_format("%s/" ROOT_FILE, dir);

@@ -10,10 +10,11 @@ int trust_read_time(const char *text, int64_t *time, struct error *err);
 
 /* The root of the simulated processor in `dir` (ark.pem): one certificate, which must call itself
  * simulated, so that this is no way to trust any other. */
-int trust_read_simulated(const char *dir, struct snp_root *root, struct error *err);
+int trust_read_simulated(const char *dir, struct trusted_root *root, struct error *err);
 
 /* The root in a file, PEM or DER; `der` (limit CERTIFICATE_DER_MAX) takes its bytes. One that calls
  * itself simulated is trusted as such. */
-int trust_read_root(const char *path, struct snp_root *root, struct buf *der, struct error *err);
+int trust_read_root(const char *path, struct trusted_root *root, struct buf *der,
+                    struct error *err);
 
 #endif

@@ -33,7 +33,7 @@ struct inputs {
     struct manifest_measurements list;
     uint8_t (*digests)[SNP_MEASUREMENT_SIZE];
     uint8_t nonce[RUNTIME_DATA_NONCE_MAX];
-    struct snp_root root;
+    struct trusted_root root;
     bool recomputed; /* the launch digests; else they are the manifest's */
     struct bundle_expectation expectation;
 };

@@ -57,8 +57,8 @@ static bool read_certificates(struct snp_chain *chain, const struct span *certif
     return checks_add(checks, &rule_certificates, CHECK_PASSED, "3 X.509 certificates", text);
 }
 
-static const struct snp_root *find_root(const struct snp_chain_options *options,
-                                        const uint8_t digest[SHA256_SIZE])
+static const struct trusted_root *find_root(const struct snp_chain_options *options,
+                                            const uint8_t digest[SHA256_SIZE])
 {
     for (size_t i = 0; i < options->root_count; i++) {
         if (memcmp(options->roots[i].digest, digest, SHA256_SIZE) == 0)
@@ -80,7 +80,7 @@ static void check_root(struct snp_chain *chain, const struct snp_chain_options *
     hex_encode(span_of(digest, sizeof digest), digest_text);
 
     bool says_simulated = strstr(name, SIMULATED) != NULL;
-    const struct snp_root *named = find_root(options, digest);
+    const struct trusted_root *named = find_root(options, digest);
     bool is_amds = snp_product_has_root(digest_text);
     (void)snprintf(found, sizeof found, "%s, SHA-256 %s%s", name, digest_text,
                    named && !is_amds ? ", which the caller named" : "");

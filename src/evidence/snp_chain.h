@@ -6,6 +6,7 @@
 #define CAISSON_EVIDENCE_SNP_CHAIN_H
 
 #include "evidence/snp_leaf.h"
+#include "evidence/trusted_root.h"
 
 #define SNP_CHAIN_LENGTH 3
 
@@ -15,15 +16,9 @@ struct snp_evidence {
     size_t certificate_count;
 };
 
-/* A root that is trusted beside AMD's, by the SHA-256 of its certificate. */
-struct snp_root {
-    uint8_t digest[SHA256_SIZE];
-    bool simulated; /* a root of the simulated processor: named as such by the caller */
-};
-
 struct snp_chain_options {
     int64_t time; /* seconds since 1970: all must be valid then */
-    const struct snp_root *roots;
+    const struct trusted_root *roots;
     size_t root_count;
     struct span crl;      /* DER of the ARK's revocation list; empty: none at hand */
     bool require_crl;     /* refuse without one */

@@ -15,7 +15,7 @@ struct snp_chain_cache {
     struct snp_cached_chain **chains; /* in the order in which they came, a ring */
     const struct snp_cached_chain **table;
     size_t mask;
-    struct snp_root *roots;
+    struct trusted_root *roots;
     uint8_t *crl;
     struct snp_chain_options options;
 };

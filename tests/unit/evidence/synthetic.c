@@ -145,7 +145,7 @@ void synthetic_issue(struct synthetic *synthetic, struct synthetic_issued *issue
     for (int i = 0; i < SNP_CHAIN_LENGTH; i++)
         issued->chain[i] = buf_span(&issued->der[i]);
     synthetic_sign(&synthetic->report, issued->report);
-    issued->root = (struct snp_root){.simulated = false};
+    issued->root = (struct trusted_root){.simulated = false};
     sha256_digest(issued->chain[2], issued->root.digest);
     issued->evidence = (struct snp_evidence){span_of(issued->report, SNP_REPORT_SIZE),
                                              issued->chain, SNP_CHAIN_LENGTH};

@@ -38,7 +38,7 @@ struct synthetic_issued {
     struct buf der[SNP_CHAIN_LENGTH];
     struct span chain[SNP_CHAIN_LENGTH];
     uint8_t report[SNP_REPORT_SIZE];
-    struct snp_root root; /* to be trusted */
+    struct trusted_root root; /* to be trusted */
     struct snp_evidence evidence;
 };
 

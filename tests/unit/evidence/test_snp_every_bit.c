@@ -65,7 +65,7 @@ static const struct vector {
 struct files {
     struct buf report;
     struct buf certificates[SNP_CHAIN_LENGTH];
-    struct snp_root root;
+    struct trusted_root root;
     struct snp_chain_options options;
 };
 

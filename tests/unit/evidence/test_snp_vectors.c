@@ -144,7 +144,7 @@ static void run_case(const json_t *item)
     const struct expectation *expectation = find_expectation(name);
     struct files files;
     read_case(item, &files);
-    struct snp_root root = {.simulated = false};
+    struct trusted_root root = {.simulated = false};
     sha256_digest(buf_span(&files.certificates[2]), root.digest);
     struct snp_chain_options options = {
         .time = time_of(json_string_value(json_object_get(item, "now"))),

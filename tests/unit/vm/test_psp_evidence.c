@@ -12,7 +12,7 @@ static struct error err;
 static struct processor processor;
 static struct snp_result result;
 static struct bundle good; /* an accepted bundle; tests change a copy of a part and put it back */
-static struct snp_root root = {.simulated = true};
+static struct trusted_root root = {.simulated = true};
 static uint8_t measurements[2][SNP_MEASUREMENT_SIZE];
 static const uint8_t nonce[] = {1, 2, 3, 4};
 static const char policy[] = "package policy\n";
@@ -120,7 +120,7 @@ static void refuses_under_another_root(void **state)
 {
     (void)state;
     expect_all();
-    struct snp_root other = root;
+    struct trusted_root other = root;
     other.digest[31] ^= 1;
     expectation.chain.roots = &other;
     check_verdict(&good, "root");
@@ -131,7 +131,7 @@ static void refuses_a_simulated_root_that_is_not_named_as_such(void **state)
 {
     (void)state;
     expect_all();
-    struct snp_root real = root;
+    struct trusted_root real = root;
     real.simulated = false;
     expectation.chain.roots = &real;
     check_verdict(&good, "root");
