@@ -24,6 +24,13 @@ bool checks_add(struct checks *checks, const struct check_rule *rule, enum check
     return result != CHECK_FAILED;
 }
 
+bool checks_add_outcome(struct checks *checks, const struct check_rule *rule, int outcome,
+                        const char *expected, const char *found, const struct error *err)
+{
+    return checks_add(checks, rule, outcome == 0 ? CHECK_PASSED : CHECK_FAILED, expected,
+                      outcome == 0 ? found : err->text);
+}
+
 static void write_hex(struct span bytes, char out[CHECK_TEXT_SIZE])
 {
     if (2 * bytes.size >= CHECK_TEXT_SIZE)

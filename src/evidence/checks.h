@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/error.h"
 #include "base/span.h"
 
 enum verdict { VERDICT_REFUSED = 0, VERDICT_ACCEPTED = 1 };
@@ -50,6 +51,11 @@ void checks_init(struct checks *checks);
 /* Adds a check; texts that are too long are cut. Returns whether it did not fail. */
 bool checks_add(struct checks *checks, const struct check_rule *rule, enum check_result result,
                 const char *expected, const char *found);
+
+/* As checks_add for what a function answered: 0 passes with this text, else the error's is found.
+ */
+bool checks_add_outcome(struct checks *checks, const struct check_rule *rule, int outcome,
+                        const char *expected, const char *found, const struct error *err);
 
 /* As checks_add with CHECK_PASSED or CHECK_FAILED, the two values as hexadecimal bytes. */
 bool checks_compare(struct checks *checks, const struct check_rule *rule, struct span expected,

@@ -69,6 +69,19 @@ static void compares_bytes_and_keeps_both(void **state)
     assert_int_equal(strlen(checks.items[2].found), CHECK_TEXT_SIZE - 2);
 }
 
+static void an_outcome_passes_with_its_text_or_fails_with_the_errors(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    checks_init(&checks);
+    assert_true(checks_add_outcome(&checks, &rule, 0, "good", "as it should be", &err));
+    assert_string_equal(checks.items[0].found, "as it should be");
+    (void)error_set(&err, ERROR_REFUSED, "what is wrong");
+    assert_false(checks_add_outcome(&checks, &rule, -1, "good", "as it should be", &err));
+    assert_string_equal(checks_first_failure(&checks)->expected, "good");
+    assert_string_equal(checks_first_failure(&checks)->found, "what is wrong");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -77,6 +90,7 @@ int main(void)
         cmocka_unit_test(one_failure_refuses_and_the_first_is_named),
         cmocka_unit_test(refuses_more_checks_than_there_is_room_for),
         cmocka_unit_test(compares_bytes_and_keeps_both),
+        cmocka_unit_test(an_outcome_passes_with_its_text_or_fails_with_the_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

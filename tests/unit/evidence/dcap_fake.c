@@ -1,0 +1,461 @@
+#include "dcap_fake.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/hex.h"
+
+#define EXTENSION_MAX 1024
+#define QUOTE_MAX     (2 * DCAP_QUOTE_SIZE_MAX)
+
+#define OID       0x06
+#define OID_BYTES 0x2A, 0x86, 0x48, 0x86, 0xF8, 0x4D, 0x01, 0x0D, 0x01
+
+static void must(int result, const struct error *err)
+{
+    if (result == 0)
+        return;
+    (void)fprintf(stderr, "dcap_fake: %s\n", err->text);
+    abort();
+}
+
+static struct error problem;
+#define MUST(call) must((call), &problem)
+
+void dcap_fake_init(struct dcap_fake *fake)
+{
+    memset(fake, 0, sizeof *fake);
+    for (int i = 0; i < FAKE_KEY_COUNT; i++) {
+        fake->keys[i] = private_key_new_p256(&problem);
+        must(fake->keys[i] ? 0 : -1, &problem);
+        buf_init(&fake->certificates[i], CERTIFICATE_DER_MAX);
+    }
+    struct buf *const rest[] = {&fake->pck_ca_chain, &fake->signing_chain, &fake->pck_chain,
+                                &fake->root_crl,     &fake->pck_crl,       &fake->quote};
+    for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
+        buf_init(rest[i], QUOTE_MAX);
+}
+
+static void forget(struct dcap_fake *fake)
+{
+    for (int i = 0; i < FAKE_KEY_COUNT; i++)
+        buf_fini(&fake->certificates[i]);
+    buf_fini(&fake->pck_ca_chain);
+    buf_fini(&fake->signing_chain);
+    buf_fini(&fake->pck_chain);
+    buf_fini(&fake->root_crl);
+    buf_fini(&fake->pck_crl);
+    buf_fini(&fake->quote);
+}
+
+void dcap_fake_fini(struct dcap_fake *fake)
+{
+    forget(fake);
+    for (int i = 0; i < FAKE_KEY_COUNT; i++)
+        private_key_free(fake->keys[i]);
+}
+
+static void append_components(struct buf *text, const char *key, unsigned svn)
+{
+    MUST(buf_printf(text, &problem, "\"%s\":[", key));
+    for (int i = 0; i < TCB_COMPONENT_COUNT; i++)
+        MUST(buf_printf(text, &problem, "%s{\"svn\":%u}", i ? "," : "", svn));
+    MUST(buf_append_text(text, "]", &problem));
+}
+
+static void append_level(struct buf *text, bool is_tdx, unsigned svn, const char *rest)
+{
+    MUST(buf_append_text(text, "{\"tcb\":{", &problem));
+    append_components(text, "sgxtcbcomponents", svn);
+    MUST(buf_printf(text, &problem, ",\"pcesvn\":%u", svn));
+    if (is_tdx) {
+        MUST(buf_append_text(text, ",", &problem));
+        append_components(text, "tdxtcbcomponents", svn);
+    }
+    MUST(buf_printf(text, &problem, "},%s}", rest));
+}
+
+#define MODULE                                                                                     \
+    "\"mrsigner\":\"" ZEROS_48 "\",\"attributes\":\"0000000000000000\","                           \
+    "\"attributesMask\":\"FFFFFFFFFFFFFFFF\""
+#define ZEROS_48                                                                                   \
+    "000000000000000000000000000000000000000000000000"                                             \
+    "000000000000000000000000000000000000000000000000"
+
+/* Levels from component 5, 3 and 1 on: UpToDate, OutOfDate, Revoked. */
+static void write_tcb_info(struct dcap_fake *fake, bool is_tdx)
+{
+    BUF_AUTO text = BUF_WITH_LIMIT(FAKE_TEXT_SIZE - 1);
+    MUST(buf_printf(&text, &problem,
+                    "{\"id\":\"%s\",\"version\":3,\"issueDate\":\"2026-05-20T00:00:00Z\","
+                    "\"nextUpdate\":\"2026-06-19T00:00:00Z\",\"fmspc\":\"00A067110000\","
+                    "\"pceId\":\"0000\",\"tcbType\":0,\"tcbEvaluationDataNumber\":17,",
+                    is_tdx ? "TDX" : "SGX"));
+    if (is_tdx)
+        MUST(buf_append_text(
+            &text,
+            "\"tdxModule\":{" MODULE "},\"tdxModuleIdentities\":[{\"id\":\"TDX_01\"," MODULE
+            ",\"tcbLevels\":[{\"tcb\":{\"isvsvn\":5},\"tcbDate\":\"2026-02-01T00:00:00Z\","
+            "\"tcbStatus\":\"UpToDate\"},{\"tcb\":{\"isvsvn\":3},\"tcbDate\":"
+            "\"2025-02-01T00:00:00Z\",\"tcbStatus\":\"OutOfDate\",\"advisoryIDs\":["
+            "\"INTEL-SA-00002\"]}]}],",
+            &problem));
+    MUST(buf_append_text(&text, "\"tcbLevels\":[", &problem));
+    append_level(&text, is_tdx, 5,
+                 "\"tcbDate\":\"2026-01-01T00:00:00Z\",\"tcbStatus\":\"UpToDate\"");
+    MUST(buf_append_text(&text, ",", &problem));
+    append_level(&text, is_tdx, 3,
+                 "\"tcbDate\":\"2025-01-01T00:00:00Z\",\"tcbStatus\":\"OutOfDate\","
+                 "\"advisoryIDs\":[\"INTEL-SA-00001\",\"INTEL-SA-00002\"]");
+    MUST(buf_append_text(&text, ",", &problem));
+    append_level(&text, is_tdx, 1,
+                 "\"tcbDate\":\"2024-01-01T00:00:00Z\",\"tcbStatus\":\"Revoked\"");
+    MUST(buf_append_text(&text, "]}", &problem));
+    memcpy(fake->tcb_info, text.data, text.size + 1);
+}
+
+static void write_qe_identity(struct dcap_fake *fake, bool is_td)
+{
+    (void)snprintf(
+        fake->qe_identity, sizeof fake->qe_identity,
+        "{\"id\":\"%s\",\"version\":2,\"issueDate\":\"2026-05-21T00:00:00Z\",\"nextUpdate\":"
+        "\"2026-06-20T00:00:00Z\",\"tcbEvaluationDataNumber\":17,\"miscselect\":\"00000000\","
+        "\"miscselectMask\":\"FFFFFFFF\",\"attributes\":\"11000000000000000000000000000000\","
+        "\"attributesMask\":\"FBFFFFFFFFFFFFFF0000000000000000\",\"mrsigner\":"
+        "\"5151515151515151515151515151515151515151515151515151515151515151\",\"isvprodid\":%d,"
+        "\"tcbLevels\":[{\"tcb\":{\"isvsvn\":8},\"tcbDate\":\"2026-03-01T00:00:00Z\","
+        "\"tcbStatus\":\"UpToDate\"},{\"tcb\":{\"isvsvn\":6},\"tcbDate\":"
+        "\"2025-03-01T00:00:00Z\",\"tcbStatus\":\"OutOfDate\",\"advisoryIDs\":["
+        "\"INTEL-SA-00003\"]}]}",
+        is_td ? "TD_QE" : "QE", is_td ? 2 : 1);
+}
+
+uint8_t *dcap_fake_field(struct dcap_fake *fake, enum dcap_field field)
+{
+    struct span bytes = dcap_report_get(fake->body,
+                                        span_of(fake->report, dcap_body_size(fake->body)), field);
+    if (bytes.size == 0)
+        abort();
+    return fake->report + (bytes.data - fake->report);
+}
+
+static void reset_reports(struct dcap_fake *fake, bool is_td)
+{
+    memset(fake->report, 0, sizeof fake->report);
+    memset(fake->qe_report, 0, sizeof fake->qe_report);
+    memset(fake->qe_auth_data, 0xA5, sizeof fake->qe_auth_data);
+    memset(dcap_fake_field(fake, DCAP_REPORT_DATA), 0x77, 64);
+    if (is_td) {
+        memset(dcap_fake_field(fake, DCAP_MRTD), 0x11, 48);
+        memset(dcap_fake_field(fake, DCAP_TEE_TCB_SVN), 5, 16);
+        dcap_fake_field(fake, DCAP_TEE_TCB_SVN)[1] = 1;
+        dcap_fake_field(fake, DCAP_TDATTRIBUTES)[3] = 0x10; /* SEPT_VE_DISABLE */
+        dcap_fake_field(fake, DCAP_XFAM)[0] = 0xE7;
+    } else {
+        memset(dcap_fake_field(fake, DCAP_MRENCLAVE), 0x11, 32);
+        memset(dcap_fake_field(fake, DCAP_MRSIGNER), 0x22, 32);
+        dcap_fake_field(fake, DCAP_ATTRIBUTES)[0] = 0x05; /* INIT, MODE64BIT */
+        dcap_fake_field(fake, DCAP_ISVPRODID)[0] = 3;
+        dcap_fake_field(fake, DCAP_ISVSVN)[0] = 7;
+    }
+    fake->qe_report[48] = 0x15;              /* ATTRIBUTES */
+    memset(fake->qe_report + 128, 0x51, 32); /* MRSIGNER */
+    fake->qe_report[256] = is_td ? 2 : 1;    /* ISVPRODID */
+    fake->qe_report[258] = 8;                /* ISVSVN */
+}
+
+static void reset_platform(struct dcap_fake *fake)
+{
+    static const uint8_t fmspc[PCK_FMSPC_SIZE] = {0x00, 0xA0, 0x67, 0x11, 0x00, 0x00};
+    static const uint8_t vendor[DCAP_VENDOR_SIZE] = {0x93, 0x9a, 0x72, 0x33, 0xf7, 0x9c,
+                                                     0x4c, 0xa9, 0x94, 0x0a, 0x0d, 0xb3,
+                                                     0x95, 0x7f, 0x06, 0x07};
+    fake->pck = (struct pck){.pcesvn = 5, .type = PCK_SCALABLE, .has_instance = true};
+    fake->pck.dynamic_platform = PCK_NO;
+    fake->pck.cached_keys = PCK_YES;
+    fake->pck.smt = PCK_YES;
+    memset(fake->pck.components, 5, sizeof fake->pck.components);
+    memset(fake->pck.ppid, 0x99, sizeof fake->pck.ppid);
+    memcpy(fake->pck.fmspc, fmspc, sizeof fmspc);
+    memcpy(fake->vendor, vendor, sizeof vendor);
+}
+
+static void reset_certificates(struct dcap_fake *fake)
+{
+    static const char *const names[FAKE_KEY_COUNT] = {
+        [FAKE_ROOT] = "Intel SGX Root CA",
+        [FAKE_CA] = "Intel SGX PCK Platform CA",
+        [FAKE_PCK] = "Intel SGX PCK Certificate",
+        [FAKE_SIGNING] = "Intel SGX TCB Signing",
+    };
+    for (int i = 0; i < FAKE_KEY_COUNT; i++) {
+        fake->names[i] = names[i];
+        fake->issuers[i] = i == FAKE_PCK ? FAKE_CA : FAKE_ROOT;
+        fake->not_before[i] = FAKE_NOW - 100 * FAKE_DAY;
+        fake->not_after[i] = FAKE_NOW + 100 * FAKE_DAY;
+        fake->is_ca[i] = i == FAKE_ROOT || i == FAKE_CA;
+    }
+    fake->root_crl_serial = 77;
+    fake->pck_crl_serial = 77;
+    fake->root_crl_key = FAKE_ROOT;
+    fake->pck_crl_key = FAKE_CA;
+    fake->crl_from = FAKE_NOW - 10 * FAKE_DAY;
+    fake->crl_to = FAKE_NOW + 10 * FAKE_DAY;
+    fake->pck_crl_issuer = NULL; /* as the CA is called */
+}
+
+void dcap_fake_reset(struct dcap_fake *fake, enum dcap_body body)
+{
+    bool is_td = dcap_body_is_td(body);
+    fake->body = body;
+    fake->version = body == DCAP_BODY_SGX ? 3 : body == DCAP_BODY_TD10 ? 4 : 5;
+    fake->certification_type = DCAP_CERTIFICATION_PCK_CHAIN;
+    reset_certificates(fake);
+    reset_platform(fake);
+    reset_reports(fake, is_td);
+    write_tcb_info(fake, is_td);
+    write_qe_identity(fake, is_td);
+}
+
+void dcap_fake_replace(char text[FAKE_TEXT_SIZE], const char *old, const char *new)
+{
+    char *at = strstr(text, old);
+    size_t old_size = strlen(old);
+    size_t new_size = strlen(new);
+    if (!at || strlen(text) - old_size + new_size >= FAKE_TEXT_SIZE)
+        abort();
+    memmove(at + new_size, at + old_size, strlen(at + old_size) + 1);
+    memcpy(at, new, new_size);
+}
+
+/* An element with its length in the shortest form. */
+static void append_der(struct buf *out, uint8_t tag, struct span content)
+{
+    MUST(buf_append_byte(out, tag, &problem));
+    if (content.size >= 0x100)
+        MUST(buf_append(out, span_of("\x82", 1), &problem));
+    else if (content.size >= 0x80)
+        MUST(buf_append(out, span_of("\x81", 1), &problem));
+    if (content.size >= 0x100)
+        MUST(buf_append_byte(out, (uint8_t)(content.size >> 8), &problem));
+    MUST(buf_append_byte(out, (uint8_t)(content.size & 0xFF), &problem));
+    MUST(buf_append(out, content, &problem));
+}
+
+/* SEQUENCE { OID, value }; `child` 0 for a part of the first step. */
+static void append_entry(struct buf *out, uint8_t part, uint8_t child, uint8_t tag,
+                         struct span value)
+{
+    const uint8_t oid[] = {OID_BYTES, part, child};
+    BUF_AUTO entry = BUF_WITH_LIMIT(EXTENSION_MAX);
+    append_der(&entry, OID, span_of(oid, sizeof oid - (child == 0)));
+    append_der(&entry, tag, value);
+    append_der(out, 0x30, buf_span(&entry));
+}
+
+static void append_number(struct buf *out, uint8_t part, uint8_t child, uint8_t tag,
+                          unsigned number)
+{
+    const uint8_t bytes[3] = {0, (uint8_t)(number >> 8), (uint8_t)(number & 0xFF)};
+    size_t from = number < 0x80 ? 2 : number < 0x8000 ? 1 : 0;
+    append_entry(out, part, child, tag, span_of(bytes + from, sizeof bytes - from));
+}
+
+static void append_tcb(const struct pck *pck, struct buf *out)
+{
+    BUF_AUTO list = BUF_WITH_LIMIT(EXTENSION_MAX);
+    for (uint8_t i = 0; i < TCB_COMPONENT_COUNT; i++)
+        append_number(&list, 2, (uint8_t)(i + 1), 0x02, pck->components[i]);
+    append_number(&list, 2, 17, 0x02, pck->pcesvn);
+    append_entry(&list, 2, 18, 0x04, span_of(pck->cpusvn, sizeof pck->cpusvn));
+    append_entry(out, 2, 0, 0x30, buf_span(&list));
+}
+
+static void append_configuration(const struct pck *pck, struct buf *out)
+{
+    const enum pck_answer answers[3] = {pck->dynamic_platform, pck->cached_keys, pck->smt};
+    BUF_AUTO list = BUF_WITH_LIMIT(EXTENSION_MAX);
+    for (uint8_t i = 0; i < 3; i++)
+        append_entry(&list, 7, (uint8_t)(i + 1), 0x01,
+                     span_of(answers[i] == PCK_YES ? "\xFF" : "\x00", 1));
+    append_entry(out, 7, 0, 0x30, buf_span(&list));
+}
+
+void dcap_fake_extension(const struct pck *pck, struct buf *der)
+{
+    BUF_AUTO list = BUF_WITH_LIMIT(EXTENSION_MAX);
+    append_entry(&list, 1, 0, 0x04, span_of(pck->ppid, sizeof pck->ppid));
+    append_tcb(pck, &list);
+    append_entry(&list, 3, 0, 0x04, span_of(pck->pceid, sizeof pck->pceid));
+    append_entry(&list, 4, 0, 0x04, span_of(pck->fmspc, sizeof pck->fmspc));
+    append_number(&list, 5, 0, 0x0A, pck->type);
+    if (pck->has_instance)
+        append_entry(&list, 6, 0, 0x04, span_of(pck->instance, sizeof pck->instance));
+    if (pck->smt != PCK_UNSAID)
+        append_configuration(pck, &list);
+    append_der(der, 0x30, buf_span(&list));
+}
+
+static void issue(struct dcap_fake *fake, enum fake_key which)
+{
+    BUF_AUTO der = BUF_WITH_LIMIT(EXTENSION_MAX);
+    dcap_fake_extension(&fake->pck, &der);
+    const struct issue_extension extension = {PCK_EXTENSION_OID, buf_span(&der)};
+    const struct issue_request request = {
+        .subject = fake->names[which],
+        .issuer = fake->names[fake->issuers[which]],
+        .serial = (uint64_t)which + 1,
+        .not_before = fake->not_before[which],
+        .not_after = fake->not_after[which],
+        .is_ca = fake->is_ca[which],
+        .extensions = &extension,
+        .extension_count = which == FAKE_PCK,
+    };
+    MUST(certificate_issue(&request, fake->keys[which], fake->keys[fake->issuers[which]],
+                           &fake->certificates[which], &problem));
+}
+
+static void append_pem(const struct dcap_fake *fake, enum fake_key which, struct buf *pem)
+{
+    MUST(certificate_der_to_pem(buf_span(&fake->certificates[which]), pem, &problem));
+}
+
+static void make_pki(struct dcap_fake *fake)
+{
+    const struct issue_crl_request root_list = {fake->names[FAKE_ROOT], fake->crl_from,
+                                                fake->crl_to, &fake->root_crl_serial,
+                                                fake->root_crl_serial != 0};
+    const struct issue_crl_request pck_list = {
+        fake->pck_crl_issuer ? fake->pck_crl_issuer : fake->names[FAKE_CA], fake->crl_from,
+        fake->crl_to, &fake->pck_crl_serial, fake->pck_crl_serial != 0};
+    for (enum fake_key i = FAKE_ROOT; i < FAKE_ATTESTATION; i++)
+        issue(fake, i);
+    append_pem(fake, FAKE_CA, &fake->pck_ca_chain);
+    append_pem(fake, FAKE_ROOT, &fake->pck_ca_chain);
+    append_pem(fake, FAKE_SIGNING, &fake->signing_chain);
+    append_pem(fake, FAKE_ROOT, &fake->signing_chain);
+    append_pem(fake, FAKE_PCK, &fake->pck_chain);
+    append_pem(fake, FAKE_CA, &fake->pck_chain);
+    append_pem(fake, FAKE_ROOT, &fake->pck_chain);
+    MUST(crl_issue(&root_list, fake->keys[fake->root_crl_key], &fake->root_crl, &problem));
+    MUST(crl_issue(&pck_list, fake->keys[fake->pck_crl_key], &fake->pck_crl, &problem));
+    sha256_digest(buf_span(&fake->certificates[FAKE_ROOT]), fake->root.digest);
+    fake->root.simulated = strstr(fake->names[FAKE_ROOT], "SIMULATED") != NULL;
+}
+
+static void sign(const struct dcap_fake *fake, enum fake_key key, struct span bytes,
+                 uint8_t signature[P256_SIGNATURE_SIZE])
+{
+    uint8_t digest[SHA256_SIZE];
+    sha256_digest(bytes, digest);
+    MUST(private_key_sign_p256(fake->keys[key], digest, signature, &problem));
+}
+
+static void append_head(const struct dcap_fake *fake, struct buf *quote)
+{
+    const uint8_t user_data[DCAP_USER_DATA_SIZE] = {0};
+    uint32_t size = (uint32_t)dcap_body_size(fake->body);
+    MUST(buf_append_le16(quote, fake->version, &problem));
+    MUST(buf_append_le16(quote, DCAP_KEY_ECDSA_P256, &problem));
+    MUST(buf_append_le32(quote, dcap_body_is_td(fake->body) ? DCAP_TEE_TDX : DCAP_TEE_SGX,
+                         &problem));
+    MUST(buf_append_le32(quote, 0, &problem));
+    MUST(buf_append(quote, span_of(fake->vendor, sizeof fake->vendor), &problem));
+    MUST(buf_append(quote, span_of(user_data, sizeof user_data), &problem));
+    if (fake->version == 5) {
+        MUST(buf_append_le16(quote, (uint16_t)fake->body, &problem));
+        MUST(buf_append_le32(quote, size, &problem));
+    }
+    MUST(buf_append(quote, span_of(fake->report, size), &problem));
+}
+
+static void append_qe(struct dcap_fake *fake, const uint8_t point[P256_POINT_SIZE], struct buf *out)
+{
+    uint8_t signature[P256_SIGNATURE_SIZE];
+    struct sha256 ctx;
+    sha256_init(&ctx);
+    sha256_update(&ctx, span_of(point, P256_POINT_SIZE));
+    sha256_update(&ctx, span_of(fake->qe_auth_data, sizeof fake->qe_auth_data));
+    sha256_final(&ctx, fake->qe_report + 320);
+    sign(fake, FAKE_PCK, span_of(fake->qe_report, sizeof fake->qe_report), signature);
+    MUST(buf_append(out, span_of(fake->qe_report, sizeof fake->qe_report), &problem));
+    MUST(buf_append(out, span_of(signature, sizeof signature), &problem));
+    MUST(buf_append_le16(out, sizeof fake->qe_auth_data, &problem));
+    MUST(buf_append(out, span_of(fake->qe_auth_data, sizeof fake->qe_auth_data), &problem));
+    MUST(buf_append_le16(out, fake->certification_type, &problem));
+    MUST(buf_append_le32(out, (uint32_t)fake->pck_chain.size + 1, &problem));
+    MUST(buf_append(out, buf_span(&fake->pck_chain), &problem));
+    MUST(buf_append_byte(out, 0, &problem));
+}
+
+static void make_quote(struct dcap_fake *fake)
+{
+    uint8_t signature[P256_SIGNATURE_SIZE];
+    uint8_t point[P256_POINT_SIZE];
+    BUF_AUTO qe = BUF_WITH_LIMIT(QUOTE_MAX);
+    bool wrapped = fake->version > 3;
+    append_head(fake, &fake->quote);
+    sign(fake, FAKE_ATTESTATION, buf_span(&fake->quote), signature);
+    MUST(private_key_point_p256(fake->keys[FAKE_ATTESTATION], point, &problem));
+    append_qe(fake, point, &qe);
+    MUST(buf_append_le32(&fake->quote,
+                         (uint32_t)(sizeof signature + sizeof point + qe.size + (wrapped ? 6 : 0)),
+                         &problem));
+    MUST(buf_append(&fake->quote, span_of(signature, sizeof signature), &problem));
+    MUST(buf_append(&fake->quote, span_of(point, sizeof point), &problem));
+    if (wrapped) {
+        MUST(buf_append_le16(&fake->quote, DCAP_CERTIFICATION_QE_REPORT, &problem));
+        MUST(buf_append_le32(&fake->quote, (uint32_t)qe.size, &problem));
+    }
+    MUST(buf_append(&fake->quote, buf_span(&qe), &problem));
+}
+
+void dcap_fake_make(struct dcap_fake *fake)
+{
+    forget(fake);
+    make_pki(fake);
+    make_quote(fake);
+    fake->parts = (struct dcap_parts){
+        .pck_crl_issuer_chain = buf_span(&fake->pck_ca_chain),
+        .root_ca_crl = buf_span(&fake->root_crl),
+        .pck_crl = buf_span(&fake->pck_crl),
+        .tcb_info_issuer_chain = buf_span(&fake->signing_chain),
+        .tcb_info = span_of_text(fake->tcb_info),
+        .qe_identity_issuer_chain = buf_span(&fake->signing_chain),
+        .qe_identity = span_of_text(fake->qe_identity),
+    };
+    sign(fake, FAKE_SIGNING, fake->parts.tcb_info, fake->parts.tcb_info_signature);
+    sign(fake, FAKE_SIGNING, fake->parts.qe_identity, fake->parts.qe_identity_signature);
+    fake->options = (struct dcap_options){.time = FAKE_NOW, .roots = &fake->root, .root_count = 1};
+}
+
+static json_t *hex_of(struct span bytes)
+{
+    char *text = malloc(2 * bytes.size + 1);
+    if (!text)
+        abort();
+    hex_encode(bytes, text);
+    json_t *value = json_string(text);
+    free(text);
+    return value;
+}
+
+static json_t *text_of(struct span text)
+{
+    return json_stringn((const char *)text.data, text.size);
+}
+
+void dcap_fake_collateral(const struct dcap_fake *fake, struct buf *json)
+{
+    const struct dcap_parts *parts = &fake->parts;
+    json_auto_t *document = json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "pck_crl_issuer_chain",
+        text_of(parts->pck_crl_issuer_chain), "root_ca_crl", hex_of(parts->root_ca_crl), "pck_crl",
+        hex_of(parts->pck_crl), "tcb_info_issuer_chain", text_of(parts->tcb_info_issuer_chain),
+        "tcb_info", text_of(parts->tcb_info), "tcb_info_signature",
+        hex_of(span_of(parts->tcb_info_signature, P256_SIGNATURE_SIZE)), "qe_identity_issuer_chain",
+        text_of(parts->qe_identity_issuer_chain), "qe_identity", text_of(parts->qe_identity),
+        "qe_identity_signature",
+        hex_of(span_of(parts->qe_identity_signature, P256_SIGNATURE_SIZE)));
+    MUST(json_append(document, json, &problem));
+}
