@@ -53,6 +53,10 @@ static const struct check_rule rule_qe_identity_dates = {
     "qe_identity_dates", SERVICES "get QE identity (issueDate, nextUpdate)",
     "the identity is not current at this time: " AGAIN ", or give the time of the quote"};
 
+static const struct check_rule rule_platform = {
+    "pck_certificate_chain", PCK_PROFILE "1.2",
+    "the PCK certificate, the PCK CA's and the root, of one platform: " AGAIN};
+
 /* Everything of `checks` from here on is of this collateral. */
 struct work {
     struct dcap_collateral *collateral;
@@ -89,12 +93,22 @@ static bool read_crl(const struct work *work, const struct check_rule *rule, str
     return *crl || checks_add(work->checks, rule, CHECK_FAILED, "a list in DER", err.text);
 }
 
+static bool read_platform(const struct work *work)
+{
+    struct error err = {0};
+    struct dcap_platform *platform = calloc(1, sizeof *platform);
+    work->collateral->platform = platform;
+    if (platform && dcap_platform_read(work->parts->pck_certificate_chain, platform, &err) == 0)
+        return true;
+    return checks_add(work->checks, &rule_platform, CHECK_FAILED, "3 certificates in PEM",
+                      platform ? err.text : "no memory is left");
+}
+
 static bool read_pieces(const struct work *work)
 {
     struct error err = {0};
     struct dcap_collateral *collateral = work->collateral;
     const struct dcap_parts *parts = work->parts;
-    buf_init(&collateral->pck_certificate_chain, DCAP_CHAIN_SIZE_MAX);
     if (!read_chains(work) ||
         !read_crl(work, &rule_root_crl, parts->root_ca_crl, &collateral->root_crl) ||
         !read_crl(work, &rule_pck_crl, parts->pck_crl, &collateral->pck_crl))
@@ -103,9 +117,7 @@ static bool read_pieces(const struct work *work)
         return checks_add(work->checks, &rule_tcb_info, CHECK_FAILED, "version 2 or 3", err.text);
     if (qe_identity_parse(parts->qe_identity, &collateral->qe_identity, &err) < 0)
         return checks_add(work->checks, &rule_qe_identity, CHECK_FAILED, "version 2", err.text);
-    if (buf_append(&collateral->pck_certificate_chain, parts->pck_certificate_chain, &err) < 0)
-        return checks_add(work->checks, &rule_pck_ca, CHECK_FAILED, "a PCK chain", err.text);
-    return true;
+    return parts->pck_certificate_chain.size == 0 || read_platform(work);
 }
 
 /* All three chains must end in one root, by its key: no root vouches for another, and the list of
@@ -284,6 +296,8 @@ struct dcap_collateral *dcap_collateral_new(const struct dcap_parts *parts,
     check_crls(&work);
     check_documents(&work);
     collateral->trusted = none_failed(checks, first);
+    if (collateral->platform)
+        dcap_platform_check(collateral->platform, collateral);
     return collateral;
 }
 
@@ -298,7 +312,9 @@ void dcap_collateral_free(struct dcap_collateral *collateral)
     crl_free(collateral->pck_crl);
     tcb_info_fini(&collateral->tcb_info);
     qe_identity_fini(&collateral->qe_identity);
-    buf_fini(&collateral->pck_certificate_chain);
+    if (collateral->platform)
+        dcap_platform_fini(collateral->platform);
+    free(collateral->platform);
     free(collateral);
 }
 

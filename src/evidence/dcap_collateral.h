@@ -10,7 +10,7 @@
 #define CAISSON_EVIDENCE_DCAP_COLLATERAL_H
 
 #include "evidence/checks.h"
-#include "evidence/dcap_chain.h"
+#include "evidence/dcap_platform.h"
 #include "evidence/qe_identity.h"
 #include "evidence/tcb_info.h"
 
@@ -29,7 +29,8 @@ struct dcap_parts {
     struct span qe_identity_issuer_chain; /* PEM: TCB signing, root */
     struct span qe_identity;              /* the bytes that are signed */
     uint8_t qe_identity_signature[P256_SIGNATURE_SIZE];
-    /* PEM: PCK, PCK CA, root; empty: the quote has it in itself. It wins over the quote's. */
+    /* PEM: PCK, PCK CA, root; empty: the quote has it in itself. It wins over the quote's, and
+     * makes the collateral that of one platform, whose quotes then cost two signatures each. */
     struct span pck_certificate_chain;
     json_t *document; /* what dcap_parts_parse() keeps, as the next */
     struct buf lists[2];
@@ -61,7 +62,7 @@ struct dcap_collateral {
     struct crl *pck_crl;
     struct tcb_info tcb_info;
     struct qe_identity qe_identity;
-    struct buf pck_certificate_chain; /* of the parts; empty for none */
+    struct dcap_platform *platform; /* of the parts' PCK chain; NULL: each quote has its own */
 };
 
 /* Reads and checks the pieces, and adds all checks of them. Nothing of `parts` and `options` is

@@ -2,13 +2,11 @@
 
 #include <stdio.h>
 
-#include "base/hex.h"
 #include "evidence/dcap_tcb.h"
 #include "format/timestamp.h"
 
 #define QUOTE_FORMAT "Intel SGX ECDSA QuoteLibRef and TDX DCAP Quoting Library API, appendix A"
 #define VERIFICATION "Intel SGX and TDX DCAP, quote verification, "
-#define PCK_PROFILE  "Intel, SGX PCK Certificate and CRL Profile Specification, section "
 #define QE_IDENTITY  "Intel SGX and Intel TDX services API, version 4, get QE identity"
 
 static const struct check_rule rule_collateral = {
@@ -30,18 +28,6 @@ static const struct check_rule rule_kind = {
 static const struct check_rule rule_pck_certificates = {
     "pck_certificates", QUOTE_FORMAT " (certification data)",
     "the quote holds no PCK chain: give it as pck_certificate_chain in the collateral"};
-static const struct check_rule rule_pck_chain = {
-    "pck_chain", PCK_PROFILE "1.2 and 1.3",
-    "the PCK certificate was not issued by Intel's PCK CA: fetch it again for this platform"};
-static const struct check_rule rule_pck_validity = {
-    "pck_validity", "RFC 5280, section 4.1.2.5",
-    "a certificate is not valid at this time; fetch it again, or give the time of the quote"};
-static const struct check_rule rule_pck_revocation = {
-    "pck_revocation", PCK_PROFILE "1.4",
-    "the platform's key was revoked, or the list is of another CA than the PCK certificate"};
-static const struct check_rule rule_pck_extension = {
-    "pck_extension", PCK_PROFILE "1.3.5",
-    "the PCK certificate does not say what every one must; fetch it again"};
 static const struct check_rule rule_qe_signature = {
     "qe_report_signature", QUOTE_FORMAT " (QE report signature)",
     "the quoting enclave's report was changed, or is of another platform"};
@@ -62,8 +48,6 @@ static const struct check_rule rule_signature = {"quote_signature",
 
 static const uint8_t intel_vendor[DCAP_VENDOR_SIZE] = {
     0x93, 0x9a, 0x72, 0x33, 0xf7, 0x9c, 0x4c, 0xa9, 0x94, 0x0a, 0x0d, 0xb3, 0x95, 0x7f, 0x06, 0x07};
-
-enum { LEAF, INTERMEDIATE, ROOT, CHAIN_LENGTH };
 
 static bool add(struct checks *checks, const struct check_rule *rule, bool passed,
                 const char *expected, const char *found)
@@ -130,100 +114,33 @@ static void check_kind(const struct dcap_quote *quote, const struct dcap_collate
         is_td ? "TDX and TD_QE" : "SGX and QE", found);
 }
 
-static bool read_chain(const struct dcap_quote *quote, const struct dcap_collateral *collateral,
-                       struct dcap_chain *chain, struct checks *checks)
+/* The collateral's platform, or the quote's own, which `own` then holds; NULL for neither. */
+static const struct dcap_platform *find_platform(const struct dcap_quote *quote,
+                                                 const struct dcap_collateral *collateral,
+                                                 struct dcap_platform *own, struct checks *checks)
 {
     struct error err = {0};
     char found[CHECK_TEXT_SIZE];
-    struct span pem = buf_span(&collateral->pck_certificate_chain);
-    *chain = (struct dcap_chain){0};
-    if (pem.size == 0) {
-        pem = quote->certification_data;
-        (void)snprintf(found, sizeof found, "certification data of type %u",
-                       quote->certification_type);
-        if (quote->certification_type != DCAP_CERTIFICATION_PCK_CHAIN)
-            return add(checks, &rule_pck_certificates, false, "type 5 (PCK chain)", found);
+    const struct dcap_platform *platform = collateral->platform;
+    const struct dcap_chain *chain;
+    (void)snprintf(found, sizeof found, "certification data of type %u", quote->certification_type);
+    if (!platform && quote->certification_type != DCAP_CERTIFICATION_PCK_CHAIN) {
+        add(checks, &rule_pck_certificates, false, "type 5 (PCK chain)", found);
+        return NULL;
     }
-    if (dcap_chain_read(pem, CHAIN_LENGTH, chain, &err) < 0)
-        return add(checks, &rule_pck_certificates, false, "3 certificates in PEM", err.text);
-    (void)snprintf(found, sizeof found, "%s, %s, %s", certificate_name(chain->items[LEAF]),
-                   certificate_name(chain->items[INTERMEDIATE]),
-                   certificate_name(chain->items[ROOT]));
-    return add(checks, &rule_pck_certificates, true, "3 certificates in PEM", found);
-}
-
-static bool same_certificate(const struct certificate *a, const struct certificate *b)
-{
-    uint8_t digest[2][SHA256_SIZE];
-    certificate_digest(a, digest[0]);
-    certificate_digest(b, digest[1]);
-    return memcmp(digest[0], digest[1], SHA256_SIZE) == 0;
-}
-
-/* The root must be the collateral's, by its key. Authorities that the collateral has byte for byte
- * were checked with it: then the leaf's signature is all that is left. */
-static int check_links(const struct dcap_chain *chain, const struct dcap_collateral *collateral,
-                       struct error *err)
-{
-    const struct dcap_chain *known = &collateral->pck_ca;
-    if (!span_equal(certificate_public_key(chain->items[ROOT]),
-                    certificate_public_key(dcap_chain_root(known))))
-        return error_set(err, ERROR_REFUSED, "the chain ends in another root than the collateral");
-    if (dcap_chain_check_names(chain, DCAP_ROLE_PCK, collateral->simulated, err) < 0)
-        return -1;
-    if (!collateral->trusted || !same_certificate(chain->items[INTERMEDIATE], known->items[0]) ||
-        !same_certificate(chain->items[ROOT], dcap_chain_root(known)))
-        return dcap_chain_check_links(chain, err);
-    if (certificate_check_critical(chain->items[LEAF], err) < 0)
-        return error_context(err, "%s", certificate_name(chain->items[LEAF]));
-    return certificate_check_signed(chain->items[LEAF], chain->items[INTERMEDIATE], DCAP_SIGNED_BY,
-                                    err);
-}
-
-/* The list was signed by the collateral's PCK CA; it speaks of this leaf when that CA's name and
- * key are those of the leaf's issuer. */
-static int check_revocation(const struct dcap_chain *chain,
-                            const struct dcap_collateral *collateral, struct error *err)
-{
-    const struct certificate *issuer = chain->items[INTERMEDIATE];
-    const struct certificate *known = collateral->pck_ca.items[0];
-    if (strcmp(certificate_name(issuer), certificate_name(known)) != 0 ||
-        !span_equal(certificate_public_key(issuer), certificate_public_key(known)))
-        return error_set(err, ERROR_REFUSED, "the list is of %s, the certificate of %s",
-                         certificate_name(known), certificate_name(issuer));
-    if (crl_lists(collateral->root_crl, issuer))
-        return error_set(err, ERROR_REFUSED, "%s is revoked", certificate_name(issuer));
-    if (crl_lists(collateral->pck_crl, chain->items[LEAF]))
-        return error_set(err, ERROR_REFUSED, "the PCK certificate is revoked");
-    return 0;
-}
-
-static bool check_chain(const struct dcap_chain *chain, const struct dcap_collateral *collateral,
-                        struct dcap_result *result)
-{
-    struct checks *checks = &result->checks;
-    struct error err = {0};
-    char when[TIMESTAMP_SIZE];
-    char text[CHECK_TEXT_SIZE];
-    struct span extension;
-    int outcome = check_links(chain, collateral, &err);
-    (void)checks_add_outcome(checks, &rule_pck_chain, outcome,
-                             "SGX PCK Certificate, PCK CA, Root CA: each signed by the next",
-                             "each signed by the next", &err);
-    timestamp_write(collateral->time, when);
-    (void)snprintf(text, sizeof text, "all valid at %s", when);
-    outcome = dcap_chain_check_validity(chain, collateral->time, &err);
-    (void)checks_add_outcome(checks, &rule_pck_validity, outcome, text, "all valid", &err);
-    outcome = check_revocation(chain, collateral, &err);
-    (void)checks_add_outcome(checks, &rule_pck_revocation, outcome, "not on its issuer's list",
-                             "not revoked", &err);
-    if (!certificate_extension(chain->items[LEAF], PCK_EXTENSION_OID, &extension))
-        outcome = error_set(&err, ERROR_INVALID, "the extension " PCK_EXTENSION_OID " is missing");
-    else
-        outcome = pck_parse(extension, &result->pck, &err);
-    hex_encode(span_of(result->pck.fmspc, sizeof result->pck.fmspc), text);
-    return checks_add_outcome(checks, &rule_pck_extension, outcome,
-                              "PPID, TCB, PCE-ID, FMSPC and SGX type", text, &err);
+    if (!platform) {
+        if (dcap_platform_read(quote->certification_data, own, &err) < 0) {
+            add(checks, &rule_pck_certificates, false, "3 certificates in PEM", err.text);
+            return NULL;
+        }
+        dcap_platform_check(own, collateral);
+        platform = own;
+    }
+    chain = &platform->chain;
+    (void)snprintf(found, sizeof found, "%s, %s, %s", certificate_name(chain->items[0]),
+                   certificate_name(chain->items[1]), certificate_name(chain->items[2]));
+    add(checks, &rule_pck_certificates, true, "3 certificates in PEM", found);
+    return platform;
 }
 
 /* The quoting enclave vouches for the attestation key: SHA-256(key ‖ authentication data), then
@@ -290,19 +207,21 @@ static void verify_parsed(const struct dcap_collateral *collateral,
 {
     const struct dcap_quote *quote = &result->quote;
     struct checks *checks = &result->checks;
-    struct dcap_chain chain;
+    struct dcap_platform own = {0};
     check_format(quote, appraisal, checks);
     check_kind(quote, collateral, checks);
-    if (read_chain(quote, collateral, &chain, checks)) {
-        bool has_pck = check_chain(&chain, collateral, result);
-        check_signatures(quote, chain.items[LEAF], checks);
+    const struct dcap_platform *platform = find_platform(quote, collateral, &own, checks);
+    if (platform) {
+        bool has_pck = dcap_platform_add_checks(platform, checks);
+        result->pck = platform->pck;
+        check_signatures(quote, dcap_platform_leaf(platform), checks);
         check_qe(quote, &collateral->qe_identity, checks);
         if (has_pck)
             dcap_tcb_check(collateral, appraisal, result);
         dcap_appraise(quote, appraisal, checks);
         checks_complete(checks);
     }
-    dcap_chain_fini(&chain);
+    dcap_platform_fini(&own);
 }
 
 static enum verdict verify(struct span quote, const struct dcap_collateral *collateral,

@@ -65,9 +65,12 @@ static void collateral_counts_in_its_time_alone(void **state)
         const char *time;
         const char *check; /* NULL: accepted */
     } times[] = {
-        {"2025-06-19T10:56:10Z", "tcb_info_dates"},    {"2025-06-19T10:56:11Z", NULL},
-        {"2025-07-19T10:01:18Z", NULL},                {"2025-07-19T10:01:19Z", "qe_identity_dates"},
-        {"2023-09-20T21:53:42Z", "collateral_validity"}, {"2034-01-01T00:00:00Z", "collateral_validity"},
+        {"2025-06-19T10:56:10Z", "tcb_info_dates"},
+        {"2025-06-19T10:56:11Z", NULL},
+        {"2025-07-19T10:01:18Z", NULL},
+        {"2025-07-19T10:01:19Z", "qe_identity_dates"},
+        {"2023-09-20T21:53:42Z", "collateral_validity"},
+        {"2034-01-01T00:00:00Z", "collateral_validity"},
     };
     struct dcap_loaded loaded;
     const struct dcap_appraisal appraisal = {
@@ -96,9 +99,8 @@ static void judges_a_trust_domain_of_2023(void **state)
     assert_int_equal(verify(&loaded, &appraisal), VERDICT_REFUSED);
     check_failures(" trailing_bytes platform_tcb tcb_status sept_ve_disable ");
     assert_int_equal(result.claims.status, TCB_UNKNOWN);
-    appraisal = (struct dcap_appraisal){.accepted_statuses = ~0U,
-                                        .allow_sept_ve = true,
-                                        .allow_trailing_bytes = true};
+    appraisal = (struct dcap_appraisal){
+        .accepted_statuses = ~0U, .allow_sept_ve = true, .allow_trailing_bytes = true};
     assert_int_equal(verify(&loaded, &appraisal), VERDICT_REFUSED);
     check_failures(" platform_tcb tcb_status ");
     dcap_vector_unload(&loaded);
@@ -196,11 +198,11 @@ static void quotes_hold_by_themselves(void **state)
         {"sgx/fortanix_quote_pck_cert_chain_corrupted.bin", VECTOR_SGX, "2025-06-25T00:00:00Z",
          "quote_signature"},
     };
-    static const char *const names[] = {"quote_format",        "qe_vendor",       "reserved_fields",
-                                        "collateral_kind",     "pck_certificates", "pck_chain",
-                                        "pck_validity",        "pck_extension",
-                                        "qe_report_signature", "qe_report_data",  "quote_signature",
-                                        "qe_mrsigner",         "qe_isvprodid"};
+    static const char *const names[] = {
+        "quote_format",        "qe_vendor",      "reserved_fields", "collateral_kind",
+        "pck_certificates",    "pck_chain",      "pck_validity",    "pck_extension",
+        "qe_report_signature", "qe_report_data", "quote_signature", "qe_mrsigner",
+        "qe_isvprodid"};
     const struct dcap_appraisal appraisal = {0};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         struct dcap_loaded loaded;
@@ -246,9 +248,8 @@ static void knows_the_signatures_of_other_documents(void **state)
 {
     (void)state;
     vectors_need("attest/dcap");
-    static const char *const documents[] = {"attest/dcap/v5.tcbinfo.json",
-                                            "sgx/trustee_tcbInfo.json",
-                                            "attest/dcap/spr.tcbinfo.json"};
+    static const char *const documents[] = {
+        "attest/dcap/v5.tcbinfo.json", "sgx/trustee_tcbInfo.json", "attest/dcap/spr.tcbinfo.json"};
     for (size_t i = 0; i < sizeof documents / sizeof *documents; i++) {
         struct dcap_loaded loaded;
         struct dcap_vector vector = dcap_vectors[VECTOR_TDX_OLD];

@@ -146,7 +146,7 @@ static void takes_the_chain_from_the_collateral(void **state)
     fake.parts.pck_certificate_chain = buf_span(&fake.pck_chain);
     expect_accepted();
     fake.parts.pck_certificate_chain = buf_span(&fake.pck_ca_chain);
-    expect_refused("pck_certificates", "a chain too short");
+    expect_refused("pck_certificate_chain", "a chain too short");
 }
 
 /* One change before all is signed: what is wrong is wrong in earnest. */
