@@ -210,6 +210,7 @@ void dcap_fake_reset(struct dcap_fake *fake, enum dcap_body body)
     fake->body = body;
     fake->version = body == DCAP_BODY_SGX ? 3 : body == DCAP_BODY_TD10 ? 4 : 5;
     fake->certification_type = DCAP_CERTIFICATION_PCK_CHAIN;
+    fake->has_extension = true;
     reset_certificates(fake);
     reset_platform(fake);
     reset_reports(fake, is_td);
@@ -309,7 +310,7 @@ static void issue(struct dcap_fake *fake, enum fake_key which)
         .not_after = fake->not_after[which],
         .is_ca = fake->is_ca[which],
         .extensions = &extension,
-        .extension_count = which == FAKE_PCK,
+        .extension_count = which == FAKE_PCK && fake->has_extension,
     };
     MUST(certificate_issue(&request, fake->keys[which], fake->keys[fake->issuers[which]],
                            &fake->certificates[which], &problem));

@@ -34,7 +34,8 @@ struct dcap_fake {
     int64_t crl_to;
     const char *pck_crl_issuer; /* common name */
     struct pck pck;
-    uint16_t version; /* of the quote */
+    bool has_extension; /* of the PCK certificate, which says the above */
+    uint16_t version;   /* of the quote */
     enum dcap_body body;
     uint8_t vendor[DCAP_VENDOR_SIZE];
     uint8_t report[DCAP_TD15_SIZE];

@@ -157,8 +157,11 @@ static void change_part(const struct dcap_parts *whole, size_t offset, bool cut,
     uint8_t *copy = malloc(part->size);
     assert_non_null(copy);
     memcpy(copy, part->data, part->size);
-    size_t end = cut ? part->size : 8 * part->size;
+    size_t end = part->size;
     part->data = copy;
+    while (cut && copy[end - 1] == '\n') /* a chain is whole without it */
+        end--;
+    end *= cut ? 1 : 8;
     for (size_t at = 0; at < end; at += step) {
         struct checks checks;
         checks_init(&checks);

@@ -169,6 +169,8 @@ CHANGE(pck_misnamed, fake.names[FAKE_PCK] = "Intel SGX TCB Signing")
 CHANGE(pck_of_root, fake.issuers[FAKE_PCK] = FAKE_ROOT)
 CHANGE(pck_revoked, fake.pck_crl_serial = FAKE_SERIAL_PCK)
 CHANGE(identity_of_td, dcap_fake_replace(fake.qe_identity, "\"QE\"", "\"TD_QE\""))
+CHANGE(no_extension, fake.has_extension = false)
+CHANGE(no_such_type, fake.pck.type = 9)
 CHANGE(vendor_other, fake.vendor[0] ^= 1)
 CHANGE(reserved_used, fake.report[30] = 1)
 CHANGE(fmspc_other, fake.pck.fmspc[5] = 1)
@@ -218,6 +220,8 @@ static const struct change changes[] = {
     {"a PCK certificate of another name", "pck_chain", SGX, pck_misnamed},
     {"a PCK certificate of the root", "pck_chain", SGX, pck_of_root},
     {"a revoked PCK certificate", "pck_revocation", SGX, pck_revoked},
+    {"a PCK certificate without its extension", "pck_extension", SGX, no_extension},
+    {"a PCK certificate of an unknown type", "pck_extension", TD10, no_such_type},
     {"TD_QE for an enclave", "collateral_kind", SGX, identity_of_td},
     {"another vendor", "qe_vendor", SGX, vendor_other},
     {"a reserved byte in use", "reserved_fields", SGX, reserved_used},
@@ -268,6 +272,13 @@ static void refuses_what_is_wrong_by_its_own_check(void **state)
 
 /* One change to what was signed. */
 CHANGE(trailing, (void)buf_append_text(&fake.quote, "and more", NULL))
+CHANGE(other_version, fake.quote.data[0] = 6)
+CHANGE(older_version, fake.quote.data[0] = 2)
+CHANGE(other_key_type, fake.quote.data[2] = 3)
+CHANGE(other_tee, fake.quote.data[4] = 0x82)
+CHANGE(other_body, fake.quote.data[48] = 4)
+CHANGE(used_header, fake.quote.data[8] = 1)
+CHANGE(flip_svn, fake.quote.data[8] ^= 1)
 CHANGE(flip_report, fake.quote.data[48 + 64] ^= 1)
 CHANGE(flip_signature, fake.quote.data[436 + 10] ^= 1)
 CHANGE(flip_key, fake.quote.data[436 + 64] ^= 1)
@@ -280,6 +291,13 @@ static void refuses_what_was_tampered_with_by_its_own_check(void **state)
     (void)state;
     static const struct change tampers[] = {
         {"text after the quote", "trailing_bytes", SGX, trailing},
+        {"a newer version", "quote_format", TD15, other_version},
+        {"an older version", "quote_format", SGX, older_version},
+        {"another kind of key", "quote_format", SGX, other_key_type},
+        {"another TEE", "quote_format", TD10, other_tee},
+        {"another body", "quote_format", TD15, other_body},
+        {"a reserved byte of a newer header", "reserved_fields", TD10, used_header},
+        {"the same byte of an older one, where it is a version", "quote_signature", SGX, flip_svn},
         {"another MRENCLAVE", "quote_signature", SGX, flip_report},
         {"another quote signature", "quote_signature", SGX, flip_signature},
         {"another attestation key", "qe_report_data", SGX, flip_key},
@@ -329,6 +347,52 @@ static void a_chain_under_another_root_is_refused(void **state)
     free(other);
 }
 
+static void a_platforms_chain_is_judged_with_each_quote(void **state)
+{
+    (void)state;
+    static const struct change revoked = {"a revoked one", "pck_revocation", SGX, pck_revoked};
+    start(DCAP_BODY_SGX);
+    fake.not_after[FAKE_PCK] = FAKE_NOW - 1;
+    dcap_fake_make(&fake);
+    fake.parts.pck_certificate_chain = buf_span(&fake.pck_chain);
+    expect_refused("pck_validity", "an expired one");
+    start(DCAP_BODY_SGX);
+    revoked.apply();
+    dcap_fake_make(&fake);
+    fake.parts.pck_certificate_chain = buf_span(&fake.pck_chain);
+    expect_refused(revoked.check, revoked.of);
+    start(DCAP_BODY_SGX);
+    fake.issuers[FAKE_PCK] = FAKE_ROOT;
+    dcap_fake_make(&fake);
+    fake.parts.pck_certificate_chain = buf_span(&fake.pck_chain);
+    expect_refused("pck_chain", "one of another issuer");
+}
+
+/* All that can be asked of a quote at once: there is room for the checks. */
+static void there_is_room_for_every_wish(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        start(bodies[i]);
+        dcap_fake_make(&fake);
+        appraisal.minimum_evaluation = 1;
+        appraisal.minimum_isvsvn = bodies[i] == DCAP_BODY_SGX ? 1 : 0;
+        for (unsigned field = 0; field < DCAP_FIELD_COUNT; field++) {
+            if (!dcap_body_has(bodies[i], field))
+                continue;
+            appraisal.wanted[field].count = 1;
+            memcpy(appraisal.wanted[field].values[0], dcap_fake_field(&fake, field),
+                   dcap_field_size(field));
+        }
+        expect_accepted();
+        for (unsigned field = 0; field < DCAP_FIELD_COUNT; field++)
+            appraisal.wanted[field].count = 1;
+        appraisal.minimum_isvsvn = 1;
+        assert_int_equal(verify(), VERDICT_REFUSED);
+        assert_false(result.checks.overflow);
+    }
+}
+
 static void zeros_after_the_quote_are_padding(void **state)
 {
     (void)state;
@@ -369,6 +433,8 @@ int main(void)
         cmocka_unit_test(refuses_what_was_tampered_with_by_its_own_check),
         cmocka_unit_test(collateral_of_the_other_tee_is_refused),
         cmocka_unit_test(a_chain_under_another_root_is_refused),
+        cmocka_unit_test(a_platforms_chain_is_judged_with_each_quote),
+        cmocka_unit_test(there_is_room_for_every_wish),
         cmocka_unit_test(zeros_after_the_quote_are_padding),
     };
     return cmocka_run_group_tests(tests, make_keys, drop_keys);
