@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/hex.h"
 #include "base/buf.h"
+#include "base/hex.h"
 #include "evidence/dcap_appraise.h"
 
 static struct error err;
@@ -36,9 +36,9 @@ static void reads_every_option(void **state)
                         "\"allow_sept_ve\": true, \"allow_migration\": true,"
                         "\"allow_trailing_bytes\": true}"),
              &err);
-    assert_int_equal(appraisal.accepted_statuses,
-                     1U << TCB_UP_TO_DATE | 1U << TCB_SW_HARDENING_NEEDED |
-                         1U << TCB_OUT_OF_DATE_CONFIGURATION_NEEDED);
+    assert_int_equal(appraisal.accepted_statuses, 1U << TCB_UP_TO_DATE |
+                                                      1U << TCB_SW_HARDENING_NEEDED |
+                                                      1U << TCB_OUT_OF_DATE_CONFIGURATION_NEEDED);
     assert_int_equal(appraisal.out_of_date_grace_days, 3650);
     assert_int_equal(appraisal.minimum_evaluation, 4294967295);
     assert_int_equal(appraisal.minimum_isvsvn, 65535);

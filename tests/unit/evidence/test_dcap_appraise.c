@@ -131,7 +131,8 @@ static void knows_each_attribute(void **state)
 {
     (void)state;
     for (unsigned bit = 0; bit < 64; bit++) {
-        bool sgx = bit == 0 || bit == 2 || bit == 4 || bit == 5 || bit == 6 || bit == 7 || bit == 10;
+        bool sgx = bit == 0 || bit == 2 || bit == 4 || bit == 5 || bit == 6 || bit == 7 ||
+                   bit == 10;
         bool td = bit == 16 || bit == 27 || bit == 28 || bit == 30 || bit == 31 || bit >= 62;
         bool xfam = bit <= 2 || (bit >= 5 && bit <= 9) || bit == 11 || bit == 12 || bit == 14 ||
                     bit == 15 || (bit >= 17 && bit <= 19);

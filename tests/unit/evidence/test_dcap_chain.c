@@ -29,9 +29,9 @@ static void check_order(const enum fake_key *keys, size_t count)
     for (size_t i = 0; i < count; i++)
         assert_string_equal(certificate_name(chain.items[i]), names[i + 3 - count]);
     check_ok(dcap_chain_check_links(&chain, &err), &err);
-    check_ok(dcap_chain_check_names(&chain, count == 3 ? DCAP_ROLE_PCK : DCAP_ROLE_PCK_CA, false,
-                                    &err),
-             &err);
+    check_ok(
+        dcap_chain_check_names(&chain, count == 3 ? DCAP_ROLE_PCK : DCAP_ROLE_PCK_CA, false, &err),
+        &err);
     check_refused(dcap_chain_check_names(&chain, DCAP_ROLE_TCB_SIGNING, false, &err), &err,
                   "certificate 1 is called");
     check_refused(dcap_chain_check_names(&chain, DCAP_ROLE_PCK, true, &err), &err, "is called");
@@ -51,13 +51,11 @@ static void the_root_may_be_anywhere(void **state)
 static void other_orders_do_not_hold(void **state)
 {
     (void)state;
-    static const enum fake_key orders[][3] = {{FAKE_CA, FAKE_PCK, FAKE_ROOT},
-                                              {FAKE_ROOT, FAKE_PCK, FAKE_CA},
-                                              {FAKE_CA, FAKE_ROOT, FAKE_PCK},
-                                              {FAKE_PCK, FAKE_PCK, FAKE_ROOT},
-                                              {FAKE_PCK, FAKE_CA, FAKE_CA},
-                                              {FAKE_ROOT, FAKE_ROOT, FAKE_ROOT},
-                                              {FAKE_PCK, FAKE_SIGNING, FAKE_ROOT}};
+    static const enum fake_key orders[][3] = {
+        {FAKE_CA, FAKE_PCK, FAKE_ROOT},     {FAKE_ROOT, FAKE_PCK, FAKE_CA},
+        {FAKE_CA, FAKE_ROOT, FAKE_PCK},     {FAKE_PCK, FAKE_PCK, FAKE_ROOT},
+        {FAKE_PCK, FAKE_CA, FAKE_CA},       {FAKE_ROOT, FAKE_ROOT, FAKE_ROOT},
+        {FAKE_PCK, FAKE_SIGNING, FAKE_ROOT}};
     for (size_t i = 0; i < sizeof orders / sizeof *orders; i++) {
         struct dcap_chain chain;
         BUF_AUTO pem = BUF_WITH_LIMIT(PEM_MAX);

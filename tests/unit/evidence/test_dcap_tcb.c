@@ -37,12 +37,10 @@ static void expect_refused(const char *name)
     assert_string_equal(checks_first_failure(&result.checks)->rule->name, name);
 }
 
-static const enum tcb_status judged[] = {TCB_UP_TO_DATE,
-                                         TCB_SW_HARDENING_NEEDED,
-                                         TCB_CONFIGURATION_NEEDED,
-                                         TCB_CONFIGURATION_AND_SW_HARDENING_NEEDED,
-                                         TCB_OUT_OF_DATE,
-                                         TCB_OUT_OF_DATE_CONFIGURATION_NEEDED};
+static const enum tcb_status judged[] = {
+    TCB_UP_TO_DATE,           TCB_SW_HARDENING_NEEDED,
+    TCB_CONFIGURATION_NEEDED, TCB_CONFIGURATION_AND_SW_HARDENING_NEEDED,
+    TCB_OUT_OF_DATE,          TCB_OUT_OF_DATE_CONFIGURATION_NEEDED};
 #define JUDGED_COUNT (sizeof judged / sizeof *judged)
 
 /* The first level of an enclave's platform, to be of this status. */
@@ -231,7 +229,8 @@ static void a_module_is_judged_by_its_own_identity(void **state)
     dcap_fake_make(&fake);
     expect_accepted();
     start(DCAP_BODY_TD15);
-    dcap_fake_replace(fake.tcb_info, "\"TDX_01\",\"mrsigner\":\"00", "\"TDX_01\",\"mrsigner\":\"01");
+    dcap_fake_replace(fake.tcb_info, "\"TDX_01\",\"mrsigner\":\"00",
+                      "\"TDX_01\",\"mrsigner\":\"01");
     dcap_fake_make(&fake);
     expect_refused("tdx_module");
     dcap_fake_field(&fake, DCAP_MRSIGNERSEAM)[0] = 1;
