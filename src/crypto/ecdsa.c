@@ -8,33 +8,52 @@
 
 #define UNCOMPRESSED 0x04 /* SEC 1, section 2.3.3 */
 
-/* SEQUENCE { INTEGER r, INTEGER s }, by OpenSSL; returns its size, -1 when memory ran out. */
-static int encode_signature(struct span r, struct span s, unsigned char **der)
+#define INTEGER  0x02
+#define SEQUENCE 0x30
+
+#define NUMBER_MAX   66 /* bytes of r and s on P-521 */
+#define ENCODED_MAX  (NUMBER_MAX + 3)
+#define SHORT_LENGTH 0x7F /* beyond, one more byte says the length */
+
+/* A number in the shortest form, with a zero before a first bit that would be its sign. */
+static size_t encode_number(struct span number, uint8_t *out)
 {
-    ECDSA_SIG *signature = ECDSA_SIG_new();
-    BIGNUM *r_number = BN_bin2bn(r.data, (int)r.size, NULL);
-    BIGNUM *s_number = BN_bin2bn(s.data, (int)s.size, NULL);
-    if (!signature || !r_number || !s_number ||
-        ECDSA_SIG_set0(signature, r_number, s_number) != 1) {
-        ECDSA_SIG_free(signature);
-        BN_free(r_number);
-        BN_free(s_number);
-        return -1;
-    }
-    int size = i2d_ECDSA_SIG(signature, der);
-    ECDSA_SIG_free(signature);
-    return size;
+    while (number.size > 1 && number.data[0] == 0)
+        number = span_of(number.data + 1, number.size - 1);
+    size_t pad = number.data[0] >> 7;
+    out[0] = INTEGER;
+    out[1] = (uint8_t)(number.size + pad);
+    out[2] = 0;
+    memcpy(out + 2 + pad, number.data, number.size);
+    return 2 + pad + number.size;
+}
+
+/* SEQUENCE { INTEGER r, INTEGER s }; returns its size. No allocation: this is on every path that
+ * verifies. */
+static size_t encode_signature(struct span r, struct span s, uint8_t out[3 + 2 * ENCODED_MAX])
+{
+    uint8_t numbers[2 * ENCODED_MAX];
+    size_t size = encode_number(r, numbers);
+    size_t at = 0;
+    size += encode_number(s, numbers + size);
+    out[at++] = SEQUENCE;
+    if (size > SHORT_LENGTH)
+        out[at++] = 0x81;
+    out[at++] = (uint8_t)size;
+    memcpy(out + at, numbers, size);
+    return at + size;
 }
 
 bool ecdsa_holds(EVP_PKEY *key, struct span digest, struct span r, struct span s)
 {
-    unsigned char *der = NULL;
-    int size = encode_signature(r, s, &der);
+    uint8_t der[3 + 2 * ENCODED_MAX];
+    if (r.size == 0 || r.size > NUMBER_MAX || s.size == 0 || s.size > NUMBER_MAX)
+        return false;
+    size_t size = encode_signature(r, s, der);
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
-    bool good = size > 0 && ctx && EVP_PKEY_verify_init(ctx) == 1 &&
-                EVP_PKEY_verify(ctx, der, (size_t)size, digest.data, digest.size) == 1;
+    bool good = ctx && EVP_PKEY_verify_init(ctx) == 1 &&
+                EVP_PKEY_verify(ctx, der, size, digest.data, digest.size) == 1;
     EVP_PKEY_CTX_free(ctx);
-    OPENSSL_free(der);
     ERR_clear_error();
     return good;
 }

@@ -1,12 +1,17 @@
 #include "evidence/checks.h"
 
-#include <stdio.h>
-
 #include "base/hex.h"
 
 void checks_init(struct checks *checks)
 {
     memset(checks, 0, sizeof *checks);
+}
+
+static void put_text(char out[CHECK_TEXT_SIZE], const char *text)
+{
+    size_t len = strnlen(text, CHECK_TEXT_SIZE - 1);
+    memcpy(out, text, len);
+    out[len] = '\0';
 }
 
 bool checks_add(struct checks *checks, const struct check_rule *rule, enum check_result result,
@@ -19,8 +24,8 @@ bool checks_add(struct checks *checks, const struct check_rule *rule, enum check
     struct check *check = &checks->items[checks->count++];
     check->rule = rule;
     check->result = result;
-    (void)snprintf(check->expected, sizeof check->expected, "%s", expected);
-    (void)snprintf(check->found, sizeof check->found, "%s", found);
+    put_text(check->expected, expected);
+    put_text(check->found, found);
     return result != CHECK_FAILED;
 }
 
