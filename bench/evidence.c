@@ -9,12 +9,10 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
 
 #include "crypto/issue.h"
 #include "evidence/snp_verify.h"
+#include "timing.h"
 
 #define NOW    INT64_C(1780272000) /* 2026-06-01T00:00:00Z */
 #define OID    "1.3.6.1.4.1.3704.1."
@@ -29,34 +27,6 @@ static struct trusted_root root;
 static struct snp_evidence evidence;
 static struct snp_chain_options options = {.time = NOW, .roots = &root, .root_count = 1};
 static const struct snp_appraisal strict;
-
-static void require(bool good, const char *what)
-{
-    if (good)
-        return;
-    (void)fprintf(stderr, "bench/evidence: %s\n", what);
-    exit(1);
-}
-
-static double now_us(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, size_t count)
-{
-    qsort(values, count, sizeof *values, by_value);
-    return values[count / 2];
-}
 
 /* ---- the evidence ---- */
 
@@ -226,12 +196,6 @@ static void verify_cached(const struct snp_chain_cache *cache)
 
 /* ---- the figures ---- */
 
-struct figure {
-    double ratio;
-    double us;       /* of the verifier */
-    double floor_us; /* of the floor */
-};
-
 static double time_of_floor(void (*run)(const struct floor *), const struct floor *floor)
 {
     double start = now_us();
@@ -254,13 +218,6 @@ static struct figure compare(void (*floor_run)(const struct floor *), const stru
         ratios[i] = times[i] / floors[i];
     }
     return (struct figure){median(ratios, ROUNDS), median(times, ROUNDS), median(floors, ROUNDS)};
-}
-
-static void print_ratio(const char *what, const struct figure *figure, const char *of, double goal)
-{
-    (void)printf("RESULT | evidence: %s | %.2f × %s (%.0f µs against %.0f µs) | ≤ %.1f × | %s\n",
-                 what, figure->ratio, of, figure->us, figure->floor_us, goal,
-                 figure->ratio <= goal ? "ok" : "missed");
 }
 
 struct worker {
@@ -307,10 +264,7 @@ int main(void)
     print_ratio("SNP report, chain cached", &cached, "OpenSSL's bare P-384 verify", 1.1);
     print_ratio("SNP report, all cold", &cold,
                 "OpenSSL's four signature checks, keys read from the certificates", 1.1);
-    (void)printf(
-        "RESULT | evidence: the same over the four checks with keys at hand | %.2f × (%.0f µs "
-        "against %.0f µs) | | info\n",
-        bare.ratio, bare.us, bare.floor_us);
+    print_ratio("the same over the four checks with keys at hand", &bare, "", 0);
     double one = throughput(cache, 1);
     double two = throughput(cache, 2);
     (void)printf("RESULT | evidence: SNP reports a second, chain cached | %.0f by one thread, %.0f "

@@ -1,0 +1,255 @@
+/*
+ * What verifying an SGX or a TDX quote costs, against what cannot be left out: OpenSSL's own checks
+ * of the same signatures, ECDSA on P-256, in the same run. Quotes and collateral are made here, as
+ * the unit tests make them.
+ *
+ * Floor and verifier take turns, and each figure is the median of the ratios of neighbours.
+ */
+#include <openssl/core_names.h>
+#include <openssl/ec.h>
+#include <openssl/evp.h>
+#include <pthread.h>
+
+#include "dcap_fake.h"
+#include "evidence/dcap_verify.h"
+#include "timing.h"
+
+#define ROUNDS 1500
+/* Three chains of two, two lists, two documents; leaf, quoting enclave and quote. */
+#define COLD_SIGNATURES 13
+
+static struct dcap_fake fake;
+static const struct dcap_appraisal strict;
+
+/* ---- the floor ---- */
+
+struct signature {
+    EVP_PKEY_CTX *ctx; /* ready to verify */
+    uint8_t point[1 + P256_POINT_SIZE];
+    uint8_t digest[SHA256_SIZE];
+    unsigned char *der;
+    int der_size;
+};
+
+struct floor {
+    struct signature qe;    /* of the quoting enclave's report */
+    struct signature quote; /* of header and report */
+};
+
+static EVP_PKEY_CTX *read_key(const uint8_t point[1 + P256_POINT_SIZE])
+{
+    uint8_t copy[1 + P256_POINT_SIZE];
+    char group[] = "prime256v1";
+    EVP_PKEY *key = NULL;
+    EVP_PKEY_CTX *from = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+    memcpy(copy, point, sizeof copy);
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
+        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, copy, sizeof copy),
+        OSSL_PARAM_construct_end(),
+    };
+    require(from && EVP_PKEY_fromdata_init(from) == 1 &&
+                EVP_PKEY_fromdata(from, &key, EVP_PKEY_PUBLIC_KEY, params) == 1,
+            "OpenSSL cannot read a key");
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
+    require(ctx && EVP_PKEY_verify_init(ctx) == 1, "OpenSSL cannot verify");
+    EVP_PKEY_CTX_free(from);
+    EVP_PKEY_free(key); /* the context holds on to it */
+    return ctx;
+}
+
+static void signature_init(struct signature *out, const uint8_t point[P256_POINT_SIZE],
+                           struct span bytes, struct span raw)
+{
+    ECDSA_SIG *signature = ECDSA_SIG_new();
+    require(signature && ECDSA_SIG_set0(signature, BN_bin2bn(raw.data, P256_SIZE, NULL),
+                                        BN_bin2bn(raw.data + P256_SIZE, P256_SIZE, NULL)) == 1,
+            "no signature");
+    out->der_size = i2d_ECDSA_SIG(signature, &out->der);
+    ECDSA_SIG_free(signature);
+    out->point[0] = 4;
+    memcpy(out->point + 1, point, P256_POINT_SIZE);
+    sha256_digest(bytes, out->digest);
+    out->ctx = read_key(out->point);
+}
+
+static void signature_fini(struct signature *signature)
+{
+    EVP_PKEY_CTX_free(signature->ctx);
+    OPENSSL_free(signature->der);
+}
+
+static void signature_check(const struct signature *signature, EVP_PKEY_CTX *ctx)
+{
+    require(EVP_PKEY_verify(ctx, signature->der, (size_t)signature->der_size, signature->digest,
+                            SHA256_SIZE) == 1,
+            "OpenSSL refuses a signature");
+}
+
+static void floor_init(struct floor *floor)
+{
+    struct dcap_quote quote;
+    uint8_t pck[P256_POINT_SIZE];
+    require(dcap_quote_parse(buf_span(&fake.quote), &quote, NULL) == 0 &&
+                private_key_point_p256(fake.keys[FAKE_PCK], pck, NULL) == 0,
+            "no quote");
+    signature_init(&floor->qe, pck, quote.qe_report, quote.qe_signature);
+    signature_init(&floor->quote, quote.attestation_key.data, quote.signed_bytes, quote.signature);
+}
+
+static void floor_fini(struct floor *floor)
+{
+    signature_fini(&floor->qe);
+    signature_fini(&floor->quote);
+}
+
+/* Both signatures; the attestation key is new with each quote, and must be read from it. */
+static void floor_cached(const struct floor *floor)
+{
+    EVP_PKEY_CTX *ctx = read_key(floor->quote.point);
+    signature_check(&floor->qe, floor->qe.ctx);
+    signature_check(&floor->quote, ctx);
+    EVP_PKEY_CTX_free(ctx);
+}
+
+/* Both signatures, by keys that are at hand. */
+static void floor_bare(const struct floor *floor)
+{
+    signature_check(&floor->qe, floor->qe.ctx);
+    signature_check(&floor->quote, floor->quote.ctx);
+}
+
+/* As many checks as a cold verification has, by keys at hand. */
+static void floor_cold(const struct floor *floor)
+{
+    for (int i = 0; i < COLD_SIGNATURES; i++)
+        signature_check(&floor->qe, floor->qe.ctx);
+}
+
+/* ---- the verifier ---- */
+
+static void verify_cached(const struct dcap_collateral *collateral)
+{
+    static _Thread_local struct dcap_result result;
+    require(dcap_verify_quote(buf_span(&fake.quote), collateral, &strict, &result) ==
+                VERDICT_ACCEPTED,
+            "refused");
+}
+
+static void verify_cold(const struct dcap_collateral *collateral)
+{
+    static struct dcap_result result;
+    (void)collateral;
+    require(dcap_verify(buf_span(&fake.quote), &fake.parts, &fake.options, &strict, &result) ==
+                VERDICT_ACCEPTED,
+            "refused");
+}
+
+/* ---- the figures ---- */
+
+static struct figure compare(void (*floor_run)(const struct floor *), const struct floor *floor,
+                             void (*verify)(const struct dcap_collateral *),
+                             const struct dcap_collateral *collateral)
+{
+    static double ratios[ROUNDS];
+    static double times[ROUNDS];
+    static double floors[ROUNDS];
+    for (size_t i = 0; i < ROUNDS; i++) {
+        double start = now_us();
+        floor_run(floor);
+        double middle = now_us();
+        verify(collateral);
+        times[i] = now_us() - middle;
+        floors[i] = middle - start;
+        ratios[i] = times[i] / floors[i];
+    }
+    return (struct figure){median(ratios, ROUNDS), median(times, ROUNDS), median(floors, ROUNDS)};
+}
+
+struct worker {
+    pthread_t thread;
+    const struct dcap_collateral *collateral;
+    size_t count;
+};
+
+static void *work(void *arg)
+{
+    struct worker *worker = arg;
+    double end = now_us() + 2e6;
+    while (now_us() < end) {
+        verify_cached(worker->collateral);
+        worker->count++;
+    }
+    return NULL;
+}
+
+/* Quotes a second. */
+static double throughput(const struct dcap_collateral *collateral, size_t threads)
+{
+    struct worker workers[2] = {{.collateral = collateral}, {.collateral = collateral}};
+    size_t count = 0;
+    for (size_t i = 0; i < threads; i++)
+        require(pthread_create(&workers[i].thread, NULL, work, &workers[i]) == 0, "no thread");
+    for (size_t i = 0; i < threads; i++) {
+        (void)pthread_join(workers[i].thread, NULL);
+        count += workers[i].count;
+    }
+    return (double)count / 2.0;
+}
+
+static struct dcap_collateral *collateral_of(const struct dcap_parts *parts)
+{
+    struct checks checks;
+    checks_init(&checks);
+    struct dcap_collateral *collateral = dcap_collateral_new(parts, &fake.options, &checks);
+    require(collateral && collateral->trusted, "no collateral");
+    return collateral;
+}
+
+static void print(const char *kind, const char *what, const struct figure *figure, const char *of,
+                  double goal)
+{
+    char text[128];
+    (void)snprintf(text, sizeof text, "%s quote, %s", kind, what);
+    print_ratio(text, figure, of, goal);
+}
+
+static void measure(const char *kind, enum dcap_body body, bool with_throughput)
+{
+    struct floor floor = {0};
+    dcap_fake_reset(&fake, body);
+    dcap_fake_make(&fake);
+    floor_init(&floor);
+    struct dcap_parts with_chain = fake.parts;
+    with_chain.pck_certificate_chain = buf_span(&fake.pck_chain);
+    struct dcap_collateral *platform = collateral_of(&with_chain);
+    struct dcap_collateral *others = collateral_of(&fake.parts);
+    struct figure cached = compare(floor_cached, &floor, verify_cached, platform);
+    struct figure bare = compare(floor_bare, &floor, verify_cached, platform);
+    struct figure own = compare(floor_cached, &floor, verify_cached, others);
+    struct figure cold = compare(floor_cold, &floor, verify_cold, NULL);
+    print(kind, "collateral and platform cached", &cached,
+          "OpenSSL's two P-256 checks, the attestation key read from the quote", 1.1);
+    print(kind, "the same over the two checks with both keys at hand", &bare, "", 0);
+    print(kind, "collateral cached, PCK chain in the quote", &own, "the same two checks", 0);
+    print(kind, "all cold", &cold, "13 bare P-256 checks with keys at hand", 0);
+    if (with_throughput) {
+        double one = throughput(platform, 1);
+        double two = throughput(platform, 2);
+        (void)printf("RESULT | evidence: %s quotes a second, all cached | %.0f by one thread, %.0f "
+                     "by two (× %.2f) | | info\n",
+                     kind, one, two, two / one);
+    }
+    dcap_collateral_free(platform);
+    dcap_collateral_free(others);
+    floor_fini(&floor);
+}
+
+int main(void)
+{
+    dcap_fake_init(&fake);
+    measure("SGX", DCAP_BODY_SGX, true);
+    measure("TDX", DCAP_BODY_TD10, false);
+    dcap_fake_fini(&fake);
+    return 0;
+}
