@@ -131,9 +131,9 @@ static void floor_cold(const struct floor *floor)
 static void verify_cached(const struct dcap_collateral *collateral)
 {
     static _Thread_local struct dcap_result result;
-    require(dcap_verify_quote(buf_span(&fake.quote), collateral, &strict, &result) ==
-                VERDICT_ACCEPTED,
-            "refused");
+    require(
+        dcap_verify_quote(buf_span(&fake.quote), collateral, &strict, &result) == VERDICT_ACCEPTED,
+        "refused");
 }
 
 static void verify_cold(const struct dcap_collateral *collateral)

@@ -93,6 +93,24 @@ static void signs_what_it_accepts(void **state)
     check_ok(check(&made), &err);
 }
 
+/* Numbers with zeros before them, and with a first bit that DER would take for a sign. */
+static void accepts_numbers_of_every_length(void **state)
+{
+    (void)state;
+    struct known made = known();
+    size_t short_ones[2] = {0};
+    PRIVATE_KEY_AUTO *key = private_key_new_p256(&err);
+    assert_non_null(key);
+    check_ok(private_key_point_p256(key, made.key, &err), &err);
+    for (int i = 0; i < 100000 && (short_ones[0] == 0 || short_ones[1] == 0); i++) {
+        check_ok(private_key_sign_p256(key, made.digest, made.signature, &err), &err);
+        short_ones[0] += made.signature[0] == 0;
+        short_ones[1] += made.signature[P256_SIZE] == 0;
+        check_ok(check(&made), &err);
+    }
+    assert_true(short_ones[0] > 0 && short_ones[1] > 0);
+}
+
 static void refuses_to_sign_with_a_key_of_another_curve(void **state)
 {
     (void)state;
@@ -115,6 +133,7 @@ int main(void)
         cmocka_unit_test(refuses_a_key_off_the_curve),
         cmocka_unit_test(refuses_numbers_out_of_range),
         cmocka_unit_test(signs_what_it_accepts),
+        cmocka_unit_test(accepts_numbers_of_every_length),
         cmocka_unit_test(refuses_to_sign_with_a_key_of_another_curve),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,9 +63,8 @@ static void a_quote_of_a_known_platform_costs_no_allocation(void **state)
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
         DCAP_COLLATERAL_AUTO *collateral = start(bodies[i], true);
         atomic_store(&allocations, 0);
-        assert_int_equal(
-            dcap_verify_quote(buf_span(&fake.quote), collateral, &appraisal, &result),
-            VERDICT_ACCEPTED);
+        assert_int_equal(dcap_verify_quote(buf_span(&fake.quote), collateral, &appraisal, &result),
+                         VERDICT_ACCEPTED);
         assert_int_equal(atomic_load(&allocations), 0);
     }
     DCAP_COLLATERAL_AUTO *collateral = start(DCAP_BODY_SGX, false);
