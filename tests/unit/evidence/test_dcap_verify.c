@@ -330,7 +330,6 @@ static void collateral_of_the_other_tee_is_refused(void **state)
 static void a_chain_under_another_root_is_refused(void **state)
 {
     (void)state;
-    BUF_AUTO quote = BUF_WITH_LIMIT(DCAP_QUOTE_SIZE_MAX);
     struct dcap_fake *other = calloc(1, sizeof *other);
     assert_non_null(other);
     dcap_fake_init(other);
