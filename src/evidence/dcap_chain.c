@@ -24,9 +24,12 @@ static bool is_root(const struct certificate *certificate)
 
 static void swap(struct dcap_chain *chain, size_t a, size_t b)
 {
-    struct certificate *swapped = chain->items[a];
+    struct certificate *item = chain->items[a];
+    bool borrowed = chain->borrowed[a];
     chain->items[a] = chain->items[b];
-    chain->items[b] = swapped;
+    chain->borrowed[a] = chain->borrowed[b];
+    chain->items[b] = item;
+    chain->borrowed[b] = borrowed;
 }
 
 /* Leaf first and root last: some writers begin with the root, others have it in the middle. */
@@ -38,21 +41,45 @@ static void order(struct dcap_chain *chain)
         swap(chain, 1, chain->count - 1);
 }
 
-int dcap_chain_read(struct span pem, size_t count, struct dcap_chain *chain, struct error *err)
+static struct certificate *find(const struct dcap_chain *known, struct span der)
+{
+    uint8_t digest[2][SHA256_SIZE];
+    sha256_digest(der, digest[0]);
+    for (size_t i = 0; known && i < known->count; i++) {
+        certificate_digest(known->items[i], digest[1]);
+        if (memcmp(digest[0], digest[1], SHA256_SIZE) == 0)
+            return known->items[i];
+    }
+    return NULL;
+}
+
+/* The next block, as the chain's next certificate. */
+static int read_next(struct span *pem, const struct dcap_chain *known, struct dcap_chain *chain,
+                     struct error *err)
+{
+    BUF_AUTO der = BUF_WITH_LIMIT(CERTIFICATE_DER_MAX);
+    size_t at = chain->count;
+    if (certificate_pem_next(pem, &der, err) < 0)
+        return -1;
+    chain->items[at] = find(known, buf_span(&der));
+    chain->borrowed[at] = chain->items[at] != NULL;
+    if (!chain->borrowed[at])
+        chain->items[at] = certificate_from_der(buf_span(&der), err);
+    chain->count += chain->items[at] != NULL;
+    return chain->items[at] ? 0 : -1;
+}
+
+int dcap_chain_read(struct span pem, size_t count, const struct dcap_chain *known,
+                    struct dcap_chain *chain, struct error *err)
 {
     *chain = (struct dcap_chain){0};
     while (pem.size > 0 && pem.data[pem.size - 1] == 0)
         pem.size--;
     while (pem.size > 0) {
-        BUF_AUTO der = BUF_WITH_LIMIT(CERTIFICATE_DER_MAX);
         if (chain->count == count)
             return error_set(err, ERROR_INVALID, "more than %zu certificates", count);
-        if (certificate_pem_next(&pem, &der, err) < 0)
+        if (read_next(&pem, known, chain, err) < 0)
             return -1;
-        chain->items[chain->count] = certificate_from_der(buf_span(&der), err);
-        if (!chain->items[chain->count])
-            return -1;
-        chain->count++;
     }
     if (chain->count != count)
         return error_set(err, ERROR_INVALID, "%zu certificates instead of %zu", chain->count,
@@ -63,8 +90,10 @@ int dcap_chain_read(struct span pem, size_t count, struct dcap_chain *chain, str
 
 void dcap_chain_fini(struct dcap_chain *chain)
 {
-    for (size_t i = 0; i < DCAP_CHAIN_MAX; i++)
-        certificate_free(chain->items[i]);
+    for (size_t i = 0; i < DCAP_CHAIN_MAX; i++) {
+        if (!chain->borrowed[i])
+            certificate_free(chain->items[i]);
+    }
     *chain = (struct dcap_chain){0};
 }
 

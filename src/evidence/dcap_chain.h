@@ -17,15 +17,18 @@ enum dcap_role { DCAP_ROLE_PCK, DCAP_ROLE_PCK_CA, DCAP_ROLE_TCB_SIGNING, DCAP_RO
 
 struct dcap_chain {
     struct certificate *items[DCAP_CHAIN_MAX]; /* leaf first, root last */
+    bool borrowed[DCAP_CHAIN_MAX];             /* another chain's, which lives longer */
     size_t count;
 };
 
 enum dcap_trust { DCAP_UNTRUSTED = 0, DCAP_TRUSTED, DCAP_TRUSTED_SIMULATED };
 
 /* Reads exactly `count` certificates in PEM, 2 or 3, leaf first, and the root wherever it is; zero
- * bytes at the end are the writer's terminator. The owner calls dcap_chain_fini() in either case.
- */
-int dcap_chain_read(struct span pem, size_t count, struct dcap_chain *chain, struct error *err);
+ * bytes at the end are the writer's terminator. Certificates that `known` (or NULL) has byte for
+ * byte are borrowed from it: to read one costs more than to check a signature. The owner calls
+ * dcap_chain_fini() in either case. */
+int dcap_chain_read(struct span pem, size_t count, const struct dcap_chain *known,
+                    struct dcap_chain *chain, struct error *err);
 void dcap_chain_fini(struct dcap_chain *chain);
 
 /* ERROR_REFUSED unless each is signed by the next, which is an authority, the root by itself, and

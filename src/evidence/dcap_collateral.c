@@ -66,10 +66,10 @@ struct work {
 };
 
 static bool read_chain(const struct work *work, const struct check_rule *rule, struct span pem,
-                       struct dcap_chain *chain)
+                       const struct dcap_chain *known, struct dcap_chain *chain)
 {
     struct error err = {0};
-    if (dcap_chain_read(pem, 2, chain, &err) == 0)
+    if (dcap_chain_read(pem, 2, known, chain, &err) == 0)
         return true;
     return checks_add(work->checks, rule, CHECK_FAILED, "2 certificates in PEM", err.text);
 }
@@ -78,11 +78,11 @@ static bool read_chains(const struct work *work)
 {
     struct dcap_collateral *collateral = work->collateral;
     const struct dcap_parts *parts = work->parts;
-    return read_chain(work, &rule_pck_ca, parts->pck_crl_issuer_chain, &collateral->pck_ca) &&
-           read_chain(work, &rule_tcb_signing, parts->tcb_info_issuer_chain,
+    return read_chain(work, &rule_pck_ca, parts->pck_crl_issuer_chain, NULL, &collateral->pck_ca) &&
+           read_chain(work, &rule_tcb_signing, parts->tcb_info_issuer_chain, &collateral->pck_ca,
                       &collateral->tcb_signing) &&
            read_chain(work, &rule_qe_signing, parts->qe_identity_issuer_chain,
-                      &collateral->qe_signing);
+                      &collateral->tcb_signing, &collateral->qe_signing);
 }
 
 static bool read_crl(const struct work *work, const struct check_rule *rule, struct span der,
@@ -98,7 +98,8 @@ static bool read_platform(const struct work *work)
     struct error err = {0};
     struct dcap_platform *platform = calloc(1, sizeof *platform);
     work->collateral->platform = platform;
-    if (platform && dcap_platform_read(work->parts->pck_certificate_chain, platform, &err) == 0)
+    if (platform && dcap_platform_read(work->parts->pck_certificate_chain, work->collateral,
+                                       platform, &err) == 0)
         return true;
     return checks_add(work->checks, &rule_platform, CHECK_FAILED, "3 certificates in PEM",
                       platform ? err.text : "no memory is left");

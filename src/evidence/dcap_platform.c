@@ -37,10 +37,11 @@ static const struct {
 };
 static_assert(sizeof rows / sizeof *rows == PLATFORM_CHECK_COUNT, "a row for each check");
 
-int dcap_platform_read(struct span pem, struct dcap_platform *platform, struct error *err)
+int dcap_platform_read(struct span pem, const struct dcap_collateral *collateral,
+                       struct dcap_platform *platform, struct error *err)
 {
     memset(platform, 0, sizeof *platform);
-    return dcap_chain_read(pem, CHAIN_LENGTH, &platform->chain, err);
+    return dcap_chain_read(pem, CHAIN_LENGTH, &collateral->pck_ca, &platform->chain, err);
 }
 
 void dcap_platform_fini(struct dcap_platform *platform)

@@ -27,8 +27,10 @@ struct dcap_platform {
     struct error errors[PLATFORM_CHECK_COUNT];
 };
 
-/* Reads the chain in PEM. The owner calls dcap_platform_fini() in either case. */
-int dcap_platform_read(struct span pem, struct dcap_platform *platform, struct error *err);
+/* Reads the chain in PEM; what the collateral knows of it is borrowed. The owner calls
+ * dcap_platform_fini() in either case. */
+int dcap_platform_read(struct span pem, const struct dcap_collateral *collateral,
+                       struct dcap_platform *platform, struct error *err);
 void dcap_platform_fini(struct dcap_platform *platform);
 
 /* Checks it once, by collateral and at its time; what came out is kept. */

@@ -129,7 +129,7 @@ static const struct dcap_platform *find_platform(const struct dcap_quote *quote,
         return NULL;
     }
     if (!platform) {
-        if (dcap_platform_read(quote->certification_data, own, &err) < 0) {
+        if (dcap_platform_read(quote->certification_data, collateral, own, &err) < 0) {
             add(checks, &rule_pck_certificates, false, "3 certificates in PEM", err.text);
             return NULL;
         }

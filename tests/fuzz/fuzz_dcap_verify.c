@@ -11,7 +11,7 @@
 static bool find_root(const struct dcap_parts *parts, struct trusted_root *root)
 {
     struct dcap_chain chain;
-    bool found = dcap_chain_read(parts->pck_crl_issuer_chain, 2, &chain, NULL) == 0;
+    bool found = dcap_chain_read(parts->pck_crl_issuer_chain, 2, NULL, &chain, NULL) == 0;
     if (found)
         certificate_digest(dcap_chain_root(&chain), root->digest);
     dcap_chain_fini(&chain);

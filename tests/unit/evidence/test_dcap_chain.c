@@ -24,7 +24,7 @@ static void check_order(const enum fake_key *keys, size_t count)
     struct dcap_chain chain;
     BUF_AUTO pem = BUF_WITH_LIMIT(PEM_MAX);
     append(&pem, keys, count);
-    check_ok(dcap_chain_read(buf_span(&pem), count, &chain, &err), &err);
+    check_ok(dcap_chain_read(buf_span(&pem), count, NULL, &chain, &err), &err);
     assert_int_equal(chain.count, count);
     for (size_t i = 0; i < count; i++)
         assert_string_equal(certificate_name(chain.items[i]), names[i + 3 - count]);
@@ -60,7 +60,7 @@ static void other_orders_do_not_hold(void **state)
         struct dcap_chain chain;
         BUF_AUTO pem = BUF_WITH_LIMIT(PEM_MAX);
         append(&pem, orders[i], 3);
-        check_ok(dcap_chain_read(buf_span(&pem), 3, &chain, &err), &err);
+        check_ok(dcap_chain_read(buf_span(&pem), 3, NULL, &chain, &err), &err);
         check_error(dcap_chain_check_names(&chain, DCAP_ROLE_PCK, false, &err), &err,
                     ERROR_REFUSED);
         dcap_chain_fini(&chain);
@@ -72,19 +72,45 @@ static void reads_as_many_as_are_wanted(void **state)
     (void)state;
     struct dcap_chain chain;
     struct span pem = buf_span(&fake.pck_chain);
-    check_refused(dcap_chain_read(pem, 2, &chain, &err), &err, "more than 2");
+    check_refused(dcap_chain_read(pem, 2, NULL, &chain, &err), &err, "more than 2");
     dcap_chain_fini(&chain);
-    check_refused(dcap_chain_read(buf_span(&fake.pck_ca_chain), 3, &chain, &err), &err,
+    check_refused(dcap_chain_read(buf_span(&fake.pck_ca_chain), 3, NULL, &chain, &err), &err,
                   "2 certificates instead of 3");
     dcap_chain_fini(&chain);
-    check_refused(dcap_chain_read(span_of(NULL, 0), 2, &chain, &err), &err, "0 certificates");
+    check_refused(dcap_chain_read(span_of(NULL, 0), 2, NULL, &chain, &err), &err, "0 certificates");
     dcap_chain_fini(&chain);
-    check_refused(dcap_chain_read(span_of("\0\0\0", 3), 2, &chain, &err), &err, "0 certificates");
+    check_refused(dcap_chain_read(span_of("\0\0\0", 3), 2, NULL, &chain, &err), &err,
+                  "0 certificates");
     dcap_chain_fini(&chain);
     for (size_t size = 0; size + 1 < pem.size; size++) {
-        assert_int_equal(dcap_chain_read(span_of(pem.data, size), 3, &chain, &err), -1);
+        assert_int_equal(dcap_chain_read(span_of(pem.data, size), 3, NULL, &chain, &err), -1);
         dcap_chain_fini(&chain);
     }
+}
+
+static void borrows_what_is_known_byte_for_byte(void **state)
+{
+    (void)state;
+    struct dcap_chain known;
+    struct dcap_chain chain;
+    check_ok(dcap_chain_read(buf_span(&fake.pck_ca_chain), 2, NULL, &known, &err), &err);
+    static const enum fake_key orders[][3] = {{FAKE_PCK, FAKE_CA, FAKE_ROOT},
+                                              {FAKE_PCK, FAKE_ROOT, FAKE_CA},
+                                              {FAKE_ROOT, FAKE_CA, FAKE_PCK}};
+    for (size_t i = 0; i < sizeof orders / sizeof *orders; i++) {
+        BUF_AUTO pem = BUF_WITH_LIMIT(PEM_MAX);
+        append(&pem, orders[i], 3);
+        check_ok(dcap_chain_read(buf_span(&pem), 3, &known, &chain, &err), &err);
+        assert_true(chain.items[1] == known.items[0] && chain.items[2] == known.items[1]);
+        assert_true(!chain.borrowed[0] && chain.borrowed[1] && chain.borrowed[2]);
+        check_ok(dcap_chain_check_links(&chain, &err), &err);
+        dcap_chain_fini(&chain);
+    }
+    check_ok(dcap_chain_read(buf_span(&fake.signing_chain), 2, &known, &chain, &err), &err);
+    assert_true(chain.items[0] != known.items[0] && chain.items[1] == known.items[1]);
+    dcap_chain_fini(&chain);
+    check_ok(dcap_chain_check_links(&known, &err), &err); /* still there */
+    dcap_chain_fini(&known);
 }
 
 static void zeros_end_a_chain_and_nothing_else_does(void **state)
@@ -94,10 +120,10 @@ static void zeros_end_a_chain_and_nothing_else_does(void **state)
     BUF_AUTO pem = BUF_WITH_LIMIT(PEM_MAX);
     check_ok(buf_append(&pem, buf_span(&fake.pck_chain), &err), &err);
     check_ok(buf_append_zero(&pem, 3, &err), &err);
-    check_ok(dcap_chain_read(buf_span(&pem), 3, &chain, &err), &err);
+    check_ok(dcap_chain_read(buf_span(&pem), 3, NULL, &chain, &err), &err);
     dcap_chain_fini(&chain);
     check_ok(buf_append_text(&pem, "x", &err), &err);
-    check_error(dcap_chain_read(buf_span(&pem), 3, &chain, &err), &err, ERROR_INVALID);
+    check_error(dcap_chain_read(buf_span(&pem), 3, NULL, &chain, &err), &err, ERROR_INVALID);
     dcap_chain_fini(&chain);
 }
 
@@ -105,7 +131,7 @@ static void all_must_be_valid(void **state)
 {
     (void)state;
     struct dcap_chain chain;
-    check_ok(dcap_chain_read(buf_span(&fake.pck_chain), 3, &chain, &err), &err);
+    check_ok(dcap_chain_read(buf_span(&fake.pck_chain), 3, NULL, &chain, &err), &err);
     check_ok(dcap_chain_check_validity(&chain, FAKE_NOW - 100 * FAKE_DAY, &err), &err);
     check_ok(dcap_chain_check_validity(&chain, FAKE_NOW + 100 * FAKE_DAY, &err), &err);
     check_refused(dcap_chain_check_validity(&chain, FAKE_NOW - 100 * FAKE_DAY - 1, &err), &err,
@@ -120,7 +146,7 @@ static void trusts_roots_by_their_digest(void **state)
     (void)state;
     struct dcap_chain chain;
     struct trusted_root roots[2] = {{.simulated = false}, fake.root};
-    check_ok(dcap_chain_read(buf_span(&fake.pck_chain), 3, &chain, &err), &err);
+    check_ok(dcap_chain_read(buf_span(&fake.pck_chain), 3, NULL, &chain, &err), &err);
     assert_int_equal(dcap_chain_trust(&chain, NULL, 0), DCAP_UNTRUSTED);
     assert_int_equal(dcap_chain_trust(&chain, roots, 1), DCAP_UNTRUSTED);
     assert_int_equal(dcap_chain_trust(&chain, roots, 2), DCAP_TRUSTED);
@@ -154,6 +180,7 @@ int main(void)
         cmocka_unit_test(the_root_may_be_anywhere),
         cmocka_unit_test(other_orders_do_not_hold),
         cmocka_unit_test(reads_as_many_as_are_wanted),
+        cmocka_unit_test(borrows_what_is_known_byte_for_byte),
         cmocka_unit_test(zeros_end_a_chain_and_nothing_else_does),
         cmocka_unit_test(all_must_be_valid),
         cmocka_unit_test(trusts_roots_by_their_digest),
