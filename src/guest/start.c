@@ -97,7 +97,7 @@ enum start_state start_read(int outcome, int *terminal, struct error *err)
 static int become_own_session(const struct spec *spec, struct error *err)
 {
     const struct rlimit files = {FILES_MAX, FILES_MAX};
-    if (setsid() < 0 || syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, spec->id) < 0)
+    if (setsid() < 0 || syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0)
         return error_system(err, errno, "cannot begin a session");
     if (unshare(CLONE_NEWCGROUP) < 0)
         return error_system(err, errno, "cannot make its control group its own");

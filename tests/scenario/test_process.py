@@ -77,6 +77,19 @@ class Process(HostileCase):
             self.assertTrue(line.split()[1].startswith("ro,"), line)
             self.assertRegex(line.split()[0], "^/(proc|sys)/")
 
+    def test_privileged_container_finds_nothing_hidden_but_the_console(self):
+        capabilities = policies.capabilities(policies.CAPABILITIES + ["CAP_SYS_ADMIN"])
+        rules = {"allow_elevated": True, "capabilities": capabilities}
+        script = """
+        cut -d' ' -f5,6 /proc/self/mountinfo | tail -n +2 | grep -v '^/dev'
+        [ -s /proc/kcore ] && echo kcore
+        mknod /dev/x c 5 1 2>/dev/null && (: </dev/x) 2>/dev/null && echo console
+        mknod /dev/disk b 8 0 && (: </dev/disk) && echo disk
+        """
+        harmless = "rw,nosuid,nodev,noexec,relatime"
+        self.assertEqual(self.lines_of(script, rules, privileged=True, capabilities=capabilities),
+                         [f"/proc {harmless}", f"/sys {harmless}", f"/sys/fs/cgroup {harmless}", "kcore", "disk"])
+
     def test_finds_these_devices(self):
         found = self.lines_of("cd /dev; for f in *; do if [ -c $f ] && [ ! -L $f ]; then "
                               "stat -c '%n %t %T' $f; else echo $f; fi; done; stat -c %a null tty pts shm pts/ptmx")
