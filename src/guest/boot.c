@@ -117,6 +117,8 @@ static int apply_settings(struct error *err)
         const char *path, *value;
     } settings[] = {
         {"/proc/sys/net/ipv6/conf/default/disable_ipv6", "1"},
+        /* passt learns the guest's MAC address from the first frame that it sends. */
+        {"/proc/sys/net/ipv4/conf/default/arp_notify", "1"},
         {"/proc/sys/net/ipv4/ip_unprivileged_port_start", "0"},
         {"/proc/sys/net/ipv4/ping_group_range", "0 2147483647"},
         {"/proc/sys/vm/overcommit_memory", "1"},
