@@ -239,13 +239,13 @@ static void refuses_flipped_bits_of_the_collateral(void **state)
     (void)state;
     dcap_fake_reset(&fake, DCAP_BODY_TD10);
     dcap_fake_make(&fake);
-    /* A bit of every byte, another each time: all of them take minutes. */
-    flip_bits(&fake.parts.root_ca_crl, 9);
-    flip_bits(&fake.parts.pck_crl, 9);
-    flip_bits(&fake.parts.tcb_info, 9);
-    flip_bits(&fake.parts.qe_identity, 9);
-    flip_bits(&fake.parts.pck_crl_issuer_chain, 9);
-    flip_bits(&fake.parts.tcb_info_issuer_chain, 9);
+    /* A bit of every third byte, another each time: all of them take minutes. */
+    flip_bits(&fake.parts.root_ca_crl, 25);
+    flip_bits(&fake.parts.pck_crl, 25);
+    flip_bits(&fake.parts.tcb_info, 25);
+    flip_bits(&fake.parts.qe_identity, 25);
+    flip_bits(&fake.parts.pck_crl_issuer_chain, 25);
+    flip_bits(&fake.parts.tcb_info_issuer_chain, 25);
 }
 
 static int make_keys(void **state)

@@ -78,6 +78,19 @@ static void accepts_enclaves_in_the_newer_versions(void **state)
     expect_accepted();
 }
 
+static void accepts_both_of_intels_pck_authorities(void **state)
+{
+    (void)state;
+    start(DCAP_BODY_SGX);
+    fake.names[FAKE_CA] = "Intel SGX PCK Processor CA";
+    fake.pck.has_instance = false; /* as that one's certificates are */
+    fake.pck.smt = PCK_UNSAID;
+    fake.pck.type = PCK_STANDARD;
+    dcap_fake_make(&fake);
+    expect_accepted();
+    assert_false(result.pck.has_instance);
+}
+
 static void one_collateral_serves_many_quotes(void **state)
 {
     (void)state;
@@ -179,6 +192,8 @@ CHANGE(qe_misc, fake.qe_report[16] = 1)
 CHANGE(qe_debug, fake.qe_report[48] = 0x17)
 CHANGE(qe_signer, fake.qe_report[128] ^= 1)
 CHANGE(qe_product, fake.qe_report[256] = 9)
+CHANGE(qe_data_tail, fake.qe_report[320 + 32] = 1)
+CHANGE(qe_data_end, fake.qe_report[383] = 0x80)
 CHANGE(qe_old, fake.qe_report[258] = 5)
 CHANGE(component_low, fake.pck.components[15] = 0)
 CHANGE(pce_low, fake.pck.pcesvn = 0)
@@ -231,6 +246,8 @@ static const struct change changes[] = {
     {"a QE under debugging", "qe_attributes", SGX, qe_debug},
     {"a QE of another signer", "qe_mrsigner", TD10, qe_signer},
     {"another enclave than the QE", "qe_isvprodid", SGX, qe_product},
+    {"REPORTDATA that goes on after the digest", "qe_report_data", SGX, qe_data_tail},
+    {"REPORTDATA with a last bit", "qe_report_data", TD15, qe_data_end},
     {"a QE older than all levels", "qe_tcb", SGX, qe_old},
     {"a component below all levels", "platform_tcb", SGX, component_low},
     {"a PCE below all levels", "platform_tcb", SGX, pce_low},
@@ -424,6 +441,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accepts_what_is_whole),
         cmocka_unit_test(accepts_enclaves_in_the_newer_versions),
+        cmocka_unit_test(accepts_both_of_intels_pck_authorities),
         cmocka_unit_test(one_collateral_serves_many_quotes),
         cmocka_unit_test(a_quote_is_refused_by_collateral_that_was),
         cmocka_unit_test(a_simulated_root_counts_only_when_named_as_such),
