@@ -9,6 +9,7 @@
 static const struct json_limits limits = {.size = DCAP_APPRAISAL_SIZE_MAX, .depth = 2};
 
 static const char *const option_keys[] = {KEY_VERSION,
+                                          "tee",
                                           "accepted_statuses",
                                           "out_of_date_grace_days",
                                           "minimum_tcb_evaluation_data_number",
@@ -49,6 +50,19 @@ static int read_statuses(const json_t *document, unsigned *accepted, struct erro
     return 0;
 }
 
+static int read_tee(const json_t *document, enum dcap_tee *tee, struct error *err)
+{
+    const char *name = NULL;
+    if (json_find_text(document, "tee", &name, err) < 0)
+        return -1;
+    if (!name)
+        return 0;
+    if (strcmp(name, "sgx") != 0 && strcmp(name, "tdx") != 0)
+        return error_set(err, ERROR_INVALID, "key \"tee\": \"%.16s\" is neither sgx nor tdx", name);
+    *tee = strcmp(name, "sgx") == 0 ? DCAP_SGX : DCAP_TDX;
+    return 0;
+}
+
 static int read_options(const json_t *document, struct dcap_appraisal *appraisal, struct error *err)
 {
     uint64_t version = 0;
@@ -60,7 +74,8 @@ static int read_options(const json_t *document, struct dcap_appraisal *appraisal
     if (version != FILE_VERSION)
         return error_set(err, ERROR_INVALID, KEY_VERSION " is %llu; %d is known",
                          (unsigned long long)version, FILE_VERSION);
-    if (read_statuses(document, &appraisal->accepted_statuses, err) < 0 ||
+    if (read_tee(document, &appraisal->tee, err) < 0 ||
+        read_statuses(document, &appraisal->accepted_statuses, err) < 0 ||
         json_find_u64(document, "out_of_date_grace_days", DCAP_GRACE_DAYS_MAX, &days, err) < 0 ||
         json_find_u64(document, "minimum_tcb_evaluation_data_number", UINT32_MAX, &evaluation,
                       err) < 0 ||

@@ -13,6 +13,9 @@
 #define DCAP_ALTERNATIVES_MAX   8
 #define DCAP_GRACE_DAYS_MAX     3650
 
+/* Whose quote it must be. */
+enum dcap_tee { DCAP_ANY_TEE = 0, DCAP_SGX, DCAP_TDX };
+
 /* A field of the report that must have one of these values; with none, it may have any. */
 struct dcap_wanted {
     size_t count;
@@ -22,6 +25,7 @@ struct dcap_wanted {
 /* All zero is the strictest for what every report has, and asks nothing of what is particular to
  * one: no debugging, no reserved bits, SEPT_VE_DISABLE set, no migration, TCB status UpToDate. */
 struct dcap_appraisal {
+    enum dcap_tee tee;
     unsigned accepted_statuses;      /* 1 << enum tcb_status, besides UpToDate; never Revoked */
     uint32_t out_of_date_grace_days; /* accept OutOfDate so long after the level's tcbDate */
     uint32_t minimum_evaluation;     /* least tcbEvaluationDataNumber of the collateral */
@@ -34,10 +38,10 @@ struct dcap_appraisal {
 };
 
 /* Reads a JSON object: "dcap_appraisal": 1, and of these each may be absent; no other may be there:
- *   "accepted_statuses": [names], "out_of_date_grace_days", "minimum_tcb_evaluation_data_number",
- *   "minimum_isvsvn": numbers, "allow_debug", "allow_sept_ve", "allow_migration",
- *   "allow_trailing_bytes": booleans, "isvprodid", "configsvn": a number, or an array of them,
- *   and the other names of dcap_field_name(): hexadecimal, or an array of such texts.
+ *   "tee": "sgx" or "tdx", "accepted_statuses": [names], "out_of_date_grace_days",
+ * "minimum_tcb_evaluation_data_number", "minimum_isvsvn": numbers, "allow_debug", "allow_sept_ve",
+ * "allow_migration", "allow_trailing_bytes": booleans, "isvprodid", "configsvn": a number, or an
+ * array of them, and the other names of dcap_field_name(): hexadecimal, or an array of such texts.
  * ERROR_INVALID or ERROR_LIMIT with the key. */
 int dcap_appraisal_parse(struct span text, struct dcap_appraisal *appraisal, struct error *err);
 

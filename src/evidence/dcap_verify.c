@@ -22,6 +22,9 @@ static const struct check_rule rule_vendor = {"qe_vendor", QUOTE_FORMAT " (QE ve
 static const struct check_rule rule_reserved = {
     "reserved_fields", QUOTE_FORMAT,
     "the quote has content where none is defined: it is newer than what is known here"};
+static const struct check_rule rule_tee = {
+    "tee", QUOTE_FORMAT " (TEE type)",
+    "an enclave was asked for and this is a trust domain, or the other way round"};
 static const struct check_rule rule_kind = {
     "collateral_kind", VERIFICATION "collateral",
     "SGX quotes want TCB info SGX and identity QE; TDX quotes want TDX and TD_QE"};
@@ -99,6 +102,14 @@ static void check_format(const struct dcap_quote *quote, const struct dcap_appra
     (void)checks_compare(checks, &rule_vendor, span_of(intel_vendor, sizeof intel_vendor),
                          span_of(quote->qe_vendor, sizeof quote->qe_vendor));
     check_reserved(quote, checks);
+}
+
+static void check_tee(const struct dcap_quote *quote, enum dcap_tee wanted, struct checks *checks)
+{
+    static const char *const names[] = {[DCAP_SGX] = "an SGX quote", [DCAP_TDX] = "a TDX quote"};
+    enum dcap_tee found = dcap_body_is_td(quote->body) ? DCAP_TDX : DCAP_SGX;
+    if (wanted != DCAP_ANY_TEE)
+        add(checks, &rule_tee, found == wanted, names[wanted], names[found]);
 }
 
 static void check_kind(const struct dcap_quote *quote, const struct dcap_collateral *collateral,
@@ -209,6 +220,7 @@ static void verify_parsed(const struct dcap_collateral *collateral,
     struct checks *checks = &result->checks;
     struct dcap_platform own = {0};
     check_format(quote, appraisal, checks);
+    check_tee(quote, appraisal->tee, checks);
     check_kind(quote, collateral, checks);
     const struct dcap_platform *platform = find_platform(quote, collateral, &own, checks);
     if (platform) {

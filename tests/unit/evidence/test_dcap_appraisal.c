@@ -46,6 +46,18 @@ static void reads_every_option(void **state)
                 appraisal.allow_trailing_bytes);
 }
 
+static void reads_which_tee_is_wanted(void **state)
+{
+    (void)state;
+    check_ok(parse(HEAD "\"tee\": \"sgx\"}"), &err);
+    assert_int_equal(appraisal.tee, DCAP_SGX);
+    check_ok(parse(HEAD "\"tee\": \"tdx\"}"), &err);
+    assert_int_equal(appraisal.tee, DCAP_TDX);
+    check_refused(parse(HEAD "\"tee\": \"SGX\"}"), &err, "\"SGX\" is neither sgx nor tdx");
+    check_refused(parse(HEAD "\"tee\": \"\"}"), &err, "tee");
+    check_refused(parse(HEAD "\"tee\": 1}"), &err, "tee");
+}
+
 static bool is_number(unsigned field)
 {
     return field == DCAP_ISVPRODID || field == DCAP_ISVSVN || field == DCAP_CONFIGSVN;
@@ -146,6 +158,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(asks_nothing_when_empty),
         cmocka_unit_test(reads_every_option),
+        cmocka_unit_test(reads_which_tee_is_wanted),
         cmocka_unit_test(reads_every_field),
         cmocka_unit_test(reads_one_value_without_an_array),
         cmocka_unit_test(refuses_what_it_does_not_understand),

@@ -385,6 +385,20 @@ static void a_platforms_chain_is_judged_with_each_quote(void **state)
 }
 
 /* All that can be asked of a quote at once: there is room for the checks. */
+static void refuses_the_other_tee_where_one_is_asked_for(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        bool is_td = dcap_body_is_td(bodies[i]);
+        start(bodies[i]);
+        dcap_fake_make(&fake);
+        appraisal.tee = is_td ? DCAP_TDX : DCAP_SGX;
+        expect_accepted();
+        appraisal.tee = is_td ? DCAP_SGX : DCAP_TDX;
+        expect_refused("tee", is_td ? "a trust domain" : "an enclave");
+    }
+}
+
 static void there_is_room_for_every_wish(void **state)
 {
     (void)state;
@@ -451,6 +465,7 @@ int main(void)
         cmocka_unit_test(collateral_of_the_other_tee_is_refused),
         cmocka_unit_test(a_chain_under_another_root_is_refused),
         cmocka_unit_test(a_platforms_chain_is_judged_with_each_quote),
+        cmocka_unit_test(refuses_the_other_tee_where_one_is_asked_for),
         cmocka_unit_test(there_is_room_for_every_wish),
         cmocka_unit_test(zeros_after_the_quote_are_padding),
     };
