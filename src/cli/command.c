@@ -20,6 +20,8 @@ const struct command *const commands[] = {
     &command_policy_show,
     &command_policy_hash,
     &command_verify_snp, /* all before `verify`, whose operand would else be "snp" */
+    &command_verify_sgx,
+    &command_verify_tdx,
     &command_verify_hcl,
     &command_verify_uvm,
     &command_verify_aci,

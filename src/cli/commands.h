@@ -22,6 +22,8 @@ extern const struct command command_pull;
 extern const struct command command_rmi;
 extern const struct command command_verify;
 extern const struct command command_verify_snp;
+extern const struct command command_verify_sgx;
+extern const struct command command_verify_tdx;
 extern const struct command command_verify_hcl;
 extern const struct command command_verify_uvm;
 extern const struct command command_verify_aci;

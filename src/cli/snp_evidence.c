@@ -51,7 +51,7 @@ int snp_evidence_add_root(struct snp_evidence_files *files, const char *path, st
 
 int snp_evidence_add_simulated(struct snp_evidence_files *files, const char *dir, struct error *err)
 {
-    return trust_read_simulated(dir, next_root(files), err);
+    return trust_read_simulated(dir, TRUST_SIMULATED_SNP, next_root(files), err);
 }
 
 int snp_evidence_set_crl(struct snp_evidence_files *files, const char *path, struct error *err)

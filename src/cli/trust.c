@@ -7,8 +7,6 @@
 #include "format/timestamp.h"
 #include "os/file.h"
 
-#define ROOT_FILE "ark.pem"
-
 int trust_read_time(const char *text, int64_t *seconds, struct error *err)
 {
     if (!text) {
@@ -51,10 +49,11 @@ int trust_read_root(const char *path, struct trusted_root *root, struct buf *der
     return buf_append(der, root_der, err);
 }
 
-int trust_read_simulated(const char *dir, struct trusted_root *root, struct error *err)
+int trust_read_simulated(const char *dir, const char *name, struct trusted_root *root,
+                         struct error *err)
 {
     BUF_AUTO der = BUF_WITH_LIMIT(CERTIFICATE_DER_MAX);
-    TEXT_AUTO path = text_format("%s/" ROOT_FILE, dir);
+    TEXT_AUTO path = text_format("%s/%s", dir, name);
     if (!path)
         return error_memory(err);
     if (trust_read_root(path, root, &der, err) < 0)

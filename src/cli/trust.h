@@ -8,9 +8,12 @@
 /* The time of --at, else now. ERROR_USAGE for another form. */
 int trust_read_time(const char *text, int64_t *time, struct error *err);
 
-/* The root of the simulated processor in `dir` (ark.pem): one certificate, which must call itself
- * simulated, so that this is no way to trust any other. */
-int trust_read_simulated(const char *dir, struct trusted_root *root, struct error *err);
+#define TRUST_SIMULATED_SNP "ark.pem"
+
+/* The root of the simulated processor in `dir`, in the file of this name: one certificate, which
+ * must call itself simulated, so that this is no way to trust any other. */
+int trust_read_simulated(const char *dir, const char *name, struct trusted_root *root,
+                         struct error *err);
 
 /* The root in a file, PEM or DER; `der` (limit CERTIFICATE_DER_MAX) takes its bytes. One that calls
  * itself simulated is trusted as such. */

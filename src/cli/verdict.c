@@ -15,10 +15,10 @@ static void print_check(const struct check *check)
 {
     static const char *const marks[] = {
         [CHECK_FAILED] = "FAIL", [CHECK_PASSED] = "pass", [CHECK_SKIPPED] = "skip"};
-    (void)printf("  %s  %-22s ", marks[check->result], check->rule->name);
+    (void)printf("  %s  %-24s ", marks[check->result], check->rule->name);
     verdict_print_plain(check->found);
     if (check->result == CHECK_FAILED) {
-        (void)printf("\n  %30s", "expected: ");
+        (void)printf("\n  %32s", "expected: ");
         verdict_print_plain(check->expected);
     }
     (void)putchar('\n');

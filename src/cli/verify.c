@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/quote_evidence.h"
 #include "cli/snp_evidence.h"
 #include "cli/trust.h"
 #include "cli/verdict.h"
@@ -131,7 +132,7 @@ static int read_inputs(const struct args *args, struct span text, struct inputs 
         return 0;
     inputs->expectation.chain.roots = &inputs->root;
     inputs->expectation.chain.root_count = 1;
-    return trust_read_simulated(trusted, &inputs->root, err);
+    return trust_read_simulated(trusted, TRUST_SIMULATED_SNP, &inputs->root, err);
 }
 
 /* The machine whose launch digest the report holds, or NULL. */
@@ -250,17 +251,26 @@ static int verify_bundle(const struct args *args, struct span text, struct error
     return print(&inputs, &result, verdict, args, err);
 }
 
-/* A bare report has no nonce, policy or guest around it: who compares those says so elsewhere. */
-static int check_report_usage(const struct args *args, struct error *err)
+/* A bare report or quote has no nonce, policy or guest around it: who compares those says so
+ * elsewhere. */
+static int check_bare_usage(const struct args *args, enum evidence_kind kind, const char *command,
+                            struct error *err)
 {
     static const char *const others[] = {"nonce", "policy", "guest"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         if (args_has(args, others[i]))
             return error_set(err, ERROR_USAGE,
-                             "%s is an SEV-SNP report, no bundle: --%s can't be compared; say what "
-                             "it must hold by caisson verify snp --appraise",
-                             args_operands(args)[0], others[i]);
+                             "%s is %s, no bundle: --%s can't be compared; say what it must hold "
+                             "by caisson verify %s --appraise",
+                             args_operands(args)[0], evidence_kind_name(kind), others[i], command);
     }
+    return 0;
+}
+
+static int check_report_usage(const struct args *args, struct error *err)
+{
+    if (check_bare_usage(args, EVIDENCE_SNP_REPORT, "snp", err) < 0)
+        return -1;
     if (args_operand_count(args) < 2)
         return error_set(err, ERROR_USAGE,
                          "%s is an SEV-SNP report; name its certificates after it, or use caisson "
@@ -285,6 +295,28 @@ static int verify_report(const struct args *args, struct span report, struct err
     return snp_evidence_judge(&files, args, err);
 }
 
+static int verify_quote(const struct args *args, enum evidence_kind kind, struct span quote,
+                        struct error *err)
+{
+    QUOTE_EVIDENCE_AUTO files;
+    const char *command = kind == EVIDENCE_SGX_QUOTE ? "sgx" : "tdx";
+    const char *trusted = args_get(args, "trust-simulated");
+    quote_evidence_init(&files);
+    if (check_bare_usage(args, kind, command, err) < 0)
+        return -1;
+    if (args_operand_count(args) != 2)
+        return error_set(err, ERROR_USAGE,
+                         "%s is %s; name the one file with its collateral after it, or use "
+                         "caisson verify %s --quote FILE --collateral FILE",
+                         args_operands(args)[0], evidence_kind_name(kind), command);
+    if (buf_append(&files.quote, quote, err) < 0 ||
+        trust_read_time(args_get(args, "at"), &files.options.time, err) < 0 ||
+        (trusted && quote_evidence_add_simulated(&files, trusted, err) < 0) ||
+        quote_evidence_set_collateral(&files, args_operands(args)[1], err) < 0)
+        return -1;
+    return quote_evidence_judge(&files, args, err);
+}
+
 /* Kinds whose own commands want companions that are not named here. */
 static int point_elsewhere(const char *path, enum evidence_kind kind, struct error *err)
 {
@@ -293,11 +325,6 @@ static int point_elsewhere(const char *path, enum evidence_kind kind, struct err
         [EVIDENCE_COSE] = "caisson verify uvm --cose FILE",
         [EVIDENCE_CERTIFICATES] = "caisson verify snp --report FILE --certs FILE",
     };
-    if (kind == EVIDENCE_SGX_QUOTE || kind == EVIDENCE_TDX_QUOTE)
-        return error_set(err, ERROR_UNAVAILABLE,
-                         "%s is %s: this version of caisson can't verify quotes, so nothing is "
-                         "known of it",
-                         path, evidence_kind_name(kind));
     if (commands_for[kind])
         return error_set(err, ERROR_USAGE, "%s is %s; use %s", path, evidence_kind_name(kind),
                          commands_for[kind]);
@@ -318,22 +345,25 @@ static int run(const struct args *args, struct error *err)
         return verify_bundle(args, buf_span(&bytes), err);
     if (kind == EVIDENCE_SNP_REPORT)
         return verify_report(args, buf_span(&bytes), err);
+    if (kind == EVIDENCE_SGX_QUOTE || kind == EVIDENCE_TDX_QUOTE)
+        return verify_quote(args, kind, buf_span(&bytes), err);
     return point_elsewhere(path, kind, err);
 }
 
 const struct command command_verify = {
     .name = "verify",
-    .operands = "FILE [CERTIFICATES…]",
+    .operands = "FILE [CERTIFICATES…|COLLATERAL]",
     .summary = "Check evidence of a machine against what you know, and tell why it is refused",
     .description =
         "Reads an evidence bundle as `caisson attest` writes it, and compares: the certificates "
         "with AMD's roots, the report's signature, the nonce, the SHA-256 of the policy with "
         "HOST_DATA, and the launch digest with the guest's manifest. Every check is printed with "
         "its value; the first that failed decides, and says what to do.\n\n"
-        "An SEV-SNP report by itself is verified too, when its certificates are named after it. "
-        "Evidence of other kinds is recognised, and the command for it is named.\n\n"
+        "An SEV-SNP report by itself is verified too, when its certificates are named after it, "
+        "and a quote of SGX or TDX when its collateral is. Evidence of other kinds is recognised, "
+        "and the command for it is named.\n\n"
         "Evidence of a simulated machine is refused unless --trust-simulated names the folder with "
-        "its processor's root (ark.pem). All output then says SIMULATED.\n\n"
+        "its processor's root (ark.pem; root.pem for a quote). All output then says SIMULATED.\n\n"
         "The exit status is 0 for accepted evidence, 1 for refused, 2 for wrong usage, 3 when a "
         "file can't be read.",
     .options = options,

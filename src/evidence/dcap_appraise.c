@@ -102,6 +102,14 @@ static uint64_t read_bits(const struct dcap_quote *quote, enum dcap_field field,
     return bits;
 }
 
+bool dcap_is_debug(const struct dcap_quote *quote)
+{
+    char text[2 * sizeof(uint64_t) + 3];
+    if (dcap_body_is_td(quote->body))
+        return (read_bits(quote, DCAP_TDATTRIBUTES, text, sizeof text) & TD_UNTRUSTED) != 0;
+    return (read_bits(quote, DCAP_ATTRIBUTES, text, sizeof text) & SGX_DEBUG) != 0;
+}
+
 static void appraise_debug(const struct check_rule *rule, bool debug, bool allowed,
                            struct checks *checks)
 {
@@ -117,7 +125,7 @@ static void appraise_sgx(const struct dcap_quote *quote, const struct dcap_appra
     uint16_t isvsvn = dcap_report_get_u16(quote->body, quote->report, DCAP_ISVSVN);
     add(checks, &rule_sgx_attributes, (bits & SGX_INIT) && !(bits & ~SGX_KNOWN),
         "INIT set, reserved bits zero", found);
-    appraise_debug(&rule_sgx_debug, (bits & SGX_DEBUG) != 0, appraisal->allow_debug, checks);
+    appraise_debug(&rule_sgx_debug, dcap_is_debug(quote), appraisal->allow_debug, checks);
     if (appraisal->minimum_isvsvn == 0)
         return;
     (void)snprintf(expected, sizeof expected, "at least %u", appraisal->minimum_isvsvn);
@@ -133,7 +141,7 @@ static void appraise_td(const struct dcap_quote *quote, const struct dcap_apprai
     bool quiet = (bits & TD_SEPT_VE_DISABLE) != 0;
     bool migratable = (bits & TD_MIGRATABLE) != 0;
     add(checks, &rule_td_attributes, !(bits & ~TD_KNOWN), "reserved bits zero", found);
-    appraise_debug(&rule_td_debug, (bits & TD_UNTRUSTED) != 0, appraisal->allow_debug, checks);
+    appraise_debug(&rule_td_debug, dcap_is_debug(quote), appraisal->allow_debug, checks);
     add(checks, &rule_sept_ve, quiet || appraisal->allow_sept_ve,
         appraisal->allow_sept_ve ? "on, or allowed off" : "on", quiet ? "on" : "off");
     add(checks, &rule_migration, !migratable || appraisal->allow_migration,

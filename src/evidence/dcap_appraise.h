@@ -45,6 +45,9 @@ struct dcap_appraisal {
  * ERROR_INVALID or ERROR_LIMIT with the key. */
 int dcap_appraisal_parse(struct span text, struct dcap_appraisal *appraisal, struct error *err);
 
+/* Whether the host may read or profile it: DEBUG of an enclave, any bit of a trust domain's TUD. */
+bool dcap_is_debug(const struct dcap_quote *quote);
+
 /* Adds the checks of the report itself; the platform's status is dcap_verify.h's. */
 void dcap_appraise(const struct dcap_quote *quote, const struct dcap_appraisal *appraisal,
                    struct checks *checks);

@@ -51,6 +51,14 @@ size_t dcap_body_size(unsigned body)
     return body < sizeof sizes / sizeof *sizes ? sizes[body] : 0;
 }
 
+const char *dcap_body_name(enum dcap_body body)
+{
+    static const char *const names[] = {[DCAP_BODY_SGX] = "SGX enclave",
+                                        [DCAP_BODY_TD10] = "TDX 1.0 trust domain",
+                                        [DCAP_BODY_TD15] = "TDX 1.5 trust domain"};
+    return names[body];
+}
+
 const char *dcap_field_name(enum dcap_field field)
 {
     return rows[field].name;

@@ -54,6 +54,9 @@ enum dcap_field {
 /* The body's size in bytes; 0 for a number that is no body. */
 size_t dcap_body_size(unsigned body);
 
+/* "TDX 1.0 trust domain" */
+const char *dcap_body_name(enum dcap_body body);
+
 static inline bool dcap_body_is_td(enum dcap_body body)
 {
     return body != DCAP_BODY_SGX;

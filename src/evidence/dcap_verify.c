@@ -92,11 +92,9 @@ static void check_reserved(const struct dcap_quote *quote, struct checks *checks
 static void check_format(const struct dcap_quote *quote, const struct dcap_appraisal *appraisal,
                          struct checks *checks)
 {
-    static const char *const names[] = {[DCAP_BODY_SGX] = "SGX enclave",
-                                        [DCAP_BODY_TD10] = "TDX 1.0 trust domain",
-                                        [DCAP_BODY_TD15] = "TDX 1.5 trust domain"};
     char found[CHECK_TEXT_SIZE];
-    (void)snprintf(found, sizeof found, "version %u, %s", quote->version, names[quote->body]);
+    (void)snprintf(found, sizeof found, "version %u, %s", quote->version,
+                   dcap_body_name(quote->body));
     add(checks, &rule_format, true, "version 3 to 5", found);
     check_trailing(quote, appraisal->allow_trailing_bytes, checks);
     (void)checks_compare(checks, &rule_vendor, span_of(intel_vendor, sizeof intel_vendor),
