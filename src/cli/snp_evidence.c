@@ -75,21 +75,28 @@ int snp_evidence_set_appraisal(struct snp_evidence_files *files, const char *pat
     return 0;
 }
 
-int snp_evidence_read_trust(struct snp_evidence_files *files, const struct args *args,
+int snp_evidence_read_roots(struct snp_evidence_files *files, const struct args *args,
                             struct error *err)
 {
     const char *root = args_get(args, "root");
     const char *simulated = args_get(args, "trust-simulated");
     const char *crl = args_get(args, "crl");
-    const char *appraise = args_get(args, "appraise");
     files->options.require_crl = args_has(args, "require-crl");
     files->options.allow_stale_crl = args_has(args, "allow-stale-crl");
     if ((root && snp_evidence_add_root(files, root, err) < 0) ||
         (simulated && snp_evidence_add_simulated(files, simulated, err) < 0) ||
-        (crl && snp_evidence_set_crl(files, crl, err) < 0) ||
-        (appraise && snp_evidence_set_appraisal(files, appraise, err) < 0))
+        (crl && snp_evidence_set_crl(files, crl, err) < 0))
         return -1;
     return trust_read_time(args_get(args, "at"), &files->options.time, err);
+}
+
+int snp_evidence_read_trust(struct snp_evidence_files *files, const struct args *args,
+                            struct error *err)
+{
+    const char *appraise = args_get(args, "appraise");
+    if (snp_evidence_read_roots(files, args, err) < 0)
+        return -1;
+    return appraise ? snp_evidence_set_appraisal(files, appraise, err) : 0;
 }
 
 /* What nobody asked for, nobody knows: the report's own words are shown beside. */

@@ -42,7 +42,11 @@ int snp_evidence_set_appraisal(struct snp_evidence_files *files, const char *pat
                                struct error *err);
 
 /* Takes what the options say of trust and time: root, trust-simulated, crl, require-crl,
- * allow-stale-crl, at, appraise. The command's table must have all of them. */
+ * allow-stale-crl, at. The command's table must have all of them. */
+int snp_evidence_read_roots(struct snp_evidence_files *files, const struct args *args,
+                            struct error *err);
+
+/* The same, and `appraise`. */
 int snp_evidence_read_trust(struct snp_evidence_files *files, const struct args *args,
                             struct error *err);
 

@@ -66,6 +66,19 @@ static void check_tdreport(struct span report, struct checks *checks)
                              : "another type");
 }
 
+struct hcl_td_quote hcl_td_quote_of(const struct dcap_result *result, enum verdict verdict)
+{
+    struct hcl_td_quote quote = {.simulated = result->simulated, .checks = &result->checks};
+    struct span report_data = dcap_quote_get(&result->quote, DCAP_REPORT_DATA);
+    struct span mrtd = dcap_quote_get(&result->quote, DCAP_MRTD);
+    if (report_data.size != sizeof quote.report_data || mrtd.size != sizeof quote.mrtd)
+        return quote;
+    quote.verdict = verdict;
+    memcpy(quote.report_data, report_data.data, report_data.size);
+    memcpy(quote.mrtd, mrtd.data, mrtd.size);
+    return quote;
+}
+
 static void check_td_quote(struct span report, const struct hcl_td_quote *quote,
                            struct checks *checks)
 {
@@ -99,8 +112,19 @@ static bool verify_snp(const struct hcl_evidence *evidence,
     return complete;
 }
 
+static void take_checks(const struct checks *from, struct checks *checks)
+{
+    for (size_t i = 0; i < from->count; i++)
+        (void)checks_add(checks, from->items[i].rule, from->items[i].result,
+                         from->items[i].expected, from->items[i].found);
+    checks->overflow = checks->overflow || from->overflow;
+}
+
 static bool verify_tdx(const struct hcl_evidence *evidence, struct hcl_result *result)
 {
+    if (evidence->td_quote && evidence->td_quote->checks)
+        take_checks(evidence->td_quote->checks, &result->snp.checks);
+    result->snp.simulated = evidence->td_quote && evidence->td_quote->simulated;
     check_tdreport(result->report.hardware, &result->snp.checks);
     check_td_quote(result->report.hardware, evidence->td_quote, &result->snp.checks);
     return true;

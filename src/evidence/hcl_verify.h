@@ -9,11 +9,12 @@
  * SEV-SNP: the report is signed and verified whole (snp_verify.h). TDX: a TDREPORT carries a MAC
  * that only the processor which made it can check. What can be checked of it is checked, but
  * without a quote by Intel's key that says the same it is refused: `td_quote` is for whoever
- * verified one.
+ * verified one (dcap_verify.h).
  */
 #ifndef CAISSON_EVIDENCE_HCL_VERIFY_H
 #define CAISSON_EVIDENCE_HCL_VERIFY_H
 
+#include "evidence/dcap_verify.h"
 #include "evidence/hcl.h"
 #include "evidence/snp_verify.h"
 #include "evidence/tpm_quote.h"
@@ -25,9 +26,15 @@
  * of the quote by himself. */
 struct hcl_td_quote {
     enum verdict verdict;
+    bool simulated;
     uint8_t report_data[HCL_REPORT_DATA_SIZE];
     uint8_t mrtd[HCL_MRTD_SIZE];
+    const struct checks *checks; /* that led to the verdict, taken into the whole; or NULL */
 };
+
+/* What a quote says that was verified with this verdict; it borrows the result's checks. An
+ * enclave's is refused here, whatever became of it. */
+struct hcl_td_quote hcl_td_quote_of(const struct dcap_result *result, enum verdict verdict);
 
 struct hcl_evidence {
     struct span report;              /* the frame */

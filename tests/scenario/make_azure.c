@@ -6,10 +6,13 @@
  *     aci/{report,host-amd-cert-base64,reference-info-base64,security-policy-base64}
  *     issuer runtime.json policy       what the first three bind
  *     hcl.bin hcl-td.bin chain.pem     HCL reports around SEV-SNP and TDX, certificates
+ *     td/{quote,collateral.json,root.pem}  a quote of the second, and of other trust domains:
+ *     td-other/… td-debug/… td-sgx/…       with another MRTD, under debugging, an enclave
  *     quote.bin quote.sig pcrs.bin     a quote of PCRs 0 and 7 with the nonce "nonce"
  */
 #include <stdio.h>
 
+#include "../unit/evidence/dcap_fake.h"
 #include "../unit/made_azure.h"
 
 #include "base/base64.h"
@@ -113,13 +116,58 @@ static int make_aci(const char *psp_dir, struct error *err)
     return make_endorsement(span_of(launch.measurement, sizeof launch.measurement), err);
 }
 
+static int put_td(const char *name, const struct dcap_fake *fake, struct error *err)
+{
+    BUF_AUTO collateral = BUF_WITH_LIMIT(DCAP_COLLATERAL_SIZE_MAX);
+    BUF_AUTO root = BUF_WITH_LIMIT(CERTIFICATE_DER_MAX);
+    TEXT_AUTO dir = text_format("%s/%s", folder, name);
+    TEXT_AUTO quote_name = text_format("%s/quote", name);
+    TEXT_AUTO collateral_name = text_format("%s/collateral.json", name);
+    TEXT_AUTO root_name = text_format("%s/root.pem", name);
+    if (!dir || !quote_name || !collateral_name || !root_name)
+        return error_memory(err);
+    dcap_fake_collateral(fake, &collateral);
+    if (dir_make_all(dir, 0755, err) < 0 ||
+        certificate_der_to_pem(buf_span(&fake->certificates[FAKE_ROOT]), &root, err) < 0 ||
+        put(quote_name, buf_span(&fake->quote), err) < 0 ||
+        put(collateral_name, buf_span(&collateral), err) < 0)
+        return -1;
+    return put(root_name, buf_span(&root), err);
+}
+
+/* MRTD and REPORT_DATA lie at 528 and 128 of a TDREPORT. */
+static int make_td_quotes(const uint8_t tdreport[HCL_TDREPORT_SIZE], struct error *err)
+{
+    static const char *const names[] = {"td", "td-other", "td-debug", "td-sgx"};
+    struct dcap_fake fake;
+    int outcome = 0;
+    dcap_fake_init(&fake);
+    for (size_t i = 0; outcome == 0 && i < sizeof names / sizeof *names; i++) {
+        bool is_td = strcmp(names[i], "td-sgx") != 0;
+        dcap_fake_reset(&fake, is_td ? DCAP_BODY_TD15 : DCAP_BODY_SGX);
+        memcpy(dcap_fake_field(&fake, DCAP_REPORT_DATA), tdreport + 128, 64);
+        if (is_td)
+            memcpy(dcap_fake_field(&fake, DCAP_MRTD), tdreport + 528, 48);
+        if (strcmp(names[i], "td-other") == 0)
+            dcap_fake_field(&fake, DCAP_MRTD)[0] ^= 1;
+        if (strcmp(names[i], "td-debug") == 0)
+            dcap_fake_field(&fake, DCAP_TDATTRIBUTES)[0] |= 1;
+        dcap_fake_make(&fake);
+        outcome = put_td(names[i], &fake, err);
+    }
+    dcap_fake_fini(&fake);
+    return outcome;
+}
+
 static int make_td(struct span claims, struct error *err)
 {
     uint8_t tdreport[HCL_TDREPORT_SIZE];
     BUF_AUTO frame = BUF_WITH_LIMIT(65536);
     made_tdreport(claims, tdreport);
     made_hcl(HCL_TDX, span_of(tdreport, sizeof tdreport), claims, &frame);
-    return put("hcl-td.bin", buf_span(&frame), err);
+    if (put("hcl-td.bin", buf_span(&frame), err) < 0)
+        return -1;
+    return make_td_quotes(tdreport, err);
 }
 
 static int make_quote(EVP_PKEY *key, struct error *err)

@@ -208,6 +208,56 @@ class Made(Base):
             self.assertRegex(result.stdout, "pass +hcl_claims_hash")
         self.refused(self.quote(report="hcl-td.bin", certs=()), "td_quote")
 
+    def td(self, *words, case="td", root="td", report="hcl-td.bin"):
+        trust = ("--root", f"{root}/root.pem") if root else ()
+        return self.hcl("--td-quote", f"{case}/quote", "--collateral", f"{case}/collateral.json", *words, report=report, trust=trust, certs=())
+
+    def want(self, **wishes):
+        evidence.write("want.json", json.dumps({"dcap_appraisal": 1, **wishes}).encode())
+        return ("--appraise", "want.json")
+
+    def test_hcl_accepts_a_tdreport_with_intels_quote(self):
+        result = self.td()
+        self.accepted(result)
+        for words in ("pass +td_quote", "pass +tdreport", "pass +quote_signature", "skip +tpm_quote", "not compared: rtmr0"):
+            self.assertRegex(result.stdout, words)
+        self.accepted(self.td("--quote", "quote.bin", "--signature", "quote.sig", "--nonce", NONCE))
+        self.accepted(self.td(*self.want(rtmr0="00" * 48)))
+        document = json.loads(self.td("--json", "--html", "page.html").stdout)
+        self.assertEqual((document["verdict"], document["hardware"], document["tee"]), ("accepted", "tdx", "tdx"))
+        self.assertEqual((document["tcb"]["status"], document["vm_id"]), ("UpToDate", "00112233-4455"))
+        self.assertIn("Quoting enclave", evidence.read("page.html").decode())
+
+    def test_hcl_refuses_quotes_that_are_not_this_trust_domains(self):
+        self.refused(self.td(case="td-other", root="td-other"), "td_quote")
+        self.refused(self.td(case="td-debug", root="td-debug"), "debug")
+        self.refused(self.td(case="td-sgx", root="td-sgx"), "tee")
+        self.refused(self.td(root=None), "collateral_root")
+        self.refused(self.td(*self.want(rtmr0="11" * 48)), "rtmr0")
+        self.refused(self.td("--quote", "quote.bin", "--signature", "quote.sig", "--nonce", "00"), "tpm_quote_nonce")
+        quote = bytearray(evidence.read("td/quote"))
+        quote[60] ^= 1
+        os.makedirs("td-changed", exist_ok=True)
+        shutil.copy("td/collateral.json", "td-changed")
+        evidence.write("td-changed/quote", bytes(quote))
+        self.refused(self.td(case="td-changed"), "quote_signature")
+        frame = evidence.read("hcl-td.bin")
+        evidence.write("changed.bin", frame.replace(b"00112233-4455", b"00112233-4456"))
+        self.refused(self.td(report="changed.bin"), "hcl_claims_hash")
+        evidence.write("changed.bin", b"x" + frame)
+        self.refused(self.td(report="changed.bin"), "hcl_format")
+
+    def test_hcl_td_usage(self):
+        self.wrong(self.hcl("--td-quote", "td/quote", report="hcl-td.bin"), 2, "--td-quote and --collateral go together")
+        self.wrong(self.hcl("--collateral", "td/collateral.json", report="hcl-td.bin"), 2, "go together")
+        self.wrong(self.td(report="hcl.bin", root=None), 2, "--td-quote is for TDX")
+        evidence.write("snp.json", b'{"snp_appraisal": 1}')
+        self.wrong(self.td("--appraise", "snp.json"), 1, "snp_appraisal")
+        self.wrong(self.hcl(*self.want()), 1, "dcap_appraisal")
+        self.wrong(self.hcl("--td-quote", "absent", "--collateral", "x", report="hcl-td.bin"), 3, "absent")
+        self.wrong(self.hcl("--td-quote", "td/quote", "--collateral", "absent", report="hcl-td.bin"), 3, "absent")
+        self.wrong(self.hcl("--td-quote", "td/quote", "--collateral", "policy", report="hcl-td.bin"), 1, "policy")
+
     def test_hcl_usage_and_json(self):
         self.wrong(caisson("verify", "hcl"), 2, "--report")
         self.wrong(self.hcl("--quote", "quote.bin"), 2, "go together")
