@@ -26,14 +26,38 @@ void result_reset(struct caisson_result *result)
     result->kind = RESULT_NONE;
     result->verdict = VERDICT_REFUSED;
     result->error = (struct error){0};
-    checks_init(&result->snp.checks);
+    result->has_quote = false;
     checks_init(&result->checks);
-    result->snp.simulated = false;
+}
+
+const struct snp_result *result_snp(const struct caisson_result *result)
+{
+    if (result->kind == RESULT_SNP)
+        return &result->of.snp;
+    if (result->kind == RESULT_ACI)
+        return &result->of.aci.snp;
+    if (result->kind == RESULT_HCL && result->of.hcl.report.kind == HCL_SNP)
+        return &result->of.hcl.snp;
+    return NULL;
 }
 
 const struct checks *result_checks(const struct caisson_result *result)
 {
-    return result->kind == RESULT_SNP ? &result->snp.checks : &result->checks;
+    switch (result->kind) {
+    case RESULT_SNP:
+        return &result->of.snp.checks;
+    case RESULT_QUOTE:
+        return &result->quote.checks;
+    case RESULT_HCL:
+        return &result->of.hcl.snp.checks;
+    case RESULT_ACI:
+        return &result->of.aci.snp.checks;
+    case RESULT_NONE:
+    case RESULT_UVM:
+    case RESULT_COLLATERAL:
+        break;
+    }
+    return &result->checks;
 }
 
 enum caisson_verdict caisson_result_verdict(const struct caisson_result *result)
@@ -43,7 +67,12 @@ enum caisson_verdict caisson_result_verdict(const struct caisson_result *result)
 
 bool caisson_result_is_simulated(const struct caisson_result *result)
 {
-    return result->snp.simulated;
+    if (result->kind == RESULT_QUOTE)
+        return result->quote.simulated;
+    if (result->kind == RESULT_HCL)
+        return result->of.hcl.snp.simulated;
+    const struct snp_result *snp = result_snp(result);
+    return snp && snp->simulated;
 }
 
 size_t caisson_result_check_count(const struct caisson_result *result)

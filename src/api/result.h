@@ -7,22 +7,40 @@
 
 #include <caisson/evidence.h>
 
-#include "evidence/snp_verify.h"
-#include "evidence/uvm_endorsement.h"
+#include "evidence/aci.h"
+#include "evidence/hcl_verify.h"
 
-enum result_kind { RESULT_NONE, RESULT_SNP, RESULT_UVM };
+enum result_kind {
+    RESULT_NONE,
+    RESULT_SNP,
+    RESULT_UVM,
+    RESULT_COLLATERAL,
+    RESULT_QUOTE,
+    RESULT_HCL,
+    RESULT_ACI
+};
 
 struct caisson_result {
     enum result_kind kind;
     enum verdict verdict;
     struct error error;
-    struct snp_result snp;
-    struct checks checks; /* of the other kinds */
-    struct uvm_endorsement uvm;
+    struct checks checks; /* of the kinds that have no list of their own */
+    union {
+        struct snp_result snp;
+        struct uvm_endorsement uvm;
+        struct hcl_result hcl;
+        struct aci_result aci;
+    } of;
+    struct dcap_result quote; /* also that of a trust domain in an HCL report */
+    bool has_quote;
+    uint8_t quote_report[DCAP_TD15_SIZE]; /* its own copy: the caller's bytes are borrowed */
 };
 
 /* Forgets what was there: refused, without checks. */
 void result_reset(struct caisson_result *result);
+
+/* The SEV-SNP part of the result, or NULL. */
+const struct snp_result *result_snp(const struct caisson_result *result);
 
 /* The checks of this kind of result. */
 const struct checks *result_checks(const struct caisson_result *result);

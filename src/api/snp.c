@@ -1,12 +1,9 @@
 /* SEV-SNP, exported. */
 #include <stdlib.h>
 
-#include "api/result.h"
+#include "api/snp_input.h"
 #include "base/text.h"
-#include "evidence/snp_appraisal_file.h"
-#include "evidence/snp_certificates.h"
 
-#define ROOTS_MAX    64
 #define DER_SEQUENCE 0x30
 
 struct caisson_snp_cache {
@@ -14,66 +11,6 @@ struct caisson_snp_cache {
 };
 
 /* --- from the public structures to the library's own ------------------------------------------ */
-
-static void take_tcb(const struct caisson_snp_tcb *tcb, struct snp_tcb_minimum *out)
-{
-    out->parts[SNP_TCB_FMC] = tcb->fmc;
-    out->parts[SNP_TCB_BOOTLOADER] = tcb->bootloader;
-    out->parts[SNP_TCB_TEE] = tcb->tee;
-    out->parts[SNP_TCB_SNP] = tcb->snp;
-    out->parts[SNP_TCB_MICROCODE] = tcb->microcode;
-    out->wanted = !span_is_zero(span_of(out->parts, sizeof out->parts));
-}
-
-static int take_appraisal(const struct caisson_snp_appraisal *given, struct snp_appraisal *out,
-                          struct error *err)
-{
-    struct caisson_snp_appraisal in;
-    *out = (struct snp_appraisal){0};
-    if (!given)
-        return 0;
-    if (input_take(&in, sizeof in, given, "caisson_snp_appraisal", err) < 0)
-        return -1;
-    *out = (struct snp_appraisal){
-        .allow_masked_chip_id = in.allow_masked_chip_id,
-        .allow_debug = in.allow_debug,
-        .allow_migration_agent = in.allow_migration_agent,
-        .allow_provisional_firmware = in.allow_provisional_firmware,
-        .allow_old_launch_tcb = in.allow_old_launch_tcb,
-        .vmpl_max = in.vmpl_max,
-        .minimum_guest_svn = in.minimum_guest_svn,
-        .policy = {in.policy_required, in.policy_forbidden},
-        .platform = {in.platform_required, in.platform_forbidden},
-        .report_data = in.report_data,
-        .host_data = in.host_data,
-        .family_id = in.family_id,
-        .image_id = in.image_id,
-        .id_key_digest = in.id_key_digest,
-        .author_key_digest = in.author_key_digest,
-        .report_id = in.report_id,
-        .measurements = in.measurements,
-        .measurement_count = in.measurement_count,
-        .chip_ids = in.chip_ids,
-        .chip_id_count = in.chip_id_count,
-    };
-    take_tcb(&in.minimum_reported_tcb, &out->minimum_tcb[SNP_TCB_REPORTED]);
-    take_tcb(&in.minimum_committed_tcb, &out->minimum_tcb[SNP_TCB_COMMITTED]);
-    take_tcb(&in.minimum_launch_tcb, &out->minimum_tcb[SNP_TCB_LAUNCH]);
-    return 0;
-}
-
-static int take_roots(const struct caisson_snp_input *in, struct trusted_root roots[ROOTS_MAX],
-                      struct error *err)
-{
-    if (in->root_count > ROOTS_MAX || (in->root_count > 0 && !in->roots))
-        return error_set(err, ERROR_USAGE, "%zu roots were given; up to %d can be", in->root_count,
-                         ROOTS_MAX);
-    for (size_t i = 0; i < in->root_count; i++) {
-        memcpy(roots[i].digest, in->roots[i].sha256, SHA256_SIZE);
-        roots[i].simulated = in->roots[i].simulated;
-    }
-    return 0;
-}
 
 static struct snp_chain_options options_of(const struct caisson_snp_input *in,
                                            const struct trusted_root *roots)
@@ -84,15 +21,6 @@ static struct snp_chain_options options_of(const struct caisson_snp_input *in,
                                       .crl = span_of_bytes(in->crl),
                                       .require_crl = in->require_crl,
                                       .allow_stale_crl = in->allow_stale_crl};
-}
-
-static int check_certificates(const struct caisson_snp_input *in, struct error *err)
-{
-    if (!in->certificates || in->certificate_count == 0 ||
-        in->certificate_count > SNP_CERTIFICATES_MAX)
-        return error_set(err, ERROR_USAGE, "%zu pieces of certificates were given; 1 to %d can be",
-                         in->certificate_count, SNP_CERTIFICATES_MAX);
-    return 0;
 }
 
 /* Three certificates in DER need no sorting when they come in the chain's order, and a cache is
@@ -109,16 +37,6 @@ static bool take_chain(const struct caisson_snp_input *in, struct span chain[SNP
     return true;
 }
 
-static int order_chain(const struct caisson_snp_input *in, struct snp_certificates *all,
-                       struct span chain[SNP_CHAIN_LENGTH], struct error *err)
-{
-    for (size_t i = 0; i < in->certificate_count; i++) {
-        if (snp_certificates_add(all, span_of_bytes(in->certificates[i]), err) < 0)
-            return error_context(err, "certificates[%zu]", i);
-    }
-    return snp_certificates_order(all, chain, err);
-}
-
 /* --- verification ----------------------------------------------------------------------------- */
 
 static int verify_anew(const struct caisson_snp_input *in, const struct snp_appraisal *appraisal,
@@ -128,11 +46,12 @@ static int verify_anew(const struct caisson_snp_input *in, const struct snp_appr
     struct span chain[SNP_CHAIN_LENGTH];
     struct trusted_root roots[ROOTS_MAX];
     snp_certificates_init(&all);
-    if (take_roots(in, roots, err) < 0 || order_chain(in, &all, chain, err) < 0)
+    if (input_take_roots(in->roots, in->root_count, roots, err) < 0 ||
+        input_order_certificates(in->certificates, in->certificate_count, &all, chain, err) < 0)
         return -1;
     const struct snp_evidence evidence = {span_of_bytes(in->report), chain, SNP_CHAIN_LENGTH};
     const struct snp_chain_options options = options_of(in, roots);
-    result->verdict = snp_verify(&evidence, &options, appraisal, &result->snp);
+    result->verdict = snp_verify(&evidence, &options, appraisal, &result->of.snp);
     return 0;
 }
 
@@ -148,34 +67,20 @@ static int verify_as(const struct caisson_snp_input *in, const struct snp_apprai
             "a cache is asked for three certificates in DER: leaf, intermediate, root");
     const struct snp_evidence evidence = {span_of_bytes(in->report), chain, SNP_CHAIN_LENGTH};
     result->verdict = snp_verify_cached(in->cache->chains, &evidence, in->time, appraisal,
-                                        &result->snp);
+                                        &result->of.snp);
     return 0;
-}
-
-static int verify_by_file(const struct caisson_snp_input *in, struct caisson_result *result,
-                          struct error *err)
-{
-    SNP_APPRAISAL_FILE_AUTO file = {0};
-    if (in->appraisal)
-        return error_set(err, ERROR_USAGE, "give an appraisal or an appraisal file, not both");
-    if (snp_appraisal_file_parse(span_of_bytes(in->appraisal_file), &file, err) < 0)
-        return error_context(err, "appraisal_file");
-    return verify_as(in, &file.appraisal, result, err);
 }
 
 static int verify(const struct caisson_snp_input *given, struct caisson_result *result,
                   struct error *err)
 {
     struct caisson_snp_input in;
-    struct snp_appraisal appraisal;
+    SNP_APPRAISAL_FILE_AUTO wishes = {0};
     if (input_take(&in, sizeof in, given, "caisson_snp_input", err) < 0 ||
-        check_certificates(&in, err) < 0)
+        input_check_certificates(in.certificates, in.certificate_count, err) < 0 ||
+        input_take_snp_appraisal(in.appraisal, in.appraisal_file, &wishes, err) < 0)
         return -1;
-    if (in.appraisal_file.size > 0)
-        return verify_by_file(&in, result, err);
-    if (take_appraisal(in.appraisal, &appraisal, err) < 0)
-        return -1;
-    return verify_as(&in, &appraisal, result, err);
+    return verify_as(&in, &wishes.appraisal, result, err);
 }
 
 enum caisson_verdict caisson_verify_snp(const struct caisson_snp_input *input,
@@ -189,16 +94,17 @@ enum caisson_verdict caisson_verify_snp(const struct caisson_snp_input *input,
 
 bool caisson_result_get_snp(const struct caisson_result *result, struct caisson_snp_claims *out)
 {
-    const struct snp_report *report = &result->snp.report;
-    if (result->kind != RESULT_SNP || result->verdict != VERDICT_ACCEPTED)
+    const struct snp_result *snp = result_snp(result);
+    if (!snp || result->verdict != VERDICT_ACCEPTED)
         return false;
+    const struct snp_report *report = &snp->report;
     *out = (struct caisson_snp_claims){
         .version = report->version,
         .guest_svn = report->guest_svn,
         .policy = report->policy,
         .vmpl = report->vmpl,
         .platform_info = report->platform_info,
-        .product = result->snp.product,
+        .product = snp->product,
         .family_id = report->family_id,
         .image_id = report->image_id,
         .report_data = report->report_data,
@@ -225,7 +131,7 @@ struct caisson_snp_cache *caisson_snp_cache_new(size_t capacity,
     struct trusted_root roots[ROOTS_MAX];
     struct caisson_snp_cache *cache = calloc(1, sizeof *cache);
     if (!cache || input_take(&in, sizeof in, input, "caisson_snp_input", NULL) < 0 ||
-        take_roots(&in, roots, NULL) < 0) {
+        input_take_roots(in.roots, in.root_count, roots, NULL) < 0) {
         free(cache);
         return NULL;
     }
@@ -252,7 +158,7 @@ static int add(struct caisson_snp_cache *cache, const struct caisson_snp_input *
     struct caisson_snp_input in;
     struct span chain[SNP_CHAIN_LENGTH];
     if (input_take(&in, sizeof in, input, "caisson_snp_input", err) < 0 ||
-        check_certificates(&in, err) < 0)
+        input_check_certificates(in.certificates, in.certificate_count, err) < 0)
         return -1;
     if (!take_chain(&in, chain))
         return error_set(err, ERROR_USAGE,

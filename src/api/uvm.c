@@ -17,15 +17,18 @@ enum caisson_verdict caisson_verify_uvm(const struct caisson_uvm_input *input,
                                                 .minimum_svn = in.minimum_svn,
                                                 .measurement = in.measurement};
     result->kind = RESULT_UVM;
-    result->verdict = uvm_endorsement_verify(span_of_bytes(in.cose), &expectation, &result->uvm,
+    result->verdict = uvm_endorsement_verify(span_of_bytes(in.cose), &expectation, &result->of.uvm,
                                              &result->checks);
     return caisson_result_verdict(result);
 }
 
 bool caisson_result_get_uvm(const struct caisson_result *result, struct caisson_uvm_claims *out)
 {
-    const struct uvm_endorsement *endorsement = &result->uvm;
-    if (result->kind != RESULT_UVM || result->verdict != VERDICT_ACCEPTED)
+    const struct uvm_endorsement *endorsement = result->kind == RESULT_ACI
+                                                    ? &result->of.aci.endorsement
+                                                    : &result->of.uvm;
+    if ((result->kind != RESULT_UVM && result->kind != RESULT_ACI) ||
+        result->verdict != VERDICT_ACCEPTED)
         return false;
     *out = (struct caisson_uvm_claims){
         .issuer = endorsement->issuer,
