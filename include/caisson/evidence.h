@@ -10,14 +10,16 @@
  *
  * Ownership: what goes in is borrowed for the call; what a result hands out is borrowed from it,
  * until it is used again or freed. Threads: a result is one thread's at a time; a cache may be read
- * by any number of threads while none adds to it. No function keeps state of its own.
+ * by any number of threads while none adds to it, and collateral by any number at all. No function
+ * keeps state of its own.
  *
  * Structures that go in start with `size`: set it to sizeof of the structure (CAISSON_INIT does). A
  * library that is newer than its caller takes the members that the caller did not know as zero; one
  * that is older refuses a structure that is larger than it knows. All zero is the strictest.
  *
  * Sizes are in bytes, times in seconds since 1970-01-01T00:00:00Z. Compile with -lcaisson;
- * pkg-config knows it as "caisson". docs/verify.md teaches the use, docs/library.c is a whole
+ * pkg-config knows it as "caisson". This header includes <caisson/evidence_quote.h> (SGX and TDX).
+ * docs/verify.md teaches the use, docs/library.c is a whole
  * program.
  */
 #ifndef CAISSON_EVIDENCE_H
@@ -250,5 +252,7 @@ CAISSON_API bool caisson_result_get_uvm(const struct caisson_result *result,
 #ifdef __cplusplus
 }
 #endif
+
+#include <caisson/evidence_quote.h>
 
 #endif
