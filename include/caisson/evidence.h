@@ -18,8 +18,8 @@
  * that is older refuses a structure that is larger than it knows. All zero is the strictest.
  *
  * Sizes are in bytes, times in seconds since 1970-01-01T00:00:00Z. Compile with -lcaisson;
- * pkg-config knows it as "caisson". This header includes <caisson/evidence_quote.h> (SGX and TDX).
- * docs/verify.md teaches the use, docs/library.c is a whole
+ * pkg-config knows it as "caisson". This header includes <caisson/evidence_quote.h> (SGX and
+ * TDX) and <caisson/evidence_azure.h>. docs/verify.md teaches the use, docs/library.c is a whole
  * program.
  */
 #ifndef CAISSON_EVIDENCE_H
@@ -197,7 +197,8 @@ struct caisson_snp_claims {
     const uint8_t *launch_tcb;        /* 8 */
 };
 
-/* False unless the result is of a report that was accepted. */
+/* False unless the result is of a report that was accepted, alone or as part of an HCL report or of
+ * a container group. */
 CAISSON_API bool caisson_result_get_snp(const struct caisson_result *result,
                                         struct caisson_snp_claims *out);
 
@@ -245,7 +246,8 @@ struct caisson_uvm_claims {
     int64_t signing_time;       /* 0 where the message does not say */
 };
 
-/* False unless the result is of an endorsement that was accepted. */
+/* False unless the result is of an endorsement that was accepted, alone or as part of a container
+ * group. */
 CAISSON_API bool caisson_result_get_uvm(const struct caisson_result *result,
                                         struct caisson_uvm_claims *out);
 
@@ -253,6 +255,7 @@ CAISSON_API bool caisson_result_get_uvm(const struct caisson_result *result,
 }
 #endif
 
+#include <caisson/evidence_azure.h>
 #include <caisson/evidence_quote.h>
 
 #endif

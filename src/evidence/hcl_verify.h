@@ -51,7 +51,8 @@ struct hcl_expectation {
 };
 
 struct hcl_result {
-    struct snp_result snp; /* its checks are those of the whole; for TDX nothing else is filled */
+    struct snp_result
+        snp; /* its checks are those of the whole; for TDX besides `simulated` alone */
     struct hcl_report report;
     struct hcl_claims claims; /* zero where they could not be read */
     bool has_quote;
