@@ -20,8 +20,20 @@ static void print_check(const struct check *check)
     if (check->result == CHECK_FAILED) {
         (void)printf("\n  %32s", "expected: ");
         verdict_print_plain(check->expected);
+        (void)printf("\n  %32s%s", "remedy: ", check->rule->remedy);
     }
     (void)putchar('\n');
+}
+
+/* First what failed, and what to do about it. */
+static void print_checks(const struct checks *checks)
+{
+    for (int failed = 1; failed >= 0; failed--) {
+        for (size_t i = 0; i < checks->count; i++) {
+            if ((checks->items[i].result == CHECK_FAILED) == failed)
+                print_check(&checks->items[i]);
+        }
+    }
 }
 
 static void print_reason(const struct checks *checks)
@@ -55,8 +67,7 @@ static void print_text(const struct verdict_view *view)
 {
     if (view->simulated)
         (void)printf(BANNER "\n");
-    for (size_t i = 0; i < view->checks->count; i++)
-        print_check(&view->checks->items[i]);
+    print_checks(view->checks);
     (void)putchar('\n');
     print_note(view->note ? view->note : "");
     if (view->verdict == VERDICT_ACCEPTED)

@@ -50,6 +50,9 @@ class Simulated(unittest.TestCase):
         self.assertEqual(result.returncode, 1, result.stdout + result.stderr)
         self.assertIn(f"refused by {check} ", result.stdout)
         self.assertIn("remedy", result.stdout)
+        marks = re.findall(r"^  (FAIL|pass|skip)  \S", result.stdout, re.MULTILINE)
+        self.assertEqual(marks, sorted(marks, key=lambda mark: mark != "FAIL"), "what failed stands first")
+        self.assertEqual(result.stdout.count("remedy: "), marks.count("FAIL"))
 
     def test_accepts_every_form_of_the_chain(self):
         for certificates in (("--certs", "chain.pem"), ("--certs", "two.pem", "--certs", "root.der"),
