@@ -45,8 +45,8 @@ struct figure {
 static inline void print_ratio(const char *what, const struct figure *figure, const char *of,
                                double goal)
 {
-    (void)printf("RESULT | evidence: %s | %.2f × %s (%.0f µs against %.0f µs) |", what,
-                 figure->ratio, of, figure->us, figure->floor_us);
+    (void)printf("RESULT | evidence: %s | %.2f ×%s%s (%.0f µs against %.0f µs) |", what,
+                 figure->ratio, *of ? " " : "", of, figure->us, figure->floor_us);
     if (goal > 0)
         (void)printf(" ≤ %.1f × | %s\n", goal, figure->ratio <= goal ? "ok" : "missed");
     else
