@@ -78,14 +78,24 @@ static void check_trailing(const struct dcap_quote *quote, bool allowed, struct 
         allowed ? "any, which nobody signed" : "none, or zeros alone", found);
 }
 
+/* Of the header, the report, and the quoting enclave's report. */
+static int find_reserved(const struct dcap_quote *quote, struct error *err)
+{
+    if (quote->version > DCAP_VERSION_MIN && (quote->qe_svn != 0 || quote->pce_svn != 0))
+        return error_set(err, ERROR_INVALID,
+                         "bytes 8 to 11 of the header are reserved and hold 0x%04x 0x%04x",
+                         quote->qe_svn, quote->pce_svn);
+    if (dcap_report_check_reserved(quote->body, quote->report, err) < 0)
+        return -1;
+    if (dcap_report_check_reserved(DCAP_BODY_SGX, quote->qe_report, err) < 0)
+        return error_context(err, "the quoting enclave's report");
+    return 0;
+}
+
 static void check_reserved(const struct dcap_quote *quote, struct checks *checks)
 {
     struct error err = {0};
-    int outcome = dcap_report_check_reserved(quote->body, quote->report, &err);
-    if (quote->version > DCAP_VERSION_MIN && (quote->qe_svn != 0 || quote->pce_svn != 0))
-        outcome = error_set(&err, ERROR_INVALID,
-                            "bytes 8 to 11 of the header are reserved and hold 0x%04x 0x%04x",
-                            quote->qe_svn, quote->pce_svn);
+    int outcome = find_reserved(quote, &err);
     (void)checks_add_outcome(checks, &rule_reserved, outcome, "all zero", "all zero", &err);
 }
 

@@ -186,6 +186,8 @@ CHANGE(no_extension, fake.has_extension = false)
 CHANGE(no_such_type, fake.pck.type = 9)
 CHANGE(vendor_other, fake.vendor[0] ^= 1)
 CHANGE(reserved_used, fake.report[30] = 1)
+CHANGE(reserved_last, fake.report[303] = 0x80)
+CHANGE(qe_reserved_used, fake.qe_report[300] = 1)
 CHANGE(fmspc_other, fake.pck.fmspc[5] = 1)
 CHANGE(pceid_other, fake.pck.pceid[1] = 1)
 CHANGE(qe_misc, fake.qe_report[16] = 1)
@@ -240,6 +242,8 @@ static const struct change changes[] = {
     {"TD_QE for an enclave", "collateral_kind", SGX, identity_of_td},
     {"another vendor", "qe_vendor", SGX, vendor_other},
     {"a reserved byte in use", "reserved_fields", SGX, reserved_used},
+    {"the last reserved byte in use", "reserved_fields", SGX, reserved_last},
+    {"a reserved byte of the QE in use", "reserved_fields", TD10, qe_reserved_used},
     {"another FMSPC", "fmspc", SGX, fmspc_other},
     {"another PCE", "pceid", TD10, pceid_other},
     {"a QE of another MISCSELECT", "qe_miscselect", SGX, qe_misc},
@@ -299,7 +303,7 @@ CHANGE(flip_svn, fake.quote.data[8] ^= 1)
 CHANGE(flip_report, fake.quote.data[48 + 64] ^= 1)
 CHANGE(flip_signature, fake.quote.data[436 + 10] ^= 1)
 CHANGE(flip_key, fake.quote.data[436 + 64] ^= 1)
-CHANGE(flip_qe_report, fake.quote.data[436 + 128 + 300] ^= 1)
+CHANGE(flip_qe_report, fake.quote.data[436 + 128 + 70] ^= 1)
 CHANGE(flip_qe_signature, fake.quote.data[436 + 128 + 384 + 1] ^= 1)
 CHANGE(flip_auth_data, fake.quote.data[436 + 128 + 384 + 64 + 2] ^= 1)
 
