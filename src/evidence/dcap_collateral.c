@@ -122,30 +122,36 @@ static bool read_pieces(const struct work *work)
 }
 
 /* All three chains must end in one root, by its key: no root vouches for another, and the list of
- * the first speaks of what that root issued. */
+ * the first speaks of what that root issued. *root is the one that fails, else the first. */
+static enum dcap_trust trust_roots(const struct work *work, const struct certificate **root)
+{
+    const struct dcap_chain *chains[] = {&work->collateral->pck_ca, &work->collateral->tcb_signing,
+                                         &work->collateral->qe_signing};
+    const struct dcap_options *options = work->options;
+    enum dcap_trust trust = dcap_chain_trust(chains[0], options->roots, options->root_count);
+    *root = dcap_chain_root(chains[0]);
+    for (size_t i = 1; trust != DCAP_UNTRUSTED && i < sizeof chains / sizeof *chains; i++) {
+        const struct certificate *other = dcap_chain_root(chains[i]);
+        if (span_equal(certificate_public_key(other), certificate_public_key(*root)) &&
+            dcap_chain_trust(chains[i], options->roots, options->root_count) == trust)
+            continue;
+        trust = DCAP_UNTRUSTED;
+        *root = other;
+    }
+    return trust;
+}
+
 static void check_roots(const struct work *work)
 {
-    struct dcap_collateral *collateral = work->collateral;
-    const struct dcap_chain *chains[] = {&collateral->pck_ca, &collateral->tcb_signing,
-                                         &collateral->qe_signing};
-    enum dcap_trust trust = DCAP_UNTRUSTED;
     char found[CHECK_TEXT_SIZE];
     char hex[2 * SHA256_SIZE + 1];
     uint8_t digest[SHA256_SIZE];
-    for (size_t i = 0; i < sizeof chains / sizeof *chains; i++) {
-        enum dcap_trust one = dcap_chain_trust(chains[i], work->options->roots,
-                                               work->options->root_count);
-        bool same = span_equal(certificate_public_key(dcap_chain_root(chains[i])),
-                               certificate_public_key(dcap_chain_root(chains[0])));
-        trust = same && (i == 0 || one == trust) ? one : DCAP_UNTRUSTED;
-        certificate_digest(dcap_chain_root(chains[i]), digest);
-        if (trust == DCAP_UNTRUSTED)
-            break;
-    }
+    const struct certificate *root;
+    enum dcap_trust trust = trust_roots(work, &root);
+    certificate_digest(root, digest);
     hex_encode(span_of(digest, sizeof digest), hex);
-    (void)snprintf(found, sizeof found, "%s, SHA-256 %s",
-                   certificate_name(dcap_chain_root(&collateral->pck_ca)), hex);
-    collateral->simulated = trust == DCAP_TRUSTED_SIMULATED;
+    (void)snprintf(found, sizeof found, "%s, SHA-256 %s", certificate_name(root), hex);
+    work->collateral->simulated = trust == DCAP_TRUSTED_SIMULATED;
     (void)checks_add(work->checks, &rule_root,
                      trust != DCAP_UNTRUSTED ? CHECK_PASSED : CHECK_FAILED,
                      "Intel's SGX Root CA, or one that the caller trusts", found);

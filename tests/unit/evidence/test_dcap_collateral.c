@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "base/hex.h"
 #include "dcap_fake.h"
 
 static struct dcap_fake fake;
@@ -248,6 +249,37 @@ static void refuses_flipped_bits_of_the_collateral(void **state)
     flip_bits(&fake.parts.tcb_info_issuer_chain, 25);
 }
 
+/* Each of the three chains must end in the same key, whatever the caller trusts; the root that is
+ * told is the one that does not fit. */
+static void refuses_chains_of_two_trusted_roots(void **state)
+{
+    (void)state;
+    char hex[2 * SHA256_SIZE + 1];
+    struct trusted_root roots[2];
+    struct dcap_fake *other = calloc(1, sizeof *other);
+    assert_non_null(other);
+    dcap_fake_init(other);
+    dcap_fake_reset(other, DCAP_BODY_SGX);
+    dcap_fake_make(other);
+    hex_encode(span_of(other->root.digest, SHA256_SIZE), hex);
+    for (int i = 0; i < 2; i++) {
+        dcap_fake_reset(&fake, DCAP_BODY_SGX);
+        dcap_fake_make(&fake);
+        roots[0] = fake.root;
+        roots[1] = other->root;
+        fake.options.roots = roots;
+        fake.options.root_count = 2;
+        expect_accepted();
+        struct span *chain = i == 0 ? &fake.parts.tcb_info_issuer_chain
+                                    : &fake.parts.qe_identity_issuer_chain;
+        *chain = other->parts.tcb_info_issuer_chain;
+        expect_refused("collateral_root", "a signer under another trusted root");
+        assert_non_null(strstr(checks_first_failure(&checks)->found, hex));
+    }
+    dcap_fake_fini(other);
+    free(other);
+}
+
 static int make_keys(void **state)
 {
     (void)state;
@@ -271,6 +303,7 @@ int main(void)
         cmocka_unit_test(refuses_what_was_tampered_with_by_its_own_check),
         cmocka_unit_test(an_edited_status_breaks_the_signature),
         cmocka_unit_test(a_simulated_root_counts_only_when_named_as_such),
+        cmocka_unit_test(refuses_chains_of_two_trusted_roots),
         cmocka_unit_test(refuses_flipped_bits_of_the_collateral),
     };
     return cmocka_run_group_tests(tests, make_keys, drop_keys);
