@@ -29,16 +29,24 @@ static int encode(struct span bytes, const char *digits, bool pad, struct buf *o
     return 0;
 }
 
+/* Both alphabets differ in their last two digits alone (RFC 4648, sections 4 and 5). */
 static int digit_value(uint8_t c, const char *digits)
 {
-    const char *at = c ? strchr(digits, c) : NULL;
-    return at ? (int)(at - digits) : -1;
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    return c == (uint8_t)digits[62] ? 62 : c == (uint8_t)digits[63] ? 63 : -1;
 }
 
-/* Decodes the digits, which padding no longer follows. */
-static int decode_digits(struct span text, const char *digits, struct buf *out, struct error *err)
+/* Decodes the digits, which padding no longer follows, to where there is room for them; returns the
+ * number of bytes, -1 with an error. */
+static long decode_digits(struct span text, const char *digits, uint8_t *out, struct error *err)
 {
     uint32_t group = 0;
+    long size = 0;
     for (size_t i = 0; i < text.size; i++) {
         int value = digit_value(text.data[i], digits);
         if (value < 0)
@@ -48,13 +56,12 @@ static int decode_digits(struct span text, const char *digits, struct buf *out, 
         if (i % 4 == 0)
             continue;
         unsigned unused = 6 - 2 * (unsigned)(i % 4);
-        if (buf_append_byte(out, (uint8_t)(group >> unused), err) < 0)
-            return -1;
+        out[size++] = (uint8_t)(group >> unused);
         group &= (1U << unused) - 1;
     }
     if (group != 0)
         return error_set(err, ERROR_INVALID, "base64: unused bits are not zero");
-    return 0;
+    return size;
 }
 
 static int decode(struct span text, const char *digits, bool pad, struct buf *out,
@@ -66,13 +73,13 @@ static int decode(struct span text, const char *digits, bool pad, struct buf *ou
         text.size--;
     if (text.size % 4 == 1)
         return error_set(err, ERROR_INVALID, "base64: %zu digits cannot be", text.size);
-    size_t before = out->size;
     if (buf_reserve(out, text.size / 4 * 3 + text.size % 4 * 3 / 4, err) < 0)
         return -1;
-    if (decode_digits(text, digits, out, err) == 0)
-        return 0;
-    buf_truncate(out, before);
-    return -1;
+    long size = decode_digits(text, digits, out->data + out->size, err);
+    if (size > 0)
+        out->size += (size_t)size;
+    out->data[out->size] = 0;
+    return size < 0 ? -1 : 0;
 }
 
 int base64_encode(struct span bytes, struct buf *out, struct error *err)
