@@ -100,14 +100,23 @@ static struct span skip_line_breaks(struct span text)
     return text;
 }
 
+static size_t line_length(struct span text)
+{
+    size_t len = 0;
+    while (len < text.size && text.data[len] != '\n' && text.data[len] != '\r')
+        len++;
+    return len;
+}
+
 /* Line breaks are where the writer liked them; all else is strict base64. */
 static int decode_body(struct span body, struct buf *der, struct error *err)
 {
     BUF_AUTO digits = BUF_WITH_LIMIT(2 * CERTIFICATE_DER_MAX);
-    for (size_t i = 0; i < body.size; i++) {
-        bool is_break = body.data[i] == '\n' || body.data[i] == '\r';
-        if (!is_break && buf_append_byte(&digits, body.data[i], err) < 0)
+    for (body = skip_line_breaks(body); body.size > 0; body = skip_line_breaks(body)) {
+        size_t len = line_length(body);
+        if (buf_append(&digits, span_of(body.data, len), err) < 0)
             return error_context(err, "a PEM certificate");
+        body = span_of(body.data + len, body.size - len);
     }
     if (base64_decode(buf_span(&digits), der, err) < 0)
         return error_context(err, "a PEM certificate");
