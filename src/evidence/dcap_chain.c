@@ -97,9 +97,28 @@ void dcap_chain_fini(struct dcap_chain *chain)
     *chain = (struct dcap_chain){0};
 }
 
-int dcap_chain_check_links(const struct dcap_chain *chain, struct error *err)
+/* Whether the certificates from `from` to the root are the last ones of the other chain. */
+static bool ends_as(const struct dcap_chain *chain, size_t from, const struct dcap_chain *other)
+{
+    size_t count = chain->count - from;
+    if (count > other->count)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        uint8_t digests[2][SHA256_SIZE];
+        certificate_digest(chain->items[from + i], digests[0]);
+        certificate_digest(other->items[other->count - count + i], digests[1]);
+        if (memcmp(digests[0], digests[1], SHA256_SIZE) != 0)
+            return false;
+    }
+    return true;
+}
+
+int dcap_chain_check_links(const struct dcap_chain *chain, const struct dcap_chain *checked,
+                           struct error *err)
 {
     for (size_t i = 0; i < chain->count; i++) {
+        if (checked && ends_as(chain, i, checked))
+            return 0;
         const struct certificate *issuer = i + 1 < chain->count ? chain->items[i + 1]
                                                                 : dcap_chain_root(chain);
         if (certificate_check_critical(chain->items[i], err) < 0)

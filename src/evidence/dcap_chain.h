@@ -32,8 +32,10 @@ int dcap_chain_read(struct span pem, size_t count, const struct dcap_chain *know
 void dcap_chain_fini(struct dcap_chain *chain);
 
 /* ERROR_REFUSED unless each is signed by the next, which is an authority, the root by itself, and
- * none demands what is unknown here. */
-int dcap_chain_check_links(const struct dcap_chain *chain, struct error *err);
+ * none demands what is unknown here. Where the chain ends as `checked` does, which passed this
+ * before, that end is not checked again; NULL: all is. */
+int dcap_chain_check_links(const struct dcap_chain *chain, const struct dcap_chain *checked,
+                           struct error *err);
 
 /* ERROR_REFUSED unless the names are those of `role`, of the PCK CA where there are three, and of
  * the root. */

@@ -157,34 +157,43 @@ static void check_roots(const struct work *work)
                      "Intel's SGX Root CA, or one that the caller trusts", found);
 }
 
-static void check_chain(const struct work *work, const struct check_rule *rule,
-                        const struct dcap_chain *chain, enum dcap_role role)
+/* `checked` passed this before, or is NULL. */
+static bool check_chain(const struct work *work, const struct check_rule *rule,
+                        const struct dcap_chain *chain, enum dcap_role role,
+                        const struct dcap_chain *checked)
 {
     struct error err = {0};
     char found[CHECK_TEXT_SIZE];
     int outcome = dcap_chain_check_names(chain, role, work->collateral->simulated, &err);
     if (outcome == 0)
-        outcome = dcap_chain_check_links(chain, &err);
+        outcome = dcap_chain_check_links(chain, checked, &err);
     if (outcome == 0 && role == DCAP_ROLE_PCK_CA) /* it issues PCK certificates, after all */
         outcome = certificate_check_ca(chain->items[0], &err);
     (void)snprintf(found, sizeof found, "%s, %s", certificate_name(chain->items[0]),
                    certificate_name(chain->items[1]));
-    (void)checks_add_outcome(work->checks, rule, outcome,
-                             role == DCAP_ROLE_PCK_CA
-                                 ? "SGX PCK Platform or Processor CA, signed by the SGX Root CA"
-                                 : "SGX TCB Signing, signed by the SGX Root CA",
-                             found, &err);
+    return checks_add_outcome(work->checks, rule, outcome,
+                              role == DCAP_ROLE_PCK_CA
+                                  ? "SGX PCK Platform or Processor CA, signed by the SGX Root CA"
+                                  : "SGX TCB Signing, signed by the SGX Root CA",
+                              found, &err);
 }
 
 static void check_chains(const struct work *work)
+{
+    const struct dcap_chain *pck_ca = &work->collateral->pck_ca;
+    const struct dcap_chain *tcb = &work->collateral->tcb_signing;
+    const struct dcap_chain *qe = &work->collateral->qe_signing;
+    bool good = check_chain(work, &rule_pck_ca, pck_ca, DCAP_ROLE_PCK_CA, NULL);
+    good = check_chain(work, &rule_tcb_signing, tcb, DCAP_ROLE_TCB_SIGNING, good ? pck_ca : NULL);
+    (void)check_chain(work, &rule_qe_signing, qe, DCAP_ROLE_TCB_SIGNING, good ? tcb : NULL);
+}
+
+static void check_validity(const struct work *work)
 {
     const struct dcap_collateral *collateral = work->collateral;
     char expected[CHECK_TEXT_SIZE];
     char when[TIMESTAMP_SIZE];
     struct error err = {0};
-    check_chain(work, &rule_pck_ca, &collateral->pck_ca, DCAP_ROLE_PCK_CA);
-    check_chain(work, &rule_tcb_signing, &collateral->tcb_signing, DCAP_ROLE_TCB_SIGNING);
-    check_chain(work, &rule_qe_signing, &collateral->qe_signing, DCAP_ROLE_TCB_SIGNING);
     int outcome = dcap_chain_check_validity(&collateral->pck_ca, collateral->time, &err);
     if (outcome == 0)
         outcome = dcap_chain_check_validity(&collateral->tcb_signing, collateral->time, &err);
@@ -300,6 +309,7 @@ struct dcap_collateral *dcap_collateral_new(const struct dcap_parts *parts,
     }
     check_roots(&work);
     check_chains(&work);
+    check_validity(&work);
     check_crls(&work);
     check_documents(&work);
     collateral->trusted = none_failed(checks, first);

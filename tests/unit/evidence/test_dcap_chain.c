@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "../made.h"
 #include "dcap_fake.h"
 
 static struct dcap_fake fake;
@@ -28,7 +29,7 @@ static void check_order(const enum fake_key *keys, size_t count)
     assert_int_equal(chain.count, count);
     for (size_t i = 0; i < count; i++)
         assert_string_equal(certificate_name(chain.items[i]), names[i + 3 - count]);
-    check_ok(dcap_chain_check_links(&chain, &err), &err);
+    check_ok(dcap_chain_check_links(&chain, NULL, &err), &err);
     check_ok(
         dcap_chain_check_names(&chain, count == 3 ? DCAP_ROLE_PCK : DCAP_ROLE_PCK_CA, false, &err),
         &err);
@@ -103,13 +104,13 @@ static void borrows_what_is_known_byte_for_byte(void **state)
         check_ok(dcap_chain_read(buf_span(&pem), 3, &known, &chain, &err), &err);
         assert_true(chain.items[1] == known.items[0] && chain.items[2] == known.items[1]);
         assert_true(!chain.borrowed[0] && chain.borrowed[1] && chain.borrowed[2]);
-        check_ok(dcap_chain_check_links(&chain, &err), &err);
+        check_ok(dcap_chain_check_links(&chain, NULL, &err), &err);
         dcap_chain_fini(&chain);
     }
     check_ok(dcap_chain_read(buf_span(&fake.signing_chain), 2, &known, &chain, &err), &err);
     assert_true(chain.items[0] != known.items[0] && chain.items[1] == known.items[1]);
     dcap_chain_fini(&chain);
-    check_ok(dcap_chain_check_links(&known, &err), &err); /* still there */
+    check_ok(dcap_chain_check_links(&known, NULL, &err), &err); /* still there */
     dcap_chain_fini(&known);
 }
 
@@ -158,6 +159,87 @@ static void trusts_roots_by_their_digest(void **state)
     dcap_chain_fini(&chain);
 }
 
+static void read_pck(struct dcap_chain *chain)
+{
+    check_ok(dcap_chain_read(buf_span(&fake.pck_chain), 3, NULL, chain, &err), &err);
+}
+
+static void checks_no_end_twice(void **state)
+{
+    (void)state;
+    struct dcap_chain checked;
+    struct dcap_chain chain;
+    dcap_fake_reset(&fake, DCAP_BODY_SGX);
+    dcap_fake_make(&fake);
+    check_ok(dcap_chain_read(buf_span(&fake.pck_ca_chain), 2, NULL, &checked, &err), &err);
+    read_pck(&chain);
+    check_ok(dcap_chain_check_links(&chain, &checked, &err), &err);
+    dcap_chain_fini(&chain);
+    /* What stands before that end is checked all the same. */
+    fake.issuers[FAKE_PCK] = FAKE_ROOT;
+    dcap_fake_make(&fake);
+    read_pck(&chain);
+    check_error(dcap_chain_check_links(&chain, &checked, &err), &err, ERROR_REFUSED);
+    dcap_chain_fini(&chain);
+    /* Another end is none that was checked: here a CA that the root did not sign. */
+    dcap_fake_reset(&fake, DCAP_BODY_SGX);
+    fake.issuers[FAKE_CA] = FAKE_CA;
+    dcap_fake_make(&fake);
+    read_pck(&chain);
+    check_error(dcap_chain_check_links(&chain, &checked, &err), &err, ERROR_REFUSED);
+    dcap_chain_fini(&chain);
+    dcap_chain_fini(&checked);
+    dcap_fake_reset(&fake, DCAP_BODY_SGX);
+    dcap_fake_make(&fake);
+}
+
+static void refuses_a_critical_extension_that_nobody_knows(void **state)
+{
+    (void)state;
+    struct dcap_chain chain;
+    BUF_AUTO pem = BUF_WITH_LIMIT(PEM_MAX);
+    const struct made_certificate root = {.subject = "CN=Intel SGX Root CA",
+                                          .issuer = "CN=Intel SGX Root CA",
+                                          .constraints = "critical,CA:TRUE",
+                                          .key_usage = "critical,keyCertSign"};
+    const struct made_certificate leaf = {.subject = "CN=Intel SGX TCB Signing",
+                                          .issuer = "CN=Intel SGX Root CA",
+                                          .other = "1.2.840.113741.1.13.99"};
+    EVP_PKEY *key = made_key("P-256");
+    for (int i = 0; i < 2; i++) {
+        BUF_AUTO der = BUF_WITH_LIMIT(CERTIFICATE_DER_MAX);
+        made_issue(i ? &root : &leaf, key, key, "SHA256", &der);
+        check_ok(certificate_der_to_pem(buf_span(&der), &pem, &err), &err);
+    }
+    check_ok(dcap_chain_read(buf_span(&pem), 2, NULL, &chain, &err), &err);
+    check_refused(dcap_chain_check_links(&chain, NULL, &err), &err, "1.2.840.113741.1.13.99");
+    dcap_chain_fini(&chain);
+    EVP_PKEY_free(key);
+}
+
+static void refuses_other_curves_and_hashes(void **state)
+{
+    (void)state;
+    static const char *const kinds[][2] = {
+        {"P-384", "SHA384"}, {"P-256", "SHA384"}, {"P-384", "SHA256"}, {"RSA", "SHA256"}};
+    const struct made_certificate root = {.subject = "CN=Intel SGX Root CA",
+                                          .issuer = "CN=Intel SGX Root CA",
+                                          .constraints = "critical,CA:TRUE",
+                                          .key_usage = "critical,keyCertSign"};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        struct dcap_chain chain;
+        BUF_AUTO der = BUF_WITH_LIMIT(CERTIFICATE_DER_MAX);
+        BUF_AUTO pem = BUF_WITH_LIMIT(PEM_MAX);
+        EVP_PKEY *key = made_key(kinds[i][0]);
+        made_issue(&root, key, key, kinds[i][1], &der);
+        check_ok(certificate_der_to_pem(buf_span(&der), &pem, &err), &err);
+        check_ok(dcap_chain_read(buf_span(&pem), 1, NULL, &chain, &err), &err);
+        check_error(dcap_chain_check_links(&chain, NULL, &err), &err, ERROR_REFUSED);
+        dcap_chain_fini(&chain);
+        EVP_PKEY_free(key);
+    }
+}
+
 static int make(void **state)
 {
     (void)state;
@@ -184,6 +266,9 @@ int main(void)
         cmocka_unit_test(zeros_end_a_chain_and_nothing_else_does),
         cmocka_unit_test(all_must_be_valid),
         cmocka_unit_test(trusts_roots_by_their_digest),
+        cmocka_unit_test(checks_no_end_twice),
+        cmocka_unit_test(refuses_a_critical_extension_that_nobody_knows),
+        cmocka_unit_test(refuses_other_curves_and_hashes),
     };
     return cmocka_run_group_tests(tests, make, drop);
 }
