@@ -1,8 +1,8 @@
 #include "../check.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
-#include "../vectors.h"
 #include "evidence/dcap_quote.h"
 
 static struct error err;
@@ -353,103 +353,6 @@ static void refuses_what_is_too_large(void **state)
     check_error(dcap_quote_parse(span_of(bytes, sizeof bytes), &quote, &err), &err, ERROR_LIMIT);
 }
 
-static void check_hex(const struct dcap_quote *quote, enum dcap_field field, const char *expected)
-{
-    char text[2 * DCAP_FIELD_SIZE_MAX + 1] = "";
-    struct span got = dcap_quote_get(quote, field);
-    for (size_t i = 0; i < got.size; i++)
-        (void)snprintf(text + 2 * i, 3, "%02x", got.data[i]);
-    assert_string_equal(text, expected);
-}
-
-static void read_vector(const char *name, struct buf *bytes, struct dcap_quote *quote)
-{
-    vectors_read(name, bytes);
-    check_ok(dcap_quote_parse(buf_span(bytes), quote, &err), &err);
-    check_ok(dcap_report_check_reserved(quote->body, quote->report, &err), &err);
-    check_ok(dcap_report_check_reserved(DCAP_BODY_SGX, quote->qe_report, &err), &err);
-    assert_int_equal(quote->qe_auth_data.size, 32);
-    assert_int_equal(quote->certification_type, DCAP_CERTIFICATION_PCK_CHAIN);
-    assert_true(quote->certification_data.size > 27);
-    assert_memory_equal(quote->certification_data.data, "-----BEGIN CERTIFICATE-----", 27);
-}
-
-static void reads_real_quotes_of_enclaves(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *name;
-        unsigned qe_svn;
-        unsigned pce_svn;
-        size_t certification;
-        const char *mrenclave;
-        const char *mrsigner;
-        const char *attributes;
-    } vectors[] = {
-        {"attest/dcap/sgx-v3.quote.bin", 10, 15, 3548,
-         "33d8736db756ed4997e04ba358d27833188f1932ff7b1d156904d3f560452fbb",
-         "815f42f11cf64430c30bab7816ba596a1da0130c3b028b673133a66cf9a3e0e6",
-         "0500000000000000e700000000000000"},
-        {"attest/dcap/occlum-sgx-v3.quote.bin", 8, 13, 3681,
-         "8f173e4613ff05c52aaf04162d234edae8c9977eae47eb2299ae16a553011c68",
-         "83d719e77deaca1470f6baf62a4d774303c899db69020f9c70ee1dfc08c7ce9e",
-         "0700000000000000e700000000000000"},
-    };
-    for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) {
-        BUF_AUTO bytes = BUF_WITH_LIMIT(DCAP_QUOTE_SIZE_MAX);
-        struct dcap_quote quote;
-        vectors_need(vectors[i].name);
-        read_vector(vectors[i].name, &bytes, &quote);
-        assert_int_equal(quote.version, 3);
-        assert_int_equal(quote.body, DCAP_BODY_SGX);
-        assert_int_equal(quote.qe_svn, vectors[i].qe_svn);
-        assert_int_equal(quote.pce_svn, vectors[i].pce_svn);
-        assert_int_equal(quote.certification_data.size, vectors[i].certification);
-        assert_int_equal(quote.trailing.size, 0);
-        check_hex(&quote, DCAP_MRENCLAVE, vectors[i].mrenclave);
-        check_hex(&quote, DCAP_MRSIGNER, vectors[i].mrsigner);
-        check_hex(&quote, DCAP_ATTRIBUTES, vectors[i].attributes);
-        assert_int_equal(dcap_report_get_u16(quote.body, quote.report, DCAP_ISVPRODID), 0);
-    }
-}
-
-static void reads_real_quotes_of_trust_domains(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *name;
-        unsigned version;
-        enum dcap_body body;
-        size_t trailing;
-        const char *mrtd;
-    } vectors[] = {
-        {"attest/dcap/tdx-v4-spr.quote.bin", 4, DCAP_BODY_TD10, 39,
-         "6363b8043668a3ad953278e10389574d326c6749fb78aa810ecd9336923db86f22fc00b8dcd404bc10d5e119d"
-         "7"
-         "215cbb"},
-        {"attest/dcap/tdx-v5-sample.quote.bin", 5, DCAP_BODY_TD15, 0,
-         "7348651a34b2d2d3462822e3a750ec6110125f36757c78480bbfc69cc0d21fb001a1ced3ee19747dda8f750c3"
-         "b"
-         "c8f876"},
-        {"attest/dcap/trustee-tdx-v4.quote.bin", 4, DCAP_BODY_TD10, 0,
-         "705ee9381b8633a9fbe532b52345e8433343d2868959f57889d84ca377c395b689cac1599ccea1b7d420483a9"
-         "c"
-         "e5f031"},
-    };
-    for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) {
-        BUF_AUTO bytes = BUF_WITH_LIMIT(DCAP_QUOTE_SIZE_MAX);
-        struct dcap_quote quote;
-        vectors_need(vectors[i].name);
-        read_vector(vectors[i].name, &bytes, &quote);
-        assert_int_equal(quote.version, vectors[i].version);
-        assert_int_equal(quote.tee_type, DCAP_TEE_TDX);
-        assert_int_equal(quote.body, vectors[i].body);
-        assert_int_equal(quote.trailing.size, vectors[i].trailing);
-        check_hex(&quote, DCAP_MRTD, vectors[i].mrtd);
-        assert_int_equal(dcap_quote_get(&quote, DCAP_MRENCLAVE).size, 0);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -465,8 +368,6 @@ int main(void)
         cmocka_unit_test(refuses_bytes_left_inside),
         cmocka_unit_test(refuses_what_does_not_wrap_the_report),
         cmocka_unit_test(refuses_what_is_too_large),
-        cmocka_unit_test(reads_real_quotes_of_enclaves),
-        cmocka_unit_test(reads_real_quotes_of_trust_domains),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

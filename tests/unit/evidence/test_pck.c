@@ -1,8 +1,7 @@
 #include "../check.h"
 
-#include "../vectors.h"
-#include "crypto/certificate.h"
-#include "evidence/dcap_quote.h"
+#include <stdlib.h>
+
 #include "evidence/pck.h"
 #include "format/der.h"
 
@@ -441,66 +440,6 @@ static void refuses_every_truncation_and_what_follows(void **state)
     }
 }
 
-/* The SGX extension of the first certificate that comes with this quote. */
-static void read_vector(const char *name, struct pck *pck)
-{
-    BUF_AUTO bytes = BUF_WITH_LIMIT(DCAP_QUOTE_SIZE_MAX);
-    BUF_AUTO der = BUF_WITH_LIMIT(CERTIFICATE_DER_MAX);
-    struct dcap_quote quote;
-    struct span extension;
-    vectors_read(name, &bytes);
-    check_ok(dcap_quote_parse(buf_span(&bytes), &quote, &err), &err);
-    struct span pem = quote.certification_data;
-    check_ok(certificate_pem_next(&pem, &der, &err), &err);
-    CERTIFICATE_AUTO *certificate = certificate_from_der(buf_span(&der), &err);
-    assert_non_null(certificate);
-    assert_string_equal(certificate_name(certificate), "Intel SGX PCK Certificate");
-    assert_true(certificate_extension(certificate, PCK_EXTENSION_OID, &extension));
-    check_ok(pck_parse(extension, pck, &err), &err);
-}
-
-/* The expected values are what `openssl asn1parse` shows. */
-static void reads_a_real_certificate_of_the_processor_ca(void **state)
-{
-    (void)state;
-    static const uint8_t svn[16] = {0x0B, 0x0B, 0x02, 0x02, 0xFF, 0x01};
-    static const uint8_t fmspc[] = {0x00, 0xA0, 0x67, 0x11, 0x00, 0x00};
-    struct pck pck;
-    vectors_need("attest/dcap/sgx-v3.quote.bin");
-    read_vector("attest/dcap/sgx-v3.quote.bin", &pck);
-    assert_memory_equal(pck.components, svn, sizeof svn);
-    assert_memory_equal(pck.cpusvn, svn, sizeof svn);
-    assert_int_equal(pck.pcesvn, 13);
-    assert_memory_equal(pck.pceid, "\0\0", 2);
-    assert_memory_equal(pck.fmspc, fmspc, sizeof fmspc);
-    assert_int_equal(pck.ppid[0], 0xD0);
-    assert_int_equal(pck.ppid[15], 0xDF);
-    assert_int_equal(pck.type, PCK_STANDARD);
-    assert_false(pck.has_instance);
-    assert_int_equal(pck.smt, PCK_UNSAID);
-}
-
-static void reads_a_real_certificate_of_the_platform_ca(void **state)
-{
-    (void)state;
-    static const uint8_t svn[16] = {3, 3, 2, 2, 2, 1, 0, 2};
-    static const uint8_t fmspc[] = {0x50, 0x80, 0x6F, 0x00, 0x00, 0x00};
-    struct pck pck;
-    vectors_need("attest/dcap/tdx-v4-spr.quote.bin");
-    read_vector("attest/dcap/tdx-v4-spr.quote.bin", &pck);
-    assert_memory_equal(pck.components, svn, sizeof svn);
-    assert_memory_equal(pck.cpusvn, svn, sizeof svn);
-    assert_int_equal(pck.pcesvn, 11);
-    assert_memory_equal(pck.fmspc, fmspc, sizeof fmspc);
-    assert_int_equal(pck.type, PCK_SCALABLE);
-    assert_true(pck.has_instance);
-    assert_int_equal(pck.instance[0], 0x8C);
-    assert_int_equal(pck.instance[15], 0xF7);
-    assert_int_equal(pck.dynamic_platform, PCK_YES);
-    assert_int_equal(pck.cached_keys, PCK_NO);
-    assert_int_equal(pck.smt, PCK_YES);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -517,8 +456,6 @@ int main(void)
         cmocka_unit_test(refuses_numbers_of_another_form),
         cmocka_unit_test(refuses_bytes_after_a_value),
         cmocka_unit_test(refuses_every_truncation_and_what_follows),
-        cmocka_unit_test(reads_a_real_certificate_of_the_processor_ca),
-        cmocka_unit_test(reads_a_real_certificate_of_the_platform_ca),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

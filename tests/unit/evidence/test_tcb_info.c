@@ -1,7 +1,5 @@
 #include "mutate.h"
 
-#include "../vectors.h"
-
 #include "evidence/tcb_info.h"
 
 static struct error err;
@@ -374,74 +372,6 @@ static void modules_have_bounds(void **state)
     }
 }
 
-/* Reads the signed bytes of a vector as the service answers it. */
-static void read_vector(const char *name, struct tcb_info *info)
-{
-    BUF_AUTO file = BUF_WITH_LIMIT(TCB_INFO_SIZE_MAX);
-    BUF_AUTO inner = BUF_WITH_LIMIT(TCB_INFO_SIZE_MAX);
-    vectors_read(name, &file);
-    mutate_between(buf_span(&file), "{\"tcbInfo\":", ",\"signature\"", &inner);
-    check_error(parse(buf_span(&file), &err), &err, ERROR_INVALID); /* the wrapping is not it */
-    check_ok(tcb_info_parse(buf_span(&inner), info, &err), &err);
-}
-
-static void reads_a_tcb_info_of_tdx_without_modules(void **state)
-{
-    (void)state;
-    vectors_need("attest/dcap/spr.tcbinfo.json");
-    struct tcb_info got;
-    read_vector("attest/dcap/spr.tcbinfo.json", &got);
-    assert_true(got.is_tdx && got.module_count == 0 && got.level_count == 2);
-    assert_memory_equal(got.fmspc, "\x50\x80\x6F\x00\x00\x00", 6);
-    assert_true(span_is_zero(span_of(got.module.mrsigner, sizeof got.module.mrsigner)));
-    assert_int_equal(got.module.attributes_mask[7], 0xFF);
-    assert_memory_equal(got.levels[0].sgx, "\5\5\2\2\3\1\0\3\0\0\0\0\0\0\0\0", 16);
-    assert_memory_equal(got.levels[0].tdx, "\3\0\5\0\0\0\0\0\0\0\0\0\0\0\0\0", 16);
-    assert_true(got.levels[0].pcesvn == 11 && got.levels[1].pcesvn == 5);
-    assert_int_equal(json_array_size(got.levels[1].verdict.advisories), 13);
-    tcb_info_fini(&got);
-}
-
-static void reads_a_tcb_info_of_tdx_with_modules(void **state)
-{
-    (void)state;
-    vectors_need("attest/dcap/v5.tcbinfo.json");
-    struct tcb_info got;
-    read_vector("attest/dcap/v5.tcbinfo.json", &got);
-    assert_true(got.is_tdx && got.module_count == 2 && got.level_count == 3);
-    assert_int_equal(got.evaluation_number, 18);
-    assert_int_equal(tcb_info_find_module(&got, 3)->levels.count, 1);
-    const struct tdx_module_identity *one = tcb_info_find_module(&got, 1);
-    assert_int_equal(one->levels.count, 3);
-    assert_int_equal(isvsvn_levels_find(&one->levels, 5)->status, TCB_OUT_OF_DATE);
-    assert_null(tcb_info_find_module(&got, 2));
-    struct pck pck = platform(255, 13);
-    const uint8_t tdx[TCB_COMPONENT_COUNT] = {6, 1, 2};
-    assert_ptr_equal(tcb_info_find_level(&got, &pck, tdx), &got.levels[1]);
-    tcb_info_fini(&got);
-}
-
-static void reads_a_tcb_info_of_sgx(void **state)
-{
-    (void)state;
-    static const struct json_limits limits = {.size = 65536, .depth = 4};
-    vectors_need("attest/dcap/sgx-v3.collateral.json");
-    BUF_AUTO file = BUF_WITH_LIMIT(65536);
-    struct tcb_info got;
-    const char *text;
-    vectors_read("attest/dcap/sgx-v3.collateral.json", &file);
-    json_auto_t *collateral = json_parse_object(buf_span(&file), &limits, &err);
-    assert_non_null(collateral);
-    check_ok(json_get_text(collateral, "tcb_info", &text, &err), &err);
-    check_ok(tcb_info_parse(span_of_text(text), &got, &err), &err);
-    assert_true(!got.is_tdx && got.version == 3);
-    assert_memory_equal(got.levels[0].sgx, "\13\13\2\2\377\1\14\0\0\0\0\0\0\0\0\0", 16);
-    assert_int_equal(got.levels[0].verdict.status, TCB_SW_HARDENING_NEEDED);
-    const struct pck pck = platform(255, 13);
-    assert_ptr_equal(tcb_info_find_level(&got, &pck, NULL), &got.levels[0]);
-    tcb_info_fini(&got);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -458,9 +388,6 @@ int main(void)
         cmocka_unit_test(refuses_what_another_version_has),
         cmocka_unit_test(has_bounds),
         cmocka_unit_test(modules_have_bounds),
-        cmocka_unit_test(reads_a_tcb_info_of_tdx_without_modules),
-        cmocka_unit_test(reads_a_tcb_info_of_tdx_with_modules),
-        cmocka_unit_test(reads_a_tcb_info_of_sgx),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
