@@ -22,11 +22,11 @@ static const struct check_rule rule_cmdline = {
 static void check_tee(const struct bundle *bundle, struct snp_result *result)
 {
     bool simulated = bundle->tee == BUNDLE_TEE_SIMULATED;
-    (void)checks_add(&result->checks, &rule_tee,
-                     simulated == result->simulated ? CHECK_PASSED : CHECK_FAILED,
-                     result->simulated ? "simulated, as the root"
-                                       : "sev-snp, for the root is no simulated one that was named",
-                     bundle_tee_name(bundle->tee));
+    (void)checks_judge(&result->checks, &rule_tee, simulated == result->simulated,
+                       result->simulated
+                           ? "simulated, as the root"
+                           : "sev-snp, for the root is no simulated one that was named",
+                       bundle_tee_name(bundle->tee));
 }
 
 static void check_nonce(const struct bundle *bundle, struct span nonce, struct checks *checks)
@@ -60,8 +60,7 @@ static void check_guest(const struct bundle *bundle, const struct bundle_expecta
     (void)checks_compare(checks, &rule_initrd, span_of(expectation->initrd, SHA256_SIZE),
                          span_of(bundle->initrd, SHA256_SIZE));
     bool same = strcmp(expectation->cmdline, bundle->cmdline) == 0;
-    (void)checks_add(checks, &rule_cmdline, same ? CHECK_PASSED : CHECK_FAILED,
-                     expectation->cmdline, bundle->cmdline);
+    (void)checks_judge(checks, &rule_cmdline, same, expectation->cmdline, bundle->cmdline);
 }
 
 enum verdict bundle_verify(const struct bundle *bundle,

@@ -29,11 +29,16 @@ bool checks_add(struct checks *checks, const struct check_rule *rule, enum check
     return result != CHECK_FAILED;
 }
 
+bool checks_judge(struct checks *checks, const struct check_rule *rule, bool passed,
+                  const char *expected, const char *found)
+{
+    return checks_add(checks, rule, passed ? CHECK_PASSED : CHECK_FAILED, expected, found);
+}
+
 bool checks_add_outcome(struct checks *checks, const struct check_rule *rule, int outcome,
                         const char *expected, const char *found, const struct error *err)
 {
-    return checks_add(checks, rule, outcome == 0 ? CHECK_PASSED : CHECK_FAILED, expected,
-                      outcome == 0 ? found : err->text);
+    return checks_judge(checks, rule, outcome == 0, expected, outcome == 0 ? found : err->text);
 }
 
 static void write_hex(struct span bytes, char out[CHECK_TEXT_SIZE])
@@ -50,8 +55,7 @@ bool checks_compare(struct checks *checks, const struct check_rule *rule, struct
     char found_text[CHECK_TEXT_SIZE];
     write_hex(expected, expected_text);
     write_hex(found, found_text);
-    return checks_add(checks, rule, span_equal(expected, found) ? CHECK_PASSED : CHECK_FAILED,
-                      expected_text, found_text);
+    return checks_judge(checks, rule, span_equal(expected, found), expected_text, found_text);
 }
 
 void checks_complete(struct checks *checks)

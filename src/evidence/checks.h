@@ -52,12 +52,16 @@ void checks_init(struct checks *checks);
 bool checks_add(struct checks *checks, const struct check_rule *rule, enum check_result result,
                 const char *expected, const char *found);
 
-/* As checks_add for what a function answered: 0 passes with this text, else the error's is found.
+/* As checks_add with CHECK_PASSED or CHECK_FAILED. */
+bool checks_judge(struct checks *checks, const struct check_rule *rule, bool passed,
+                  const char *expected, const char *found);
+
+/* As checks_judge for what a function answered: 0 passes with this text, else the error's is found.
  */
 bool checks_add_outcome(struct checks *checks, const struct check_rule *rule, int outcome,
                         const char *expected, const char *found, const struct error *err);
 
-/* As checks_add with CHECK_PASSED or CHECK_FAILED, the two values as hexadecimal bytes. */
+/* As checks_judge for two values that must be equal, in hexadecimal. */
 bool checks_compare(struct checks *checks, const struct check_rule *rule, struct span expected,
                     struct span found);
 

@@ -85,12 +85,6 @@ static const struct check_rule wanted_rules[DCAP_FIELD_COUNT] = {
     WANTED(DCAP_MRSERVICETD, "mrservicetd", "other service trust domains are bound"),
 };
 
-static bool add(struct checks *checks, const struct check_rule *rule, bool passed,
-                const char *expected, const char *found)
-{
-    return checks_add(checks, rule, passed ? CHECK_PASSED : CHECK_FAILED, expected, found);
-}
-
 /* The field's first eight bytes. */
 static uint64_t read_bits(const struct dcap_quote *quote, enum dcap_field field, char *text,
                           size_t text_size)
@@ -113,7 +107,8 @@ bool dcap_is_debug(const struct dcap_quote *quote)
 static void appraise_debug(const struct check_rule *rule, bool debug, bool allowed,
                            struct checks *checks)
 {
-    add(checks, rule, !debug || allowed, allowed ? "allowed" : "off", debug ? "on" : "off");
+    (void)checks_judge(checks, rule, !debug || allowed, allowed ? "allowed" : "off",
+                       debug ? "on" : "off");
 }
 
 static void appraise_sgx(const struct dcap_quote *quote, const struct dcap_appraisal *appraisal,
@@ -123,14 +118,14 @@ static void appraise_sgx(const struct dcap_quote *quote, const struct dcap_appra
     char expected[CHECK_TEXT_SIZE];
     uint64_t bits = read_bits(quote, DCAP_ATTRIBUTES, found, sizeof found);
     uint16_t isvsvn = dcap_report_get_u16(quote->body, quote->report, DCAP_ISVSVN);
-    add(checks, &rule_sgx_attributes, (bits & SGX_INIT) && !(bits & ~SGX_KNOWN),
-        "INIT set, reserved bits zero", found);
+    (void)checks_judge(checks, &rule_sgx_attributes, (bits & SGX_INIT) && !(bits & ~SGX_KNOWN),
+                       "INIT set, reserved bits zero", found);
     appraise_debug(&rule_sgx_debug, dcap_is_debug(quote), appraisal->allow_debug, checks);
     if (appraisal->minimum_isvsvn == 0)
         return;
     (void)snprintf(expected, sizeof expected, "at least %u", appraisal->minimum_isvsvn);
     (void)snprintf(found, sizeof found, "%u", isvsvn);
-    add(checks, &rule_isvsvn, isvsvn >= appraisal->minimum_isvsvn, expected, found);
+    (void)checks_judge(checks, &rule_isvsvn, isvsvn >= appraisal->minimum_isvsvn, expected, found);
 }
 
 static void appraise_td(const struct dcap_quote *quote, const struct dcap_appraisal *appraisal,
@@ -140,17 +135,22 @@ static void appraise_td(const struct dcap_quote *quote, const struct dcap_apprai
     uint64_t bits = read_bits(quote, DCAP_TDATTRIBUTES, found, sizeof found);
     bool quiet = (bits & TD_SEPT_VE_DISABLE) != 0;
     bool migratable = (bits & TD_MIGRATABLE) != 0;
-    add(checks, &rule_td_attributes, !(bits & ~TD_KNOWN), "reserved bits zero", found);
+    (void)checks_judge(checks, &rule_td_attributes, !(bits & ~TD_KNOWN), "reserved bits zero",
+                       found);
     appraise_debug(&rule_td_debug, dcap_is_debug(quote), appraisal->allow_debug, checks);
-    add(checks, &rule_sept_ve, quiet || appraisal->allow_sept_ve,
-        appraisal->allow_sept_ve ? "on, or allowed off" : "on", quiet ? "on" : "off");
-    add(checks, &rule_migration, !migratable || appraisal->allow_migration,
-        appraisal->allow_migration ? "allowed" : "none", migratable ? "possible" : "none");
+    (void)checks_judge(checks, &rule_sept_ve, quiet || appraisal->allow_sept_ve,
+                       appraisal->allow_sept_ve ? "on, or allowed off" : "on",
+                       quiet ? "on" : "off");
+    (void)checks_judge(checks, &rule_migration, !migratable || appraisal->allow_migration,
+                       appraisal->allow_migration ? "allowed" : "none",
+                       migratable ? "possible" : "none");
     bits = read_bits(quote, DCAP_XFAM, found, sizeof found);
-    add(checks, &rule_xfam, (bits & XFAM_FIXED) == XFAM_FIXED && !(bits & ~XFAM_KNOWN),
-        "x87 and SSE set, reserved bits zero", found);
+    (void)checks_judge(checks, &rule_xfam,
+                       (bits & XFAM_FIXED) == XFAM_FIXED && !(bits & ~XFAM_KNOWN),
+                       "x87 and SSE set, reserved bits zero", found);
     if (appraisal->minimum_isvsvn != 0)
-        add(checks, &rule_isvsvn, false, "an enclave", "a trust domain has no ISVSVN");
+        (void)checks_judge(checks, &rule_isvsvn, false, "an enclave",
+                           "a trust domain has no ISVSVN");
 }
 
 static void appraise_wanted(const struct dcap_quote *quote, enum dcap_field field,
@@ -168,8 +168,8 @@ static void appraise_wanted(const struct dcap_quote *quote, enum dcap_field fiel
         (void)snprintf(expected, sizeof expected, "one of %zu that the caller accepts",
                        wanted->count);
     hex_encode(value, found);
-    add(checks, &wanted_rules[field], matches, expected,
-        value.size > 0 ? found : "this kind of quote has none");
+    (void)checks_judge(checks, &wanted_rules[field], matches, expected,
+                       value.size > 0 ? found : "this kind of quote has none");
 }
 
 void dcap_appraise(const struct dcap_quote *quote, const struct dcap_appraisal *appraisal,

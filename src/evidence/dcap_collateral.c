@@ -152,9 +152,8 @@ static void check_roots(const struct work *work)
     hex_encode(span_of(digest, sizeof digest), hex);
     (void)snprintf(found, sizeof found, "%s, SHA-256 %s", certificate_name(root), hex);
     work->collateral->simulated = trust == DCAP_TRUSTED_SIMULATED;
-    (void)checks_add(work->checks, &rule_root,
-                     trust != DCAP_UNTRUSTED ? CHECK_PASSED : CHECK_FAILED,
-                     "Intel's SGX Root CA, or one that the caller trusts", found);
+    (void)checks_judge(work->checks, &rule_root, trust != DCAP_UNTRUSTED,
+                       "Intel's SGX Root CA, or one that the caller trusts", found);
 }
 
 /* `checked` passed this before, or is NULL. */
@@ -256,8 +255,7 @@ static void check_dates(const struct work *work, const struct check_rule *rule, 
     timestamp_write(from, when);
     timestamp_write(to, text);
     (void)snprintf(found, sizeof found, "from %s to %s", when, text);
-    (void)checks_add(work->checks, rule, from <= time && time <= to ? CHECK_PASSED : CHECK_FAILED,
-                     expected, found);
+    (void)checks_judge(work->checks, rule, from <= time && time <= to, expected, found);
 }
 
 static void check_documents(const struct work *work)

@@ -42,12 +42,6 @@ struct parts {
     const struct tcb_verdict *qe;
 };
 
-static bool add(struct checks *checks, const struct check_rule *rule, bool passed,
-                const char *expected, const char *found)
-{
-    return checks_add(checks, rule, passed ? CHECK_PASSED : CHECK_FAILED, expected, found);
-}
-
 /* A level was found, or not; what it says is judged with the others. */
 static void add_level(struct checks *checks, const struct check_rule *rule,
                       const struct tcb_verdict *verdict, const char *versions)
@@ -59,8 +53,8 @@ static void add_level(struct checks *checks, const struct check_rule *rule,
     (void)snprintf(found, sizeof found, "%s%s%s (%s)",
                    verdict ? tcb_status_name(verdict->status) : "no level fits",
                    verdict ? " of " : "", date, versions);
-    add(checks, rule, verdict && verdict->status != TCB_REVOKED,
-        "a level that fits and is not Revoked", found);
+    (void)checks_judge(checks, rule, verdict && verdict->status != TCB_REVOKED,
+                       "a level that fits and is not Revoked", found);
 }
 
 static const struct tcb_verdict *find_platform(const struct dcap_collateral *collateral,
@@ -115,8 +109,8 @@ static const struct tcb_verdict *find_module(const struct dcap_collateral *colla
                    !known ? "which the TCB info does not know"
                    : same ? "signer and attributes as expected"
                           : "of another signer, or with other attributes");
-    add(&result->checks, &rule_module, known && same, "the TCB info's module of this version",
-        found);
+    (void)checks_judge(&result->checks, &rule_module, known && same,
+                       "the TCB info's module of this version", found);
     result->claims.has_module = version != 0;
     if (version == 0)
         return NULL;
@@ -218,7 +212,8 @@ static void check_status(const struct parts *parts, int64_t time,
     (void)snprintf(found, sizeof found, "%s%s, %zu advisories", tcb_status_name(claims->status),
                    status != claims->status ? ", within the grace period" : "",
                    claims->advisory_count);
-    add(&result->checks, &rule_status, is_accepted(status, appraisal), expected, found);
+    (void)checks_judge(&result->checks, &rule_status, is_accepted(status, appraisal), expected,
+                       found);
 }
 
 static void check_evaluation(const struct dcap_collateral *collateral, uint32_t minimum,
@@ -232,7 +227,7 @@ static void check_evaluation(const struct dcap_collateral *collateral, uint32_t 
         return;
     (void)snprintf(expected, sizeof expected, "at least %u", minimum);
     (void)snprintf(found, sizeof found, "%u in the TCB info, %u in the QE identity", tcb, qe);
-    add(checks, &rule_evaluation, tcb >= minimum && qe >= minimum, expected, found);
+    (void)checks_judge(checks, &rule_evaluation, tcb >= minimum && qe >= minimum, expected, found);
 }
 
 void dcap_tcb_check(const struct dcap_collateral *collateral,

@@ -52,19 +52,14 @@ static const struct check_rule rule_signature = {"quote_signature",
 static const uint8_t intel_vendor[DCAP_VENDOR_SIZE] = {
     0x93, 0x9a, 0x72, 0x33, 0xf7, 0x9c, 0x4c, 0xa9, 0x94, 0x0a, 0x0d, 0xb3, 0x95, 0x7f, 0x06, 0x07};
 
-static bool add(struct checks *checks, const struct check_rule *rule, bool passed,
-                const char *expected, const char *found)
-{
-    return checks_add(checks, rule, passed ? CHECK_PASSED : CHECK_FAILED, expected, found);
-}
-
 static void check_collateral(const struct dcap_collateral *collateral, struct checks *checks)
 {
     char text[CHECK_TEXT_SIZE];
     char when[TIMESTAMP_SIZE];
     timestamp_write(collateral->time, when);
     (void)snprintf(text, sizeof text, "%s for %s", collateral->trusted ? "good" : "refused", when);
-    add(checks, &rule_collateral, collateral->trusted, "every check of it passed", text);
+    (void)checks_judge(checks, &rule_collateral, collateral->trusted, "every check of it passed",
+                       text);
 }
 
 static void check_trailing(const struct dcap_quote *quote, bool allowed, struct checks *checks)
@@ -74,8 +69,8 @@ static void check_trailing(const struct dcap_quote *quote, bool allowed, struct 
     if (quote->trailing.size > 0)
         (void)snprintf(found, sizeof found, "%zu bytes, %s", quote->trailing.size,
                        padding ? "all zero" : "not all zero");
-    add(checks, &rule_trailing, padding || allowed,
-        allowed ? "any, which nobody signed" : "none, or zeros alone", found);
+    (void)checks_judge(checks, &rule_trailing, padding || allowed,
+                       allowed ? "any, which nobody signed" : "none, or zeros alone", found);
 }
 
 /* Of the header, the report, and the quoting enclave's report. */
@@ -105,7 +100,7 @@ static void check_format(const struct dcap_quote *quote, const struct dcap_appra
     char found[CHECK_TEXT_SIZE];
     (void)snprintf(found, sizeof found, "version %u, %s", quote->version,
                    dcap_body_name(quote->body));
-    add(checks, &rule_format, true, "version 3 to 5", found);
+    (void)checks_judge(checks, &rule_format, true, "version 3 to 5", found);
     check_trailing(quote, appraisal->allow_trailing_bytes, checks);
     (void)checks_compare(checks, &rule_vendor, span_of(intel_vendor, sizeof intel_vendor),
                          span_of(quote->qe_vendor, sizeof quote->qe_vendor));
@@ -117,7 +112,7 @@ static void check_tee(const struct dcap_quote *quote, enum dcap_tee wanted, stru
     static const char *const names[] = {[DCAP_SGX] = "an SGX quote", [DCAP_TDX] = "a TDX quote"};
     enum dcap_tee found = dcap_body_is_td(quote->body) ? DCAP_TDX : DCAP_SGX;
     if (wanted != DCAP_ANY_TEE)
-        add(checks, &rule_tee, found == wanted, names[wanted], names[found]);
+        (void)checks_judge(checks, &rule_tee, found == wanted, names[wanted], names[found]);
 }
 
 static void check_kind(const struct dcap_quote *quote, const struct dcap_collateral *collateral,
@@ -129,8 +124,8 @@ static void check_kind(const struct dcap_quote *quote, const struct dcap_collate
     bool identity = collateral->qe_identity.is_td;
     (void)snprintf(found, sizeof found, "%s and %s", info ? "TDX" : "SGX",
                    identity ? "TD_QE" : "QE");
-    add(checks, &rule_kind, info == is_td && identity == is_td,
-        is_td ? "TDX and TD_QE" : "SGX and QE", found);
+    (void)checks_judge(checks, &rule_kind, info == is_td && identity == is_td,
+                       is_td ? "TDX and TD_QE" : "SGX and QE", found);
 }
 
 /* The collateral's platform, or the quote's own, which `own` then holds; NULL for neither. */
@@ -144,12 +139,13 @@ static const struct dcap_platform *find_platform(const struct dcap_quote *quote,
     const struct dcap_chain *chain;
     (void)snprintf(found, sizeof found, "certification data of type %u", quote->certification_type);
     if (!platform && quote->certification_type != DCAP_CERTIFICATION_PCK_CHAIN) {
-        add(checks, &rule_pck_certificates, false, "type 5 (PCK chain)", found);
+        (void)checks_judge(checks, &rule_pck_certificates, false, "type 5 (PCK chain)", found);
         return NULL;
     }
     if (!platform) {
         if (dcap_platform_read(quote->certification_data, collateral, own, &err) < 0) {
-            add(checks, &rule_pck_certificates, false, "3 certificates in PEM", err.text);
+            (void)checks_judge(checks, &rule_pck_certificates, false, "3 certificates in PEM",
+                               err.text);
             return NULL;
         }
         dcap_platform_check(own, collateral);
@@ -158,7 +154,7 @@ static const struct dcap_platform *find_platform(const struct dcap_quote *quote,
     chain = &platform->chain;
     (void)snprintf(found, sizeof found, "%s, %s, %s", certificate_name(chain->items[0]),
                    certificate_name(chain->items[1]), certificate_name(chain->items[2]));
-    add(checks, &rule_pck_certificates, true, "3 certificates in PEM", found);
+    (void)checks_judge(checks, &rule_pck_certificates, true, "3 certificates in PEM", found);
     return platform;
 }
 
@@ -202,7 +198,7 @@ static void check_qe(const struct dcap_quote *quote, const struct qe_identity *i
                          dcap_report_get(DCAP_BODY_SGX, report, DCAP_MRSIGNER));
     (void)snprintf(expected, sizeof expected, "%u", identity->isvprodid);
     (void)snprintf(found, sizeof found, "%u", product);
-    add(checks, &rule_qe_product, product == identity->isvprodid, expected, found);
+    (void)checks_judge(checks, &rule_qe_product, product == identity->isvprodid, expected, found);
 }
 
 static void check_signatures(const struct dcap_quote *quote, const struct certificate *pck,
@@ -252,7 +248,7 @@ static enum verdict verify(struct span quote, const struct dcap_collateral *coll
     check_collateral(collateral, &result->checks);
     if (dcap_quote_parse(quote, &result->quote, &err) < 0) {
         memset(&result->quote, 0, sizeof result->quote);
-        add(&result->checks, &rule_format, false, "version 3 to 5", err.text);
+        (void)checks_judge(&result->checks, &rule_format, false, "version 3 to 5", err.text);
     } else {
         verify_parsed(collateral, appraisal, result);
     }

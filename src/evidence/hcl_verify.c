@@ -60,10 +60,10 @@ static void check_tdreport(struct span report, struct checks *checks)
     bool good = typed &&
                 has_hash(report, TDREPORT_TCB_HASH, TDREPORT_TCB_INFO, TDREPORT_TCB_INFO_SIZE) &&
                 has_hash(report, TDREPORT_TD_HASH, TDREPORT_TD_INFO, TDREPORT_TD_INFO_SIZE);
-    (void)checks_add(checks, &rule_tdreport, good ? CHECK_PASSED : CHECK_FAILED, expected,
-                     good    ? "as expected"
-                     : typed ? "another hash"
-                             : "another type");
+    (void)checks_judge(checks, &rule_tdreport, good, expected,
+                       good    ? "as expected"
+                       : typed ? "another hash"
+                               : "another type");
 }
 
 struct hcl_td_quote hcl_td_quote_of(const struct dcap_result *result, enum verdict verdict)

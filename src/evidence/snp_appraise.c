@@ -82,26 +82,21 @@ static const struct check_rule rules_value[] = {
      "the machine has another migration agent than the one wanted"},
 };
 
-static bool add(struct checks *checks, const struct check_rule *rule, bool passed,
-                const char *expected, const char *found)
-{
-    return checks_add(checks, rule, passed ? CHECK_PASSED : CHECK_FAILED, expected, found);
-}
-
 static void appraise_policy(const struct snp_report *report, const struct snp_appraisal *appraisal,
                             struct checks *checks)
 {
     char found[CHECK_TEXT_SIZE];
     (void)snprintf(found, sizeof found, "0x%llx", (unsigned long long)report->policy);
-    add(checks, &rule_policy,
-        (report->policy & SNP_POLICY_ONE) && !(report->policy & SNP_POLICY_RESERVED),
-        "bit 17 one, bits 26 to 63 zero", found);
+    (void)checks_judge(checks, &rule_policy,
+                       (report->policy & SNP_POLICY_ONE) && !(report->policy & SNP_POLICY_RESERVED),
+                       "bit 17 one, bits 26 to 63 zero", found);
     bool debug = (report->policy & SNP_POLICY_DEBUG) != 0;
-    add(checks, &rule_debug, !debug || appraisal->allow_debug,
-        appraisal->allow_debug ? "allowed" : "off", debug ? "on" : "off");
+    (void)checks_judge(checks, &rule_debug, !debug || appraisal->allow_debug,
+                       appraisal->allow_debug ? "allowed" : "off", debug ? "on" : "off");
     bool migrates = (report->policy & SNP_POLICY_MIGRATE_MA) != 0;
-    add(checks, &rule_migration, !migrates || appraisal->allow_migration_agent,
-        appraisal->allow_migration_agent ? "allowed" : "none", migrates ? "possible" : "none");
+    (void)checks_judge(checks, &rule_migration, !migrates || appraisal->allow_migration_agent,
+                       appraisal->allow_migration_agent ? "allowed" : "none",
+                       migrates ? "possible" : "none");
 }
 
 static void appraise_vmpl(const struct snp_report *report, const struct snp_appraisal *appraisal,
@@ -112,7 +107,7 @@ static void appraise_vmpl(const struct snp_report *report, const struct snp_appr
     (void)snprintf(expected, sizeof expected, appraisal->vmpl_max ? "0 to %u" : "%u",
                    appraisal->vmpl_max);
     (void)snprintf(found, sizeof found, "%u", report->vmpl);
-    add(checks, &rule_vmpl, report->vmpl <= appraisal->vmpl_max, expected, found);
+    (void)checks_judge(checks, &rule_vmpl, report->vmpl <= appraisal->vmpl_max, expected, found);
 }
 
 /* Each byte is a version of its own: all must be at least as high. */
@@ -132,7 +127,7 @@ static void add_tcb(struct checks *checks, const struct check_rule *rule, bool p
     char text[CHECK_TEXT_SIZE];
     hex_encode(span_of(expected, SNP_TCB_SIZE), at_least + strlen(at_least));
     hex_encode(span_of(found, SNP_TCB_SIZE), text);
-    add(checks, rule, passed, at_least, text);
+    (void)checks_judge(checks, rule, passed, at_least, text);
 }
 
 static void appraise_tcb(const struct snp_report *report, const struct snp_appraisal *appraisal,
@@ -175,8 +170,8 @@ static void appraise_minimum(const struct snp_product *product, const uint8_t tc
         if (at != SNP_TCB_NOWHERE)
             append(found, snp_tcb_part_name((enum snp_tcb_part)part), tcb[at]);
     }
-    add(checks, rule, passed, product ? expected : "a product whose parts are known",
-        product ? found : "the leaf does not say which");
+    (void)checks_judge(checks, rule, passed, product ? expected : "a product whose parts are known",
+                       product ? found : "the leaf does not say which");
 }
 
 static void appraise_minimums(const struct snp_report *report, const struct snp_product *product,
@@ -211,18 +206,20 @@ static void appraise_versions(const struct snp_report *report,
         (void)snprintf(expected, sizeof expected, "at least %u.%u.%u", least->major, least->minor,
                        least->build);
         (void)snprintf(found, sizeof found, "%u.%u.%u", is->major, is->minor, is->build);
-        add(checks, &rule_firmware, number_of(is) >= number_of(least), expected, found);
+        (void)checks_judge(checks, &rule_firmware, number_of(is) >= number_of(least), expected,
+                           found);
     }
     if (appraisal->minimum_abi > 0) {
         (void)snprintf(expected, sizeof expected, "at least %d.%d", appraisal->minimum_abi >> 8,
                        appraisal->minimum_abi & 0xFF);
         (void)snprintf(found, sizeof found, "%u.%u", abi >> 8, abi & 0xFF);
-        add(checks, &rule_abi, abi >= appraisal->minimum_abi, expected, found);
+        (void)checks_judge(checks, &rule_abi, abi >= appraisal->minimum_abi, expected, found);
     }
     if (appraisal->minimum_guest_svn > 0) {
         (void)snprintf(expected, sizeof expected, "at least %u", appraisal->minimum_guest_svn);
         (void)snprintf(found, sizeof found, "%u", report->guest_svn);
-        add(checks, &rule_svn, report->guest_svn >= appraisal->minimum_guest_svn, expected, found);
+        (void)checks_judge(checks, &rule_svn, report->guest_svn >= appraisal->minimum_guest_svn,
+                           expected, found);
     }
 }
 
@@ -236,7 +233,8 @@ static void appraise_bits(const struct snp_bits *wanted, uint64_t bits,
     (void)snprintf(expected, sizeof expected, "bits 0x%llx one, bits 0x%llx zero",
                    (unsigned long long)wanted->required, (unsigned long long)wanted->forbidden);
     (void)snprintf(found, sizeof found, "0x%llx", (unsigned long long)bits);
-    add(checks, rule,
+    (void)checks_judge(
+        checks, rule,
         (bits & wanted->required) == wanted->required && (bits & wanted->forbidden) == 0, expected,
         found);
 }
@@ -266,7 +264,7 @@ static void appraise_set(const uint8_t *set, size_t count, struct span found,
         hex_encode(span_of(set, found.size), expected);
     else if (count > 1)
         (void)snprintf(expected, sizeof expected, "one of %zu that the caller accepts", count);
-    add(checks, rule, passed, expected, text);
+    (void)checks_judge(checks, rule, passed, expected, text);
 }
 
 static void appraise_values(const struct snp_report *report, const struct snp_appraisal *appraisal,

@@ -86,18 +86,10 @@ static void check_root(struct snp_chain *chain, const struct snp_chain_options *
                    named && !is_amds ? ", which the caller named" : "");
     chain->simulated = named && named->simulated && says_simulated;
     bool trusted = named ? named->simulated == says_simulated : is_amds;
-    (void)checks_add(checks, &rule_root, trusted ? CHECK_PASSED : CHECK_FAILED,
-                     options->root_count > 0 ? "one of AMD's roots, or one that the caller named"
-                                             : "one of AMD's roots (Milan, Genoa, Turin)",
-                     found);
-}
-
-/* Adds the result of a call that returns 0 or -1 with `err`. */
-static void add_outcome(struct checks *checks, const struct check_rule *rule, int outcome,
-                        const char *expected, const struct error *err)
-{
-    (void)checks_add(checks, rule, outcome == 0 ? CHECK_PASSED : CHECK_FAILED, expected,
-                     outcome == 0 ? "good" : err->text);
+    (void)checks_judge(checks, &rule_root, trusted,
+                       options->root_count > 0 ? "one of AMD's roots, or one that the caller named"
+                                               : "one of AMD's roots (Milan, Genoa, Turin)",
+                       found);
 }
 
 static void check_signatures(const struct snp_chain *chain, struct checks *checks)
@@ -110,13 +102,13 @@ static void check_signatures(const struct snp_chain *chain, struct checks *check
     int outcome = certificate_check_ca(root, &err);
     if (outcome == 0)
         outcome = certificate_check_signed(root, root, SIGNED_PSS_SHA384, &err);
-    add_outcome(checks, &rule_root_signature, outcome, expected, &err);
+    (void)checks_add_outcome(checks, &rule_root_signature, outcome, expected, "good", &err);
     outcome = certificate_check_ca(middle, &err);
     if (outcome == 0)
         outcome = certificate_check_signed(middle, root, SIGNED_PSS_SHA384, &err);
-    add_outcome(checks, &rule_intermediate_signature, outcome, expected, &err);
+    (void)checks_add_outcome(checks, &rule_intermediate_signature, outcome, expected, "good", &err);
     outcome = certificate_check_signed(leaf, middle, SIGNED_PSS_SHA384, &err);
-    add_outcome(checks, &rule_leaf_signature, outcome, expected, &err);
+    (void)checks_add_outcome(checks, &rule_leaf_signature, outcome, expected, "good", &err);
 }
 
 static void check_validity(const struct snp_chain *chain, int64_t time, struct checks *checks)
@@ -134,8 +126,7 @@ static void check_validity(const struct snp_chain *chain, int64_t time, struct c
             continue;
         certificate_validity(certificate, validity);
         (void)snprintf(found, sizeof found, "%s from %s", certificate_name(certificate), validity);
-        (void)checks_add(checks, &rule_validity, valid ? CHECK_PASSED : CHECK_FAILED, expected,
-                         found);
+        (void)checks_judge(checks, &rule_validity, valid, expected, found);
         return;
     }
 }
@@ -146,7 +137,8 @@ static void check_critical(const struct snp_chain *chain, struct checks *checks)
     int outcome = 0;
     for (int i = LEAF; outcome == 0 && i <= ROOT; i++)
         outcome = certificate_check_critical(chain->certificates[i], &err);
-    add_outcome(checks, &rule_extensions, outcome, "no unknown critical extension", &err);
+    (void)checks_add_outcome(checks, &rule_extensions, outcome, "no unknown critical extension",
+                             "good", &err);
 }
 
 /* Reads the list into chain->crl. The root's list speaks of what the root issued; the serials of
@@ -173,12 +165,11 @@ static void add_revocation(const struct snp_chain *chain, const struct snp_chain
         return;
     }
     bool current = crl_current_at(chain->crl, options->time);
-    (void)checks_add(
-        checks, &rule_crl, current || options->allow_stale_crl ? CHECK_PASSED : CHECK_FAILED,
-        CRL_EXPECTED,
-        current                    ? "not revoked"
-        : options->allow_stale_crl ? "not revoked; the list is not current, which is allowed"
-                                   : "the list is not current at this time");
+    (void)checks_judge(checks, &rule_crl, current || options->allow_stale_crl, CRL_EXPECTED,
+                       current ? "not revoked"
+                       : options->allow_stale_crl
+                           ? "not revoked; the list is not current, which is allowed"
+                           : "the list is not current at this time");
 }
 
 static void check_crl(struct snp_chain *chain, const struct snp_chain_options *options,
@@ -209,8 +200,7 @@ static void check_names(struct snp_chain *chain, struct checks *checks)
     (void)snprintf(found, sizeof found, "%s, %s, %s", leaf,
                    certificate_name(chain->certificates[INTERMEDIATE]),
                    certificate_name(chain->certificates[ROOT]));
-    (void)checks_add(checks, &rule_names,
-                     strcmp(expected, found) == 0 ? CHECK_PASSED : CHECK_FAILED, expected, found);
+    (void)checks_judge(checks, &rule_names, strcmp(expected, found) == 0, expected, found);
 }
 
 bool snp_chain_check(struct snp_chain *chain, const struct span *certificates, size_t count,

@@ -70,12 +70,11 @@ static void check_format(struct snp_result *result, struct span report, struct c
     bool reserved = snp_report_check_reserved(report, &result->report, &err) == 0;
     (void)snprintf(found, sizeof found, "version %u", result->report.version);
     (void)checks_add(checks, &rule_format, CHECK_PASSED, "1184 bytes, version 2 to 5", found);
-    (void)checks_add(checks, &rule_reserved, reserved ? CHECK_PASSED : CHECK_FAILED, "all zero",
-                     reserved ? "all zero" : err.text);
+    (void)checks_judge(checks, &rule_reserved, reserved, "all zero",
+                       reserved ? "all zero" : err.text);
     (void)snprintf(found, sizeof found, "%u", result->report.signature_algorithm);
     bool known = result->report.signature_algorithm == SNP_ALGORITHM_ECDSA_P384_SHA384;
-    (void)checks_add(checks, &rule_algorithm, known ? CHECK_PASSED : CHECK_FAILED,
-                     "1 (ECDSA P-384 with SHA-384)", found);
+    (void)checks_judge(checks, &rule_algorithm, known, "1 (ECDSA P-384 with SHA-384)", found);
 }
 
 static const char *signing_key_name(unsigned key)
@@ -93,8 +92,7 @@ static void check_signing_key(const struct snp_report *report, const struct snp_
     char text[CHECK_TEXT_SIZE];
     (void)snprintf(text, sizeof text, "%s, as the leaf %s", signing_key_name(expected),
                    certificate_name(chain->certificates[0]));
-    (void)checks_add(checks, &rule_signing_key, key == expected ? CHECK_PASSED : CHECK_FAILED, text,
-                     signing_key_name(key));
+    (void)checks_judge(checks, &rule_signing_key, key == expected, text, signing_key_name(key));
 }
 
 static void check_signature(struct span bytes, const struct snp_report *report,
@@ -105,15 +103,15 @@ static void check_signature(struct span bytes, const struct snp_report *report,
     reverse(signature.s, report->signature_s);
     bool in_range = is_scalar(signature.r) && is_scalar(signature.s) &&
                     has_zero_tail(report->signature_r) && has_zero_tail(report->signature_s);
-    (void)checks_add(checks, &rule_range, in_range ? CHECK_PASSED : CHECK_FAILED,
-                     "1 to n-1, tails zero", in_range ? "in range" : "out of range");
+    (void)checks_judge(checks, &rule_range, in_range, "1 to n-1, tails zero",
+                       in_range ? "in range" : "out of range");
     uint8_t digest[SHA384_SIZE];
     struct error err = {0};
     sha384_digest(span_of(bytes.data, SNP_SIGNED_SIZE), digest);
     bool good = certificate_check_ecdsa_p384(chain->certificates[0], digest, signature.r,
                                              signature.s, &err) == 0;
-    (void)checks_add(checks, &rule_signature, good ? CHECK_PASSED : CHECK_FAILED,
-                     "by the leaf's key, over bytes 0x0 to 0x29f", good ? "good" : err.text);
+    (void)checks_judge(checks, &rule_signature, good, "by the leaf's key, over bytes 0x0 to 0x29f",
+                       good ? "good" : err.text);
 }
 
 /* A version 2 report does not name its product; a chip id that is zero from byte 8 on is Turin's.
@@ -154,8 +152,8 @@ static void check_product(const struct snp_report *report, const struct snp_chai
     const struct snp_product *product = product_of(report, chain);
     char found[CHECK_TEXT_SIZE];
     write_product(report, product, found);
-    (void)checks_add(checks, &rule_product, leaf && leaf == product ? CHECK_PASSED : CHECK_FAILED,
-                     leaf ? leaf->name : "a known product in the leaf", found);
+    (void)checks_judge(checks, &rule_product, leaf && leaf == product,
+                       leaf ? leaf->name : "a known product in the leaf", found);
 }
 
 static void check_tcb(const struct snp_report *report, const struct snp_chain *chain,

@@ -119,8 +119,8 @@ static void check_signature(const struct tpm_quote_evidence *evidence, const str
     bool good = tpm_signature_parse(evidence->signature, public_key_rsa_size(key), &signature,
                                     &err) == 0 &&
                 public_key_check(key, SIGNATURE_RS256, evidence->quote, signature, &err) == 0;
-    (void)checks_add(checks, &rule_signature, good ? CHECK_PASSED : CHECK_FAILED,
-                     "by the attestation key, RSASSA with SHA-256", good ? "good" : err.text);
+    (void)checks_judge(checks, &rule_signature, good, "by the attestation key, RSASSA with SHA-256",
+                       good ? "good" : err.text);
 }
 
 static void check_nonce(const struct tpm_quote *quote, struct span nonce, struct checks *checks)

@@ -26,13 +26,6 @@ static const struct check_rule rule_identity = {
     "uvm_identity", "did:x509, section Predicate validation model",
     "the signer is not whom the trusted issuer names: another authority, or another kind of leaf"};
 
-static bool add_outcome(struct checks *checks, const struct check_rule *rule, int outcome,
-                        const char *expected, const struct error *err)
-{
-    return checks_add(checks, rule, outcome == 0 ? CHECK_PASSED : CHECK_FAILED, expected,
-                      outcome == 0 ? "good" : err->text);
-}
-
 static bool read_certificates(struct uvm_chain *chain, const struct cose_sign1 *message,
                               struct checks *checks)
 {
@@ -113,7 +106,7 @@ static void check_validity(const struct uvm_chain *chain, const struct cose_sign
                    by_signer ? ", which is the signer's own word" : "");
     (void)snprintf(found, sizeof found, "%s from %s%s", certificate_name(certificate), validity,
                    by_signer ? " (when it says that it signed)" : "");
-    (void)checks_add(checks, &rule_validity, valid ? CHECK_PASSED : CHECK_FAILED, expected, found);
+    (void)checks_judge(checks, &rule_validity, valid, expected, found);
 }
 
 /* The issuer that is resolved is the caller's; the message's own is compared with it elsewhere. */
@@ -125,7 +118,7 @@ static void check_identity(const struct cose_sign1 *message, const char *issuer,
     int outcome = did_x509_parse(span_of_text(issuer), &did, &err);
     if (outcome == 0)
         outcome = did_x509_resolve(&did, message->x5chain, message->x5chain_count, &err);
-    (void)add_outcome(checks, &rule_identity, outcome, issuer, &err);
+    (void)checks_add_outcome(checks, &rule_identity, outcome, issuer, "good", &err);
 }
 
 bool uvm_chain_check(struct uvm_chain *chain, const struct cose_sign1 *message, const char *issuer,
@@ -135,8 +128,9 @@ bool uvm_chain_check(struct uvm_chain *chain, const struct cose_sign1 *message, 
     *chain = (struct uvm_chain){0};
     if (!read_certificates(chain, message, checks))
         return false;
-    (void)add_outcome(checks, &rule_chain, check_links(chain, message, &err),
-                      "each issued by the next, an authority, by RSA or ECDSA with SHA-2", &err);
+    (void)checks_add_outcome(checks, &rule_chain, check_links(chain, message, &err),
+                             "each issued by the next, an authority, by RSA or ECDSA with SHA-2",
+                             "good", &err);
     check_validity(chain, message, expectation, checks);
     check_identity(message, issuer, checks);
     return true;

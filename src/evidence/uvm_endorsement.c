@@ -94,9 +94,9 @@ static void check_signature(const struct cose_sign1 *message, struct span key_in
 {
     struct error err = {0};
     bool good = verify_signature(message, key_info, scheme, &err) == 0;
-    (void)checks_add(checks, &rule_signature, good ? CHECK_PASSED : CHECK_FAILED,
-                     "by the first certificate's key, over protected header and payload",
-                     good ? "good" : err.text);
+    (void)checks_judge(checks, &rule_signature, good,
+                       "by the first certificate's key, over protected header and payload",
+                       good ? "good" : err.text);
 }
 
 static void check_thumbprint(const struct cose_sign1 *message, struct checks *checks)
@@ -120,8 +120,8 @@ static void check_text(const struct check_rule *rule, const char *expected, stru
 {
     char text[CHECK_TEXT_SIZE];
     copy_text(found, text, sizeof text);
-    (void)checks_add(checks, rule, span_equal_text(found, expected) ? CHECK_PASSED : CHECK_FAILED,
-                     expected, found.size > 0 ? text : "none");
+    (void)checks_judge(checks, rule, span_equal_text(found, expected), expected,
+                       found.size > 0 ? text : "none");
 }
 
 /* Text and number may both be there, and the header may have its own: they must agree. */
@@ -206,8 +206,7 @@ static void check_svn(const struct uvm_endorsement *endorsement, uint64_t minimu
     char found[CHECK_TEXT_SIZE];
     (void)snprintf(expected, sizeof expected, "at least %" PRIu64, minimum);
     (void)snprintf(found, sizeof found, "%" PRIu64, endorsement->svn);
-    (void)checks_add(checks, &rule_svn, endorsement->svn >= minimum ? CHECK_PASSED : CHECK_FAILED,
-                     expected, found);
+    (void)checks_judge(checks, &rule_svn, endorsement->svn >= minimum, expected, found);
 }
 
 static void check_payload(const struct cose_sign1 *message,
