@@ -8,15 +8,13 @@
  */
 #include <openssl/evp.h>
 #include <openssl/x509.h>
-#include <pthread.h>
 
 #include "crypto/issue.h"
 #include "evidence/snp_verify.h"
 #include "timing.h"
 
-#define NOW    INT64_C(1780272000) /* 2026-06-01T00:00:00Z */
-#define OID    "1.3.6.1.4.1.3704.1."
-#define ROUNDS 600
+#define NOW INT64_C(1780272000) /* 2026-06-01T00:00:00Z */
+#define OID "1.3.6.1.4.1.3704.1."
 
 static struct private_key *authority;
 static struct private_key *leaf_key;
@@ -145,16 +143,18 @@ static void floor_fini(struct floor *floor)
         X509_free(floor->certificates[i]);
 }
 
-static void floor_report(const struct floor *floor)
+static void floor_report(const void *subject)
 {
+    const struct floor *floor = subject;
     require(EVP_PKEY_verify(floor->ctx, floor->signature, floor->signature_size, floor->digest,
                             SHA384_SIZE) == 1,
             "OpenSSL refuses the report's signature");
 }
 
 /* The report's, and those of leaf, intermediate and root, by keys that are at hand. */
-static void floor_chain(const struct floor *floor)
+static void floor_chain(const void *subject)
 {
+    const struct floor *floor = subject;
     static const int issuers[SNP_CHAIN_LENGTH] = {1, 2, 2};
     for (int i = 0; i < SNP_CHAIN_LENGTH; i++)
         require(X509_verify(floor->certificates[i], floor->keys[issuers[i]]) == 1,
@@ -163,8 +163,9 @@ static void floor_chain(const struct floor *floor)
 }
 
 /* The same from the bytes: OpenSSL reads the certificates, and with them the keys, and checks. */
-static void floor_from_bytes(const struct floor *floor)
+static void floor_from_bytes(const void *subject)
 {
+    const struct floor *floor = subject;
     struct floor fresh = *floor;
     for (int i = 0; i < SNP_CHAIN_LENGTH; i++) {
         const unsigned char *at = chain[i].data;
@@ -180,14 +181,14 @@ static void floor_from_bytes(const struct floor *floor)
 
 /* ---- the verifier ---- */
 
-static void verify_cold(const struct snp_chain_cache *cache)
+static void verify_cold(const void *subject)
 {
     static struct snp_result result;
-    (void)cache;
+    (void)subject;
     require(snp_verify(&evidence, &options, &strict, &result) == VERDICT_ACCEPTED, "refused");
 }
 
-static void verify_cached(const struct snp_chain_cache *cache)
+static void verify_cached(const void *cache)
 {
     static _Thread_local struct snp_result result;
     require(snp_verify_cached(cache, &evidence, NOW, &strict, &result) == VERDICT_ACCEPTED,
@@ -195,61 +196,6 @@ static void verify_cached(const struct snp_chain_cache *cache)
 }
 
 /* ---- the figures ---- */
-
-static double time_of_floor(void (*run)(const struct floor *), const struct floor *floor)
-{
-    double start = now_us();
-    run(floor);
-    return now_us() - start;
-}
-
-static struct figure compare(void (*floor_run)(const struct floor *), const struct floor *floor,
-                             void (*verify)(const struct snp_chain_cache *),
-                             const struct snp_chain_cache *cache)
-{
-    static double ratios[ROUNDS];
-    static double times[ROUNDS];
-    static double floors[ROUNDS];
-    for (size_t i = 0; i < ROUNDS; i++) {
-        floors[i] = time_of_floor(floor_run, floor);
-        double start = now_us();
-        verify(cache);
-        times[i] = now_us() - start;
-        ratios[i] = times[i] / floors[i];
-    }
-    return (struct figure){median(ratios, ROUNDS), median(times, ROUNDS), median(floors, ROUNDS)};
-}
-
-struct worker {
-    pthread_t thread;
-    const struct snp_chain_cache *cache;
-    size_t count;
-};
-
-static void *work(void *arg)
-{
-    struct worker *worker = arg;
-    double end = now_us() + 2e6;
-    while (now_us() < end) {
-        verify_cached(worker->cache);
-        worker->count++;
-    }
-    return NULL;
-}
-
-/* Reports a second, with the chain cached. */
-static double throughput(const struct snp_chain_cache *cache, size_t threads)
-{
-    struct worker workers[2] = {{.cache = cache}, {.cache = cache}};
-    size_t count = 0;
-    for (size_t i = 0; i < threads; i++)
-        require(pthread_create(&workers[i].thread, NULL, work, &workers[i]) == 0, "no thread");
-    for (size_t i = 0; i < threads; i++) {
-        (void)pthread_join(workers[i].thread, NULL);
-        count += workers[i].count;
-    }
-    return (double)count / 2.0;
-}
 
 int main(void)
 {
@@ -265,11 +211,7 @@ int main(void)
     print_ratio("SNP report, all cold", &cold,
                 "OpenSSL's four signature checks, keys read from the certificates", 1.1);
     print_ratio("the same over the four checks with keys at hand", &bare, "", 0);
-    double one = throughput(cache, 1);
-    double two = throughput(cache, 2);
-    (void)printf("RESULT | evidence: SNP reports a second, chain cached | %.0f by one thread, %.0f "
-                 "by two (× %.2f) | | info\n",
-                 one, two, two / one);
+    print_throughput("SNP reports a second, chain cached", verify_cached, cache);
     snp_chain_cache_free(cache);
     floor_fini(&floor);
     for (int i = 0; i < SNP_CHAIN_LENGTH; i++)

@@ -9,13 +9,10 @@
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
-#include <pthread.h>
 
 #include "dcap_fake.h"
 #include "evidence/dcap_verify.h"
 #include "timing.h"
-
-#define ROUNDS 1500
 
 static struct dcap_fake fake;
 static const struct dcap_appraisal strict;
@@ -114,8 +111,9 @@ static void floor_fini(struct floor *floor)
 }
 
 /* Both signatures; the attestation key is new with each quote, and must be read from it. */
-static void floor_cached(const struct floor *floor)
+static void floor_cached(const void *subject)
 {
+    const struct floor *floor = subject;
     EVP_PKEY_CTX *ctx = read_key(floor->quote.point);
     signature_check(&floor->qe, floor->qe.ctx);
     signature_check(&floor->quote, ctx);
@@ -123,8 +121,9 @@ static void floor_cached(const struct floor *floor)
 }
 
 /* Both signatures, by keys that are at hand. */
-static void floor_bare(const struct floor *floor)
+static void floor_bare(const void *subject)
 {
+    const struct floor *floor = subject;
     signature_check(&floor->qe, floor->qe.ctx);
     signature_check(&floor->quote, floor->quote.ctx);
 }
@@ -164,8 +163,9 @@ static void check_document(struct span text, EVP_PKEY *key, const struct signatu
 
 /* Everything from its bytes, each signature once: four certificates, two lists, two documents, the
  * quoting enclave's report and the quote. */
-static void floor_cold(const struct floor *floor)
+static void floor_cold(const void *subject)
 {
+    const struct floor *floor = subject;
     static const enum fake_key issuers[] = {[FAKE_ROOT] = FAKE_ROOT,
                                             [FAKE_CA] = FAKE_ROOT,
                                             [FAKE_PCK] = FAKE_CA,
@@ -193,7 +193,7 @@ static void floor_cold(const struct floor *floor)
 
 /* ---- the verifier ---- */
 
-static void verify_cached(const struct dcap_collateral *collateral)
+static void verify_cached(const void *collateral)
 {
     static _Thread_local struct dcap_result result;
     require(
@@ -201,66 +201,16 @@ static void verify_cached(const struct dcap_collateral *collateral)
         "refused");
 }
 
-static void verify_cold(const struct dcap_collateral *collateral)
+static void verify_cold(const void *subject)
 {
     static struct dcap_result result;
-    (void)collateral;
+    (void)subject;
     require(dcap_verify(buf_span(&fake.quote), &fake.parts, &fake.options, &strict, &result) ==
                 VERDICT_ACCEPTED,
             "refused");
 }
 
 /* ---- the figures ---- */
-
-static struct figure compare(void (*floor_run)(const struct floor *), const struct floor *floor,
-                             void (*verify)(const struct dcap_collateral *),
-                             const struct dcap_collateral *collateral)
-{
-    static double ratios[ROUNDS];
-    static double times[ROUNDS];
-    static double floors[ROUNDS];
-    for (size_t i = 0; i < ROUNDS; i++) {
-        double start = now_us();
-        floor_run(floor);
-        double middle = now_us();
-        verify(collateral);
-        times[i] = now_us() - middle;
-        floors[i] = middle - start;
-        ratios[i] = times[i] / floors[i];
-    }
-    return (struct figure){median(ratios, ROUNDS), median(times, ROUNDS), median(floors, ROUNDS)};
-}
-
-struct worker {
-    pthread_t thread;
-    const struct dcap_collateral *collateral;
-    size_t count;
-};
-
-static void *work(void *arg)
-{
-    struct worker *worker = arg;
-    double end = now_us() + 2e6;
-    while (now_us() < end) {
-        verify_cached(worker->collateral);
-        worker->count++;
-    }
-    return NULL;
-}
-
-/* Quotes a second. */
-static double throughput(const struct dcap_collateral *collateral, size_t threads)
-{
-    struct worker workers[2] = {{.collateral = collateral}, {.collateral = collateral}};
-    size_t count = 0;
-    for (size_t i = 0; i < threads; i++)
-        require(pthread_create(&workers[i].thread, NULL, work, &workers[i]) == 0, "no thread");
-    for (size_t i = 0; i < threads; i++) {
-        (void)pthread_join(workers[i].thread, NULL);
-        count += workers[i].count;
-    }
-    return (double)count / 2.0;
-}
 
 static struct dcap_collateral *collateral_of(const struct dcap_parts *parts)
 {
@@ -279,8 +229,9 @@ static void print(const char *kind, const char *what, const struct figure *figur
     print_ratio(text, figure, of, goal);
 }
 
-static void measure(const char *kind, enum dcap_body body, bool with_throughput)
+static void measure(const char *kind, enum dcap_body body)
 {
+    char what[64];
     struct floor floor = {0};
     dcap_fake_reset(&fake, body);
     dcap_fake_make(&fake);
@@ -299,13 +250,8 @@ static void measure(const char *kind, enum dcap_body body, bool with_throughput)
     print(kind, "collateral cached, PCK chain in the quote", &own, "the same two checks", 0);
     print(kind, "all cold", &cold, "OpenSSL's ten P-256 checks, certificates and documents read",
           1.1);
-    if (with_throughput) {
-        double one = throughput(platform, 1);
-        double two = throughput(platform, 2);
-        (void)printf("RESULT | evidence: %s quotes a second, all cached | %.0f by one thread, %.0f "
-                     "by two (× %.2f) | | info\n",
-                     kind, one, two, two / one);
-    }
+    (void)snprintf(what, sizeof what, "%s quotes a second, all cached", kind);
+    print_throughput(what, verify_cached, platform);
     dcap_collateral_free(platform);
     dcap_collateral_free(others);
     floor_fini(&floor);
@@ -314,8 +260,8 @@ static void measure(const char *kind, enum dcap_body body, bool with_throughput)
 int main(void)
 {
     dcap_fake_init(&fake);
-    measure("SGX", DCAP_BODY_SGX, true);
-    measure("TDX", DCAP_BODY_TD10, false);
+    measure("SGX", DCAP_BODY_SGX);
+    measure("TDX", DCAP_BODY_TD10);
     dcap_fake_fini(&fake);
     return 0;
 }
