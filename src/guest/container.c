@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "guest/control_group.h"
 #include "os/fd.h"
 
 /* Bytes that wait for the host, of all streams: a host that grants more credit than it reads bytes
@@ -88,6 +89,7 @@ int container_start(struct container *container, const struct spec *spec,
 {
     container_init(container);
     if (start(container, spec, standard, err) < 0) {
+        control_group_remove(spec->id);
         container_fini(container);
         return -1;
     }
@@ -113,7 +115,7 @@ static int use_terminal(struct container *container, struct error *err)
     return 0;
 }
 
-enum start_state container_starts(struct container *container, struct error *err)
+enum start_state container_poll_start(struct container *container, struct error *err)
 {
     enum start_state state = start_read(container->outcome, &container->terminal, err);
     if (state == START_DONE) {

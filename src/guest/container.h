@@ -55,7 +55,7 @@ int container_start(struct container *container, const struct spec *spec,
 
 /* For one that has an outcome to wait for: START_GOES_ON, or how it came out. What failed is to be
  * finished by the caller. */
-enum start_state container_starts(struct container *container, struct error *err);
+enum start_state container_poll_start(struct container *container, struct error *err);
 
 /* Fills in what to wait for; returns how many, at most CONTAINER_POLLS. */
 size_t container_collect(const struct container *container, const struct channel *channel,

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -142,13 +141,12 @@ static int machine_mount_overlay(void *argument, const char *id, struct policy_l
 /* Reads a file of the container's, with every link on the way taken as the container would. */
 static int read_beneath(const char *root, const char *path, struct buf *out, struct error *err)
 {
-    struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
-                           .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
     struct stat status;
     FD_AUTO dir = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0)
         return error_system(err, errno, "cannot open %s", root);
-    FD_AUTO fd = (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
+    FD_AUTO fd = fd_open_resolved(dir, path, O_RDONLY | O_NONBLOCK | O_NOCTTY,
+                                  RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
     if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
         return 0;
     if (fd < 0 || fstat(fd, &status) < 0)
@@ -197,8 +195,7 @@ static int write_resolv_conf(const struct machine *machine, const char *folder, 
 /* A source that is not there yet is a folder that containers share. No link may lead out of it. */
 static int prepare_source(const char *source, struct error *err)
 {
-    struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS};
-    FD_AUTO fd = (int)syscall(SYS_openat2, AT_FDCWD, source, &how, sizeof how);
+    FD_AUTO fd = fd_open_resolved(AT_FDCWD, source, O_PATH, RESOLVE_NO_SYMLINKS);
     if (fd >= 0)
         return 0;
     if (errno != ENOENT)
@@ -377,7 +374,7 @@ static int tell_end(struct machine *machine, struct container *container, struct
 static int pump_start(struct machine *machine, struct container *container, struct error *err)
 {
     struct error why;
-    enum start_state state = container_starts(container, &why);
+    enum start_state state = container_poll_start(container, &why);
     if (state == START_GOES_ON)
         return 0;
     if (state == START_DONE)

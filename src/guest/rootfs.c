@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -142,11 +141,10 @@ static int make_file(const char *target, struct error *err)
  * containers' to write. */
 static int clone_source(const struct policy_mount *mount, struct error *err)
 {
-    struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS};
     struct mount_options options;
     if (mount_options_parse(mount->options, true, &options, err) < 0)
         return -1;
-    FD_AUTO source = (int)syscall(SYS_openat2, AT_FDCWD, mount->source, &how, sizeof how);
+    FD_AUTO source = fd_open_resolved(AT_FDCWD, mount->source, O_PATH, RESOLVE_NO_SYMLINKS);
     if (source < 0)
         return error_system(err, errno, "cannot open the mount's source %s", mount->source);
     return mount_clone(source, options.recursive, options.attributes, err);

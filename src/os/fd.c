@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define READ_PIECE 65536
@@ -20,6 +22,12 @@ int fd_take(int *fd)
     int taken = *fd;
     *fd = -1;
     return taken;
+}
+
+int fd_open_resolved(int dir, const char *path, int flags, unsigned int resolve)
+{
+    const struct open_how how = {.flags = (unsigned int)flags | O_CLOEXEC, .resolve = resolve};
+    return (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
 }
 
 int fd_write_all(int fd, struct span bytes, struct error *err)

@@ -13,6 +13,10 @@ void fd_close(int *fd);
 /* Gives the descriptor to the caller and leaves -1 behind. */
 int fd_take(int *fd);
 
+/* Opens as openat2(2) does, close-on-exec; `resolve` is of RESOLVE_* (linux/openat2.h). Returns the
+ * descriptor, or -1 with errno. */
+int fd_open_resolved(int dir, const char *path, int flags, unsigned int resolve);
+
 /* Writes all bytes, going on after signals and short writes; for blocking descriptors. */
 int fd_write_all(int fd, struct span bytes, struct error *err);
 int fd_pwrite_all(int fd, struct span bytes, off_t offset, struct error *err);
