@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/snp_claims.h"
 #include "cli/snp_evidence.h"
 #include "cli/uvm_options.h"
 #include "cli/verdict.h"
@@ -122,15 +123,12 @@ static int read_inputs(const struct args *args, struct inputs *inputs, struct er
 static json_t *claims_of(const struct aci_result *result)
 {
     char policy[2 * SHA256_SIZE + 1];
-    char measurement[2 * SNP_MEASUREMENT_SIZE + 1];
-    char report_data[2 * 64 + 1];
-    const struct snp_report *report = &result->snp.report;
     hex_encode(span_of(result->policy_digest, SHA256_SIZE), policy);
-    hex_encode(span_of(report->measurement, SNP_MEASUREMENT_SIZE), measurement);
-    hex_encode(span_of(report->report_data, sizeof report->report_data), report_data);
-    return json_pack("{s:s?, s:s, s:s, s:s, s:o}", "product", result->snp.product, "policy_sha256",
-                     policy, "measurement", measurement, "report_data", report_data, "endorsement",
-                     uvm_options_json(&result->endorsement));
+    json_auto_t *claims = snp_claims_json(&result->snp);
+    json_auto_t *own = json_pack("{s:s, s:o}", "policy_sha256", policy, "endorsement",
+                                 uvm_options_json(&result->endorsement));
+    bool whole = claims && own && json_object_update(claims, own) == 0;
+    return whole ? json_incref(claims) : NULL;
 }
 
 static int append_note(const struct aci_result *result, struct buf *note, struct error *err)

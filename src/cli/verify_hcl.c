@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/quote_claims.h"
 #include "cli/quote_evidence.h"
+#include "cli/snp_claims.h"
 #include "cli/snp_evidence.h"
 #include "cli/verdict.h"
 #include "evidence/hcl_verify.h"
@@ -202,26 +203,27 @@ static int check_usage(const struct args *args, struct error *err)
     return 0;
 }
 
-/* The trust domain's quote, where there is one, has its own part of the claims. */
-static json_t *with_quote(json_t *claims, const struct dcap_result *td)
-{
-    json_auto_t *more = td ? quote_claims_json(td) : json_object();
-    if (claims && more && json_object_update_missing(claims, more) == 0)
-        return claims;
-    json_decref(claims);
-    return NULL;
-}
-
-static json_t *claims_of(const struct hcl_result *result)
+static json_t *own_claims(const struct hcl_result *result)
 {
     char user_data[2 * HCL_USER_DATA_SIZE + 1] = "";
+    bool framed = result->report.hardware.size > 0;
+    const char *hardware = result->report.kind == HCL_TDX ? "tdx" : "sev-snp";
     if (result->claims.has_user_data)
         hex_encode(span_of(result->claims.user_data, HCL_USER_DATA_SIZE), user_data);
-    return json_pack("{s:s, s:s?, s:s, s:b, s:s, s:b, s:I}", "hardware",
-                     result->report.kind == HCL_TDX ? "tdx" : "sev-snp", "product",
-                     result->snp.product, "vm_id", result->claims.vm_id, "secure_boot",
-                     result->claims.secure_boot, "user_data", user_data, "quoted",
-                     result->has_quote, "pcrs", (json_int_t)result->quote.pcrs);
+    return json_pack("{s:s?, s:s, s:b, s:s, s:b, s:I}", "hardware", framed ? hardware : NULL,
+                     "vm_id", result->claims.vm_id, "secure_boot", result->claims.secure_boot,
+                     "user_data", user_data, "quoted", result->has_quote, "pcrs",
+                     (json_int_t)result->quote.pcrs);
+}
+
+/* The frame's own, with those of the processor's report, or of the trust domain's quote (NULL for
+ * none). */
+static json_t *claims_of(const struct hcl_result *result, const struct dcap_result *td)
+{
+    json_auto_t *claims = own_claims(result);
+    json_auto_t *hardware = td ? quote_claims_json(td) : snp_claims_json(&result->snp);
+    bool whole = claims && hardware && json_object_update(claims, hardware) == 0;
+    return whole ? json_incref(claims) : NULL;
 }
 
 static int append_note(const struct hcl_result *result, struct buf *note, struct error *err)
@@ -261,7 +263,7 @@ static int print(const struct hcl_result *result, const struct dcap_result *td,
     struct verdict_box boxes[QUOTE_BOX_COUNT + BOX_COUNT];
     size_t before = td ? QUOTE_BOX_COUNT : 0;
     BUF_AUTO note = BUF_WITH_LIMIT(65536);
-    json_auto_t *claims = with_quote(claims_of(result), td);
+    json_auto_t *claims = claims_of(result, td);
     if (!claims)
         return error_memory(err);
     if (append_note(result, &note, err) < 0 || (td && quote_claims_note(td, &note, err) < 0))

@@ -162,7 +162,7 @@ class Made(Base):
         document = json.loads(self.aci("--json", "--policy", "policy").stdout)
         self.assertEqual((document["verdict"], document["simulated"]), ("accepted", True))
         self.assertEqual(document["endorsement"]["feed"], "MadeFeed")
-        self.assertEqual(document["measurement"], document["endorsement"]["measurement"])
+        self.assertEqual(document["report"]["measurement"], document["endorsement"]["measurement"])
 
     # verify hcl
 
@@ -270,6 +270,9 @@ class Made(Base):
         document = json.loads(self.quote("--json").stdout)
         self.assertEqual((document["verdict"], document["hardware"], document["quoted"]), ("accepted", "sev-snp", True))
         self.assertEqual(document["pcrs"], 0x81)
+        self.assertEqual(bytes.fromhex(document["report"]["chip_id"]), evidence.read("hcl.bin")[32 + 0x1A0:32 + 0x1E0])
+        other = json.loads(self.quote("--json", report="pcrs.bin").stdout)
+        self.assertEqual((other["verdict"], other["hardware"], other["report"]), ("refused", None, None))
 
     def test_verify_names_the_command_for_each(self):
         raw = base64.b64decode(evidence.read("aci/reference-info-base64"))
