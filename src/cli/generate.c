@@ -8,7 +8,7 @@
 
 /* Lists of texts that one policy borrows. */
 struct parts {
-    const char **own_env;
+    struct policy_draft_rule *own_env;
     const char **image_env;
     const char **layers;
     char (*hashes)[2 * SHA256_SIZE + 1];
@@ -17,7 +17,7 @@ struct parts {
 
 static void parts_fini(struct parts *parts)
 {
-    free((void *)parts->own_env);
+    free(parts->own_env);
     free((void *)parts->image_env);
     free((void *)parts->layers);
     free(parts->hashes);
@@ -50,13 +50,13 @@ static int split_env(struct parts *parts, const struct image *image,
     parts->image_env = calloc(count + 1, sizeof *parts->image_env);
     if (!parts->own_env || !parts->image_env)
         return error_memory(err);
-    draft->env.items = parts->own_env;
+    draft->env = parts->own_env;
     draft->image_env.items = parts->image_env;
     for (size_t i = 0; i < count; i++) {
         if (is_image_variable(image, workload->env[i]))
             parts->image_env[draft->image_env.count++] = workload->env[i];
         else
-            parts->own_env[draft->env.count++] = workload->env[i];
+            parts->own_env[draft->env_count++].text = workload->env[i];
     }
     return 0;
 }

@@ -25,19 +25,36 @@ struct policy_draft_identity {
     const char *strategy; /* "id", "name", "re2", or NULL */
 };
 
+/* A variable: "NAME=value", or a regex of that. */
+struct policy_draft_rule {
+    const char *text;
+    bool regex;
+};
+
+/* What a container gets without asking: variables and mounts of the place where it runs. */
+enum policy_platform {
+    POLICY_PLATFORM_ACI,          /* Azure Container Instances */
+    POLICY_PLATFORM_VIRTUAL_NODE, /* its virtual nodes of Kubernetes */
+    POLICY_PLATFORM_NONE,         /* nothing: a sidecar of the platform itself */
+};
+
+#define POLICY_SOURCE_EMPTY_DIR "sandbox:///tmp/atlas/emptydir/.+"
+
 struct policy_draft_container {
+    enum policy_platform platform;
     const char *id;   /* the image's reference as written; NULL leaves the key out */
     const char *name; /* NULL leaves the key out */
     bool has_command; /* false writes null: neither the image nor the caller names one */
     struct policy_list command;
-    struct policy_list env;       /* the caller's "NAME=value", which win over the image's */
-    struct policy_list image_env; /* the image's */
+    const struct policy_draft_rule *env; /* the caller's, which win over the image's */
+    size_t env_count;
+    struct policy_list image_env; /* the image's "NAME=value" */
     struct policy_list layers;    /* root hashes in hex, base first */
     const char *working_dir;      /* "" stands for "/" */
     const char *stop_signal;      /* of the image: "SIGQUIT"; "" for none */
     const struct policy_list *exec_processes;
     size_t exec_count;
-    const struct policy_mount *mounts; /* before /etc/resolv.conf */
+    const struct policy_mount *mounts; /* before the platform's */
     size_t mount_count;
     struct policy_draft_identity user;
     struct policy_draft_identity group;
@@ -48,14 +65,29 @@ struct policy_draft_container {
     const char *seccomp_sha256; /* "" for none */
 };
 
+/* A fragment that the policy lets the machine load. */
+struct policy_draft_fragment {
+    const char *feed;
+    struct policy_list includes;
+    const char *issuer;
+    const char *minimum_svn;
+};
+
 struct policy_draft {
     enum policy_generation generation;
-    const struct policy_draft_container *containers; /* the pause container is added by itself */
+    const struct policy_draft_container *containers; /* the pause container follows by itself */
     size_t container_count;
+    const struct policy_draft_fragment *fragments; /* besides the default one */
+    size_t fragment_count;
+    bool own_fragments_first;       /* before the default one */
+    bool pretty;                    /* --outraw-pretty-print: containers over many lines */
+    bool infrastructure;            /* the module of the platform's sidecars: containers only */
+    bool no_pause;                  /* no pause container */
+    bool host_network;              /* generation C only */
     bool debug;                     /* --debug-mode */
     bool disable_stdio;             /* --disable-stdio */
     bool exclude_default_fragments; /* --exclude-default-fragments */
-    const char *infrastructure_svn; /* of the default fragment; NULL for confcom's own */
+    const char *infrastructure_svn; /* of the first fragment; NULL leaves it as it is */
 };
 
 #define POLICY_PAUSE_LAYER "16b514057a06ad665f92c02863aca074fd5976c755d26bff16365299169e8415"
