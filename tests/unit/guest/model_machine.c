@@ -1,0 +1,518 @@
+#include "model_machine.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/text.h"
+
+#define FOUR(c) c c c c
+#define HASH(c) FOUR(FOUR(FOUR(c)))
+#define A       HASH("a")
+#define B       HASH("b")
+#define C       HASH("c")
+
+const struct described model_containers[] = {
+    {.name = "app",
+     .layers = {A, B},
+     .args = {"/bin/app", "go"},
+     .env = {"A=1", "B=2"},
+     .cwd = "/",
+     .capabilities = {"CAP_CHOWN", "CAP_KILL"},
+     .signals = {10},
+     .stdio = true,
+     .mount = "/etc/resolv.conf"},
+    /* The same layers, silent: told apart by what runs. */
+    {.name = "silent",
+     .layers = {A, B},
+     .args = {"/bin/silent"},
+     .env = {"A=1"},
+     .cwd = "/srv",
+     .capabilities = {"CAP_KILL"},
+     .no_new_privileges = true},
+    {.name = "elevated",
+     .layers = {A, C},
+     .args = {"/bin/app", "go"},
+     .env = {"C=3"},
+     .cwd = "/",
+     .signals = {12},
+     .elevated = true,
+     .stdio = true},
+    {.name = "base",
+     .layers = {A},
+     .args = {"/bin/base", "-x", "y"},
+     .env = {"A=1"},
+     .cwd = "/",
+     .capabilities = {"CAP_CHOWN"},
+     .signals = {15},
+     .stdio = true,
+     .mount = "/etc/hosts"},
+};
+const size_t model_container_count = sizeof model_containers / sizeof *model_containers;
+
+/* --- the policy ------------------------------------------------------------------------------- */
+
+static int append_words(struct buf *out, const char *const *words, struct error *err)
+{
+    if (buf_append_text(out, "[", err) < 0)
+        return -1;
+    for (size_t i = 0; words[i]; i++) {
+        if (buf_printf(out, err, "%s\"%s\"", i ? "," : "", words[i]) < 0)
+            return -1;
+    }
+    return buf_append_text(out, "]", err);
+}
+
+static int append_set(struct buf *out, const char *name, const struct described *it, bool full,
+                      struct error *err)
+{
+    static const char *const none[] = {NULL};
+    if (buf_printf(out, err, "\"%s\":", name) < 0)
+        return -1;
+    return append_words(out, full ? it->capabilities : none, err);
+}
+
+static int append_capabilities(struct buf *out, const struct described *it, struct error *err)
+{
+    static const char *const names[] = {"ambient", "bounding", "effective", "inheritable",
+                                        "permitted"};
+    for (size_t i = 0; i < 5; i++) {
+        if (buf_append_text(out, i ? "," : ",\"capabilities\":{", err) < 0 ||
+            append_set(out, names[i], it, i % 3 != 0, err) < 0)
+            return -1;
+    }
+    return buf_append_text(out, "}", err);
+}
+
+static int append_env(struct buf *out, const struct described *it, struct error *err)
+{
+    for (size_t i = 0; it->env[i]; i++) {
+        if (buf_printf(out, err,
+                       "%s{\"pattern\":\"%s\",\"required\":false,\"strategy\":\"string\"}",
+                       i ? "," : ",\"env_rules\":[", it->env[i]) < 0)
+            return -1;
+    }
+    return buf_append_text(out, "]", err);
+}
+
+static int append_signals(struct buf *out, const struct described *it, struct error *err)
+{
+    if (buf_append_text(out, ",\"signals\":[", err) < 0)
+        return -1;
+    for (size_t i = 0; it->signals[i]; i++) {
+        if (buf_printf(out, err, "%s%u", i ? "," : "", it->signals[i]) < 0)
+            return -1;
+    }
+    return buf_append_text(out, "]", err);
+}
+
+static int append_mount(struct buf *out, const struct described *it, struct error *err)
+{
+    if (!it->mount)
+        return buf_append_text(out, ",\"mounts\":[]", err);
+    return buf_printf(out, err,
+                      ",\"mounts\":[{\"destination\":\"%s\",\"options\":[\"rbind\",\"rshared\","
+                      "\"rw\"],\"source\":\"sandbox:///tmp/atlas/own/.+\",\"type\":\"bind\"}]",
+                      it->mount);
+}
+
+static const char *word_of(bool value)
+{
+    return value ? "true" : "false";
+}
+
+static int append_container(struct buf *out, const struct described *it, struct error *err)
+{
+    if (buf_append_text(out, "{\"command\":", err) < 0 || append_words(out, it->args, err) < 0 ||
+        append_env(out, it, err) < 0 || buf_append_text(out, ",\"layers\":", err) < 0 ||
+        append_words(out, it->layers, err) < 0 || append_mount(out, it, err) < 0 ||
+        append_signals(out, it, err) < 0 || append_capabilities(out, it, err) < 0)
+        return -1;
+    return buf_printf(
+        out, err,
+        ",\"allow_elevated\":%s,\"allow_stdio_access\":%s,\"exec_processes\":[],"
+        "\"id\":\"%s\",\"name\":\"%s\",\"no_new_privileges\":%s,"
+        "\"seccomp_profile_sha256\":\"\",\"working_dir\":\"%s\",\"user\":{"
+        "\"group_idnames\":[{\"pattern\":\"\",\"strategy\":\"any\"}],"
+        "\"umask\":\"0022\",\"user_idname\":{\"pattern\":\"0\",\"strategy\":\"id\"}}}",
+        word_of(it->elevated), word_of(it->stdio), it->name, it->name,
+        word_of(it->no_new_privileges), it->cwd);
+}
+
+int model_policy(struct buf *out, struct error *err)
+{
+    static const char *const points[] = {
+        "mount_device",    "unmount_device",     "mount_overlay",
+        "unmount_overlay", "create_container",   "exec_in_container",
+        "exec_external",   "shutdown_container", "signal_container_process",
+        "plan9_mount",     "plan9_unmount",      "get_properties",
+        "dump_stacks",     "runtime_logging",    "load_fragment",
+        "scratch_mount",   "scratch_unmount"};
+    if (buf_append_text(out,
+                        "package policy\nimport future.keywords.every\nimport future.keywords.in\n"
+                        "api_version := \"0.10.0\"\nframework_version := \"0.5.0\"\n"
+                        "fragments := []\ncontainers := [",
+                        err) < 0)
+        return -1;
+    for (size_t i = 0; i < model_container_count; i++) {
+        if ((i && buf_append_text(out, ",", err) < 0) ||
+            append_container(out, &model_containers[i], err) < 0)
+            return -1;
+    }
+    if (buf_append_text(out,
+                        "]\nallow_properties_access := false\nallow_dump_stacks := false\n"
+                        "allow_runtime_logging := false\n"
+                        "allow_environment_variable_dropping := true\n"
+                        "allow_unencrypted_scratch := false\nallow_capability_dropping := false\n",
+                        err) < 0)
+        return -1;
+    for (size_t i = 0; i < sizeof points / sizeof *points; i++) {
+        if (buf_printf(out, err, "%s := data.framework.%s\n", points[i], points[i]) < 0)
+            return -1;
+    }
+    return buf_append_text(out, "reason := {\"errors\": data.framework.errors}\n", err);
+}
+
+/* --- what must hold --------------------------------------------------------------------------- */
+
+__attribute__((format(printf, 3, 4))) static void require(struct model_machine *machine, bool holds,
+                                                          const char *format, ...)
+{
+    if (holds || machine->violation[0])
+        return;
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(machine->violation, sizeof machine->violation, format, arguments);
+    va_end(arguments);
+}
+
+/* Everything but a report needs the policy first. Returns whether this call is to fail. */
+static bool begins(struct model_machine *machine, const char *name, struct error *err)
+{
+    require(machine, machine->open, "%s before the policy", name);
+    if (!machine->fails)
+        return false;
+    machine->fails = false;
+    (void)error_set(err, ERROR_SYSTEM, "the machine cannot %s", name);
+    return true;
+}
+
+struct model_container *model_find(struct model_machine *machine, const char *id)
+{
+    for (size_t i = 0; i < machine->container_count; i++) {
+        struct model_container *each = &machine->containers[i];
+        if (each->life != MODEL_GONE && strcmp(each->id, id) == 0)
+            return each;
+    }
+    return NULL;
+}
+
+static struct model_device *find_device(struct model_machine *machine, const char *target)
+{
+    for (size_t i = 0; i < machine->device_count; i++) {
+        if (strcmp(machine->devices[i].target, target) == 0)
+            return &machine->devices[i];
+    }
+    return NULL;
+}
+
+static size_t count_words(const char *const *words)
+{
+    size_t count = 0;
+    while (words[count])
+        count++;
+    return count;
+}
+
+static bool has_word(const char *const *words, const char *word)
+{
+    for (size_t i = 0; words[i]; i++) {
+        if (strcmp(words[i], word) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool same_words(const char *const *words, struct policy_list list)
+{
+    if (list.count != count_words(words))
+        return false;
+    for (size_t i = 0; i < list.count; i++) {
+        if (strcmp(words[i], list.items[i]) != 0)
+            return false;
+    }
+    return true;
+}
+
+static bool same_set(const char *const *words, struct policy_list list)
+{
+    for (size_t i = 0; i < list.count; i++) {
+        if (!has_word(words, list.items[i]))
+            return false;
+    }
+    return list.count == count_words(words);
+}
+
+static bool same_layers(const struct described *it, const struct model_container *container)
+{
+    size_t count = count_words(it->layers);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(it->layers[i], container->hashes[i]) != 0)
+            return false;
+    }
+    return container->hashes[count][0] == '\0';
+}
+
+static int model_report(void *argument, const uint8_t report_data[REPORT_DATA_SIZE],
+                        struct buf *report, struct buf *certificates, struct error *err)
+{
+    struct model_machine *machine = argument;
+    (void)certificates;
+    if (buf_append_zero(report, GATE_REPORT_SIZE, err) < 0)
+        return -1;
+    memcpy(report->data + 0x50, report_data, REPORT_DATA_SIZE);
+    memcpy(report->data + GATE_HOST_DATA_AT, machine->host_data, SHA256_SIZE);
+    return 0;
+}
+
+static int model_set_network(void *argument, const struct request_set_network *network,
+                             struct error *err)
+{
+    struct model_machine *machine = argument;
+    (void)network;
+    if (begins(machine, "set_network", err))
+        return -1;
+    require(machine, !machine->network, "the network was set twice");
+    machine->network = true;
+    return 0;
+}
+
+static int model_mount_device(void *argument, const struct request_mount_device *device,
+                              struct error *err)
+{
+    struct model_machine *machine = argument;
+    bool known = false;
+    for (size_t i = 0; i < model_container_count; i++)
+        known |= has_word(model_containers[i].layers, device->root_hash);
+    require(machine, known, "a layer of no container: %s", device->root_hash);
+    require(machine, !find_device(machine, device->target), "two devices on %s", device->target);
+    if (begins(machine, "mount_device", err))
+        return -1;
+    require(machine, machine->device_count < MODEL_DEVICES, "more devices than targets");
+    struct model_device *row = &machine->devices[machine->device_count++];
+    (void)text_copy(row->target, sizeof row->target, device->target);
+    (void)text_copy(row->root_hash, sizeof row->root_hash, device->root_hash);
+    return 0;
+}
+
+static int model_mount_overlay(void *argument, const char *id, struct policy_list layers,
+                               struct error *err)
+{
+    struct model_machine *machine = argument;
+    struct model_container made = {.life = MODEL_MOUNTED};
+    require(machine, !model_find(machine, id), "two overlays for %s", id);
+    require(machine, layers.count <= MODEL_LAYERS, "an overlay of %zu layers", layers.count);
+    for (size_t i = 0; i < layers.count && i < MODEL_LAYERS; i++) {
+        const struct model_device *device = find_device(machine,
+                                                        layers.items[layers.count - 1 - i]);
+        require(machine, device != NULL, "an overlay on %s, which is not mounted", layers.items[i]);
+        if (device) {
+            (void)text_copy(made.targets[i], sizeof made.targets[i], device->target);
+            (void)text_copy(made.hashes[i], sizeof made.hashes[i], device->root_hash);
+        }
+    }
+    bool known = false;
+    for (size_t i = 0; i < model_container_count; i++)
+        known |= same_layers(&model_containers[i], &made);
+    require(machine, known, "%zu layers that are no container's", layers.count);
+    if (begins(machine, "mount_overlay", err))
+        return -1;
+    require(machine, machine->container_count < MODEL_IDS, "more overlays than ids");
+    (void)text_copy(made.id, sizeof made.id, id);
+    machine->containers[machine->container_count++] = made;
+    return 0;
+}
+
+static void model_remove_overlay(void *argument, const char *id)
+{
+    struct model_machine *machine = argument;
+    struct model_container *container = model_find(machine, id);
+    require(machine, container != NULL, "removes the overlay of %s, which has none", id);
+    if (!container)
+        return;
+    require(machine, container->life != MODEL_RUNS, "removes the root of %s, which runs", id);
+    container->life = MODEL_GONE;
+}
+
+static int model_find_user(void *argument, const char *id, const char *user, struct user *out,
+                           struct error *err)
+{
+    struct model_machine *machine = argument;
+    (void)user;
+    require(machine, model_find(machine, id) != NULL, "reads files of %s, which is no root", id);
+    if (begins(machine, "find_user", err))
+        return -1;
+    bool is_root = strcmp(user, "root") == 0 || *user == '\0';
+    *out = (struct user){.user = {.id = is_root ? 0 : 1000, .name = "root"},
+                         .groups = {{.name = "root"}},
+                         .group_count = 1};
+    return 0;
+}
+
+static bool mounts_are(const struct described *it, const struct spec *spec)
+{
+    char own[128];
+    (void)snprintf(own, sizeof own, "/run/gcs/c/%s/sandboxMounts/tmp/atlas/own/", spec->id);
+    for (size_t i = 0; i < spec->mount_count; i++) {
+        const struct policy_mount *mount = &spec->mounts[i];
+        if (!it->mount || strcmp(mount->destination, it->mount) != 0 ||
+            strcmp(mount->type, "bind") != 0 || strncmp(mount->source, own, strlen(own)) != 0 ||
+            strstr(mount->source, "..") || mount->options.count != 3)
+            return false;
+        /* The same once more does no harm; another in its place would. */
+        if (strcmp(mount->source, spec->mounts[0].source) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* The 41 capabilities of a privileged process are not told apart here. */
+static bool capabilities_are(const struct described *it, const struct spec *spec)
+{
+    static const char *const none[] = {NULL};
+    const struct policy_list *sets = spec->capabilities.sets;
+    if (it->elevated && spec->privileged)
+        return sets[POLICY_AMBIENT].count == 0;
+    return same_set(it->capabilities, sets[POLICY_BOUNDING]) &&
+           same_set(it->capabilities, sets[POLICY_EFFECTIVE]) &&
+           same_set(it->capabilities, sets[POLICY_PERMITTED]) &&
+           same_set(none, sets[POLICY_INHERITABLE]) && same_set(none, sets[POLICY_AMBIENT]);
+}
+
+static bool variables_are(const struct described *it, const struct spec *spec)
+{
+    for (size_t i = 0; i < spec->env.count; i++) {
+        if (!has_word(it->env, spec->env.items[i]))
+            return false;
+    }
+    return true;
+}
+
+static bool is_described(const struct described *it, const struct model_container *container,
+                         const struct spec *spec)
+{
+    return same_layers(it, container) && same_words(it->args, spec->args) &&
+           strcmp(it->cwd, spec->cwd) == 0 && variables_are(it, spec) &&
+           capabilities_are(it, spec) && mounts_are(it, spec) && spec->umask == 022 &&
+           spec->user->user.id == 0 && (!it->no_new_privileges || spec->no_new_privileges) &&
+           (it->elevated || !spec->privileged);
+}
+
+static int model_create(void *argument, const struct spec *spec, const uint32_t standard[3],
+                        struct error *err)
+{
+    struct model_machine *machine = argument;
+    struct model_container *container = model_find(machine, spec->id);
+    bool speaks = standard[0] || standard[1] || standard[2] || spec->terminal;
+    require(machine, container && container->life == MODEL_MOUNTED, "%s was created before",
+            spec->id);
+    if (!container)
+        return error_set(err, ERROR_INVALID, "no root");
+    for (size_t i = 0; i < model_container_count; i++) {
+        const struct described *it = &model_containers[i];
+        if (is_described(it, container, spec) && (it->stdio || !speaks))
+            container->may_be |= 1U << i;
+    }
+    require(machine, container->may_be != 0, "%s in %s is described by no container",
+            spec->args.items[0], spec->id);
+    if (begins(machine, "create", err))
+        return -1;
+    container->life = MODEL_CREATING;
+    container->terminal = spec->terminal;
+    memcpy(container->standard, standard, sizeof container->standard);
+    for (size_t i = 0; i < model_container_count; i++)
+        machine->created[i] += container->may_be >> i & 1;
+    return 0;
+}
+
+static bool takes_signal(const struct described *it, unsigned int number)
+{
+    for (size_t i = 0; it->signals[i]; i++) {
+        if (it->signals[i] == number)
+            return true;
+    }
+    return false;
+}
+
+static int model_signal(void *argument, const char *id, unsigned int number, struct error *err)
+{
+    struct model_machine *machine = argument;
+    const struct model_container *container = model_find(machine, id);
+    bool known = false;
+    for (size_t i = 0; container && i < model_container_count; i++)
+        known |= (container->may_be >> i & 1) && takes_signal(&model_containers[i], number);
+    require(machine, container && container->life == MODEL_RUNS, "signals %s, which does not run",
+            id);
+    require(machine, known, "signal %u is not %s's", number, id);
+    machine->signals++;
+    return begins(machine, "signal", err) ? -1 : 0;
+}
+
+static int model_resize(void *argument, const char *id, unsigned int rows, unsigned int columns,
+                        struct error *err)
+{
+    struct model_machine *machine = argument;
+    const struct model_container *container = model_find(machine, id);
+    (void)rows;
+    (void)columns;
+    require(machine, container && container->terminal, "resizes %s, which has no terminal", id);
+    return begins(machine, "resize", err) ? -1 : 0;
+}
+
+static int model_statistics(void *argument, uint64_t *total, uint64_t *available, struct error *err)
+{
+    (void)total;
+    (void)available;
+    require(argument, false, "statistics, which the policy forbids");
+    return error_set(err, ERROR_REFUSED, "no");
+}
+
+static bool model_stream_data(void *argument, uint32_t stream, struct span bytes)
+{
+    struct model_machine *machine = argument;
+    (void)bytes;
+    for (size_t i = 0; i < machine->container_count; i++) {
+        const struct model_container *each = &machine->containers[i];
+        if (each->life == MODEL_RUNS && each->standard[0] == stream)
+            return true;
+    }
+    return false;
+}
+
+static bool model_stream_closed(void *argument, uint32_t stream)
+{
+    (void)argument;
+    (void)stream;
+    return false;
+}
+
+static void model_stream_writable(void *argument, uint32_t stream)
+{
+    (void)argument;
+    (void)stream;
+}
+
+const struct machine_ops model_machine_ops = {
+    .report = model_report,
+    .set_network = model_set_network,
+    .mount_device = model_mount_device,
+    .mount_overlay = model_mount_overlay,
+    .remove_overlay = model_remove_overlay,
+    .find_user = model_find_user,
+    .create = model_create,
+    .signal = model_signal,
+    .resize = model_resize,
+    .statistics = model_statistics,
+    .stream_data = model_stream_data,
+    .stream_closed = model_stream_closed,
+    .stream_writable = model_stream_writable,
+};
