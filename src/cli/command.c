@@ -19,6 +19,7 @@ const struct command *const commands[] = {
     &command_policy_generate,
     &command_policy_show,
     &command_policy_hash,
+    &command_policy_eval,
     &command_verify_snp, /* all before `verify`, whose operand would else be "snp" */
     &command_verify_sgx,
     &command_verify_tdx,

@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/commands.h"
 #include "cli/generate.h"
+#include "cli/policy_file.h"
 #include "cli/progress.h"
 #include "os/file.h"
 #include "os/output.h"
@@ -115,8 +116,9 @@ static int run_show(const struct args *args, struct error *err)
     BUF_AUTO text = BUF_WITH_LIMIT(POLICY_SIZE_MAX);
     BUF_AUTO page = BUF_WITH_LIMIT((size_t)64 << 20);
     POLICY_AUTO policy = NULL;
-    if (read_policy(args, &text, err) < 0 ||
-        policy_parse(buf_span(&text), POLICY_ALLOW_ALL, &policy, err) < 0 ||
+    if (args_operand_count(args) != 1)
+        return error_set(err, ERROR_USAGE, "name one policy's file");
+    if (policy_file_read(args, args_operands(args)[0], &text, &policy, err) < 0 ||
         policy_describe(policy, &page, err) < 0)
         return -1;
     (void)printf("HOST_DATA ");
@@ -126,6 +128,7 @@ static int run_show(const struct args *args, struct error *err)
 }
 
 static const struct option_rule no_options[] = {{0}};
+static const struct option_rule show_options[] = {POLICY_ALLOW_ALL_OPTION, {0}};
 
 const struct command command_policy_generate = {
     .name = "policy generate",
@@ -146,7 +149,7 @@ const struct command command_policy_show = {
     .operands = "FILE",
     .summary = "Tell in words what a policy allows, and what is weak about it",
     .description = "Values of variables are not shown.",
-    .options = no_options,
+    .options = show_options,
     .run = run_show,
 };
 

@@ -183,7 +183,8 @@ static int load_allow_all(struct loader *loader, const struct rego_statement *st
         return error_set(loader->err, ERROR_INVALID, "hand-written lists are not read");
     if (!(flags & POLICY_ALLOW_ALL))
         return error_set(loader->err, ERROR_REFUSED,
-                         "allows everything at this point; that must be asked for explicitly");
+                         "allows everything at this point; that must be asked for explicitly "
+                         "(--insecure-allow-all)");
     policy->points[point] = RULE_ALLOW_ALL;
     return 0;
 }

@@ -4,10 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "calls.h"
+#include "format/json.h"
 #include "policy/describe.h"
 #include "policy/generate.h"
 #include "sample.h"
+#include "whole.h"
 
 static const char *const layers[] = {HASH_A, HASH_B};
 static const char *const command[] = {"redis-server", "--port", "6379"};
