@@ -2,7 +2,7 @@
  * Seccomp profiles as the OCI runtime specification has them (config-linux.md, "Seccomp"): whether
  * a document is one, and the bytes that a policy's seccomp_profile_sha256 is the digest of.
  *
- * What a profile's words mean is for who makes a filter of it (guest/filter.h).
+ * What a profile's words mean is for who makes a filter of it (guest/syscallfilter.h).
  */
 #ifndef CAISSON_FORMAT_SECCOMP_H
 #define CAISSON_FORMAT_SECCOMP_H
