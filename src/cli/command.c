@@ -20,6 +20,7 @@ const struct command *const commands[] = {
     &command_policy_show,
     &command_policy_hash,
     &command_policy_eval,
+    &command_confcom_acipolicygen,
     &command_verify_snp, /* all before `verify`, whose operand would else be "snp" */
     &command_verify_sgx,
     &command_verify_tdx,

@@ -16,6 +16,7 @@ extern const struct command command_measure_sgxs;
 extern const struct command command_measure_sigstruct;
 extern const struct command command_measure_snp;
 extern const struct command command_policy_eval;
+extern const struct command command_confcom_acipolicygen;
 extern const struct command command_policy_generate;
 extern const struct command command_policy_hash;
 extern const struct command command_policy_show;

@@ -60,7 +60,7 @@ void template_add_sidecar_image(struct policy_draft_container *draft,
     draft->platform = POLICY_PLATFORM_NONE;
     draft->layers = image->layers;
     draft->stop_signal = "";
-    draft->has_command = draft->command.count > 0;
+    draft->has_command = true; /* confcom writes [] for these, not null */
 }
 
 bool template_is_sidecar(const char *reference)

@@ -83,7 +83,7 @@ static void takes_little_from_a_sidecar(void **state)
     (void)state;
     template_add_sidecar_image(&draft, &from);
     assert_int_equal(draft.platform, POLICY_PLATFORM_NONE);
-    assert_false(draft.has_command);
+    assert_int_equal(draft.command.count, 0);
     assert_int_equal(draft.image_env.count, 0);
     assert_string_equal(draft.stop_signal, "");
     assert_string_equal(draft.working_dir, "/srv");
