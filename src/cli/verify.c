@@ -18,6 +18,8 @@ static const struct option_rule options[] = {
     {.name = "nonce", .operand = "HEX", .help = "The nonce that the evidence was asked with"},
     {.name = "policy", .operand = "FILE", .help = "The policy that the machine must enforce"},
     {.name = "guest", .operand = "MANIFEST", .help = "The manifest of the guest that must run"},
+    {.name = "partial",
+     .help = "Accept a machine that does not run all of the policy's containers"},
     {.name = "trust-simulated",
      .operand = "DIR",
      .help = "Accept evidence of the simulated processor in DIR, which proves nothing"},
@@ -121,6 +123,7 @@ static int read_inputs(const struct args *args, struct span text, struct inputs 
 {
     const char *trusted = args_get(args, "trust-simulated");
     buf_init(&inputs->policy, BUNDLE_POLICY_MAX);
+    inputs->expectation.partial = args_has(args, "partial");
     if (check_usage(args, err) < 0 || read_nonce(args_get(args, "nonce"), inputs, err) < 0 ||
         trust_read_time(args_get(args, "at"), &inputs->expectation.chain.time, err) < 0 ||
         read_bundle(args_operands(args)[0], text, inputs, err) < 0 ||
@@ -208,7 +211,7 @@ static void draw(const struct inputs *inputs, const struct snp_report *report,
          "current_tcb committed_tcb launch_tcb"},
         {"What booted", picture->measurement,
          "measurement guest_kernel guest_initrd guest_cmdline"},
-        {"The policy it enforces", picture->host_data, "host_data policy"},
+        {"The policy it enforces", picture->host_data, "host_data policy containers"},
         {"Your nonce", picture->nonce, "report_data nonce"},
     };
     memcpy(picture->boxes, boxes, sizeof boxes);
@@ -357,7 +360,9 @@ const struct command command_verify = {
     .description =
         "Reads an evidence bundle as `caisson attest` writes it, and compares: the certificates "
         "with AMD's roots, the report's signature, the nonce, the SHA-256 of the policy with "
-        "HOST_DATA, and the launch digest with the guest's manifest. Every check is printed with "
+        "HOST_DATA, and the launch digest with the guest's manifest. All containers of the policy "
+        "must "
+        "run, or have ended as they may. Every check is printed with "
         "its value; the first that failed decides, and says what to do.\n\n"
         "An SEV-SNP report by itself is verified too, when its certificates are named after it, "
         "and a quote of SGX or TDX when its collateral is. Evidence of other kinds is recognised, "

@@ -1,5 +1,7 @@
 #include "evidence/bundle_verify.h"
 
+#include <stdio.h>
+
 #include "evidence/runtime_data.h"
 
 static const struct check_rule rule_tee = {
@@ -8,6 +10,10 @@ static const struct check_rule rule_tee = {
     "for the other"};
 static const struct check_rule rule_nonce = {
     "nonce", "docs/evidence.md", "this evidence answers another question: ask again and compare"};
+static const struct check_rule rule_containers = {
+    "containers", "docs/evidence.md",
+    "the host has not started all of the policy's containers, or some have failed: ask again, see "
+    "caisson inspect, or accept a part of them by --partial"};
 static const struct check_rule rule_policy = {
     "policy", "docs/evidence.md", "the bundle carries another policy than the one given"};
 static const struct check_rule rule_kernel = {
@@ -29,18 +35,29 @@ static void check_tee(const struct bundle *bundle, struct snp_result *result)
                        bundle_tee_name(bundle->tee));
 }
 
-static void check_nonce(const struct bundle *bundle, struct span nonce, struct checks *checks)
+/* `data` is what the bundle's runtime data says, where that can be read. */
+static void check_nonce(const struct runtime_data *data, const struct error *unread,
+                        struct span nonce, struct checks *checks)
 {
-    BUF_AUTO expected = BUF_WITH_LIMIT(RUNTIME_DATA_SIZE_MAX);
-    uint8_t found[RUNTIME_DATA_NONCE_MAX];
-    size_t size = 0;
-    struct error err = {0};
-    if (runtime_data_from_nonce(nonce, &expected, &err) < 0 ||
-        runtime_data_to_nonce(buf_span(&bundle->runtime_data), found, &size, &err) < 0) {
-        (void)checks_add(checks, &rule_nonce, CHECK_FAILED, buf_text(&expected), err.text);
-        return;
-    }
-    (void)checks_compare(checks, &rule_nonce, nonce, span_of(found, size));
+    if (data->nonce_size == 0)
+        (void)checks_add(checks, &rule_nonce, CHECK_FAILED, "the guest's runtime data",
+                         unread->text);
+    else
+        (void)checks_compare(checks, &rule_nonce, nonce, span_of(data->nonce, data->nonce_size));
+}
+
+/* The report vouches for the numbers: it is over the runtime data. */
+static void check_containers(const struct runtime_data *data, bool partial, struct checks *checks)
+{
+    char expected[CHECK_TEXT_SIZE];
+    char found[CHECK_TEXT_SIZE];
+    bool whole = data->nonce_size > 0 && runtime_data_is_whole(data);
+    (void)snprintf(expected, sizeof expected, "all %u of the policy", data->demanded);
+    (void)snprintf(found, sizeof found, "%u run, %u have ended well", data->running, data->done);
+    if (partial && data->nonce_size > 0 && !whole)
+        (void)checks_add(checks, &rule_containers, CHECK_SKIPPED, expected, found);
+    else
+        (void)checks_judge(checks, &rule_containers, whole, expected, found);
 }
 
 static void check_policy(const struct bundle *bundle, const uint8_t expected[SHA256_SIZE],
@@ -63,6 +80,17 @@ static void check_guest(const struct bundle *bundle, const struct bundle_expecta
     (void)checks_judge(checks, &rule_cmdline, same, expectation->cmdline, bundle->cmdline);
 }
 
+/* What the guest hashes when it is asked with our nonce: all but the numbers is known. */
+static int expect_runtime_data(struct span nonce, const struct runtime_data *found, struct buf *out)
+{
+    struct runtime_data data = *found;
+    if (nonce.size > sizeof data.nonce)
+        return -1;
+    memcpy(data.nonce, nonce.data, nonce.size);
+    data.nonce_size = nonce.size;
+    return runtime_data_write(&data, out, NULL);
+}
+
 enum verdict bundle_verify(const struct bundle *bundle,
                            const struct bundle_expectation *expectation, struct snp_result *result)
 {
@@ -72,9 +100,12 @@ enum verdict bundle_verify(const struct bundle *bundle,
     uint8_t host_data[SHA256_SIZE];
     uint8_t report_data[REPORT_DATA_SIZE];
     BUF_AUTO runtime_data = BUF_WITH_LIMIT(RUNTIME_DATA_SIZE_MAX);
+    struct runtime_data found = {0};
+    struct error unread = {0};
     memset(result, 0, sizeof *result);
+    (void)runtime_data_read(buf_span(&bundle->runtime_data), &found, &unread);
     /* Only a nonce of impossible size fails here; then nothing has been checked: refused. */
-    if (runtime_data_from_nonce(expectation->nonce, &runtime_data, NULL) < 0)
+    if (expect_runtime_data(expectation->nonce, &found, &runtime_data) < 0)
         return VERDICT_REFUSED;
     for (size_t i = 0; i < bundle->certificate_count; i++)
         certificates[i] = buf_span(&bundle->certificates[i]);
@@ -91,7 +122,8 @@ enum verdict bundle_verify(const struct bundle *bundle,
     (void)snp_verify(&evidence, &expectation->chain, &appraisal, result);
     check_tee(bundle, result);
     check_policy(bundle, host_data, &result->checks);
-    check_nonce(bundle, expectation->nonce, &result->checks);
+    check_nonce(&found, &unread, expectation->nonce, &result->checks);
+    check_containers(&found, expectation->partial, &result->checks);
     check_guest(bundle, expectation, &result->checks);
     return checks_verdict(&result->checks);
 }

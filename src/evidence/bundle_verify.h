@@ -8,11 +8,12 @@
 #include "evidence/bundle.h"
 #include "evidence/snp_verify.h"
 
-/* All of it is demanded; nothing may be left out. */
+/* All of it is demanded; nothing may be left out, but containers where `partial` says so. */
 struct bundle_expectation {
     struct snp_chain_options chain; /* the time, roots beside AMD's, revocation */
     struct span nonce;
     struct span policy; /* the policy's bytes */
+    bool partial;       /* some of the policy's containers may be missing */
     uint8_t kernel[SHA256_SIZE];
     uint8_t initrd[SHA256_SIZE];
     const char *cmdline;

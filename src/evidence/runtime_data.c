@@ -1,19 +1,31 @@
 #include "evidence/runtime_data.h"
 
+#include <stdio.h>
+
 #include "base/hex.h"
 #include "crypto/digest.h"
 
-#define PREFIX "{\"caisson\":\"evidence-1\",\"nonce\":\""
-#define SUFFIX "\"}"
+/* RUNTIME_DATA_NONCE_MAX and RUNTIME_DATA_COUNT_MAX bound the widths. */
+#define FORM_READ                                                                                  \
+    "{\"caisson\":\"evidence-2\",\"nonce\":\"%128[0-9a-f]\",\"containers\":{\"demanded\":%5u,"     \
+    "\"running\":%5u,\"done\":%5u}}"
 
-int runtime_data_from_nonce(struct span nonce, struct buf *out, struct error *err)
+int runtime_data_write(const struct runtime_data *data, struct buf *out, struct error *err)
 {
-    if (nonce.size == 0 || nonce.size > RUNTIME_DATA_NONCE_MAX)
+    char nonce[2 * RUNTIME_DATA_NONCE_MAX + 1];
+    if (data->nonce_size == 0 || data->nonce_size > RUNTIME_DATA_NONCE_MAX)
         return error_set(err, ERROR_INVALID, "the nonce has %zu bytes; 1 to %d are allowed",
-                         nonce.size, RUNTIME_DATA_NONCE_MAX);
-    char text[2 * RUNTIME_DATA_NONCE_MAX + 1];
-    hex_encode(nonce, text);
-    return buf_printf(out, err, "%s%s%s", PREFIX, text, SUFFIX);
+                         data->nonce_size, RUNTIME_DATA_NONCE_MAX);
+    if (data->demanded > RUNTIME_DATA_COUNT_MAX || data->running > data->demanded ||
+        data->done > data->demanded - data->running)
+        return error_set(err, ERROR_INVALID, "%u containers, of which %u run and %u are done",
+                         data->demanded, data->running, data->done);
+    hex_encode(span_of(data->nonce, data->nonce_size), nonce);
+    return buf_printf(
+        out, err,
+        "{\"caisson\":\"evidence-2\",\"nonce\":\"%s\",\"containers\":{\"demanded\":%u,"
+        "\"running\":%u,\"done\":%u}}",
+        nonce, data->demanded, data->running, data->done);
 }
 
 void runtime_data_report_data(struct span runtime_data, uint8_t out[REPORT_DATA_SIZE])
@@ -22,34 +34,27 @@ void runtime_data_report_data(struct span runtime_data, uint8_t out[REPORT_DATA_
     sha256_digest(runtime_data, out);
 }
 
-/* The digits between prefix and suffix; empty when the text has another form. */
-static struct span find_digits(struct span text)
+int runtime_data_read(struct span text, struct runtime_data *out, struct error *err)
 {
-    const size_t prefix = sizeof PREFIX - 1;
-    const size_t suffix = sizeof SUFFIX - 1;
-    if (text.size <= prefix + suffix)
-        return span_of(NULL, 0);
-    if (!span_equal_text(span_of(text.data, prefix), PREFIX) ||
-        !span_equal_text(span_of(text.data + text.size - suffix, suffix), SUFFIX))
-        return span_of(NULL, 0);
-    return span_of(text.data + prefix, text.size - prefix - suffix);
+    char copy[RUNTIME_DATA_SIZE_MAX + 1] = "";
+    char nonce[2 * RUNTIME_DATA_NONCE_MAX + 1];
+    struct runtime_data data = {0};
+    BUF_AUTO again = BUF_WITH_LIMIT(RUNTIME_DATA_SIZE_MAX);
+    if (text.size <= RUNTIME_DATA_SIZE_MAX && text.size > 0)
+        memcpy(copy, text.data, text.size);
+    /* What was read is written again: only the same bytes mean it. */
+    bool read = sscanf(copy, FORM_READ, nonce, &data.demanded, &data.running, &data.done) == 4;
+    data.nonce_size = read ? strlen(nonce) / 2 : 0;
+    if (!read || !hex_decode(span_of_text(nonce), data.nonce, data.nonce_size) ||
+        runtime_data_write(&data, &again, NULL) < 0 || !span_equal(buf_span(&again), text))
+        return error_set(err, ERROR_INVALID,
+                         "the runtime data is not of the form that this project's guest makes: "
+                         "{\"caisson\":\"evidence-2\",\"nonce\":\"…\",\"containers\":{…}}");
+    *out = data;
+    return 0;
 }
 
-int runtime_data_to_nonce(struct span runtime_data, uint8_t nonce[RUNTIME_DATA_NONCE_MAX],
-                          size_t *size, struct error *err)
+bool runtime_data_is_whole(const struct runtime_data *data)
 {
-    struct span digits = find_digits(runtime_data);
-    size_t count = digits.size / 2;
-    if (digits.size == 0 || count > RUNTIME_DATA_NONCE_MAX || !hex_decode(digits, nonce, count))
-        return error_set(err, ERROR_INVALID,
-                         "the runtime data is not of the form %s<hex>%s that this project's guest "
-                         "makes",
-                         PREFIX, SUFFIX);
-    /* Upper-case digits mean the same nonce, but the guest never writes them. */
-    char again[2 * RUNTIME_DATA_NONCE_MAX + 1];
-    hex_encode(span_of(nonce, count), again);
-    if (!span_equal_text(digits, again))
-        return error_set(err, ERROR_INVALID, "the nonce in the runtime data is not in lower case");
-    *size = count;
-    return 0;
+    return data->running + data->done == data->demanded;
 }

@@ -27,10 +27,11 @@
 #include "guest/request.h"
 #include "guest/spec.h"
 
-#define GATE_CONTAINERS_MAX 16
-#define GATE_WAITING_MAX    16 /* requests without an answer */
-#define GATE_REPORT_SIZE    1184
-#define GATE_HOST_DATA_AT   0xC0
+#define GATE_CONTAINERS_MAX   16
+#define GATE_WAITING_MAX      16 /* requests without an answer */
+#define GATE_REPORT_SIZE      1184
+#define GATE_HOST_DATA_AT     0xC0
+#define GATE_CODE_NOT_STARTED 128 /* stands for the exit code of what could not be started */
 
 /* What a machine can do. All are called after the policy's yes, with checked values. */
 struct machine_ops {

@@ -192,6 +192,7 @@ static int launch(struct gate *gate, const struct request *request,
     memcpy(container->standard, standard, sizeof container->standard);
     if (gate->ops->create(gate->machine, spec, standard, &why) < 0) {
         close_outputs(gate, standard);
+        policy_container_exited(gate->state, container->id, GATE_CODE_NOT_STARTED);
         undo_container(gate, container);
         return gate_refuse_failed(gate, request, &why, err);
     }
@@ -261,6 +262,7 @@ int gate_create_failed(struct gate *gate, const char *id, const struct error *wh
         return error_set(err, ERROR_INVALID, "no container %s is being created", id);
     uint64_t request = container->request;
     close_outputs(gate, container->standard);
+    policy_container_exited(gate->state, id, GATE_CODE_NOT_STARTED);
     undo_container(gate, container);
     gate->waiting--;
     return answer_refused(&gate->channel, request, ANSWER_FAILED, NULL, why->text, err);
@@ -274,6 +276,7 @@ int gate_exited(struct gate *gate, const char *id, unsigned int code, unsigned i
     if (!is_in(container, CONTAINER_RUNNING))
         return error_set(err, ERROR_INVALID, "no container %s runs", id);
     container->state = CONTAINER_EXITED;
+    policy_container_exited(gate->state, id, code);
     if (buf_printf(&message, err, "{\"event\":\"exited\",\"id\":\"%s\",\"code\":%u,\"signal\":%u}",
                    id, code, number) < 0)
         return -1;

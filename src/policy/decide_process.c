@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "policy/decide.h"
+#include "policy/group.h"
 #include "policy/narrow.h"
 
 #define PROCESS_LIST_MAX 16384 /* arguments; capabilities of a set; groups */
@@ -93,10 +94,13 @@ bool policy_create_container(struct policy_state *state, const struct policy_pro
         return false;
     if (answer == ANSWER_ALLOW)
         decision->stdio = state->policy->point_stdio[POLICY_CREATE_CONTAINER];
+    if (!group_admit(&asker, answer == ANSWER_DECIDE))
+        return false;
     decision->container = asker.count > 0 ? state->candidates[0] : NULL;
     put_matches(&asker, container);
-    container->started = true;
+    container->started = container->running = true;
     container->privileged = process->privileged;
+    container->row = decision->container;
     return allow(decision);
 }
 

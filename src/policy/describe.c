@@ -152,6 +152,28 @@ static void describe_points(struct page *page, const struct policy *policy)
              quote(&page->quotes, policy->fragments[i].minimum_svn));
 }
 
+static void describe_rows(struct page *page, const struct policy *policy, const char *what,
+                          struct policy_rows rows)
+{
+    for (size_t i = 0; i < rows.count; i++)
+        LINE(page, "  %-13s %s\n", what,
+             quote(&page->quotes, policy->containers[rows.items[i]].name));
+}
+
+static void describe_group(struct page *page, const struct policy *policy)
+{
+    const struct policy_group *group = &policy->group;
+    LINE(page, "group: all of these containers, in this order\n");
+    describe_rows(page, policy, "first, alone", group->init);
+    describe_rows(page, policy, "container", group->containers);
+    LINE(page, "  restart       %s\n", policy_restart_name(group->restart));
+    LINE(page, "  shared        network%s%s\n", group->shared_ipc ? ", IPC" : "",
+         group->shared_pid ? ", processes" : "");
+    for (size_t i = 0; i < group->empty_dir_count; i++)
+        LINE(page, "  empty folder  %s%s\n", group->empty_dirs[i].name,
+             group->empty_dirs[i].memory ? ", in memory" : "");
+}
+
 int policy_describe(const struct policy *policy, struct buf *out, struct error *err)
 {
     struct page page = {.out = out, .err = err};
@@ -160,6 +182,8 @@ int policy_describe(const struct policy *policy, struct buf *out, struct error *
     describe_points(&page, policy);
     for (size_t i = 0; i < policy->container_count; i++)
         describe_container(&page, &policy->containers[i]);
+    if (policy->has_group)
+        describe_group(&page, policy);
     for (size_t i = 0; i < policy->external_count; i++) {
         LINE(&page, "in the guest itself:");
         describe_words(&page, policy->externals[i].command);

@@ -195,6 +195,8 @@ int policy_generate(const struct policy_draft *draft, struct buf *out, struct er
     put_fragments(&writer);
     put_containers(&writer);
     put(&writer, "\n\n");
+    if (draft->group)
+        generate_group(&writer, draft->group);
     put_flags(&writer);
     put_points(&writer);
     return writer.text.failed ? -1 : 0;

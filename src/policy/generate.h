@@ -77,6 +77,7 @@ struct policy_draft {
     enum policy_generation generation;
     const struct policy_draft_container *containers; /* the pause container follows by itself */
     size_t container_count;
+    const struct policy_group *group; /* of these containers; NULL for no word of one */
     const struct policy_draft_fragment *fragments; /* besides the default one */
     size_t fragment_count;
     bool own_fragments_first;       /* before the default one */
@@ -89,8 +90,6 @@ struct policy_draft {
     bool exclude_default_fragments; /* --exclude-default-fragments */
     const char *infrastructure_svn; /* of the first fragment; NULL leaves it as it is */
 };
-
-#define POLICY_PAUSE_LAYER "16b514057a06ad665f92c02863aca074fd5976c755d26bff16365299169e8415"
 
 /* Appends the policy's text: the bytes that are measured, without a line end after the last line.
  * ERROR_INVALID for text that is not UTF-8 or a root hash that is none. */

@@ -50,4 +50,7 @@ void generate_env_rules(struct writer *writer, const struct policy_draft_contain
 /* `,"mounts":[…]`: the container's own, then the platform's. */
 void generate_mounts(struct writer *writer, const struct policy_draft_container *draft);
 
+/* The definition of `caisson_group`, with the empty line behind it. */
+void generate_group(struct writer *writer, const struct policy_group *group);
+
 #endif

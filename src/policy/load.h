@@ -16,6 +16,7 @@ int load_containers(struct loader *loader, const json_t *array);
 int load_externals(struct loader *loader, const json_t *array);
 int load_fragments(struct loader *loader, const json_t *array);
 int load_platform_rules(struct loader *loader, const json_t *array);
+int load_group(struct loader *loader, const json_t *object); /* after the containers */
 
 /* Parts, in load_parts.c. `key` is the member of `object`. */
 int load_text(struct loader *loader, const json_t *object, const char *key, const char **out);

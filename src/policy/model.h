@@ -121,6 +121,8 @@ struct policy {
     struct fragment_rule *fragments;
     size_t fragment_count;
     struct platform_rules platform;
+    struct policy_group group;
+    bool has_group;
     enum point_rule points[POLICY_POINT_COUNT];
     bool point_stdio[POLICY_POINT_COUNT]; /* RULE_ALLOW_ALL */
     bool allow_properties_access;

@@ -115,6 +115,7 @@ static const struct {
     {"containers", load_containers, 0},
     {"external_processes", load_externals, 0},
     {"platform_rules", load_platform_rules, 0},
+    {"caisson_group", load_group, 0},
     {"transparency_trust_lists", accept_array, 0},
     {"allow_properties_access", NULL, offsetof(struct policy, allow_properties_access)},
     {"allow_dump_stacks", NULL, offsetof(struct policy, allow_dump_stacks)},

@@ -159,6 +159,40 @@ bool policy_container_stdio(const struct policy_container *container);
 bool policy_container_elevated(const struct policy_container *container);
 bool policy_container_no_new_privileges(const struct policy_container *container);
 
+/* The layer of the container that holds a pod's namespaces on other platforms. */
+#define POLICY_PAUSE_LAYER "16b514057a06ad665f92c02863aca074fd5976c755d26bff16365299169e8415"
+
+/* What a policy says of its containers together (`caisson_group`, docs/policy.md). Numbers are rows
+ * of `containers`. */
+enum policy_restart { POLICY_RESTART_ALWAYS, POLICY_RESTART_ON_FAILURE, POLICY_RESTART_NEVER };
+
+/* "Always", "OnFailure", "Never": Kubernetes' words, which the policy uses too. */
+const char *policy_restart_name(enum policy_restart restart);
+bool policy_restart_of_name(const char *name, enum policy_restart *out);
+
+struct policy_empty_dir {
+    const char *name;
+    bool memory;   /* never on a disk */
+    uint64_t size; /* bytes; 0 for no limit of its own */
+};
+
+struct policy_rows {
+    const size_t *items;
+    size_t count;
+};
+
+struct policy_group {
+    struct policy_rows init;       /* run one after the other, each to a good end */
+    struct policy_rows containers; /* then these are started, in this order */
+    enum policy_restart restart;
+    bool shared_ipc, shared_pid;
+    const struct policy_empty_dir *empty_dirs;
+    size_t empty_dir_count;
+};
+
+/* NULL where the policy says nothing of it. */
+const struct policy_group *policy_get_group(const struct policy *policy);
+
 /* The caller frees *out with policy_state_free(). */
 int policy_state_new(const struct policy *policy, struct policy_state **out, struct error *err);
 void policy_state_free(struct policy_state *state);
@@ -217,6 +251,21 @@ POLICY_ASK policy_scratch_point(struct policy_state *state, enum policy_point po
  * that this build denies by name (load_fragment, registry_changes, log_provider, …). */
 POLICY_ASK policy_plain_point(struct policy_state *state, enum policy_point point,
                               struct policy_decision *decision);
+
+/* The container's first process has ended: what create_container allows later depends on it. */
+void policy_container_exited(struct policy_state *state, const char *container_id,
+                             unsigned int code);
+
+/* How many containers the policy demands (all rows but a pod's pause container; with a group, the
+ * group's), how many of them run, and how many have come to the good end that they may have. The
+ * machine is whole when the latter two make up the first. */
+struct policy_standing {
+    size_t demanded;
+    size_t running;
+    size_t done;
+};
+
+struct policy_standing policy_get_standing(const struct policy_state *state);
 
 /* After the guest could not do what was allowed: these take back what the call recorded, so that a
  * failure leaves nothing mounted behind. An id for which create_container was allowed stays used

@@ -22,6 +22,9 @@ struct live_container {
     size_t match_count;
     bool started;
     bool privileged;
+    const struct policy_container *row; /* that it was started as; NULL where rows decide nothing */
+    bool running;                       /* started, and its end has not been told */
+    unsigned int code;                  /* it ended with, unless it runs */
 };
 
 struct plan9_mount {

@@ -37,11 +37,11 @@ static int fill_guest(const char *path, struct bundle *bundle, struct psp_launch
 static int fill_nonce(const char *text, struct bundle *bundle, uint8_t request[PSP_REQUEST_SIZE],
                       struct error *err)
 {
-    uint8_t nonce[RUNTIME_DATA_NONCE_MAX];
-    size_t size = strlen(text) / 2;
-    if (size > sizeof nonce || !hex_decode(span_of_text(text), nonce, size))
+    struct runtime_data data = {.nonce_size = strlen(text) / 2, .demanded = 1, .running = 1};
+    if (data.nonce_size > sizeof data.nonce ||
+        !hex_decode(span_of_text(text), data.nonce, data.nonce_size))
         return error_set(err, ERROR_USAGE, "the nonce is not hexadecimal");
-    if (runtime_data_from_nonce(span_of(nonce, size), &bundle->runtime_data, err) < 0)
+    if (runtime_data_write(&data, &bundle->runtime_data, err) < 0)
         return -1;
     runtime_data_report_data(buf_span(&bundle->runtime_data), request);
     return 0;

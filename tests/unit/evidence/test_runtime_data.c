@@ -5,31 +5,44 @@
 
 static struct error err;
 
+static const struct runtime_data sample = {
+    .nonce = {0x00, 0xab, 0x10}, .nonce_size = 3, .demanded = 3, .running = 2, .done = 1};
+
 static void makes_canonical_text(void **state)
 {
     (void)state;
     BUF_AUTO out = BUF_WITH_LIMIT(RUNTIME_DATA_SIZE_MAX);
-    const uint8_t nonce[] = {0x00, 0xab, 0x10};
-    check_ok(runtime_data_from_nonce(span_of(nonce, sizeof nonce), &out, &err), &err);
-    assert_string_equal(buf_text(&out), "{\"caisson\":\"evidence-1\",\"nonce\":\"00ab10\"}");
+    check_ok(runtime_data_write(&sample, &out, &err), &err);
+    assert_string_equal(buf_text(&out),
+                        "{\"caisson\":\"evidence-2\",\"nonce\":\"00ab10\",\"containers\":{"
+                        "\"demanded\":3,\"running\":2,\"done\":1}}");
 
-    uint8_t back[RUNTIME_DATA_NONCE_MAX];
-    size_t size = 0;
-    check_ok(runtime_data_to_nonce(buf_span(&out), back, &size, &err), &err);
-    assert_int_equal(size, sizeof nonce);
-    assert_memory_equal(back, nonce, sizeof nonce);
+    struct runtime_data back;
+    check_ok(runtime_data_read(buf_span(&out), &back, &err), &err);
+    assert_memory_equal(&back, &sample, sizeof back);
 }
 
-static void takes_the_largest_nonce(void **state)
+static void takes_the_largest_values(void **state)
 {
     (void)state;
     BUF_AUTO out = BUF_WITH_LIMIT(RUNTIME_DATA_SIZE_MAX);
-    uint8_t nonce[RUNTIME_DATA_NONCE_MAX] = {1};
-    check_ok(runtime_data_from_nonce(span_of(nonce, sizeof nonce), &out, &err), &err);
-    uint8_t back[RUNTIME_DATA_NONCE_MAX];
-    size_t size = 0;
-    check_ok(runtime_data_to_nonce(buf_span(&out), back, &size, &err), &err);
-    assert_int_equal(size, sizeof nonce);
+    struct runtime_data data = {.nonce = {1},
+                                .nonce_size = RUNTIME_DATA_NONCE_MAX,
+                                .demanded = RUNTIME_DATA_COUNT_MAX,
+                                .running = RUNTIME_DATA_COUNT_MAX};
+    struct runtime_data back;
+    check_ok(runtime_data_write(&data, &out, &err), &err);
+    check_ok(runtime_data_read(buf_span(&out), &back, &err), &err);
+    assert_memory_equal(&back, &data, sizeof back);
+}
+
+static void is_whole_when_all_run_or_are_done(void **state)
+{
+    (void)state;
+    assert_true(runtime_data_is_whole(&sample));
+    assert_true(runtime_data_is_whole(&(struct runtime_data){.demanded = 1, .done = 1}));
+    assert_false(runtime_data_is_whole(&(struct runtime_data){.demanded = 3, .running = 2}));
+    assert_false(runtime_data_is_whole(&(struct runtime_data){.demanded = 1}));
 }
 
 static void report_data_is_digest_and_zeros(void **state)
@@ -44,16 +57,26 @@ static void report_data_is_digest_and_zeros(void **state)
                               "0000000000000000000000000000000000000000000000000000000000000000");
 }
 
-static void refuses_nonce_of_another_size(void **state)
+static void refuses_to_write_values_out_of_bounds(void **state)
 {
     (void)state;
+    static const struct runtime_data refused[] = {
+        {.nonce_size = 0},
+        {.nonce_size = RUNTIME_DATA_NONCE_MAX + 1},
+        {.nonce_size = 1, .demanded = RUNTIME_DATA_COUNT_MAX + 1},
+        {.nonce_size = 1, .demanded = 1, .running = 2},
+        {.nonce_size = 1, .demanded = 1, .running = 1, .done = 1},
+        {.nonce_size = 1, .demanded = 1, .running = UINT32_MAX, .done = 2},
+    };
     BUF_AUTO out = BUF_WITH_LIMIT(1024);
-    uint8_t nonce[RUNTIME_DATA_NONCE_MAX + 1] = {0};
-    check_error(runtime_data_from_nonce(span_of(nonce, 0), &out, &err), &err, ERROR_INVALID);
-    check_error(runtime_data_from_nonce(span_of(nonce, sizeof nonce), &out, &err), &err,
-                ERROR_INVALID);
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        check_error(runtime_data_write(&refused[i], &out, &err), &err, ERROR_INVALID);
     assert_int_equal(out.size, 0);
 }
+
+#define TEXT(nonce, counts)                                                                        \
+    "{\"caisson\":\"evidence-2\",\"nonce\":\"" nonce "\",\"containers\":{" counts "}}"
+#define COUNTS "\"demanded\":1,\"running\":1,\"done\":0"
 
 static void refuses_text_that_only_means_the_same(void **state)
 {
@@ -61,51 +84,61 @@ static void refuses_text_that_only_means_the_same(void **state)
     static const char *const refused[] = {
         "",
         "{}",
-        "{\"caisson\":\"evidence-1\",\"nonce\":\"\"}",
-        "{\"caisson\":\"evidence-1\",\"nonce\":\"0\"}",
-        "{\"caisson\":\"evidence-1\",\"nonce\":\"AB\"}",
-        "{\"caisson\":\"evidence-1\",\"nonce\":\"zz\"}",
-        "{\"caisson\":\"evidence-1\", \"nonce\":\"00\"}",
-        "{\"caisson\":\"evidence-1\",\"nonce\":\"00\"}\n",
+        "{\"caisson\":\"evidence-1\",\"nonce\":\"00\"}",
         "{\"caisson\":\"evidence-2\",\"nonce\":\"00\"}",
-        "{\"nonce\":\"00\",\"caisson\":\"evidence-1\"}",
-        "{\"caisson\":\"evidence-1\",\"nonce\":\"00\",\"keys\":[]}",
-        "{\"caisson\":\"evidence-1\",\"nonce\":\"00\\\",\\\"keys\\\":[]\"}",
+        TEXT("", COUNTS),
+        TEXT("0", COUNTS),
+        TEXT("AB", COUNTS),
+        TEXT("zz", COUNTS),
+        TEXT("00", COUNTS) "\n",
+        " " TEXT("00", COUNTS),
+        TEXT("00\\\",\\\"keys\\\":[]", COUNTS),
+        TEXT("00\",\"keys\":\"", COUNTS),
+        TEXT("00", "\"demanded\":1, \"running\":1,\"done\":0"),
+        TEXT("00", "\"demanded\":01,\"running\":1,\"done\":0"),
+        TEXT("00", "\"demanded\":+1,\"running\":1,\"done\":0"),
+        TEXT("00", "\"demanded\":1,\"running\":-1,\"done\":0"),
+        TEXT("00", "\"demanded\":1,\"running\":1,\"done\":1"),
+        TEXT("00", "\"demanded\":100000,\"running\":1,\"done\":0"),
+        TEXT("00", "\"demanded\":4294967297,\"running\":1,\"done\":0"),
+        TEXT("00", "\"running\":1,\"demanded\":1,\"done\":0"),
+        TEXT("00", COUNTS ",\"keys\":[]"),
     };
-    uint8_t nonce[RUNTIME_DATA_NONCE_MAX];
-    size_t size;
+    struct runtime_data data;
+    check_ok(runtime_data_read(span_of_text(TEXT("00", COUNTS)), &data, &err), &err);
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
-        check_error(runtime_data_to_nonce(span_of_text(refused[i]), nonce, &size, &err), &err,
-                    ERROR_INVALID);
+        check_error(runtime_data_read(span_of_text(refused[i]), &data, &err), &err, ERROR_INVALID);
 }
 
-static void refuses_every_truncation_and_a_nonce_too_long(void **state)
+static void refuses_every_truncation_and_what_is_too_long(void **state)
 {
     (void)state;
     BUF_AUTO out = BUF_WITH_LIMIT(1024);
-    uint8_t nonce[RUNTIME_DATA_NONCE_MAX] = {0};
-    size_t size;
-    check_ok(runtime_data_from_nonce(span_of(nonce, sizeof nonce), &out, &err), &err);
+    struct runtime_data data = {.nonce_size = RUNTIME_DATA_NONCE_MAX};
+    check_ok(runtime_data_write(&data, &out, &err), &err);
     for (size_t cut = 0; cut < out.size; cut++)
-        check_error(runtime_data_to_nonce(span_of(out.data, cut), nonce, &size, &err), &err,
-                    ERROR_INVALID);
+        check_error(runtime_data_read(span_of(out.data, cut), &data, &err), &err, ERROR_INVALID);
 
     BUF_AUTO longer = BUF_WITH_LIMIT(1024);
-    check_ok(buf_printf(&longer, &err, "{\"caisson\":\"evidence-1\",\"nonce\":\"00%.*s",
+    check_ok(buf_printf(&longer, &err, "{\"caisson\":\"evidence-2\",\"nonce\":\"00%.*s",
                         (int)(out.size - 33), out.data + 33),
              &err);
-    check_error(runtime_data_to_nonce(buf_span(&longer), nonce, &size, &err), &err, ERROR_INVALID);
+    check_error(runtime_data_read(buf_span(&longer), &data, &err), &err, ERROR_INVALID);
+    check_ok(buf_append_text(&out, "\0", &err), &err);
+    check_error(runtime_data_read(span_of(out.data, out.size + 1), &data, &err), &err,
+                ERROR_INVALID);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(makes_canonical_text),
-        cmocka_unit_test(takes_the_largest_nonce),
+        cmocka_unit_test(takes_the_largest_values),
+        cmocka_unit_test(is_whole_when_all_run_or_are_done),
         cmocka_unit_test(report_data_is_digest_and_zeros),
-        cmocka_unit_test(refuses_nonce_of_another_size),
+        cmocka_unit_test(refuses_to_write_values_out_of_bounds),
         cmocka_unit_test(refuses_text_that_only_means_the_same),
-        cmocka_unit_test(refuses_every_truncation_and_a_nonce_too_long),
+        cmocka_unit_test(refuses_every_truncation_and_what_is_too_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

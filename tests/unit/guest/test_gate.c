@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/base64.h"
 #include "fake_machine.h"
 
 #define HASH_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -490,12 +491,33 @@ static void resizes_terminals_alone(void **state)
     expect(world, "\"code\":\"order\"");
 }
 
+static void expect_runtime_data(struct world *world, const char *text)
+{
+    BUF_AUTO encoded = BUF_WITH_LIMIT(1024);
+    check_ok(base64_encode(span_of_text(text), &encoded, &world->err), &world->err);
+    expect(world, buf_text(&encoded));
+}
+
+static void tells_in_evidence_which_containers_run(void **state)
+{
+    struct world *world = *state;
+    run(world);
+    ask(world, "attest", "{\"nonce\":\"00\"}");
+    expect_runtime_data(world, "{\"caisson\":\"evidence-2\",\"nonce\":\"00\",\"containers\":{"
+                               "\"demanded\":1,\"running\":1,\"done\":0}}");
+    check_ok(gate_exited(&world->gate, "c1", 3, 0, &world->err), &world->err);
+    ask(world, "attest", "{\"nonce\":\"00\"}");
+    expect_runtime_data(world, "{\"caisson\":\"evidence-2\",\"nonce\":\"00\",\"containers\":{"
+                               "\"demanded\":1,\"running\":0,\"done\":0}}");
+}
+
 static void answers_attest_over_its_own_data(void **state)
 {
     struct world *world = *state;
     open_gate(world);
     ask(world, "attest", "{\"nonce\":\"00ff\"}");
-    expect(world, "\"runtime_data\":\"eyJjYWlzc29uIjoiZXZpZGVuY2UtMSIsIm5vbmNlIjoiMDBmZiJ9\"");
+    expect_runtime_data(world, "{\"caisson\":\"evidence-2\",\"nonce\":\"00ff\",\"containers\":{"
+                               "\"demanded\":1,\"running\":0,\"done\":0}}");
 }
 
 /* All but the three that are decided, and signals, which are too. */
@@ -632,6 +654,7 @@ int main(void)
         test(signals_as_the_policy_allows),
         test(resizes_terminals_alone),
         test(answers_attest_over_its_own_data),
+        test(tells_in_evidence_which_containers_run),
         test(denies_other_points_by_name),
         test(refuses_numbers_that_do_not_grow),
         test(refuses_ids_that_are_paths_or_options),
