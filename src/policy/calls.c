@@ -293,6 +293,22 @@ static int play_shutdown(const struct call *call, struct policy_state *state,
     return 0;
 }
 
+static int play_fragment(const struct call *call, struct policy_state *state,
+                         struct policy_decision *decision)
+{
+    const char *text;
+    struct policy_fragment fragment = {.has_svn = find(call->object, "SVN") != NULL};
+    if (get_text(call, call->object, "Issuer", &fragment.issuer) < 0 ||
+        get_text(call, call->object, "Feed", &fragment.feed) < 0 ||
+        get_text(call, call->object, "Rego", &text) < 0 ||
+        (fragment.has_svn &&
+         json_get_u64(call->object, "SVN", INT64_MAX, &fragment.svn, call->err) < 0))
+        return -1;
+    fragment.text = span_of_text(text);
+    (void)!policy_load_fragment(state, &fragment, decision);
+    return 0;
+}
+
 static int play(const struct call *call, enum policy_point point, struct policy_state *state,
                 struct policy_decision *decision)
 {
@@ -307,6 +323,8 @@ static int play(const struct call *call, enum policy_point point, struct policy_
         return play_process(call, point, state, decision);
     case POLICY_SIGNAL_CONTAINER_PROCESS:
         return play_signal(call, state, decision);
+    case POLICY_LOAD_FRAGMENT:
+        return play_fragment(call, state, decision);
     case POLICY_SHUTDOWN_CONTAINER:
         return play_shutdown(call, state, decision);
     case POLICY_SCRATCH_MOUNT:

@@ -79,9 +79,10 @@ int policy_capability_bit(const struct policy *policy, const char *name)
     size_t high = policy->capability_name_count;
     while (low < high) {
         size_t middle = (low + high) / 2;
-        int order = strcmp(name, policy->capability_names[middle]);
+        int bit = policy->capability_order[middle];
+        int order = strcmp(name, policy->capability_names[bit]);
         if (order == 0)
-            return (int)middle;
+            return bit;
         if (order < 0)
             high = middle;
         else

@@ -146,8 +146,11 @@ bool policy_exec_external(struct policy_state *state, const struct policy_proces
     }
     if (!policy->has_framework || version_compare(policy->framework, POLICY_FRAMEWORK) > 0)
         return deny(decision, "the policy's framework_version is newer than this guest's");
-    for (; asker.count < policy->external_count; asker.count++)
-        state->candidates[asker.count] = &policy->externals[asker.count];
+    for (size_t i = 0; i <= state->fragment_count; i++) {
+        const struct policy *module = state_module(state, i, INCLUDE_EXTERNALS);
+        for (size_t j = 0; module && j < module->external_count; j++)
+            state->candidates[asker.count++] = &module->externals[j];
+    }
     if (asker.count == 0)
         return deny(decision, "the policy has no external_processes");
     return narrow_to_external(&asker) && narrow_by_env(&asker) && narrow_by_stdio(&asker) &&

@@ -31,14 +31,23 @@ static bool is_scratch_target(const char *target)
 }
 
 /* The container that has this hash as a layer. */
-static bool policy_has_layer(const struct policy *policy, const char *root_hash)
+static bool module_has_layer(const struct policy *policy, const char *root_hash)
 {
-    for (size_t i = 0; i < policy->container_count; i++) {
+    for (size_t i = 0; policy && i < policy->container_count; i++) {
         struct policy_list layers = policy->containers[i].layers;
         for (size_t j = 0; j < layers.count; j++) {
             if (strcmp(layers.items[j], root_hash) == 0)
                 return true;
         }
+    }
+    return false;
+}
+
+static bool has_layer(const struct policy_state *state, const char *root_hash)
+{
+    for (size_t i = 0; i <= state->fragment_count; i++) {
+        if (module_has_layer(state_module(state, i, INCLUDE_CONTAINERS), root_hash))
+            return true;
     }
     return false;
 }
@@ -74,7 +83,7 @@ bool policy_mount_device(struct policy_state *state, const char *target, const c
                     quote(&quotes, root_hash));
     if (state_find_device(state, target))
         return deny(decision, "a device is mounted at %s already", quote(&quotes, target));
-    if (answer == ANSWER_DECIDE && !policy_has_layer(state->policy, root_hash))
+    if (answer == ANSWER_DECIDE && !has_layer(state, root_hash))
         return deny(decision, "root hash %s is no layer of any container of the policy",
                     quote(&quotes, root_hash));
     return add_device(state, target, root_hash, decision);
@@ -96,6 +105,24 @@ static size_t agreeing_layers(struct policy_state *state, struct policy_list rul
     return agreed;
 }
 
+/* Adds the containers of a module (or NULL) that have these layers to the `count` candidates. */
+static size_t add_matches(struct policy_state *state, const struct policy *policy,
+                          struct policy_list layers, size_t count,
+                          const struct policy_container **nearest, size_t *furthest)
+{
+    for (size_t i = 0; policy && i < policy->container_count; i++) {
+        const struct policy_container *container = &policy->containers[i];
+        size_t agreed = agreeing_layers(state, container->layers, layers);
+        if (agreed == container->layers.count && agreed == layers.count)
+            state->candidates[count++] = container;
+        if (!*nearest || agreed > *furthest) {
+            *nearest = container;
+            *furthest = agreed;
+        }
+    }
+    return count;
+}
+
 /* Collects the containers with these layers; *nearest agrees with the most. */
 static size_t find_matches(struct policy_state *state, struct policy_list layers,
                            const struct policy_container **nearest, size_t *furthest)
@@ -107,16 +134,9 @@ static size_t find_matches(struct policy_state *state, struct policy_list layers
     /* A framework newer than this one may mean other things by the same words. */
     if (!policy->has_framework || version_compare(policy->framework, POLICY_FRAMEWORK) > 0)
         return 0;
-    for (size_t i = 0; i < policy->container_count; i++) {
-        const struct policy_container *container = &policy->containers[i];
-        size_t agreed = agreeing_layers(state, container->layers, layers);
-        if (agreed == container->layers.count && agreed == layers.count)
-            state->candidates[count++] = container;
-        if (!*nearest || agreed > *furthest) {
-            *nearest = container;
-            *furthest = agreed;
-        }
-    }
+    for (size_t i = 0; i <= state->fragment_count; i++)
+        count = add_matches(state, state_module(state, i, INCLUDE_CONTAINERS), layers, count,
+                            nearest, furthest);
     return count;
 }
 

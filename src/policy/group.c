@@ -28,11 +28,12 @@ static struct history history_at(const struct policy_state *state, struct policy
     return history_of(state, &state->policy->containers[rows.items[index]]);
 }
 
-/* The place of a row in a list; the list's count where it has none. */
-static size_t place_of(struct policy_rows rows, const struct policy_container *row)
+/* The place of a row in a list; the list's count where it has none, as a fragment's rows have. */
+static size_t place_of(const struct policy_state *state, struct policy_rows rows,
+                       const struct policy_container *row)
 {
     size_t place = 0;
-    while (place < rows.count && rows.items[place] != row->index)
+    while (place < rows.count && &state->policy->containers[rows.items[place]] != row)
         place++;
     return place;
 }
@@ -41,8 +42,8 @@ static size_t place_of(struct policy_rows rows, const struct policy_container *r
 static const char *objection(const struct policy_state *state, const struct policy_container *row)
 {
     const struct policy_group *group = &state->policy->group;
-    size_t init = place_of(group->init, row);
-    size_t place = place_of(group->containers, row);
+    size_t init = place_of(state, group->init, row);
+    size_t place = place_of(state, group->containers, row);
     struct history own = history_of(state, row);
     if (init == group->init.count && place == group->containers.count)
         return "is not of the group";

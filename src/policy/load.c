@@ -194,6 +194,50 @@ static int load_svn(struct loader *loader, const json_t *object, struct fragment
     return out->minimum_svn ? 0 : error_memory(loader->err);
 }
 
+static int add_include(struct loader *loader, const char *name, unsigned int *includes)
+{
+    static const struct {
+        const char *name;
+        unsigned int include;
+    } known[] = {{"containers", INCLUDE_CONTAINERS},
+                 {"fragments", INCLUDE_FRAGMENTS},
+                 {"external_processes", INCLUDE_EXTERNALS},
+                 {"platform_rules", INCLUDE_PLATFORM},
+                 /* Only hand-written rules could use a namespace; lists of trust are denied. */
+                 {"namespace", 0},
+                 {"transparency_trust_lists", 0}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (strcmp(known[i].name, name) == 0) {
+            *includes |= known[i].include;
+            return 0;
+        }
+    }
+    return error_set(loader->err, ERROR_INVALID, "includes: \"%.32s\" is unknown", name);
+}
+
+/* What the fragment adds, and what it must bring besides. No parameter changes a fragment that is
+ * made of values. */
+static int load_includes(struct loader *loader, const json_t *object, struct fragment_rule *out)
+{
+    struct policy_list includes;
+    json_t *parameters = json_object_get(object, "parameters");
+    json_t *receipts = json_object_get(object, "required_receipts");
+    if (load_list(loader, object, "includes", &includes) < 0)
+        return -1;
+    for (size_t i = 0; i < includes.count; i++) {
+        if (add_include(loader, includes.items[i], &out->includes) < 0)
+            return -1;
+    }
+    if (parameters && !json_is_null(parameters) && !json_is_object(parameters))
+        return error_set(loader->err, ERROR_INVALID, "parameters: expected an object, found %s",
+                         json_kind(parameters));
+    if (receipts && !json_is_null(receipts) && !json_is_array(receipts))
+        return error_set(loader->err, ERROR_INVALID,
+                         "required_receipts: expected an array, found %s", json_kind(receipts));
+    out->needs_receipts = json_array_size(receipts) > 0;
+    return 0;
+}
+
 static int load_fragment(struct loader *loader, const json_t *object, struct fragment_rule *out)
 {
     static const char *const known[] = {
@@ -205,7 +249,7 @@ static int load_fragment(struct loader *loader, const json_t *object, struct fra
         load_text(loader, object, "issuer", &out->issuer) < 0 ||
         load_text(loader, object, "feed", &out->feed) < 0 || load_svn(loader, object, out) < 0)
         return -1;
-    return load_list(loader, object, "includes", &out->includes);
+    return load_includes(loader, object, out);
 }
 
 int load_fragments(struct loader *loader, const json_t *array)

@@ -11,6 +11,11 @@ struct loader {
     struct error *err;
 };
 
+/* Reads a policy's text or, where `names` is given, a fragment's, whose capabilities get the bits
+ * that they have there. What is read borrows names from it. */
+int load_text_of_module(struct span text, const struct policy *names, unsigned int flags,
+                        struct policy **out, struct error *err);
+
 /* Each reads one statement's value into the policy; -1 with the error set. */
 int load_containers(struct loader *loader, const json_t *array);
 int load_externals(struct loader *loader, const json_t *array);

@@ -1,7 +1,7 @@
 #include "policy/capabilities.h"
 #include "policy/load.h"
 
-/* The names stay sorted, so that each is found by halving. */
+/* The order stays sorted, so that each is found by halving. */
 static int add_name(struct loader *loader, const char *name)
 {
     struct policy *policy = loader->policy;
@@ -14,10 +14,12 @@ static int add_name(struct loader *loader, const char *name)
     const char *copy = arena_text(&policy->arena, name);
     if (!copy)
         return error_memory(loader->err);
-    for (; at > 0 && strcmp(policy->capability_names[at - 1], copy) > 0; at--)
-        policy->capability_names[at] = policy->capability_names[at - 1];
-    policy->capability_names[at] = copy;
-    policy->capability_name_count++;
+    size_t bit = policy->capability_name_count++;
+    policy->capability_names[bit] = copy;
+    for (; at > 0 && strcmp(policy->capability_names[policy->capability_order[at - 1]], copy) > 0;
+         at--)
+        policy->capability_order[at] = policy->capability_order[at - 1];
+    policy->capability_order[at] = (uint8_t)bit;
     return 0;
 }
 

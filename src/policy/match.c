@@ -165,12 +165,23 @@ static bool match_mounts(struct policy_state *state, const struct policy_process
     return false;
 }
 
+static bool match_platform(struct policy_state *state, const struct policy_process *process,
+                           const struct policy_mount *mount)
+{
+    for (size_t i = 0; i <= state->fragment_count; i++) {
+        const struct policy *module = state_module(state, i, INCLUDE_PLATFORM);
+        if (module && match_mounts(state, process, module->platform.mounts,
+                                   module->platform.mount_count, mount))
+            return true;
+    }
+    return false;
+}
+
 bool match_any_mount(struct policy_state *state, const struct policy_process *process,
                      const struct policy_container *container, const struct policy_mount *mount)
 {
-    const struct platform_rules *platform = &state->policy->platform;
     return match_mounts(state, process, container->mounts, container->mount_count, mount) ||
-           match_mounts(state, process, platform->mounts, platform->mount_count, mount) ||
+           match_platform(state, process, mount) ||
            match_mounts(state, process, policy_default_mounts, policy_default_mount_count, mount) ||
            (container->allow_elevated && match_mounts(state, process, policy_privileged_mounts,
                                                       policy_privileged_mount_count, mount));

@@ -84,11 +84,21 @@ struct policy_container {
     struct user_rule user;
 };
 
+/* What a fragment adds where its rule includes it; the others change nothing here. */
+enum fragment_include {
+    INCLUDE_CONTAINERS = 1U << 0,
+    INCLUDE_FRAGMENTS = 1U << 1,
+    INCLUDE_EXTERNALS = 1U << 2,
+    INCLUDE_PLATFORM = 1U << 3,
+    INCLUDE_ALL = ~0U,
+};
+
 struct fragment_rule {
     const char *issuer;
     const char *feed;
     const char *minimum_svn; /* decimal text, however it was written */
-    struct policy_list includes;
+    unsigned int includes;   /* of enum fragment_include */
+    bool needs_receipts;     /* nothing here verifies them */
 };
 
 /* Rules that hold for every container (framework 0.5.0). */
@@ -106,6 +116,7 @@ struct regex_entry {
     struct regex *regex;
 };
 
+/* A policy, or a fragment of one, which has no points and no flags. */
 struct policy {
     struct arena arena;
     bool has_api;
@@ -132,7 +143,11 @@ struct policy {
     bool allow_unencrypted_scratch;
     bool allow_capability_dropping;
     bool allow_host_network;
-    const char *capability_names[CAPABILITY_NAMES_MAX]; /* sorted bytewise */
+    const char *svn_text; /* of a fragment: as written; NULL where absent */
+    /* Names by their bits. A fragment's table goes on from that of what was loaded before it, so
+     * that a bit means one name in all of them. */
+    const char *capability_names[CAPABILITY_NAMES_MAX];
+    uint8_t capability_order[CAPABILITY_NAMES_MAX]; /* the bits, sorted by name */
     size_t capability_name_count;
     uint64_t default_capabilities;    /* of an unprivileged container */
     uint64_t privileged_capabilities; /* all that the reference knows */

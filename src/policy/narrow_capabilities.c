@@ -24,7 +24,7 @@ static struct asked read_asked(const struct asker *asker)
         struct policy_list list = asker->process->capabilities.sets[i];
         asked.counts[i] = list.count;
         for (size_t j = 0; j < list.count; j++) {
-            int bit = policy_capability_bit(asker->state->policy, list.items[j]);
+            int bit = policy_capability_bit(asker->state->names, list.items[j]);
             if (bit < 0)
                 asked.unknown = list.items[j];
             else
@@ -105,18 +105,18 @@ static bool explain(struct asker *asker, const struct policy_container *containe
                     const struct sets *kept, int set)
 {
     struct capability_list allowed[POLICY_CAPABILITY_SETS];
-    const struct policy *policy = asker->state->policy;
+    const struct policy *names = asker->state->names;
     read_allowed(asker, container, allowed);
     uint64_t missing = allowed[set].mask & ~kept->masks[set];
     uint64_t extra = kept->masks[set] & ~allowed[set].mask;
     const char *name = policy_capability_set_names[set];
     if (extra)
         return deny(asker->decision, "capability %s is in %s, and not in the policy (%s)",
-                    policy->capability_names[__builtin_ctzll(extra)], name,
+                    names->capability_names[__builtin_ctzll(extra)], name,
                     container_label(asker, container));
     if (missing)
         return deny(asker->decision, "capability %s is missing in %s, the policy has it (%s)",
-                    policy->capability_names[__builtin_ctzll(missing)], name,
+                    names->capability_names[__builtin_ctzll(missing)], name,
                     container_label(asker, container));
     return deny(asker->decision, "capabilities in %s are listed more than once (%s)", name,
                 container_label(asker, container));
@@ -145,7 +145,7 @@ static void fill_kept(struct asker *asker, const struct sets *kept)
         uint64_t left = kept->masks[i];
         asker->decision->caps_kept.sets[i].items = out;
         for (size_t j = 0; j < list.count; j++) {
-            int bit = policy_capability_bit(asker->state->policy, list.items[j]);
+            int bit = policy_capability_bit(asker->state->names, list.items[j]);
             if (bit < 0 || !(left >> bit & 1))
                 continue;
             left &= ~(UINT64_C(1) << bit);

@@ -50,17 +50,37 @@ static size_t drop_doubles(struct policy_list list, const char **out, const char
     return count;
 }
 
+/* The rules of a container, and then those of each module for all containers: *rules and their
+ * count. NULL past the last. */
+static const struct env_rule *rules_at(const struct asker *asker,
+                                       const struct policy_container *container, size_t index,
+                                       size_t *count)
+{
+    static const struct env_rule none;
+    *count = 0;
+    if (index == 0) {
+        *count = container->env_rule_count;
+        return container->env_rules;
+    }
+    if (container->external || index > asker->state->fragment_count + 1)
+        return NULL;
+    const struct policy *module = state_module(asker->state, index - 1, INCLUDE_PLATFORM);
+    if (!module || module->platform.env_rule_count == 0)
+        return &none;
+    *count = module->platform.env_rule_count;
+    return module->platform.env_rules;
+}
+
 static bool env_known(struct asker *asker, const struct policy_container *container,
                       const char *env)
 {
-    const struct platform_rules *platform = &asker->state->policy->platform;
-    for (size_t i = 0; i < container->env_rule_count; i++) {
-        if (match_env(&container->env_rules[i], env, asker->state->regex))
-            return true;
-    }
-    for (size_t i = 0; !container->external && i < platform->env_rule_count; i++) {
-        if (match_env(&platform->env_rules[i], env, asker->state->regex))
-            return true;
+    const struct env_rule *rules;
+    size_t count;
+    for (size_t at = 0; (rules = rules_at(asker, container, at, &count)); at++) {
+        for (size_t i = 0; i < count; i++) {
+            if (match_env(&rules[i], env, asker->state->regex))
+                return true;
+        }
     }
     return false;
 }
@@ -81,14 +101,13 @@ static const struct env_rule *unmet_rule(struct asker *asker,
                                          const struct policy_container *container,
                                          const struct env_set *set)
 {
-    const struct platform_rules *platform = &asker->state->policy->platform;
-    for (size_t i = 0; i < container->env_rule_count; i++) {
-        if (!rule_met(asker, &container->env_rules[i], set))
-            return &container->env_rules[i];
-    }
-    for (size_t i = 0; !container->external && i < platform->env_rule_count; i++) {
-        if (!rule_met(asker, &platform->env_rules[i], set))
-            return &platform->env_rules[i];
+    const struct env_rule *rules;
+    size_t count;
+    for (size_t at = 0; (rules = rules_at(asker, container, at, &count)); at++) {
+        for (size_t i = 0; i < count; i++) {
+            if (!rule_met(asker, &rules[i], set))
+                return &rules[i];
+        }
     }
     return NULL;
 }

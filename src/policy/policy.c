@@ -100,32 +100,51 @@ static int accept_bool(struct loader *loader, const json_t *value)
                      json_kind(value));
 }
 
+static int load_svn(struct loader *loader, const json_t *value)
+{
+    char number[32];
+    struct policy *policy = loader->policy;
+    if (!json_is_string(value) && !json_is_integer(value))
+        return error_set(loader->err, ERROR_INVALID, "expected a number or a string, found %s",
+                         json_kind(value));
+    (void)snprintf(number, sizeof number, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    policy->svn_text = arena_text(&policy->arena,
+                                  json_is_string(value) ? json_string_value(value) : number);
+    return policy->svn_text ? 0 : error_memory(loader->err);
+}
+
+enum place { IN_POLICY = 1U << 0, IN_FRAGMENT = 1U << 1, IN_BOTH = 3 };
+
 /* What a policy may define, in the order in which it is read: the framework's version decides how
  * the rest is understood. */
 static const struct {
     const char *name;
+    enum place place;
     int (*load)(struct loader *loader, const json_t *value);
     size_t flag; /* offset of a bool, where `load` is NULL */
 } definitions[] = {
-    {"api_version", load_api, 0},
-    {"api_svn", load_api, 0},
-    {"framework_version", load_framework, 0},
-    {"framework_svn", load_framework, 0},
-    {"fragments", load_fragments, 0},
-    {"containers", load_containers, 0},
-    {"external_processes", load_externals, 0},
-    {"platform_rules", load_platform_rules, 0},
-    {"caisson_group", load_group, 0},
-    {"transparency_trust_lists", accept_array, 0},
-    {"allow_properties_access", NULL, offsetof(struct policy, allow_properties_access)},
-    {"allow_dump_stacks", NULL, offsetof(struct policy, allow_dump_stacks)},
-    {"allow_runtime_logging", NULL, offsetof(struct policy, allow_runtime_logging)},
-    {"allow_environment_variable_dropping", NULL,
+    {"api_version", IN_POLICY, load_api, 0},
+    {"api_svn", IN_POLICY, load_api, 0},
+    {"framework_version", IN_BOTH, load_framework, 0},
+    {"framework_svn", IN_BOTH, load_framework, 0},
+    {"svn", IN_FRAGMENT, load_svn, 0},
+    {"fragments", IN_BOTH, load_fragments, 0},
+    {"containers", IN_BOTH, load_containers, 0},
+    {"external_processes", IN_BOTH, load_externals, 0},
+    {"platform_rules", IN_BOTH, load_platform_rules, 0},
+    {"caisson_group", IN_POLICY, load_group, 0},
+    {"transparency_trust_lists", IN_BOTH, accept_array, 0},
+    {"allow_properties_access", IN_POLICY, NULL, offsetof(struct policy, allow_properties_access)},
+    {"allow_dump_stacks", IN_POLICY, NULL, offsetof(struct policy, allow_dump_stacks)},
+    {"allow_runtime_logging", IN_POLICY, NULL, offsetof(struct policy, allow_runtime_logging)},
+    {"allow_environment_variable_dropping", IN_POLICY, NULL,
      offsetof(struct policy, allow_environment_variable_dropping)},
-    {"allow_unencrypted_scratch", NULL, offsetof(struct policy, allow_unencrypted_scratch)},
-    {"allow_capability_dropping", NULL, offsetof(struct policy, allow_capability_dropping)},
-    {"allow_host_network", NULL, offsetof(struct policy, allow_host_network)},
-    {"allow_log_provider_dropping", accept_bool, 0},
+    {"allow_unencrypted_scratch", IN_POLICY, NULL,
+     offsetof(struct policy, allow_unencrypted_scratch)},
+    {"allow_capability_dropping", IN_POLICY, NULL,
+     offsetof(struct policy, allow_capability_dropping)},
+    {"allow_host_network", IN_POLICY, NULL, offsetof(struct policy, allow_host_network)},
+    {"allow_log_provider_dropping", IN_POLICY, accept_bool, 0},
 };
 
 #define DEFINITION_COUNT (sizeof definitions / sizeof *definitions)
@@ -138,11 +157,12 @@ static int load_flag(struct loader *loader, const json_t *value, size_t offset)
     return 0;
 }
 
-static int load_definitions(struct loader *loader, const struct rego_module *module)
+static int load_definitions(struct loader *loader, const struct rego_module *module,
+                            enum place place)
 {
     for (size_t i = 0; i < DEFINITION_COUNT; i++) {
         const struct rego_statement *found = rego_find(module, definitions[i].name);
-        if (!found)
+        if (!found || !(definitions[i].place & place))
             continue;
         if (found->kind != REGO_JSON)
             return error_set(loader->err, ERROR_INVALID, "line %u: %s must be a value", found->line,
@@ -155,11 +175,11 @@ static int load_definitions(struct loader *loader, const struct rego_module *mod
     return 0;
 }
 
-static bool is_definition(const char *name)
+static bool is_definition(const char *name, enum place place)
 {
     for (size_t i = 0; i < DEFINITION_COUNT; i++) {
         if (strcmp(definitions[i].name, name) == 0)
-            return true;
+            return definitions[i].place & place;
     }
     return false;
 }
@@ -210,7 +230,7 @@ static int load_points(struct loader *loader, const struct rego_module *module, 
 {
     for (size_t i = 0; i < module->count; i++) {
         const struct rego_statement *statement = &module->statements[i];
-        if (statement->kind == REGO_REASON || is_definition(statement->name))
+        if (statement->kind == REGO_REASON || is_definition(statement->name, IN_POLICY))
             continue;
         if (load_point(loader, statement, flags) < 0)
             return -1;
@@ -218,15 +238,44 @@ static int load_points(struct loader *loader, const struct rego_module *module, 
     return 0;
 }
 
-static int load_module(struct policy *policy, const struct rego_module *module, unsigned int flags,
-                       struct error *err)
+/* Packages that are the framework's own, or that a policy's tools keep for themselves. */
+static bool is_reserved(const char *package)
+{
+    static const char *const reserved[] = {"framework", "api",  "policy",
+                                           "metadata",  "data", "input"};
+    for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++) {
+        if (strcmp(reserved[i], package) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int load_fragment_module(struct policy *fragment, const struct rego_module *module,
+                                const struct policy *names, struct error *err)
+{
+    struct loader loader = {.policy = fragment, .err = err};
+    if (is_reserved(module->package))
+        return error_set(err, ERROR_REFUSED, "the package \"%s\" is reserved", module->package);
+    for (size_t i = 0; i < module->count; i++) {
+        if (!is_definition(module->statements[i].name, IN_FRAGMENT))
+            return error_set(err, ERROR_INVALID, "line %u: \"%s\" has no place in a fragment",
+                             module->statements[i].line, module->statements[i].name);
+    }
+    memcpy((void *)fragment->capability_names, (const void *)names->capability_names,
+           sizeof names->capability_names);
+    memcpy(fragment->capability_order, names->capability_order, sizeof names->capability_order);
+    fragment->capability_name_count = names->capability_name_count;
+    return load_definitions(&loader, module, IN_FRAGMENT);
+}
+
+static int load_policy_module(struct policy *policy, const struct rego_module *module,
+                              unsigned int flags, struct error *err)
 {
     struct loader loader = {.policy = policy, .err = err};
-    policy->api_text = policy->framework_text = "";
     if (strcmp(module->package, "policy") != 0)
         return error_set(err, ERROR_INVALID, "the package is \"%s\", not \"policy\"",
                          module->package);
-    if (load_definitions(&loader, module) < 0)
+    if (load_definitions(&loader, module, IN_POLICY) < 0)
         return -1;
     if (!rego_find(module, "containers") && load_capability_names(&loader, NULL) < 0)
         return -1;
@@ -236,28 +285,36 @@ static int load_module(struct policy *policy, const struct rego_module *module, 
     return load_points(&loader, module, flags);
 }
 
-int policy_parse(struct span text, unsigned int flags, struct policy **out, struct error *err)
+int load_text_of_module(struct span text, const struct policy *names, unsigned int flags,
+                        struct policy **out, struct error *err)
 {
     struct rego_module module;
-    struct error own = {0};
-    struct error *report = err ? err : &own;
     *out = NULL;
-    if (rego_read(text, &module, report) < 0)
-        return error_context(report, "policy");
+    if (rego_read(text, &module, err) < 0)
+        return -1;
     struct policy *policy = calloc(1, sizeof *policy);
     if (!policy) {
         rego_module_fini(&module);
-        return error_memory(report);
+        return error_memory(err);
     }
     policy->arena.limit = ARENA_LIMIT;
-    int result = load_module(policy, &module, flags, report);
+    policy->api_text = policy->framework_text = "";
+    int result = names ? load_fragment_module(policy, &module, names, err)
+                       : load_policy_module(policy, &module, flags, err);
     rego_module_fini(&module);
-    if (result < 0) {
+    if (result < 0)
         policy_free(policy);
-        return error_context(report, "policy");
-    }
-    *out = policy;
-    return 0;
+    else
+        *out = policy;
+    return result;
+}
+
+int policy_parse(struct span text, unsigned int flags, struct policy **out, struct error *err)
+{
+    struct error own = {0};
+    struct error *report = err ? err : &own;
+    return load_text_of_module(text, NULL, flags, out, report) < 0 ? error_context(report, "policy")
+                                                                   : 0;
 }
 
 void policy_free(struct policy *policy)

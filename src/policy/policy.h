@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "base/span.h"
+#include "crypto/digest.h"
 
 #define POLICY_SIZE_MAX ((size_t)4 << 20) /* bytes of text */
 
@@ -230,6 +231,32 @@ POLICY_ASK policy_signal_container_process(struct policy_state *state, const cha
 POLICY_ASK policy_shutdown_container(struct policy_state *state, const char *container_id,
                                      struct policy_decision *decision);
 
+/* A signed piece of policy (docs/policy.md): who signed it has been verified, its text has not. */
+struct policy_fragment {
+    const char *issuer; /* did:x509:… */
+    const char *feed;
+    bool has_svn; /* of the signed header */
+    uint64_t svn;
+    struct span text;
+};
+
+/* Loads a fragment: where a rule of the policy, or of a loaded fragment, names its issuer and its
+ * feed, and its svn suffices, what this rule includes holds from then on. The same one twice is
+ * loaded once.
+ */
+POLICY_ASK policy_load_fragment(struct policy_state *state, const struct policy_fragment *fragment,
+                                struct policy_decision *decision);
+
+/* What was loaded, in that order. */
+struct policy_fragment_identity {
+    const char *issuer;
+    const char *feed;
+    uint8_t digest[SHA256_SIZE]; /* of the text */
+};
+size_t policy_fragment_count(const struct policy_state *state);
+const struct policy_fragment_identity *policy_fragment_at(const struct policy_state *state,
+                                                          size_t index);
+
 /* Points about one path: unmount_device, rw_unmount_device, unmount_overlay, scratch_unmount,
  * plan9_mount, plan9_unmount, mount_blockdev, unmount_blockdev. */
 POLICY_ASK policy_path_point(struct policy_state *state, enum policy_point point,
@@ -248,7 +275,7 @@ POLICY_ASK policy_scratch_point(struct policy_state *state, enum policy_point po
                                 struct policy_decision *decision);
 
 /* Points without arguments: get_properties, dump_stacks, runtime_logging, host_network, and those
- * that this build denies by name (load_fragment, registry_changes, log_provider, …). */
+ * that this build denies by name (registry_changes, log_provider, …). */
 POLICY_ASK policy_plain_point(struct policy_state *state, enum policy_point point,
                               struct policy_decision *decision);
 

@@ -2,24 +2,53 @@
 
 #include <stdlib.h>
 
+const struct policy *state_module(const struct policy_state *state, size_t index,
+                                  enum fragment_include kind)
+{
+    if (index == 0)
+        return state->policy;
+    const struct state_fragment *fragment = &state->fragments[index - 1];
+    return fragment->includes & (unsigned int)kind ? fragment->module : NULL;
+}
+
+bool state_reserve(struct policy_state *state, const struct policy *extra)
+{
+    size_t rows = 1;
+    for (size_t i = 0; i <= state->fragment_count; i++) {
+        const struct policy *module = state_module(state, i, INCLUDE_ALL);
+        rows += module ? module->container_count + module->external_count : 0;
+    }
+    rows += extra ? extra->container_count + extra->external_count : 0;
+    void *candidates = reallocarray((void *)state->candidates, rows, sizeof *state->candidates);
+    if (candidates)
+        state->candidates = candidates;
+    void *scores = reallocarray(state->scores, rows, sizeof *state->scores);
+    if (scores)
+        state->scores = scores;
+    return candidates && scores;
+}
+
 int policy_state_new(const struct policy *policy, struct policy_state **out, struct error *err)
 {
-    size_t rows = policy->container_count > policy->external_count ? policy->container_count
-                                                                   : policy->external_count;
     struct policy_state *state = calloc(1, sizeof *state);
     *out = NULL;
     if (!state)
         return error_memory(err);
-    state->policy = policy;
+    state->policy = state->names = policy;
     state->regex = regex_scratch_new();
-    state->candidates = calloc(rows + 1, sizeof(const struct policy_container *));
-    state->scores = calloc(rows + 1, sizeof *state->scores);
-    if (!state->regex || !state->candidates || !state->scores) {
+    if (!state->regex || !state_reserve(state, NULL)) {
         policy_state_free(state);
         return error_memory(err);
     }
     *out = state;
     return 0;
+}
+
+void state_clear_fragment(struct state_fragment *fragment)
+{
+    policy_free(fragment->module);
+    free((void *)(uintptr_t)fragment->identity.issuer);
+    free((void *)(uintptr_t)fragment->identity.feed);
 }
 
 void policy_state_free(struct policy_state *state)
@@ -39,6 +68,8 @@ void policy_state_free(struct policy_state *state)
         free(state->plan9s[i].target);
         free(state->plan9s[i].container_id);
     }
+    for (size_t i = 0; i < state->fragment_count; i++)
+        state_clear_fragment(&state->fragments[i]);
     regex_scratch_free(state->regex);
     free((void *)state->candidates);
     free(state->scores);

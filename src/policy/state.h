@@ -5,6 +5,9 @@
 #include "policy/model.h"
 
 #define STATE_ROWS_MAX 4096 /* devices, containers, scratch mounts, plan9 mounts: of each */
+#define STATE_FRAGMENTS_MAX                                                                        \
+    64                      /* loaded; their texts together have at most POLICY_SIZE_MAX bytes     \
+                             */
 #define STATE_TEXT_MAX 4096 /* bytes of an id or a path from the host */
 
 struct device {
@@ -32,8 +35,19 @@ struct plan9_mount {
     char *container_id;
 };
 
+/* A fragment that was loaded; it stays. */
+struct state_fragment {
+    struct policy *module;
+    unsigned int includes;
+    struct policy_fragment_identity identity; /* its texts are owned here */
+};
+
 struct policy_state {
     const struct policy *policy;
+    const struct policy *names; /* the module that was read last: it knows all capabilities */
+    struct state_fragment fragments[STATE_FRAGMENTS_MAX];
+    size_t fragment_count;
+    size_t fragment_bytes; /* of their texts */
     struct device devices[STATE_ROWS_MAX];
     size_t device_count;
     struct live_container containers[STATE_ROWS_MAX];
@@ -43,10 +57,18 @@ struct policy_state {
     struct plan9_mount plan9s[STATE_ROWS_MAX];
     size_t plan9_count;
     struct regex_scratch *regex;
-    /* Room for one decision: candidates and their counts, as many as the policy has rows. */
+    /* Room for one decision: candidates and their counts, as many as there are rows. */
     const struct policy_container **candidates;
     size_t *scores;
 };
+
+/* The modules that hold: 0 is the policy, 1 to fragment_count are loaded fragments; NULL for one
+ * whose rows of this kind are not included. */
+const struct policy *state_module(const struct policy_state *state, size_t index,
+                                  enum fragment_include kind);
+
+/* Makes room for decisions about the rows of `extra` (may be NULL) too; false without memory. */
+bool state_reserve(struct policy_state *state, const struct policy *extra);
 
 struct device *state_find_device(struct policy_state *state, const char *target);
 struct live_container *state_find_container(struct policy_state *state, const char *id);
@@ -64,5 +86,6 @@ bool state_good_id(const char *id);
 void state_remove_device(struct policy_state *state, struct device *device);
 void state_clear_overlay(struct live_container *container);
 void state_clear_matches(struct live_container *container);
+void state_clear_fragment(struct state_fragment *fragment);
 
 #endif
