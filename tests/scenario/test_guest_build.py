@@ -101,6 +101,12 @@ class GuestBuild(unittest.TestCase):
             if numbers[1] & 0o170000 == 0o100000:
                 self.assertTrue(name == "init" or name.startswith("modules/"), name)
 
+    def test_modules_have_nothing_for_tracers(self):
+        for name, (_, data) in entries_of(read(self.folder, "first/guest/initrd")).items():
+            if name.endswith(".ko"):
+                for word in (b"__fentry__", b"__mcount_loc", b"_ftrace_events", b"__versions", b"~Module signature appended~"):
+                    self.assertNotIn(word, data, name)
+
     def test_refuses_damaged_package(self):
         cache = os.path.join(self.folder, "cache")
         shutil.copytree(CACHE, cache)
