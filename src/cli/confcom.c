@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/commands.h"
 #include "cli/confcom_output.h"
+#include "cli/manifest.h"
 #include "cli/workload_images.h"
 #include "os/file.h"
 #include "policy/version.h"
@@ -218,6 +219,17 @@ static int read_input(const char *path, struct template_groups *groups, struct e
                                                                   : 0;
 }
 
+static int read_manifest(const struct args *args, struct pods *pods, struct template_groups *groups,
+                         struct error *err)
+{
+    const char *path = args_get(args, "virtual-node-yaml");
+    const struct template_pod_options how = {
+        .reading = POD_CONFCOM, .approve_wildcards = args_has(args, "approve-wildcards")};
+    if (manifest_read(path, POD_CONFCOM, pods, err) < 0)
+        return -1;
+    return template_read_pods(pods, &how, groups, err) < 0 ? error_context(err, "%s", path) : 0;
+}
+
 /* confcom lists them for templates and manifests; in --input they stand in the file itself. */
 static int read_fragments(const struct args *args, struct template_groups *groups,
                           struct error *err)
@@ -236,7 +248,9 @@ static int read_fragments(const struct args *args, struct template_groups *group
                                                                     : 0;
 }
 
-static int read_groups(const struct args *args, struct template_groups *groups, struct error *err)
+/* What the groups of a manifest point at is in `pods`. */
+static int read_groups(const struct args *args, struct template_groups *groups, struct pods *pods,
+                       struct error *err)
 {
     int status;
     if (args_has(args, "template-file"))
@@ -246,18 +260,19 @@ static int read_groups(const struct args *args, struct template_groups *groups, 
     else if (args_has(args, "image"))
         status = template_of_image(args_get(args, "image"), groups, err);
     else
-        status = error_set(err, ERROR_UNAVAILABLE, "--virtual-node-yaml is not there yet");
+        status = read_manifest(args, pods, groups, err);
     return status < 0 ? -1 : read_fragments(args, groups, err);
 }
 
 static int run(const struct args *args, struct error *err)
 {
     const struct image_options image_options = {.tls_ca = args_get(args, "tls-ca")};
+    PODS_AUTO pods = {0};
     TEMPLATE_GROUPS_AUTO groups = {0};
     WORKLOAD_IMAGES_AUTO images = {0};
     struct confcom_output output = {.args = args, .groups = &groups};
     if (check_options(args, err) < 0 || fill_form(args, &output.form, err) < 0 ||
-        template_groups_init(&groups, err) < 0 || read_groups(args, &groups, err) < 0)
+        template_groups_init(&groups, err) < 0 || read_groups(args, &groups, &pods, err) < 0)
         return -1;
     if (args_has(args, "print-existing-policy"))
         return confcom_print_existing(&output, err);

@@ -54,11 +54,28 @@ static int add_layers(struct policy_draft_container *draft, struct policy_list a
     return 0;
 }
 
+static int add_args(struct policy_draft_container *draft, struct policy_list entrypoint,
+                    struct policy_list args, struct arena *arena, struct error *err)
+{
+    if (args.count == 0 || draft->has_command)
+        return 0;
+    const char *const *items = template_join(entrypoint, args, arena);
+    if (!items)
+        return error_memory(err);
+    draft->command = (struct policy_list){items, entrypoint.count + args.count};
+    draft->has_command = true;
+    return 0;
+}
+
 static int add_image(struct template_groups *groups, const struct template_container *container,
                      const struct template_image *image, struct policy_draft_container *draft,
                      struct error *err)
 {
-    if (template_is_sidecar(container->image)) {
+    bool sidecar = template_is_sidecar(container->image);
+    struct policy_list entrypoint = sidecar ? (struct policy_list){0} : image->entrypoint;
+    if (add_args(draft, entrypoint, container->args, &groups->arena, err) < 0)
+        return -1;
+    if (sidecar) {
         template_add_sidecar_image(draft, image);
         return 0;
     }
@@ -117,6 +134,7 @@ int template_policy(struct template_groups *groups, const struct template_group 
     struct policy_draft draft = {
         .generation = form->generation,
         .container_count = group->container_count,
+        .group = group->word,
         .fragments = group->fragments,
         .fragment_count = group->fragment_count,
         .own_fragments_first = group->own_fragments_first,

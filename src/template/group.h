@@ -24,6 +24,8 @@
 struct template_container {
     struct policy_draft_container draft; /* without what the image adds */
     const char *image;                   /* the reference by which it is looked up */
+    /* Where the draft has no command: what follows the image's entrypoint in place of its own. */
+    struct policy_list args;
     /* More layers above the image's: root hashes in hex, base first. */
     struct policy_list layers_above;
     /* What an image without command gives: `[]` as on virtual nodes, or `null` as in ACI. */
@@ -34,6 +36,7 @@ struct template_group {
     const char *name; /* for messages; "" where it has none */
     struct template_container *containers;
     size_t container_count;
+    const struct policy_group *word; /* what the policy says of the group as a whole, or NULL */
     const struct policy_draft_fragment *fragments;
     size_t fragment_count;
     bool own_fragments_first;

@@ -208,6 +208,9 @@ int pods_read(const json_t *documents, enum pod_reading reading, struct pods *po
 void pods_fini(struct pods *pods);
 #define PODS_AUTO __attribute__((cleanup(pods_fini))) struct pods
 
+/* The value of a label or annotation; NULL where it is absent. */
+const char *pod_pair_value(const struct pod_pair *pairs, size_t count, const char *key);
+
 /*
  * Appends a tar with the files that one container gets by its volumes (ConfigMaps, Secrets,
  * downward values): a layer that goes on top of its image's. Nothing where there are none. The

@@ -142,7 +142,7 @@ static int read_head(const struct pod_reader *reader, const json_t *object,
         pod_find_text(object, "name", &out->name, err) < 0)
         return -1;
     if (*out->name)
-        return 0;
+        return pod_check_name(reader, out->name, err);
     if (reader->reading == POD_STRICT)
         return error_set(err, ERROR_INVALID, "without a name");
     out->name = out->image;

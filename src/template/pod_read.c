@@ -167,3 +167,14 @@ bool pod_is_normal_path(const char *path)
     }
     return true;
 }
+
+int pod_check_name(const struct pod_reader *reader, const char *name, struct error *err)
+{
+    size_t size = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
+    if (reader->reading == POD_CONFCOM ||
+        (size > 0 && size <= 63 && !name[size] && *name != '-' && name[size - 1] != '-'))
+        return 0;
+    return error_set(err, ERROR_INVALID,
+                     "the name \"%.80s\" is not 1 to 63 of [a-z0-9-], with no \"-\" at its ends",
+                     name);
+}

@@ -44,8 +44,6 @@ int pod_find_texts(const struct pod_reader *reader, const json_t *object, const 
 /* Members of an object that are texts: labels, annotations. */
 int pod_find_pairs(const struct pod_reader *reader, const json_t *object, const char *key,
                    const struct pod_pair **out, size_t *count, struct error *err);
-/* The value of a key; NULL where it is absent. */
-const char *pod_pair_value(const struct pod_pair *pairs, size_t count, const char *key);
 
 /* --- pod_data.c: ConfigMaps and Secrets of the same manifest --- */
 
@@ -91,6 +89,11 @@ int pod_read_security(const struct pod_reader *reader, const json_t *container,
 int pod_read_resources(const struct pod_reader *reader, const json_t *container,
                        struct pod_resources *out, struct error *err);
 int pod_read_containers(struct pod_reader *reader, struct error *err);
+
+/* POD_STRICT: names of containers and volumes are labels of DNS (RFC 1123): 1 to 63 of [a-z0-9-],
+ * no
+ * "-" first or last. */
+int pod_check_name(const struct pod_reader *reader, const char *name, struct error *err);
 
 /* Whether a path is absolute and has no empty part, "." or "..". */
 bool pod_is_normal_path(const char *path);

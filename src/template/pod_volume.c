@@ -120,7 +120,8 @@ static int read_volume(const struct pod_reader *reader, const json_t *object,
                        struct pod_volume *out, struct error *err)
 {
     *out = (struct pod_volume){.type = POD_VOLUME_OTHER};
-    if (pod_get_text(object, "name", &out->name, err) < 0)
+    if (pod_get_text(object, "name", &out->name, err) < 0 ||
+        pod_check_name(reader, out->name, err) < 0)
         return error_context(err, "volume");
     if (find_volume(reader->pod, out->name))
         return error_set(err, ERROR_INVALID, "volume \"%.64s\" is there twice", out->name);

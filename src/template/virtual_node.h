@@ -5,7 +5,8 @@
 
 #include "policy/generate.h"
 
-#define TEMPLATE_IDENTITY_LABEL "azure.workload.identity/use"
+#define TEMPLATE_IDENTITY_LABEL    "azure.workload.identity/use"
+#define TEMPLATE_POLICY_ANNOTATION "microsoft.containerinstance.virtualnode.ccepolicy"
 
 /* Workload identity: rules that follow the container's own variables, and where its token is. */
 #define TEMPLATE_IDENTITY_RULES 4
