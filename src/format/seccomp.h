@@ -1,8 +1,7 @@
 /*
- * Seccomp profiles as the OCI runtime specification has them (config-linux.md, "Seccomp"): whether
- * a document is one, and the bytes that a policy's seccomp_profile_sha256 is the digest of.
- *
- * What a profile's words mean is for who makes a filter of it (guest/syscallfilter.h).
+ * Seccomp profiles as the OCI runtime specification has them (config-linux.md, "Seccomp"): the
+ * bytes that a policy's seccomp_profile_sha256 is the digest of. What a profile means, and whether
+ * it is one, is for who makes a filter of it (guest/syscallfilter.h).
  */
 #ifndef CAISSON_FORMAT_SECCOMP_H
 #define CAISSON_FORMAT_SECCOMP_H
@@ -11,14 +10,9 @@
 
 #define SECCOMP_PROFILE_MAX ((size_t)64 * 1024) /* bytes, written */
 
-/* ERROR_INVALID, with the place, for a key that is unknown, missing or of another type, and for a
- * listener: another process would decide then. Numbers are not negative. */
-int seccomp_check(const json_t *profile, struct error *err);
-
-/* Appends the profile in the one form that is hashed, which is `az confcom`'s: compact, the known
+/* Appends a profile in the one form that is hashed, which is `az confcom`'s: compact, the known
  * keys in the order of the specification whatever order they are in, "defaultAction", "names",
- * "action", "index", "value" and "op" with a default where they are absent, other keys left out.
- * Says nothing about whether the profile is one. */
+ * "action", "index", "value" and "op" with a default where they are absent, other keys left out. */
 int seccomp_write(const json_t *profile, struct buf *out, struct error *err);
 
 #endif

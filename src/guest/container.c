@@ -34,6 +34,7 @@ void container_fini(struct container *container)
     fd_close(&container->outputs[0].fd);
     fd_close(&container->outputs[1].fd);
     buf_fini(&container->input.pending);
+    syscallfilter_fini(&container->filter);
     container_init(container);
 }
 
@@ -77,9 +78,14 @@ static int start(struct container *container, const struct spec *spec, const uin
                  struct error *err)
 {
     struct ends ends = {{-1, -1, -1}};
+    struct spec ready = *spec;
+    ready.filter = &container->filter;
+    container->rlimits = *spec->rlimits;
+    if (spec->seccomp && syscallfilter_compile(spec->seccomp, &container->filter, err) < 0)
+        return error_context(err, "seccomp");
     int made = spec->terminal ? 0 : make_pipes(container, standard, &ends, err);
     if (made == 0)
-        made = container->outcome = start_process(spec, ends.fds, &container->pid, err);
+        made = container->outcome = start_process(&ready, ends.fds, &container->pid, err);
     ends_close(&ends);
     return made < 0 ? -1 : 0;
 }

@@ -36,9 +36,11 @@ struct container {
     char id[REQUEST_CONTAINER_MAX + 1]; /* "" for a free slot */
     pid_t pid;                          /* the first process */
     bool reaped;
-    int status;   /* of waitpid(), once reaped */
-    int outcome;  /* while it starts, else -1 */
-    int terminal; /* the terminal's master, kept for its size */
+    int status;                  /* of waitpid(), once reaped */
+    int outcome;                 /* while it starts, else -1 */
+    int terminal;                /* the terminal's master, kept for its size */
+    struct syscallfilter filter; /* every process of the container has it */
+    struct rlimits rlimits;      /* and these */
     struct container_input input;
     struct container_output outputs[2];
 };

@@ -23,7 +23,9 @@ static int add_names(struct policy_list names, uint64_t *set, struct error *err)
 
 int credentials_of(const struct spec *spec, struct credentials *out, struct error *err)
 {
-    *out = (struct credentials){.user = spec->user, .no_new_privileges = spec->no_new_privileges};
+    *out = (struct credentials){.user = spec->user,
+                                .no_new_privileges = spec->no_new_privileges,
+                                .installs_filter = spec->seccomp && !spec->no_new_privileges};
     for (size_t i = 0; i < POLICY_CAPABILITY_SETS; i++) {
         if (add_names(spec->capabilities.sets[i], &out->capabilities[i], err) < 0)
             return -1;
@@ -54,13 +56,14 @@ static int become_user(const struct user *user, struct error *err)
     return 0;
 }
 
-static int set_capabilities(const uint64_t sets[POLICY_CAPABILITY_SETS], struct error *err)
+static int set_capabilities(const uint64_t sets[POLICY_CAPABILITY_SETS], uint64_t kept,
+                            struct error *err)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct data[2];
     for (unsigned int i = 0; i < 2; i++) {
-        data[i].effective = (uint32_t)(sets[POLICY_EFFECTIVE] >> (32 * i));
-        data[i].permitted = (uint32_t)(sets[POLICY_PERMITTED] >> (32 * i));
+        data[i].effective = (uint32_t)((sets[POLICY_EFFECTIVE] | kept) >> (32 * i));
+        data[i].permitted = (uint32_t)((sets[POLICY_PERMITTED] | kept) >> (32 * i));
         data[i].inheritable = (uint32_t)(sets[POLICY_INHERITABLE] >> (32 * i));
     }
     if (syscall(SYS_capset, &header, data) < 0)
@@ -75,12 +78,13 @@ static int set_capabilities(const uint64_t sets[POLICY_CAPABILITY_SETS], struct 
 
 int credentials_become(const struct credentials *credentials, struct error *err)
 {
+    uint64_t kept = credentials->installs_filter ? 1ULL << CAP_SYS_ADMIN : 0;
     if (limit_bounding(credentials->capabilities[POLICY_BOUNDING], err) < 0)
         return -1;
     if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
         return error_system(err, errno, "cannot keep capabilities over the change of user");
     if (become_user(credentials->user, err) < 0 ||
-        set_capabilities(credentials->capabilities, err) < 0)
+        set_capabilities(credentials->capabilities, kept, err) < 0)
         return -1;
     if (credentials->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return error_system(err, errno, "cannot forbid new privileges");

@@ -145,7 +145,7 @@ static struct policy_process process_of(const struct request_create_container *a
         .no_new_privileges = args->no_new_privileges,
         .capabilities = args->capabilities,
         .privileged = args->privileged,
-        .seccomp_sha256 = "",
+        .seccomp_sha256 = args->seccomp_sha256,
         .mounts = args->mounts,
         .mount_count = args->mount_count,
     };
@@ -173,6 +173,9 @@ static struct spec spec_of(const struct request_create_container *args,
         .columns = args->columns,
         .mounts = args->mounts,
         .mount_count = args->mount_count,
+        .seccomp = args->seccomp,
+        .rlimits = &args->rlimits,
+        .sysctls = &args->sysctls,
         .hostname = *args->hostname ? args->hostname : container->id,
     };
 }

@@ -7,8 +7,9 @@
 #include "base/hex.h"
 #include "base/text.h"
 #include "format/channel.h"
+#include "format/seccomp.h"
 
-#define DEPTH_MAX 6
+#define DEPTH_MAX 8
 
 /* --- values ----------------------------------------------------------------------------------- */
 
@@ -289,6 +290,41 @@ static int parse_process(struct request *request, const json_t *args, struct err
     return 0;
 }
 
+static int parse_seccomp(struct request_create_container *out, const json_t *args,
+                         struct error *err)
+{
+    BUF_AUTO written = BUF_WITH_LIMIT(SECCOMP_PROFILE_MAX);
+    uint8_t digest[SHA256_SIZE];
+    json_t *profile;
+    if (json_find_object(args, "seccomp", &profile, err) < 0)
+        return -1;
+    if (!profile)
+        return 0;
+    if (seccomp_write(profile, &written, err) < 0)
+        return error_context(err, "seccomp");
+    sha256_digest(buf_span(&written), digest);
+    hex_encode(span_of(digest, sizeof digest), out->seccomp_sha256);
+    out->seccomp = profile;
+    return 0;
+}
+
+/* What may be absent: then there is no profile, and limits and settings are the guest's own. */
+static int parse_confinement(struct request_create_container *out, const json_t *args,
+                             struct error *err)
+{
+    json_t *limits;
+    json_t *sysctls;
+    rlimits_init(&out->rlimits);
+    if (parse_seccomp(out, args, err) < 0 || json_find_object(args, "rlimits", &limits, err) < 0 ||
+        json_find_object(args, "sysctls", &sysctls, err) < 0)
+        return -1;
+    if (limits && rlimits_parse(limits, &out->rlimits, err) < 0)
+        return error_context(err, "rlimits");
+    if (sysctls && sysctls_parse(sysctls, &out->sysctls, err) < 0)
+        return error_context(err, "sysctls");
+    return 0;
+}
+
 static int parse_create_container(struct request *request, const json_t *args, struct error *err)
 {
     struct request_create_container *out = &request->args.create_container;
@@ -296,7 +332,8 @@ static int parse_create_container(struct request *request, const json_t *args, s
         parse_capabilities(request, args, err) < 0 || parse_mounts(request, args, err) < 0 ||
         parse_flags(out, args, err) < 0 || get_hostname(args, &out->hostname, err) < 0 ||
         get_number(args, "rows", out->terminal, 65535, &out->rows, err) < 0 ||
-        get_number(args, "columns", out->terminal, 65535, &out->columns, err) < 0)
+        get_number(args, "columns", out->terminal, 65535, &out->columns, err) < 0 ||
+        parse_confinement(out, args, err) < 0)
         return -1;
     return parse_standard(out, args, err);
 }
@@ -344,7 +381,7 @@ static int parse_nothing(struct request *request, const json_t *args, struct err
 /* An operation: its name, its keys, and how its values are read. */
 struct operation {
     const char *name;
-    const char *keys[20];
+    const char *keys[24];
     int (*parse)(struct request *request, const json_t *args, struct error *err);
 };
 
@@ -355,12 +392,15 @@ static const struct operation operations[] = {
                              parse_set_network},
     [REQUEST_MOUNT_DEVICE] = {"mount_device", {"lun", "root_hash", "target"}, parse_mount_device},
     [REQUEST_MOUNT_OVERLAY] = {"mount_overlay", {"id", "layers"}, parse_mount_overlay},
-    [REQUEST_CREATE_CONTAINER] = {"create_container",
-                                  {"id", "args", "env", "cwd", "user", "umask", "capabilities",
-                                   "no_new_privileges", "privileged", "read_only_root", "mounts",
-                                   "hostname", "terminal", "rows", "columns", "stdin", "stdout",
-                                   "stderr"},
-                                  parse_create_container},
+    [REQUEST_CREATE_CONTAINER] =
+        {"create_container",
+         {"id",         "args",           "env",          "cwd",
+          "user",       "umask",          "capabilities", "no_new_privileges",
+          "privileged", "read_only_root", "mounts",       "hostname",
+          "terminal",   "rows",           "columns",      "stdin",
+          "stdout",     "stderr",         "seccomp",      "rlimits",
+          "sysctls"},
+         parse_create_container},
     [REQUEST_SIGNAL] = {"signal_container_process", {"id", "signal"}, parse_signal},
     [REQUEST_RESIZE] = {"resize_terminal", {"id", "rows", "columns"}, parse_resize},
     [REQUEST_ATTEST] = {"attest", {"nonce"}, parse_attest},

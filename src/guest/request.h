@@ -8,7 +8,9 @@
 
 #include <netinet/in.h>
 
-#include "format/json.h"
+#include "crypto/digest.h"
+#include "guest/rlimits.h"
+#include "guest/sysctls.h"
 #include "policy/policy.h"
 
 #define REQUEST_ID_MAX        ((1ULL << 53) - 1)
@@ -68,7 +70,11 @@ struct request_create_container {
     const struct policy_mount *mounts;
     size_t mount_count;
     unsigned int rows, columns;
-    uint32_t standard[3]; /* streams of stdin, stdout, stderr; 0 for none */
+    uint32_t standard[3];                     /* streams of stdin, stdout, stderr; 0 for none */
+    const json_t *seccomp;                    /* NULL for no profile */
+    char seccomp_sha256[2 * SHA256_SIZE + 1]; /* as policies have it: "" for none */
+    struct rlimits rlimits;
+    struct sysctls sysctls;
 };
 
 struct request_signal {

@@ -27,41 +27,23 @@ void rlimits_init(struct rlimits *limits)
     limits->values[RLIMIT_NOFILE] = (struct rlimit){FILES_MAX, FILES_MAX};
 }
 
-static int parse_value(const json_t *array, size_t index, const struct bound *bound, rlim_t *out,
-                       struct error *err)
+static bool is_within(const struct bound *bound, json_int_t number, rlim_t *out)
 {
-    const json_t *value = json_array_get(array, index);
-    json_int_t number = json_integer_value(value);
-    if (!json_is_integer(value) || number < -1)
-        return error_set(err, ERROR_INVALID, "%s: expected a number or -1, found %s", bound->name,
-                         json_kind(value));
-    *out = number < 0 ? RLIM_INFINITY : (rlim_t)number;
-    if (*out < bound->least || *out > bound->most)
-        return error_set(err, ERROR_REFUSED, "%s: %lld is not from %llu to %lld", bound->name,
-                         (long long)number, (unsigned long long)bound->least,
-                         (long long)bound->most);
-    return 0;
+    *out = number == -1 ? RLIM_INFINITY : (rlim_t)number;
+    return number >= -1 && *out >= bound->least && *out <= bound->most;
 }
 
-static int parse_limit(const json_t *object, const struct bound *bound, struct rlimits *limits,
+static int parse_limit(json_t *pair, const struct bound *bound, struct rlimit *out,
                        struct error *err)
 {
-    struct rlimit *out = &limits->values[bound->resource];
-    json_t *array;
-    if (json_find_array(object, bound->name, &array, err) < 0)
-        return -1;
-    if (!array)
-        return 0;
-    if (json_array_size(array) != 2)
-        return error_set(err, ERROR_INVALID, "%s: expected two numbers, found %zu", bound->name,
-                         json_array_size(array));
-    if (parse_value(array, 0, bound, &out->rlim_cur, err) < 0 ||
-        parse_value(array, 1, bound, &out->rlim_max, err) < 0)
-        return -1;
-    if (out->rlim_cur > out->rlim_max)
-        return error_set(err, ERROR_INVALID, "%s: the soft limit is above the hard one",
-                         bound->name);
-    limits->given |= 1U << bound->resource;
+    json_int_t soft, hard;
+    if (json_unpack(pair, "[I,I!]", &soft, &hard) < 0)
+        return error_set(err, ERROR_INVALID, "%s: expected two numbers", bound->name);
+    if (!is_within(bound, soft, &out->rlim_cur) || !is_within(bound, hard, &out->rlim_max) ||
+        out->rlim_cur > out->rlim_max)
+        return error_set(err, ERROR_REFUSED, "%s: %lld and %lld do not lie between %llu and %lld",
+                         bound->name, (long long)soft, (long long)hard,
+                         (unsigned long long)bound->least, (long long)bound->most);
     return 0;
 }
 
@@ -73,8 +55,13 @@ int rlimits_parse(const json_t *object, struct rlimits *limits, struct error *er
     if (json_check_keys(object, known, err) < 0)
         return -1;
     for (size_t i = 0; i < BOUND_COUNT; i++) {
-        if (parse_limit(object, &bounds[i], limits, err) < 0)
+        json_t *pair = json_object_get(object, bounds[i].name);
+        int resource = bounds[i].resource;
+        if (!pair)
+            continue;
+        if (parse_limit(pair, &bounds[i], &limits->values[resource], err) < 0)
             return -1;
+        limits->given |= 1U << resource;
     }
     return 0;
 }

@@ -1,10 +1,13 @@
 /*
  * A container's process as the policy allowed it: what guest/start.h makes of it is this and the
- * guest's own constants. Nothing of it is the host's alone.
+ * guest's own constants. Of it the host alone chooses the limits and settings, within bounds.
  */
 #ifndef CAISSON_GUEST_SPEC_H
 #define CAISSON_GUEST_SPEC_H
 
+#include "guest/rlimits.h"
+#include "guest/syscallfilter.h"
+#include "guest/sysctls.h"
 #include "guest/user.h"
 #include "policy/policy.h"
 
@@ -22,6 +25,10 @@ struct spec {
     const struct policy_mount *mounts;
     size_t mount_count;
     const char *hostname;
+    const json_t *seccomp;              /* NULL for no profile */
+    const struct syscallfilter *filter; /* made of it; the container's */
+    const struct rlimits *rlimits;
+    const struct sysctls *sysctls;
 };
 
 bool spec_mount_is_bind(const struct policy_mount *mount);

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -23,7 +22,6 @@
 #include "guest/rootfs.h"
 #include "os/fd.h"
 
-#define FILES_MAX    1048576
 #define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define NAMESPACES   ((unsigned long long)(CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNS))
 #define INTO_GROUP   CLONE_INTO_CGROUP
@@ -96,16 +94,13 @@ enum start_state start_read(int outcome, int *terminal, struct error *err)
 
 static int become_own_session(const struct spec *spec, struct error *err)
 {
-    const struct rlimit files = {FILES_MAX, FILES_MAX};
     if (setsid() < 0 || syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0)
         return error_system(err, errno, "cannot begin a session");
     if (unshare(CLONE_NEWCGROUP) < 0)
         return error_system(err, errno, "cannot make its control group its own");
     if (sethostname(spec->hostname, strlen(spec->hostname)) < 0)
         return error_system(err, errno, "cannot set the host name %s", spec->hostname);
-    if (setrlimit(RLIMIT_NOFILE, &files) < 0)
-        return error_system(err, errno, "cannot set the number of open files");
-    return 0;
+    return rlimits_set(spec->rlimits, err) < 0 ? -1 : sysctls_set(spec->sysctls, err);
 }
 
 /* A pipe becomes the user's, who may open it once more by /dev/stdout. */
@@ -212,6 +207,9 @@ static int run_program(const struct spec *spec, struct error *err)
     (void)signal(SIGPIPE, SIG_DFL);
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    /* Last of all, so that the profile need allow nothing of what comes before. */
+    if (syscallfilter_install(spec->filter, err) < 0)
+        return -1;
     execute(path ? path : PATH_DEFAULT, argv.given, env.given);
     return error_system(err, errno, "%.256s%s", argv.given[0],
                         errno == ENOENT && !strchr(argv.given[0], '/')

@@ -10,87 +10,98 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/text.h"
 #include "os/fd.h"
 
 #define CONDITIONS_MAX 6    /* arguments of a system call */
 #define ERRNO_MAX      4095 /* the kernel's MAX_ERRNO */
 
+/* A word of the specification. The lists end with one that is NULL. */
 struct word {
     const char *name;
     uint32_t value;
 };
 
-static const struct word actions[] = {
-    {"SCMP_ACT_ALLOW", SCMP_ACT_ALLOW},
-    {"SCMP_ACT_ERRNO", SCMP_ACT_ERRNO(0)},
-    {"SCMP_ACT_KILL", SCMP_ACT_KILL_THREAD},
-    {"SCMP_ACT_KILL_PROCESS", SCMP_ACT_KILL_PROCESS},
-    {"SCMP_ACT_KILL_THREAD", SCMP_ACT_KILL_THREAD},
-    {"SCMP_ACT_LOG", SCMP_ACT_LOG},
-    {"SCMP_ACT_TRACE", SCMP_ACT_TRACE(0)},
-    {"SCMP_ACT_TRAP", SCMP_ACT_TRAP},
-    {0},
-};
+static const struct word actions[] = {{"SCMP_ACT_ALLOW", SCMP_ACT_ALLOW},
+                                      {"SCMP_ACT_ERRNO", SCMP_ACT_ERRNO(0)},
+                                      {"SCMP_ACT_KILL", SCMP_ACT_KILL_THREAD},
+                                      {"SCMP_ACT_KILL_PROCESS", SCMP_ACT_KILL_PROCESS},
+                                      {"SCMP_ACT_LOG", SCMP_ACT_LOG},
+                                      {"SCMP_ACT_KILL_THREAD", SCMP_ACT_KILL_THREAD},
+                                      {"SCMP_ACT_TRAP", SCMP_ACT_TRAP},
+                                      {"SCMP_ACT_TRACE", SCMP_ACT_TRACE(0)},
+                                      {NULL, 0}};
 
-static const struct word operators[] = {
+static const struct word comparisons[] = {
     {"SCMP_CMP_EQ", SCMP_CMP_EQ}, {"SCMP_CMP_GE", SCMP_CMP_GE},
     {"SCMP_CMP_GT", SCMP_CMP_GT}, {"SCMP_CMP_LE", SCMP_CMP_LE},
     {"SCMP_CMP_LT", SCMP_CMP_LT}, {"SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ},
-    {"SCMP_CMP_NE", SCMP_CMP_NE}, {0},
-};
+    {"SCMP_CMP_NE", SCMP_CMP_NE}, {NULL, 0}};
 
-/* What this processor runs. The filter ends a process that calls by a convention which the profile
- * does not name; those of other processors are never met. */
-static const struct word architectures[] = {
-    {"SCMP_ARCH_X86_64", SCMP_ARCH_X86_64},
-    {"SCMP_ARCH_X86", SCMP_ARCH_X86},
-    {"SCMP_ARCH_X32", SCMP_ARCH_X32},
-    {0},
-};
+/* The filter ends a process that calls by a convention which the profile does not name. This
+ * processor's own needs no name, and those of others are never met. */
+enum { CONVENTION_I386 = 1, CONVENTION_X32 = 2 };
+static const struct word architectures[] = {{"SCMP_ARCH_X86_64", 0},
+                                            {"SCMP_ARCH_X86", CONVENTION_I386},
+                                            {"SCMP_ARCH_X32", CONVENTION_X32},
+                                            {"SCMP_ARCH_AARCH64", 0},
+                                            {"SCMP_ARCH_ARM", 0},
+                                            {"SCMP_ARCH_PPC64LE", 0},
+                                            {"SCMP_ARCH_S390X", 0},
+                                            {"SCMP_ARCH_RISCV64", 0},
+                                            {NULL, 0}};
 
 /* All threads have it anyway: there is one. */
 static const struct word flag_words[] = {
     {"SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG},
     {"SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW},
     {"SECCOMP_FILTER_FLAG_TSYNC", 0},
-    {0},
-};
+    {NULL, 0}};
 
-static int value_of(const struct word *words, const char *name, uint32_t *value, struct error *err)
+static int value_of(const char *name, const struct word *words, uint32_t *value, struct error *err)
 {
-    for (; words->name; words++) {
-        if (strcmp(words->name, name) == 0) {
-            *value = words->value;
-            return 0;
-        }
+    while (words->name && strcmp(words->name, name) != 0)
+        words++;
+    *value = words->value;
+    return words->name ? 0 : error_set(err, ERROR_INVALID, "\"%.64s\" is unknown here", name);
+}
+
+static int get_word(const json_t *object, const char *key, const struct word *words,
+                    uint32_t *value, struct error *err)
+{
+    const char *name;
+    return json_get_text(object, key, &name, err) < 0 ? -1 : value_of(name, words, value, err);
+}
+
+/* The values of an optional list of words, together. */
+static int find_words(const json_t *object, const char *key, const struct word *words,
+                      uint32_t *values, struct error *err)
+{
+    json_t *array;
+    *values = 0;
+    if (json_find_array(object, key, &array, err) < 0)
+        return -1;
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        const char *name;
+        uint32_t value;
+        if (json_text_at(array, i, key, &name, err) < 0 || value_of(name, words, &value, err) < 0)
+            return error_context(err, "%s", key);
+        *values |= value;
     }
-    return error_set(err, ERROR_INVALID, "\"%.64s\" is unknown here", name);
-}
-
-static const char *text_of(const json_t *object, const char *key)
-{
-    return json_string_value(json_object_get(object, key));
-}
-
-static uint64_t number_of(const json_t *object, const char *key)
-{
-    return (uint64_t)json_integer_value(json_object_get(object, key));
+    return 0;
 }
 
 /* An action with the error that it returns: EPERM where the profile names none. */
-static int read_action(const json_t *object, const char *key, const char *errno_key,
-                       uint32_t *action, struct error *err)
+static int get_action(const json_t *object, const char *key, const char *errno_key,
+                      uint32_t *action, struct error *err)
 {
     uint64_t number = EPERM;
-    const char *name = text_of(object, key);
-    if (value_of(actions, name, action, err) < 0 ||
+    if (get_word(object, key, actions, action, err) < 0 ||
         json_find_u64(object, errno_key, ERRNO_MAX, &number, err) < 0)
         return -1;
     if (*action == SCMP_ACT_ERRNO(0) || *action == SCMP_ACT_TRACE(0))
         *action |= (uint32_t)number;
     else if (json_object_get(object, errno_key))
-        return error_set(err, ERROR_INVALID, "key \"%s\": %s returns no error", errno_key, name);
+        return error_set(err, ERROR_INVALID, "key \"%s\": the action returns no error", errno_key);
     return 0;
 }
 
@@ -100,80 +111,63 @@ static bool is_as_strict(uint32_t action, uint32_t than)
     return (int32_t)(action & SECCOMP_RET_ACTION_FULL) <= (int32_t)(than & SECCOMP_RET_ACTION_FULL);
 }
 
-static int read_conditions(const json_t *rule, struct scmp_arg_cmp conditions[CONDITIONS_MAX],
+static int get_condition(const json_t *object, struct scmp_arg_cmp *out, struct error *err)
+{
+    static const char *const keys[] = {"index", "value", "valueTwo", "op", NULL};
+    uint64_t index, value, second = 0;
+    uint32_t comparison;
+    if (json_check_keys(object, keys, err) < 0 ||
+        json_get_u64(object, "index", CONDITIONS_MAX - 1, &index, err) < 0 ||
+        json_get_u64(object, "value", INT64_MAX, &value, err) < 0 ||
+        json_find_u64(object, "valueTwo", INT64_MAX, &second, err) < 0 ||
+        get_word(object, "op", comparisons, &comparison, err) < 0)
+        return -1;
+    *out = (struct scmp_arg_cmp){(unsigned int)index, (enum scmp_compare)comparison, value, second};
+    return 0;
+}
+
+static int find_conditions(const json_t *rule, struct scmp_arg_cmp conditions[CONDITIONS_MAX],
                            unsigned int *count, struct error *err)
 {
-    const json_t *array = json_object_get(rule, "args");
+    json_t *array;
+    *count = 0;
+    if (json_find_array(rule, "args", &array, err) < 0)
+        return -1;
     size_t size = json_array_size(array);
     if (size > CONDITIONS_MAX)
         return error_set(err, ERROR_INVALID, "%zu conditions; a system call has %d arguments", size,
                          CONDITIONS_MAX);
-    for (size_t i = 0; i < size; i++) {
-        const json_t *object = json_array_get(array, i);
-        uint64_t index = number_of(object, "index");
-        uint32_t comparison = 0;
-        if (value_of(operators, text_of(object, "op"), &comparison, err) < 0)
-            return -1;
-        if (index >= CONDITIONS_MAX)
-            return error_set(err, ERROR_INVALID, "there is no argument %llu",
-                             (unsigned long long)index);
-        conditions[i] = (struct scmp_arg_cmp){.arg = (unsigned int)index,
-                                              .op = (enum scmp_compare)comparison,
-                                              .datum_a = number_of(object, "value"),
-                                              .datum_b = number_of(object, "valueTwo")};
+    for (; *count < size; ++*count) {
+        if (get_condition(json_array_get(array, *count), &conditions[*count], err) < 0)
+            return error_context(err, "args[%u]", *count);
     }
-    *count = (unsigned int)size;
     return 0;
 }
 
 static int add_rule(scmp_filter_ctx context, uint32_t otherwise, const json_t *rule,
                     struct error *err)
 {
+    static const char *const keys[] = {"names", "action", "errnoRet", "args", NULL};
     struct scmp_arg_cmp conditions[CONDITIONS_MAX];
-    const json_t *names = json_object_get(rule, "names");
-    unsigned int count = 0;
-    uint32_t action = 0;
-    if (read_action(rule, "action", "errnoRet", &action, err) < 0 ||
-        read_conditions(rule, conditions, &count, err) < 0)
+    json_t *names;
+    unsigned int count;
+    uint32_t action;
+    if (json_check_keys(rule, keys, err) < 0 || json_get_array(rule, "names", &names, err) < 0 ||
+        get_action(rule, "action", "errnoRet", &action, err) < 0 ||
+        find_conditions(rule, conditions, &count, err) < 0)
         return -1;
-    for (size_t i = 0; action != otherwise && i < json_array_size(names); i++) {
-        const char *name = json_string_value(json_array_get(names, i));
+    for (size_t i = 0; i < json_array_size(names); i++) {
+        const char *name;
+        if (json_text_at(names, i, "names", &name, err) < 0)
+            return -1;
         int number = seccomp_syscall_resolve_name(name);
-        if (number == __NR_SCMP_ERROR && is_as_strict(otherwise, action))
+        if (action == otherwise || (number == __NR_SCMP_ERROR && is_as_strict(otherwise, action)))
             continue;
-        if (number == __NR_SCMP_ERROR)
-            return error_set(err, ERROR_INVALID, "the system call \"%.64s\" is unknown here", name);
-        int added = seccomp_rule_add_array(context, action, number, count, conditions);
+        int added = number == __NR_SCMP_ERROR
+                        ? -ENOSYS
+                        : seccomp_rule_add_array(context, action, number, count, conditions);
         if (added < 0)
-            return error_system(err, -added, "libseccomp takes no such rule for \"%.64s\"", name);
-    }
-    return 0;
-}
-
-static int add_architectures(scmp_filter_ctx context, const json_t *names, struct error *err)
-{
-    for (size_t i = 0; i < json_array_size(names); i++) {
-        const char *name = json_string_value(json_array_get(names, i));
-        uint32_t token = 0;
-        if (value_of(architectures, name, &token, err) < 0) {
-            if (text_starts_with(name, "SCMP_ARCH_"))
-                continue;
-            return error_context(err, "architectures");
-        }
-        int added = seccomp_arch_add(context, token);
-        if (added < 0 && added != -EEXIST)
-            return error_system(err, -added, "libseccomp does not take %s", name);
-    }
-    return 0;
-}
-
-static int read_flags(const json_t *names, unsigned int *flags, struct error *err)
-{
-    for (size_t i = 0; i < json_array_size(names); i++) {
-        uint32_t flag = 0;
-        if (value_of(flag_words, json_string_value(json_array_get(names, i)), &flag, err) < 0)
-            return error_context(err, "flags");
-        *flags |= flag;
+            return error_system(err, -added, "there can be no such rule for \"%.64s\"", name);
     }
     return 0;
 }
@@ -181,9 +175,14 @@ static int read_flags(const json_t *names, unsigned int *flags, struct error *er
 static int fill(scmp_filter_ctx context, uint32_t otherwise, const json_t *profile,
                 struct error *err)
 {
-    const json_t *rules = json_object_get(profile, "syscalls");
-    if (add_architectures(context, json_object_get(profile, "architectures"), err) < 0)
+    json_t *rules;
+    uint32_t conventions;
+    if (find_words(profile, "architectures", architectures, &conventions, err) < 0 ||
+        json_find_array(profile, "syscalls", &rules, err) < 0)
         return -1;
+    if ((conventions & CONVENTION_I386 && seccomp_arch_add(context, SCMP_ARCH_X86) < 0) ||
+        (conventions & CONVENTION_X32 && seccomp_arch_add(context, SCMP_ARCH_X32) < 0))
+        return error_memory(err);
     for (size_t i = 0; i < json_array_size(rules); i++) {
         if (add_rule(context, otherwise, json_array_get(rules, i), err) < 0)
             return error_context(err, "syscalls[%zu]", i);
@@ -216,10 +215,13 @@ static int export(scmp_filter_ctx context, struct syscallfilter *out, struct err
 
 int syscallfilter_compile(const json_t *profile, struct syscallfilter *out, struct error *err)
 {
-    uint32_t otherwise = 0;
+    static const char *const keys[] = {"defaultAction", "defaultErrnoRet", "architectures",
+                                       "flags",         "syscalls",        NULL};
+    uint32_t otherwise;
     *out = (struct syscallfilter){0};
-    if (read_action(profile, "defaultAction", "defaultErrnoRet", &otherwise, err) < 0 ||
-        read_flags(json_object_get(profile, "flags"), &out->flags, err) < 0)
+    if (json_check_keys(profile, keys, err) < 0 ||
+        get_action(profile, "defaultAction", "defaultErrnoRet", &otherwise, err) < 0 ||
+        find_words(profile, "flags", flag_words, &out->flags, err) < 0)
         return -1;
     scmp_filter_ctx context = seccomp_init(otherwise);
     if (!context)

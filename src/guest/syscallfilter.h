@@ -16,10 +16,10 @@ struct syscallfilter {
     unsigned int flags; /* SECCOMP_FILTER_FLAG_* */
 };
 
-/* Makes the filter of a profile that seccomp_check() has passed. ERROR_INVALID names a word that is
- * not known. A system call that this libseccomp does not know is passed over where the default
- * action is at least as strict, and refused elsewhere. syscallfilter_fini() is needed on success
- * only. */
+/* Makes a profile's filter. Takes no less than seccomp_check() does: keys, words and types that are
+ * not known are ERROR_INVALID, with the place. A system call that this libseccomp does not know is
+ * passed over where the default action is at least as strict, and refused elsewhere.
+ * syscallfilter_fini() is needed on success only. */
 int syscallfilter_compile(const json_t *profile, struct syscallfilter *out, struct error *err);
 void syscallfilter_fini(struct syscallfilter *filter);
 

@@ -1,5 +1,6 @@
 #include "guest/sysctls.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,55 +13,44 @@
 
 /* None of them says whom the machine trusts: no forwarding, routing, redirects or router's
  * advertisements are among those of the network. */
-static const char *const allowed[] = {
-    "fs.mqueue.msg_default",
-    "fs.mqueue.msg_max",
-    "fs.mqueue.msgsize_default",
-    "fs.mqueue.msgsize_max",
-    "fs.mqueue.queues_max",
-    "kernel.msgmax",
-    "kernel.msgmnb",
-    "kernel.msgmni",
-    "kernel.sem",
-    "kernel.shm_rmid_forced",
-    "kernel.shmall",
-    "kernel.shmmax",
-    "kernel.shmmni",
-    "net.core.somaxconn",
-    "net.ipv4.ip_local_port_range",
-    "net.ipv4.ip_local_reserved_ports",
-    "net.ipv4.ip_unprivileged_port_start",
-    "net.ipv4.ping_group_range",
-    "net.ipv4.tcp_fin_timeout",
-    "net.ipv4.tcp_keepalive_intvl",
-    "net.ipv4.tcp_keepalive_probes",
-    "net.ipv4.tcp_keepalive_time",
-    "net.ipv4.tcp_rmem",
-    "net.ipv4.tcp_syncookies",
-    "net.ipv4.tcp_wmem",
-    NULL,
-};
-
-static bool is_allowed(const char *name)
-{
-    const char *const *at = allowed;
-    while (*at && strcmp(*at, name) != 0)
-        at++;
-    return *at != NULL;
-}
+static const char *const allowed[] = {"fs.mqueue.msg_default",
+                                      "fs.mqueue.msg_max",
+                                      "fs.mqueue.msgsize_default",
+                                      "fs.mqueue.msgsize_max",
+                                      "fs.mqueue.queues_max",
+                                      "kernel.msgmax",
+                                      "kernel.msgmnb",
+                                      "kernel.msgmni",
+                                      "kernel.sem",
+                                      "kernel.shm_rmid_forced",
+                                      "kernel.shmall",
+                                      "kernel.shmmax",
+                                      "kernel.shmmni",
+                                      "net.core.somaxconn",
+                                      "net.ipv4.ip_local_port_range",
+                                      "net.ipv4.ip_local_reserved_ports",
+                                      "net.ipv4.ip_unprivileged_port_start",
+                                      "net.ipv4.ping_group_range",
+                                      "net.ipv4.tcp_fin_timeout",
+                                      "net.ipv4.tcp_keepalive_intvl",
+                                      "net.ipv4.tcp_keepalive_probes",
+                                      "net.ipv4.tcp_keepalive_time",
+                                      "net.ipv4.tcp_rmem",
+                                      "net.ipv4.tcp_syncookies",
+                                      "net.ipv4.tcp_wmem",
+                                      NULL};
 
 int sysctls_parse(const json_t *object, struct sysctls *out, struct error *err)
 {
     *out = (struct sysctls){0};
-    if (json_object_size(object) > SYSCTLS_MAX)
-        return error_set(err, ERROR_LIMIT, "more than %d sysctls", SYSCTLS_MAX);
+    static_assert(sizeof allowed / sizeof allowed[0] <= SYSCTLS_MAX + 1, "all of them have room");
+    if (json_check_keys(object, allowed, err) < 0)
+        return error_context(err, "not a container's to set");
     /* jansson's iterators take a mutable object and leave it alone. */
     json_t *members = (json_t *)(uintptr_t)object;
     for (void *at = json_object_iter(members); at; at = json_object_iter_next(members, at)) {
         const char *name = json_object_iter_key(at);
         const char *value;
-        if (!is_allowed(name))
-            return error_set(err, ERROR_REFUSED, "a container does not set \"%.64s\"", name);
         if (json_get_text(object, name, &value, err) < 0)
             return -1;
         if (!*value || strlen(value) > VALUE_MAX || value[strspn(value, "0123456789 \t,-")])
@@ -77,10 +67,9 @@ int sysctls_set(const struct sysctls *sysctls, struct error *err)
     for (size_t i = 0; i < sysctls->count; i++) {
         char path[128];
         size_t size = strlen(sysctls->values[i]);
-        int start = snprintf(path, sizeof path, "/proc/sys/");
-        (void)snprintf(path + start, sizeof path - (size_t)start, "%s", sysctls->names[i]);
-        for (char *at = path + start; *at; at++)
-            *at = (char)(*at == '.' ? '/' : *at);
+        (void)snprintf(path, sizeof path, "/proc/sys/%s", sysctls->names[i]);
+        for (char *dot = path; (dot = strchr(dot, '.'));)
+            *dot = '/';
         FD_AUTO file = open(path, O_WRONLY | O_CLOEXEC);
         if (file < 0 || write(file, sysctls->values[i], size) != (ssize_t)size)
             return error_system(err, errno, "cannot set %s to \"%s\"", sysctls->names[i],

@@ -17,8 +17,8 @@ struct sysctls {
     size_t count;
 };
 
-/* Reads {"net.core.somaxconn": "1024", …}. ERROR_REFUSED for a name that is not allowed,
- * ERROR_INVALID for a value that is not numbers. */
+/* Reads {"net.core.somaxconn": "1024", …}. ERROR_INVALID for a name that is not allowed or
+ * a value that is not numbers. */
 int sysctls_parse(const json_t *object, struct sysctls *out, struct error *err);
 
 /* Sets them, for a process that is in the container's namespaces but still sees the machine's

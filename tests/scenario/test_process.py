@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 """What a container's first process is and finds, asked from inside: as the OCI runtime specification and the
 policy say, whoever the user is, and nothing more."""
+import hashlib
 import io
+import json
 import os
 import tarfile
 import tempfile
@@ -28,6 +30,16 @@ HIDDEN = ["/proc/kcore", "/proc/keys", "/proc/timer_list", "/sys/firmware", "/pr
           "/proc/sys", "/proc/sysrq-trigger"]  # fmt: skip
 DEVICES = ["core", "fd", "full 1 7", "mqueue", "null 1 3", "ptmx", "pts", "random 1 8", "shm", "stderr", "stdin", "stdout",
            "tty 5 0", "urandom 1 9", "zero 1 5"]  # fmt: skip
+
+
+# In the order in which it is hashed. The C library of the image makes folders by either call.
+PROFILE = {"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64"], "syscalls": [
+    {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 28},
+    {"names": ["personality"], "action": "SCMP_ACT_ERRNO", "args": [{"index": 0, "value": 8, "op": "SCMP_CMP_NE"}]}]}  # fmt: skip
+
+
+def profile_digest(profile):
+    return hashlib.sha256(json.dumps(profile, separators=(",", ":")).encode()).hexdigest()
 
 
 class Process(HostileCase):
@@ -135,6 +147,67 @@ class Process(HostileCase):
                               "dd if=/dev/zero of=/cache/x bs=2M count=1 2>/dev/null || echo full",
                               {"mounts": [mount]}, mounts=[mount])
         self.assertEqual(found, ["700", "rw,nosuid,noexec,relatime", "full"])
+
+    def test_has_all_that_confines_it_and_no_other(self):
+        """One machine: what differs from the policy is refused, and then the container has everything at once."""
+        tmpfs = {"destination": "/cache", "options": ["nosuid", "size=1m"], "source": "tmpfs", "type": "tmpfs"}
+        shm = {"destination": "/dev/shm", "options": ["nosuid", "nodev", "noexec", "mode=1777", "size=2m"], "source": "shm", "type": "tmpfs"}
+        some = policies.capabilities(["CAP_CHOWN", "CAP_SYS_ADMIN"])
+        user = {"user_idname": {"pattern": "1000", "strategy": "id"}, "umask": "0027", "group_idnames": [{"pattern": "7", "strategy": "id"}]}
+        script = IDENTITY + """
+        grep ^Seccomp: /proc/self/status | tr '\\t' ' '
+        mkdir /tmp/x
+        ulimit -c; ulimit -n; ulimit -Hn
+        cat /proc/sys/net/core/somaxconn /proc/sys/kernel/shmmni /proc/sys/kernel/sem /proc/sys/fs/mqueue/queues_max | tr '\\t' ' '
+        df -k /cache /dev/shm | awk '{print $2}' | tail -n 2
+        touch /x 2>/dev/null || echo read-only
+        """
+        workload = Workload("busybox", ["/bin/sh", "-c", script], user=user, mounts=[tmpfs, shm], capabilities=some,
+                            seccomp_profile_sha256=profile_digest(PROFILE))  # fmt: skip
+        given = {"user": "1000:7", "umask": 0o27, "mounts": [tmpfs, shm], "capabilities": some, "seccomp": PROFILE, "read_only_root": True,
+                 "rlimits": {"nofile": [1024, 2048], "core": [0, 0]},
+                 "sysctls": {"net.core.somaxconn": "321", "kernel.shmmni": "77", "kernel.sem": "250 32000 32 99", "fs.mqueue.queues_max": "9"}}  # fmt: skip
+        with workload.boot() as machine:
+            workload.mount(machine.channel)
+            for code, change in (
+                ("denied", {"seccomp": dict(PROFILE, defaultAction="SCMP_ACT_LOG")}), ("denied", {"seccomp": {}}),
+                ("denied", {"seccomp": dict(PROFILE, syscalls=PROFILE["syscalls"][:1])}), ("invalid", {"seccomp": json.dumps(PROFILE)}),
+                ("denied", {"seccomp": dict(PROFILE, syscalls=PROFILE["syscalls"][::-1])}), ("invalid", {"seccomp": None}),
+                ("denied", {"umask": 0o22}), ("denied", {"user": "1000:8"}), ("denied", {"mounts": [dict(shm, options=["size=2m"])]}),
+                ("invalid", {"rlimits": {"nofile": [4, 4]}}), ("invalid", {"rlimits": {"fsize": [0, 0]}}), ("invalid", {"rlimits": []}),
+                ("invalid", {"sysctls": {"kernel.core_pattern": "1"}}), ("invalid", {"sysctls": {"net.ipv4.conf.all.route_localnet": "1"}}),
+                ("invalid", {"sysctls": {"kernel.sem": "x"}}),
+            ):  # fmt: skip
+                with self.subTest(change):
+                    self.refused(machine.channel, "create_container", code, **workload.process(**dict(given, **change)))
+            without = {key: value for key, value in given.items() if key != "seccomp"}
+            self.refused(machine.channel, "create_container", "denied", **workload.process(**without))
+            self.nothing_ran(machine.channel)
+            event, output, errors = workload.run(machine.channel, **given)
+            self.assertEqual((event["code"], errors.decode()), (0, "mkdir: can't create directory '/tmp/x': No space left on device\n"))
+            found = output.decode().splitlines()
+            status = dict(line.split(" ", 1) for line in found if " " in line and not line[0].isdigit())
+            self.assertEqual({name: status[name] for name in ("Umask", "Uid", "Gid", "NoNewPrivs", "Seccomp:")},
+                             {"Umask": "0027", "Uid": "1000 " * 3 + "1000", "Gid": "7 7 7 7", "NoNewPrivs": "0", "Seccomp:": "2"})
+            # CAP_SYS_ADMIN, by which the filter was installed, is in none of the sets of what runs; bits 0 and 21 are the policy's.
+            self.assertEqual([status["Cap" + name] for name in ("Inh", "Prm", "Eff", "Bnd", "Amb")], [NONE, NONE, NONE, "0000000000200001", NONE])
+            self.assertEqual(found[-10:], ["0", "1024", "2048", "321", "77", "250 32000 32 99", "9", "1024", "2048", "read-only"])
+            # Keys that are in no digest say nothing that the guest would not understand.
+            machine.channel.call("mount_overlay", id="d", layers=workload.targets())
+            odd = dict(given, id="d", seccomp=dict(PROFILE, comment="same digest"))
+            refusal = self.refused(machine.channel, "create_container", "failed", **workload.process(**odd))
+            self.assertIn('seccomp: key "comment" is unknown', refusal.reason)
+
+    def test_root_installs_a_profile_and_gets_no_more_capabilities_by_it(self):
+        """Also where the profile allows nothing of what precedes the program."""
+        rules = [{"names": ["capset", "setresuid", "setresgid", "setgroups", "seccomp"], "action": "SCMP_ACT_KILL_PROCESS"}]
+        profile = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": rules}
+        for no_new_privileges in (False, True):
+            with self.subTest(no_new_privileges=no_new_privileges):
+                found = dict(line.split(" ", 1) for line in self.lines_of(
+                    IDENTITY, {"seccomp_profile_sha256": profile_digest(profile), "no_new_privileges": no_new_privileges},
+                    seccomp=profile, no_new_privileges=no_new_privileges) if " " in line)  # fmt: skip
+                self.assertEqual([found["Cap" + name] for name in ("Inh", "Prm", "Eff", "Bnd", "Amb")], [NONE, DEFAULT, DEFAULT, DEFAULT, NONE])
 
     def test_refuses_to_start_what_is_no_program(self):
         for command, because in ((["nosuch"], "nosuch is in no folder of the container's PATH"), (["/nosuch"], "/nosuch: No such file"),

@@ -26,14 +26,6 @@ static void writes(const char *text, const char *expected)
     assert_string_equal(buf_text(&out), expected);
 }
 
-static void refuses(const char *text, const char *because)
-{
-    struct error err = {0};
-    json_auto_t *profile = parse(text);
-    check_refused(seccomp_check(profile, &err), &err, because);
-    assert_int_equal(err.code, ERROR_INVALID);
-}
-
 static void writes_keys_in_the_specifications_order(void **state)
 {
     (void)state;
@@ -67,62 +59,6 @@ static void leaves_unknown_keys_out_where_it_writes(void **state)
     writes("{\"comment\":1,\"defaultAction\":\"X\",\"archMap\":[],\"syscalls\":[{\"names\":[\"a\"],"
            "\"includes\":{},\"action\":\"Y\"}]}",
            "{\"defaultAction\":\"X\",\"syscalls\":[{\"names\":[\"a\"],\"action\":\"Y\"}]}");
-}
-
-static void accepts_a_whole_profile(void **state)
-{
-    (void)state;
-    struct error err = {0};
-    json_auto_t *profile = parse(
-        "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":38,"
-        "\"architectures\":[\"SCMP_ARCH_X86_64\"],\"flags\":[],\"syscalls\":[{\"names\":[\"read\"],"
-        "\"action\":\"SCMP_ACT_ALLOW\",\"args\":[{\"index\":0,\"value\":9223372036854775807,"
-        "\"op\":\"SCMP_CMP_NE\"}]}]}");
-    check_ok(seccomp_check(profile, &err), &err);
-    json_auto_t *least = parse("{\"defaultAction\":\"SCMP_ACT_ALLOW\"}");
-    check_ok(seccomp_check(least, &err), &err);
-}
-
-#define RULE(members)                                                                              \
-    "{\"defaultAction\":\"\",\"syscalls\":[{\"names\":[\"a\"],\"action\":\"\"},{" members "}]}"
-
-static void refuses_what_is_no_profile(void **state)
-{
-    (void)state;
-    refuses("[]", "expected an object");
-    refuses("{}", "\"defaultAction\" is missing");
-    refuses("{\"defaultAction\":1}", "\"defaultAction\": expected");
-    refuses("{\"defaultAction\":null}", "\"defaultAction\": expected");
-    refuses("{\"defaultAction\":\"\",\"comment\":\"\"}", "\"comment\" is unknown");
-    refuses("{\"defaultAction\":\"\",\"archMap\":[]}", "\"archMap\" is unknown");
-    refuses("{\"defaultAction\":\"\",\"defaultErrnoRet\":-1}", "\"defaultErrnoRet\"");
-    refuses("{\"defaultAction\":\"\",\"defaultErrnoRet\":1.0}", "\"defaultErrnoRet\"");
-    refuses("{\"defaultAction\":\"\",\"architectures\":{}}", "\"architectures\"");
-    refuses("{\"defaultAction\":\"\",\"architectures\":[1]}", "architectures");
-    refuses("{\"defaultAction\":\"\",\"flags\":\"\"}", "\"flags\"");
-    refuses("{\"defaultAction\":\"\",\"syscalls\":{}}", "\"syscalls\"");
-    refuses("{\"defaultAction\":\"\",\"syscalls\":[[]]}", "syscalls[0]: expected an object");
-    refuses(RULE("\"action\":\"\""), "syscalls[1]: key \"names\" is missing");
-    refuses(RULE("\"names\":[\"a\"]"), "syscalls[1]: key \"action\" is missing");
-    refuses(RULE("\"names\":[\"a\"],\"action\":\"\",\"includes\":{}"),
-            "syscalls[1]: key \"includes\" is unknown");
-    refuses(RULE("\"names\":[\"a\"],\"action\":\"\",\"args\":[{\"index\":0,\"value\":0}]"),
-            "syscalls[1]: args[0]: key \"op\"");
-    refuses(
-        RULE("\"names\":[\"a\"],\"action\":\"\",\"args\":[{\"index\":0,\"op\":\"\",\"value\":-1}]"),
-        "\"value\"");
-    refuses(RULE("\"names\":[\"a\"],\"action\":\"\",\"args\":[{\"index\":0,\"op\":\"\",\"value\":0,"
-                 "\"x\":0}]"),
-            "\"x\" is unknown");
-}
-
-/* Another process would say what a system call returns. */
-static void refuses_listeners(void **state)
-{
-    (void)state;
-    refuses("{\"defaultAction\":\"\",\"listenerPath\":\"/run/x\"}", "listenerPath");
-    refuses("{\"defaultAction\":\"\",\"listenerPath\":\"\"}", "listenerPath");
-    refuses("{\"defaultAction\":\"\",\"listenerMetadata\":\"\"}", "listenerMetadata");
 }
 
 static void keeps_to_the_buffers_limit(void **state)
@@ -189,9 +125,6 @@ int main(void)
         cmocka_unit_test(writes_keys_in_the_specifications_order),
         cmocka_unit_test(writes_defaults_for_what_is_absent),
         cmocka_unit_test(leaves_unknown_keys_out_where_it_writes),
-        cmocka_unit_test(accepts_a_whole_profile),
-        cmocka_unit_test(refuses_what_is_no_profile),
-        cmocka_unit_test(refuses_listeners),
         cmocka_unit_test(keeps_to_the_buffers_limit),
         cmocka_unit_test(agrees_with_confcom),
     };

@@ -58,6 +58,10 @@ static void refuses_limits_that_let_the_host_choose_what_fails(void **state)
         "{\"stack\":[8388607,8388608]}",
         "{\"stack\":[8388608,-1]}",
         "{\"stack\":[-1,-1]}",
+        "{\"nofile\":[4096,1024]}",
+        "{\"core\":[-1,0]}",
+        "{\"core\":[-2,0]}",
+        "{\"core\":[0,-2]}",
     };
     struct rlimits limits;
     struct error err;
@@ -78,9 +82,7 @@ static void refuses_what_is_no_limit(void **state)
         "{\"nofile\":[1024,1024,1024]}",
         "{\"nofile\":[\"1024\",1024]}",
         "{\"nofile\":[1024.0,1024]}",
-        "{\"nofile\":[4096,1024]}",
-        "{\"core\":[-1,0]}",
-        "{\"core\":[-2,0]}",
+
         "{\"core\":[null,0]}",
     };
     struct rlimits limits;

@@ -70,7 +70,7 @@ static void refuses_settings_that_guard_something(void **state)
         struct error err;
         char text[128];
         (void)snprintf(text, sizeof text, "{\"%s\":\"1\"}", names[i]);
-        check_error(parse(text, &err), &err, ERROR_REFUSED);
+        check_refused(parse(text, &err), &err, "not a container's to set");
     }
 }
 
