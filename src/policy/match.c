@@ -41,6 +41,16 @@ bool match_env(const struct env_rule *rule, const char *env, struct regex_scratc
            match_text(&rule->value, span_of_text(equals + 1), scratch);
 }
 
+static bool is_plain(const struct matcher *matcher)
+{
+    return matcher->strategy != STRATEGY_RE2 || regex_is_plain(matcher->regex);
+}
+
+bool match_is_plain(const struct env_rule *rule)
+{
+    return is_plain(&rule->all) && (!rule->in_parts || is_plain(&rule->value));
+}
+
 bool match_list(struct policy_list rule, struct policy_list list)
 {
     if (rule.count != list.count)

@@ -8,6 +8,8 @@ bool match_text(const struct matcher *matcher, struct span text, struct regex_sc
 bool match_identity(const struct matcher *matcher, const struct policy_identity *identity,
                     struct regex_scratch *scratch);
 bool match_env(const struct env_rule *rule, const char *env, struct regex_scratch *scratch);
+/* True for a rule that is decided without PCRE2. */
+bool match_is_plain(const struct env_rule *rule);
 bool match_list(struct policy_list rule, struct policy_list list);
 bool match_signal(const uint32_t *signals, size_t count, uint32_t signal);
 

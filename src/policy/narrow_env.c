@@ -71,18 +71,26 @@ static const struct env_rule *rules_at(const struct asker *asker,
     return module->platform.env_rules;
 }
 
-static bool env_known(struct asker *asker, const struct policy_container *container,
-                      const char *env)
+static bool known_by(struct asker *asker, const struct policy_container *container, const char *env,
+                     bool plain)
 {
     const struct env_rule *rules;
     size_t count;
     for (size_t at = 0; (rules = rules_at(asker, container, at, &count)); at++) {
         for (size_t i = 0; i < count; i++) {
-            if (match_env(&rules[i], env, asker->state->regex))
+            if (match_is_plain(&rules[i]) == plain &&
+                match_env(&rules[i], env, asker->state->regex))
                 return true;
         }
     }
     return false;
+}
+
+/* Most variables need no pattern to be read: those rules that have one come last. */
+static bool env_known(struct asker *asker, const struct policy_container *container,
+                      const char *env)
+{
+    return known_by(asker, container, env, true) || known_by(asker, container, env, false);
 }
 
 static bool rule_met(struct asker *asker, const struct env_rule *rule, const struct env_set *set)

@@ -4,16 +4,28 @@
 #include <pcre2.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
 
 #define MATCH_LIMIT    200000 /* steps of the backtracking matcher */
 #define DEPTH_LIMIT    20000
 #define HEAP_LIMIT_KIB 4096
 
-struct regex {
+/* What PCRE2 makes of a pattern: made when it is first needed, which most patterns of a policy
+ * never are. */
+struct program {
+    bool made;
     pcre2_code *code; /* NULL: matches nothing */
     char problem[96];
+};
+
+struct regex {
+    char *pattern;
+    struct program *program;
     char prefix[32]; /* every match starts with these bytes */
     size_t prefix_size;
+    bool any_rest; /* .+ follows them, and nothing else: PCRE2 is not needed */
 };
 
 struct regex_scratch {
@@ -35,6 +47,7 @@ static void find_prefix(struct regex *regex, const char *pattern)
     size = size < sizeof regex->prefix ? size : sizeof regex->prefix;
     memcpy(regex->prefix, pattern, size);
     regex->prefix_size = size;
+    regex->any_rest = strcmp(pattern + size, ".+") == 0;
 }
 
 static pcre2_code *compile(struct span pattern, char *problem, size_t size)
@@ -55,21 +68,34 @@ static pcre2_code *compile(struct span pattern, char *problem, size_t size)
     return out;
 }
 
+static const struct program *program_of(const struct regex *regex)
+{
+    struct program *program = regex->program;
+    const char *why = NULL;
+    BUF_AUTO text = BUF_WITH_LIMIT((size_t)8 * REGEX_PATTERN_MAX + 16);
+    if (program->made)
+        return program;
+    program->made = true;
+    if (buf_append_text(&text, "\\A(?:", NULL) < 0 ||
+        !regex_translate(regex->pattern, &text, &why) || buf_append_text(&text, ")\\z", NULL) < 0)
+        (void)snprintf(program->problem, sizeof program->problem, "%s", why ? why : "is too long");
+    else
+        program->code = compile(buf_span(&text), program->problem, sizeof program->problem);
+    return program;
+}
+
 struct regex *regex_new(const char *pattern)
 {
-    const char *why = NULL;
     struct regex *regex = calloc(1, sizeof *regex);
-    BUF_AUTO text = BUF_WITH_LIMIT((size_t)8 * REGEX_PATTERN_MAX + 16);
     if (!regex)
         return NULL;
-    if (buf_append_text(&text, "\\A(?:", NULL) < 0 || !regex_translate(pattern, &text, &why) ||
-        buf_append_text(&text, ")\\z", NULL) < 0) {
-        (void)snprintf(regex->problem, sizeof regex->problem, "%s", why ? why : "is too long");
-        return regex;
+    regex->pattern = strdup(pattern);
+    regex->program = calloc(1, sizeof *regex->program);
+    if (!regex->pattern || !regex->program) {
+        regex_free(regex);
+        return NULL;
     }
-    regex->code = compile(buf_span(&text), regex->problem, sizeof regex->problem);
-    if (regex->code)
-        find_prefix(regex, pattern);
+    find_prefix(regex, pattern);
     return regex;
 }
 
@@ -77,13 +103,22 @@ void regex_free(struct regex *regex)
 {
     if (!regex)
         return;
-    pcre2_code_free(regex->code);
+    if (regex->program)
+        pcre2_code_free(regex->program->code);
+    free(regex->program);
+    free(regex->pattern);
     free(regex);
 }
 
 const char *regex_problem(const struct regex *regex)
 {
-    return regex->code ? NULL : regex->problem;
+    const struct program *program = program_of(regex);
+    return program->code ? NULL : program->problem;
+}
+
+bool regex_is_plain(const struct regex *regex)
+{
+    return regex->any_rest;
 }
 
 struct regex_scratch *regex_scratch_new(void)
@@ -117,15 +152,27 @@ void regex_scratch_reset(struct regex_scratch *scratch)
     scratch->strikes = 0;
 }
 
+/* As .+ matches: at least one character, and no end of a line. */
+static bool has_line(struct span rest)
+{
+    return rest.size > 0 && !memchr(rest.data, '\n', rest.size) && text_is_utf8(rest);
+}
+
 bool regex_match(const struct regex *regex, struct span subject, struct regex_scratch *scratch)
 {
-    if (!regex->code || subject.size > REGEX_SUBJECT_MAX || scratch->strikes >= REGEX_STRIKES)
+    if (subject.size > REGEX_SUBJECT_MAX || scratch->strikes >= REGEX_STRIKES)
         return false;
     if (subject.size < regex->prefix_size ||
         memcmp(subject.data, regex->prefix, regex->prefix_size) != 0)
         return false;
-    int rc = pcre2_match(regex->code, subject.data, subject.size, 0, PCRE2_ANCHORED, scratch->data,
-                         scratch->context);
+    if (regex->any_rest)
+        return has_line(
+            span_of(subject.data + regex->prefix_size, subject.size - regex->prefix_size));
+    const struct program *program = program_of(regex);
+    if (!program->code)
+        return false;
+    int rc = pcre2_match(program->code, subject.data, subject.size, 0, PCRE2_ANCHORED,
+                         scratch->data, scratch->context);
     if (rc == PCRE2_ERROR_MATCHLIMIT || rc == PCRE2_ERROR_DEPTHLIMIT || rc == PCRE2_ERROR_HEAPLIMIT)
         scratch->strikes++;
     return rc >= 0;

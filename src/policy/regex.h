@@ -10,6 +10,10 @@
  * and $ without the group, so that its `a|b` accepts "bad" and "ab"; what is accepted here is
  * always accepted there (docs/policy.md).
  *
+ * Most patterns of policies are a variable's name and "=.+", and most variables are allowed by a
+ * plain text: what the first bytes tell apart, and such an end, is decided without PCRE2, which
+ * reads a pattern only when a subject needs it. So a regex is one thread's, as its scratch is.
+ *
  * PCRE2 backtracks: each match has limits, and regex_scratch counts how often one of them was hit.
  * After REGEX_STRIKES hits in one decision nothing matches any more, so that no pattern stalls the
  * guest.
@@ -39,6 +43,9 @@ void regex_free(struct regex *regex);
 
 /* NULL for a valid pattern, else what is wrong with it. */
 const char *regex_problem(const struct regex *regex);
+
+/* True for a pattern that is decided without PCRE2: plain text, and .+ behind it. */
+bool regex_is_plain(const struct regex *regex);
 
 struct regex_scratch; /* what a match writes to: one a thread */
 

@@ -48,6 +48,9 @@ static void matches_whole_subjects(void **state)
         {"a #b", "a #b"},
         {"\\Aab\\z", "ab"},
         {"\\bab\\b", "ab"},
+        {".+", "\xf4\x8f\xbf\xbf"},
+        {"A=.+", "A=b=\t\r"},
+        {"/tmp/.+", "/tmp/\xc3\xa9"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
@@ -79,6 +82,17 @@ static void refuses_parts_of_subjects(void **state)
         {"a", ""},
         {".", "\xff"},
         {"[^a]+", "b\xff"},
+        {"A=.+", "A="},
+        {"A=.+", "B=c"},
+        {"A=.+", "xA=c"},
+        {"A=.+", "A=c\n"},
+        {"A=.+", "A=\n"},
+        {"A=.+", "A=c\xff"},
+        {"A=.+", "A=\xed\xa0\x80"},
+        {"A=.+", "A=\xc0\x80"},
+        {"A=.+", "A=\xf4\x90\x80\x80"},
+        {"A=.+|C", "C="},
+        {"A=.+b", "A=c"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
