@@ -245,7 +245,8 @@ static int start(struct run *run, struct error *err)
 
 static int run_command(const struct args *args, struct error *err)
 {
-    struct run run = {.args = args, .policy = BUF_WITH_LIMIT(POLICY_SIZE_MAX)};
+    struct run run = {
+        .args = args, .policy = BUF_WITH_LIMIT(POLICY_SIZE_MAX), .config.tsc = tsc_look()};
     int status = prepare(&run, err) < 0 ? -1 : start(&run, err);
     run_fini(&run);
     return status;

@@ -7,17 +7,13 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
-#include <x86intrin.h>
 
 #include "base/text.h"
 #include "os/fd.h"
 #include "os/file.h"
 #include "os/process.h"
 #include "vm/confine.h"
-
-#define CALIBRATION_NS 10000000 /* 10 ms: good to some parts in a million */
 
 /* What is open only until QEMU has it. */
 struct handover {
@@ -50,25 +46,6 @@ static int open_in(const char *folder, const char *leaf, struct error *err)
     return fd < 0 ? error_context(err, "the guest (make guest builds it)") : fd;
 }
 
-static int64_t clock_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC_RAW, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-/* The host's time stamp counter in kHz, measured against the clock. */
-static unsigned long tsc_khz(void)
-{
-    int64_t start_ns = clock_ns();
-    uint64_t start = __rdtsc();
-    struct timespec pause = {.tv_nsec = CALIBRATION_NS};
-    (void)nanosleep(&pause, NULL);
-    uint64_t ticks = __rdtsc() - start;
-    int64_t passed_ns = clock_ns() - start_ns;
-    return (unsigned long)((double)ticks * 1e6 / (double)passed_ns);
-}
-
 /*
  * The command line as built with the guest. Under TCG a microvm has no clock by which the kernel
  * could calibrate the time stamp counter, and QEMU hands the host's counter through: its rate is
@@ -87,7 +64,7 @@ static int read_cmdline(struct launch *launch, const struct vm_config *config, s
         return -1;
     char suffix[48] = "";
     if (simulated && !config->kvm)
-        (void)snprintf(suffix, sizeof suffix, " tsc_early_khz=%lu", tsc_khz());
+        (void)snprintf(suffix, sizeof suffix, " tsc_early_khz=%lu", tsc_khz(config->tsc));
     if (!text_copy(launch->cmdline, sizeof launch->cmdline, buf_text(&text)))
         return error_set(err, ERROR_LIMIT, "%s is too long", path);
     (void)snprintf(launch->booted, sizeof launch->booted, "%s%s", launch->cmdline, suffix);

@@ -17,6 +17,7 @@
 
 #include "vm/passt.h"
 #include "vm/qemu_args.h"
+#include "vm/tsc.h"
 
 struct vm_disk {
     const char *path;
@@ -46,6 +47,7 @@ struct vm_config {
     const char *psp_folder;   /* of the simulated secure processor */
     enum vm_tee tee;
     bool kvm;
+    struct tsc_look tsc; /* without KVM: an early one spares the start of QEMU a wait */
     bool network;
     bool auto_remove;
     bool owned; /* ends with the connection that machine_start() returns */
