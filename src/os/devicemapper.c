@@ -9,6 +9,7 @@
 #include <sys/sysmacros.h>
 
 #include "base/hex.h"
+#include "base/secret.h"
 #include "base/text.h"
 #include "os/fd.h"
 
@@ -16,6 +17,7 @@
 #define SECTORS_PER_BLOCK   8
 #define SALT                "0000000000000000000000000000000000000000000000000000000000000000"
 #define PARAMETERS_SIZE_MAX 512
+#define JOURNAL_SECTORS     16 /* there has to be one, though mode D writes none */
 
 /* Without the second, a disk that answers with an error, not with wrong bytes, would be an error to
  * the process alone. */
@@ -50,21 +52,34 @@ static int request_init(struct request *request, const char *name, struct error 
     return 0;
 }
 
-static int load_table(int control, const struct devicemapper_verity *verity, struct error *err)
+/* A device before it is made. */
+struct table {
+    const char *name;
+    const char *type;
+    const char *parameters;
+    uint64_t sectors; /* of 512 bytes */
+    uint32_t flags;
+};
+
+/* The kernel wipes its copy of a table that holds a key (DM_SECURE_DATA_FLAG); this one is wiped
+ * too. */
+static int load_table(int control, const struct table *table, struct error *err)
 {
     struct request request;
-    BUF_AUTO parameters = BUF_WITH_LIMIT(PARAMETERS_SIZE_MAX - 1);
-    if (request_init(&request, verity->name, err) < 0 ||
-        devicemapper_verity_parameters(verity, &parameters, err) < 0)
+    if (request_init(&request, table->name, err) < 0)
         return -1;
-    request.header.flags = DM_READONLY_FLAG;
+    if (!text_copy(request.parameters, sizeof request.parameters, table->parameters) ||
+        !text_copy(request.target.target_type, sizeof request.target.target_type, table->type))
+        return error_set(err, ERROR_LIMIT, "the table of %s is too long", table->name);
+    request.header.flags = table->flags;
     request.header.target_count = 1;
-    request.target.length = verity->data_blocks * SECTORS_PER_BLOCK;
-    memcpy(request.target.target_type, "verity", sizeof "verity");
-    memcpy(request.parameters, buf_text(&parameters), parameters.size + 1);
-    if (ioctl(control, DM_TABLE_LOAD, &request) < 0)
-        return error_system(err, errno, "dm-verity does not take %s", verity->disk);
-    return 0;
+    request.target.length = table->sectors;
+    int status = ioctl(control, DM_TABLE_LOAD, &request) < 0
+                     ? error_system(err, errno, "dm-%s does not take the table of %s", table->type,
+                                    table->name)
+                     : 0;
+    secret_wipe(&request, sizeof request);
+    return status;
 }
 
 static int resume(int control, const char *name, struct error *err)
@@ -93,21 +108,86 @@ static int open_control(struct error *err)
     return control < 0 ? error_system(err, errno, "cannot open %s", CONTROL) : control;
 }
 
-int devicemapper_create_verity(const struct devicemapper_verity *verity,
-                               char path[DEVICEMAPPER_PATH_SIZE], struct error *err)
+/* On failure no device is left. */
+static int create(const struct table *table, char path[DEVICEMAPPER_PATH_SIZE], struct error *err)
 {
     struct request request;
     FD_AUTO control = open_control(err);
-    if (control < 0 || request_init(&request, verity->name, err) < 0)
+    if (control < 0 || request_init(&request, table->name, err) < 0)
         return -1;
     if (ioctl(control, DM_DEV_CREATE, &request) < 0)
-        return error_system(err, errno, "cannot make the device %s", verity->name);
+        return error_system(err, errno, "cannot make the device %s", table->name);
     (void)snprintf(path, DEVICEMAPPER_PATH_SIZE, "/dev/dm-%u", minor(request.header.dev));
-    if (load_table(control, verity, err) < 0 || resume(control, verity->name, err) < 0) {
-        (void)remove_device(control, verity->name, NULL);
+    if (load_table(control, table, err) < 0 || resume(control, table->name, err) < 0) {
+        (void)remove_device(control, table->name, NULL);
         return -1;
     }
     return 0;
+}
+
+int devicemapper_create_verity(const struct devicemapper_verity *verity,
+                               char path[DEVICEMAPPER_PATH_SIZE], struct error *err)
+{
+    BUF_AUTO parameters = BUF_WITH_LIMIT(PARAMETERS_SIZE_MAX - 1);
+    if (devicemapper_verity_parameters(verity, &parameters, err) < 0)
+        return -1;
+    const struct table table = {.name = verity->name,
+                                .type = "verity",
+                                .parameters = buf_text(&parameters),
+                                .sectors = verity->data_blocks * SECTORS_PER_BLOCK,
+                                .flags = DM_READONLY_FLAG};
+    return create(&table, path, err);
+}
+
+int devicemapper_integrity_parameters(const struct devicemapper_integrity *integrity,
+                                      struct buf *out, struct error *err)
+{
+    return buf_printf(out, err, "%s 0 %u D 2 block_size:4096 journal_sectors:%d", integrity->disk,
+                      integrity->tag_size, JOURNAL_SECTORS);
+}
+
+int devicemapper_create_integrity(const struct devicemapper_integrity *integrity,
+                                  char path[DEVICEMAPPER_PATH_SIZE], struct error *err)
+{
+    BUF_AUTO parameters = BUF_WITH_LIMIT(PARAMETERS_SIZE_MAX - 1);
+    if (devicemapper_integrity_parameters(integrity, &parameters, err) < 0)
+        return -1;
+    const struct table table = {.name = integrity->name,
+                                .type = "integrity",
+                                .parameters = buf_text(&parameters),
+                                .sectors = integrity->sectors};
+    return create(&table, path, err);
+}
+
+int devicemapper_crypt_parameters(const struct devicemapper_crypt *crypt, struct buf *out,
+                                  struct error *err)
+{
+    char key[2 * DEVICEMAPPER_KEY_MAX + 1];
+    if (crypt->key.size > DEVICEMAPPER_KEY_MAX)
+        return error_set(err, ERROR_LIMIT, "a key of %zu bytes; at most %d", crypt->key.size,
+                         DEVICEMAPPER_KEY_MAX);
+    hex_encode(crypt->key, key);
+    int status = buf_printf(out, err, "%s %s 0 %s 0 2 integrity:%u:aead sector_size:4096",
+                            crypt->cipher, key, crypt->disk, crypt->tag_size);
+    secret_wipe(key, sizeof key);
+    return status;
+}
+
+int devicemapper_create_crypt(const struct devicemapper_crypt *crypt,
+                              char path[DEVICEMAPPER_PATH_SIZE], struct error *err)
+{
+    struct buf parameters = BUF_WITH_LIMIT(PARAMETERS_SIZE_MAX - 1);
+    int status = devicemapper_crypt_parameters(crypt, &parameters, err);
+    if (status == 0) {
+        const struct table table = {.name = crypt->name,
+                                    .type = "crypt",
+                                    .parameters = buf_text(&parameters),
+                                    .sectors = crypt->sectors,
+                                    .flags = DM_SECURE_DATA_FLAG};
+        status = create(&table, path, err);
+    }
+    buf_fini_secret(&parameters);
+    return status;
 }
 
 int devicemapper_remove(const char *name, struct error *err)

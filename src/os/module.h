@@ -3,9 +3,13 @@
 #define CAISSON_OS_MODULE_H
 
 #include "base/error.h"
+#include "base/span.h"
 
 /* Loads an uncompressed module with these parameters ("" for none). One that is loaded already
  * counts as loaded. ERROR_UNAVAILABLE where the machine lacks what the module drives (ENODEV). */
 int module_load(const char *path, const char *parameters, struct error *err);
+
+/* The same from memory, without parameters; `name` is for errors. */
+int module_load_bytes(const char *name, struct span module, struct error *err);
 
 #endif
