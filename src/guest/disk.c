@@ -23,7 +23,6 @@
 #define SCSI_HOSTS     "/sys/class/scsi_host"
 #define SCSI_DEVICES   "/sys/class/scsi_device"
 #define WAIT_ROUNDS    1500 /* of two milliseconds: a disk that was just plugged in may come late */
-#define PATH_SIZE      64
 #define ROUND_MS       2
 #define NANOSECONDS_MS 1000000
 
@@ -42,7 +41,7 @@ static bool can_open(const char *path)
 }
 
 /* The name of the one block device of a SCSI device "H:0:0:L". */
-static bool read_block_name(const char *device, char path[PATH_SIZE])
+static bool read_block_name(const char *device, char path[DISK_PATH_SIZE])
 {
     TEXT_AUTO folder = text_format("%s/%s/device/block", SCSI_DEVICES, device);
     DIR_AUTO *dir = folder ? opendir(folder) : NULL;
@@ -50,8 +49,8 @@ static bool read_block_name(const char *device, char path[PATH_SIZE])
     while (dir && (entry = readdir(dir))) {
         if (entry->d_name[0] == '.')
             continue;
-        int size = snprintf(path, PATH_SIZE, "/dev/%s", entry->d_name);
-        return size > 0 && size < PATH_SIZE && can_open(path);
+        int size = snprintf(path, DISK_PATH_SIZE, "/dev/%s", entry->d_name);
+        return size > 0 && size < DISK_PATH_SIZE && can_open(path);
     }
     return false;
 }
@@ -64,7 +63,7 @@ static bool has_lun(const char *name, unsigned int lun)
     return strcmp(name + strspn(name, "0123456789"), end) == 0;
 }
 
-static bool look_for_lun(unsigned int lun, char path[PATH_SIZE])
+static bool look_for_lun(unsigned int lun, char path[DISK_PATH_SIZE])
 {
     DIR_AUTO *dir = opendir(SCSI_DEVICES);
     struct dirent *entry;
@@ -97,7 +96,7 @@ static int scan_lun(unsigned int lun, struct error *err)
     return 0;
 }
 
-static int find_disk(unsigned int lun, char path[PATH_SIZE], struct error *err)
+int disk_find(unsigned int lun, char path[DISK_PATH_SIZE], struct error *err)
 {
     if (scan_lun(lun, err) < 0)
         return -1;
@@ -207,13 +206,13 @@ static int mount_device(const char *device, const char *target, struct error *er
 
 int disk_mount(const struct request_mount_device *device, struct error *err)
 {
-    char disk[PATH_SIZE];
+    char disk[DISK_PATH_SIZE];
     char path[DEVICEMAPPER_PATH_SIZE];
     struct layout layout;
     struct devicemapper_verity verity = {.name = strrchr(device->target, '/') + 1, .disk = disk};
     if (!hex_decode(span_of_text(device->root_hash), verity.root_hash, sizeof verity.root_hash))
         return error_set(err, ERROR_INVALID, "the root hash is not 64 digits");
-    if (find_disk(device->lun, disk, err) < 0 ||
+    if (disk_find(device->lun, disk, err) < 0 ||
         read_disk(disk, verity.root_hash, &layout, err) < 0)
         return error_context(err, "LUN %u", device->lun);
     verity.data_blocks = layout.blocks;

@@ -9,6 +9,11 @@
 #include "base/error.h"
 #include "guest/request.h"
 
+#define DISK_PATH_SIZE 64
+
+/* Waits for the disk with this LUN, and writes its path ("/dev/sda") to `path`. */
+int disk_find(unsigned int lun, char path[DISK_PATH_SIZE], struct error *err);
+
 /* Attaches the disk with this LUN at the target. On failure nothing is left. */
 int disk_mount(const struct request_mount_device *device, struct error *err);
 

@@ -237,6 +237,7 @@ static const struct {
     [REQUEST_SET_POLICY] = {handle_set_policy, true},
     [REQUEST_SET_NETWORK] = {handle_set_network, false},
     [REQUEST_MOUNT_DEVICE] = {gate_handle_mount_device, false},
+    [REQUEST_SCRATCH_MOUNT] = {gate_handle_scratch_mount, false},
     [REQUEST_MOUNT_OVERLAY] = {gate_handle_mount_overlay, false},
     [REQUEST_CREATE_CONTAINER] = {gate_handle_create_container, true}, /* it opens streams first */
     [REQUEST_SIGNAL] = {gate_handle_signal, false},

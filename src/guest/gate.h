@@ -32,6 +32,7 @@
 #define GATE_REPORT_SIZE      1184
 #define GATE_HOST_DATA_AT     0xC0
 #define GATE_CODE_NOT_STARTED 128 /* stands for the exit code of what could not be started */
+#define GATE_SCRATCH          "/run/mounts/scratch" /* where the scratch disk is */
 
 /* What a machine can do. All are called after the policy's yes, with checked values. */
 struct machine_ops {
@@ -42,6 +43,9 @@ struct machine_ops {
     int (*set_network)(void *machine, const struct request_set_network *network, struct error *err);
     int (*mount_device)(void *machine, const struct request_mount_device *device,
                         struct error *err);
+    /* From now on overlays are on this disk. */
+    int (*scratch_mount)(void *machine, const struct request_scratch_mount *scratch,
+                         struct error *err);
     int (*mount_overlay)(void *machine, const char *id, struct policy_list layers,
                          struct error *err);
     void (*remove_overlay)(void *machine, const char *id);
@@ -99,6 +103,7 @@ struct gate {
     uint64_t last_id;
     unsigned int waiting;
     bool has_network;
+    bool has_scratch;
     bool power_off; /* the host asked for it; the answer is in the output */
 };
 

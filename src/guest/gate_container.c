@@ -63,6 +63,25 @@ int gate_handle_mount_device(struct gate *gate, const struct request *request, s
     return gate_done(gate, request, err);
 }
 
+/* The disk is encrypted whatever the policy would let be, so this is what it is asked. */
+int gate_handle_scratch_mount(struct gate *gate, const struct request *request, struct error *err)
+{
+    const struct policy_scratch scratch = {
+        .target = GATE_SCRATCH, .filesystem = "btrfs", .encrypted = true};
+    POLICY_DECISION_AUTO decision = {0};
+    struct error why;
+    if (gate->has_scratch)
+        return gate_refuse_order(gate, request, "the scratch disk is mounted once", err);
+    if (!policy_scratch_point(gate->state, POLICY_SCRATCH_MOUNT, &scratch, &decision))
+        return gate_deny(gate, request, &decision, err);
+    if (gate->ops->scratch_mount(gate->machine, &request->args.scratch_mount, &why) < 0) {
+        policy_forget_scratch(gate->state, GATE_SCRATCH);
+        return gate_refuse_failed(gate, request, &why, err);
+    }
+    gate->has_scratch = true;
+    return gate_done(gate, request, err);
+}
+
 int gate_handle_mount_overlay(struct gate *gate, const struct request *request, struct error *err)
 {
     const struct request_mount_overlay *args = &request->args.mount_overlay;

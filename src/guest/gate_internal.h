@@ -10,6 +10,7 @@
 typedef int gate_handler(struct gate *gate, const struct request *request, struct error *err);
 
 gate_handler gate_handle_mount_device;
+gate_handler gate_handle_scratch_mount;
 gate_handler gate_handle_mount_overlay;
 gate_handler gate_handle_create_container;
 gate_handler gate_handle_signal;

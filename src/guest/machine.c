@@ -16,6 +16,7 @@
 #include "guest/control_group.h"
 #include "guest/disk.h"
 #include "guest/report.h"
+#include "guest/scratch.h"
 #include "os/fd.h"
 #include "os/file.h"
 #include "os/mount.h"
@@ -74,6 +75,7 @@ struct places {
     char scratch[128];
     char upper[160];
     char work[160];
+    char folder[96]; /* the scratch's name on the scratch disk */
 };
 
 static struct places places_of(const char *id)
@@ -83,6 +85,7 @@ static struct places places_of(const char *id)
     (void)snprintf(places.scratch, sizeof places.scratch, "%s/%s/scratch", CONTAINERS, id);
     (void)snprintf(places.upper, sizeof places.upper, "%s/upper", places.scratch);
     (void)snprintf(places.work, sizeof places.work, "%s/work", places.scratch);
+    (void)snprintf(places.folder, sizeof places.folder, "overlay-%s", id);
     return places;
 }
 
@@ -111,12 +114,36 @@ static int stack(const struct places *places, struct policy_list layers, struct 
     return mount_overlay(&overlay, err);
 }
 
+static int machine_scratch_mount(void *argument, const struct request_scratch_mount *scratch,
+                                 struct error *err)
+{
+    struct machine *machine = argument;
+    if (scratch_open(scratch, err) < 0)
+        return -1;
+    machine->has_scratch = true;
+    return 0;
+}
+
+static int make_scratch(const struct machine *machine, const struct places *places,
+                        struct error *err)
+{
+    if (machine->has_scratch)
+        return scratch_add_folder(places->folder, 0700, places->scratch, err);
+    if (dir_make_all(places->scratch, 0700, err) < 0)
+        return -1;
+    return mount_filesystem("scratch", places->scratch, "tmpfs", MS_NODEV, "size=50%,mode=0700",
+                            err);
+}
+
 static void machine_remove_overlay(void *argument, const char *id)
 {
+    const struct machine *machine = argument;
     struct places places = places_of(id);
-    (void)argument;
     (void)mount_remove(places.root, NULL);
-    (void)mount_remove(places.scratch, NULL);
+    if (machine->has_scratch)
+        scratch_remove_folder(places.folder, places.scratch);
+    else
+        (void)mount_remove(places.scratch, NULL);
     (void)rmdir(places.root);
     (void)rmdir(places.scratch);
 }
@@ -125,9 +152,7 @@ static int machine_mount_overlay(void *argument, const char *id, struct policy_l
                                  struct error *err)
 {
     struct places places = places_of(id);
-    if (dir_make_all(places.scratch, 0700, err) < 0 ||
-        mount_filesystem("scratch", places.scratch, "tmpfs", MS_NODEV, "size=50%,mode=0700", err) <
-            0)
+    if (make_scratch(argument, &places, err) < 0)
         return -1;
     if (stack(&places, layers, err) < 0) {
         machine_remove_overlay(argument, id);
@@ -326,6 +351,7 @@ const struct machine_ops machine_real_ops = {
     .report = machine_report,
     .set_network = machine_set_network,
     .mount_device = machine_mount_device,
+    .scratch_mount = machine_scratch_mount,
     .mount_overlay = machine_mount_overlay,
     .remove_overlay = machine_remove_overlay,
     .find_user = machine_find_user,

@@ -15,6 +15,7 @@ struct machine {
     struct container containers[GATE_CONTAINERS_MAX];
     struct in_addr dns[REQUEST_DNS_MAX];
     size_t dns_count;
+    bool has_scratch; /* a disk takes what containers write; else memory does */
 };
 
 extern const struct machine_ops machine_real_ops;

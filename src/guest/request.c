@@ -165,6 +165,14 @@ static int parse_mount_device(struct request *request, const json_t *args, struc
     return check_target(out->target, err);
 }
 
+static int parse_scratch_mount(struct request *request, const json_t *args, struct error *err)
+{
+    struct request_scratch_mount *out = &request->args.scratch_mount;
+    if (get_number(args, "lun", 0, 255, &out->lun, err) < 0)
+        return -1;
+    return get_number(args, "parts_lun", 0, 255, &out->parts_lun, err);
+}
+
 static int parse_mount_overlay(struct request *request, const json_t *args, struct error *err)
 {
     struct request_mount_overlay *out = &request->args.mount_overlay;
@@ -391,6 +399,7 @@ static const struct operation operations[] = {
                              {"address", "prefix", "gateway", "dns", "hostname"},
                              parse_set_network},
     [REQUEST_MOUNT_DEVICE] = {"mount_device", {"lun", "root_hash", "target"}, parse_mount_device},
+    [REQUEST_SCRATCH_MOUNT] = {"scratch_mount", {"lun", "parts_lun"}, parse_scratch_mount},
     [REQUEST_MOUNT_OVERLAY] = {"mount_overlay", {"id", "layers"}, parse_mount_overlay},
     [REQUEST_CREATE_CONTAINER] =
         {"create_container",

@@ -27,6 +27,7 @@ enum request_op {
     REQUEST_SET_POLICY,
     REQUEST_SET_NETWORK,
     REQUEST_MOUNT_DEVICE,
+    REQUEST_SCRATCH_MOUNT,
     REQUEST_MOUNT_OVERLAY,
     REQUEST_CREATE_CONTAINER,
     REQUEST_SIGNAL,
@@ -54,6 +55,11 @@ struct request_mount_device {
     unsigned int lun;
     const char *root_hash; /* 64 lower-case digits */
     const char *target;    /* "/run/mounts/scsi/mN" */
+};
+
+struct request_scratch_mount {
+    unsigned int lun;       /* the disk that is written to */
+    unsigned int parts_lun; /* the disk with the parts that this takes */
 };
 
 struct request_mount_overlay {
@@ -100,6 +106,7 @@ struct request {
         struct request_set_policy set_policy;
         struct request_set_network set_network;
         struct request_mount_device mount_device;
+        struct request_scratch_mount scratch_mount;
         struct request_mount_overlay mount_overlay;
         struct request_create_container create_container;
         struct request_signal signal;

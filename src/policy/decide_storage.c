@@ -277,17 +277,24 @@ static size_t find_scratch(const struct policy_state *state, const char *target)
     return i;
 }
 
+void policy_forget_scratch(struct policy_state *state, const char *target)
+{
+    size_t at = find_scratch(state, target);
+    if (at == state->scratch_count)
+        return;
+    free(state->scratches[at]);
+    state->scratches[at] = state->scratches[--state->scratch_count];
+}
+
 static bool unmount_scratch(struct policy_state *state, const char *target, enum answer answer,
                             struct policy_decision *decision)
 {
     struct quotes quotes = {0};
-    size_t at = find_scratch(state, target);
-    if (at == state->scratch_count)
+    if (find_scratch(state, target) == state->scratch_count)
         return answer == ANSWER_ALLOW
                    ? allow(decision)
                    : deny(decision, "no scratch space is mounted at %s", quote(&quotes, target));
-    free(state->scratches[at]);
-    state->scratches[at] = state->scratches[--state->scratch_count];
+    policy_forget_scratch(state, target);
     return allow(decision);
 }
 

@@ -300,5 +300,6 @@ struct policy_standing policy_get_standing(const struct policy_state *state);
  * layer of a mounted root stays. */
 void policy_forget_device(struct policy_state *state, const char *target);
 void policy_forget_overlay(struct policy_state *state, const char *container_id);
+void policy_forget_scratch(struct policy_state *state, const char *target);
 
 #endif

@@ -16,7 +16,7 @@ AS_ROOT = {"user_idname": {"pattern": "0", "strategy": "id"}, "group_idnames": [
            "umask": "0022"}  # fmt: skip
 DENIED_POINTS = ["unmount_device", "unmount_overlay", "exec_in_container", "exec_external", "shutdown_container",
                  "plan9_mount", "plan9_unmount", "get_properties", "dump_stacks", "runtime_logging", "load_fragment",
-                 "scratch_mount", "scratch_unmount", "rw_mount_device", "rw_unmount_device"]  # fmt: skip
+                 "scratch_unmount", "rw_mount_device", "rw_unmount_device"]  # fmt: skip
 
 
 def strict(text):
@@ -38,6 +38,7 @@ class Order(HostileCase):
             channel = machine.channel
             before = {
                 "mount_device": {"lun": 0, "root_hash": workload.disks[0][1], "target": TARGET.format(0)},
+                "scratch_mount": {"lun": 1, "parts_lun": 2},
                 "mount_overlay": {"id": "c", "layers": [TARGET.format(0)]},
                 "create_container": workload.process(),
                 "signal_container_process": {"id": "c", "signal": 9},

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import struct
 import subprocess
 import tempfile
 import unittest
@@ -12,7 +13,7 @@ from lib import paths, tap
 
 SCRIPT = os.path.join(paths.SOURCE, "scripts/build-guest")
 AGENT = os.path.join(paths.BUILD, "caisson-guest")
-FILES = ("vmlinux", "bzImage", "initrd", "cmdline", "cmdline.simulated", "manifest.json")
+FILES = ("vmlinux", "bzImage", "initrd", "scratch", "cmdline", "cmdline.simulated", "manifest.json")
 CACHE = os.environ.get("CAISSON_CACHE") or os.path.join(paths.BUILD, "cache")
 
 
@@ -42,6 +43,29 @@ def entries_of(archive):
         at = start + (size + 3 & ~3)
 
 
+def parts_of(disk):
+    """The parts on the scratch's disk (src/guest/scratch_parts.h): name to bytes."""
+    at, found = 0, {}
+    while at + 32 <= len(disk) and disk[at]:
+        name, size = struct.unpack_from("<28sI", disk, at)
+        found[name.rstrip(b"\0").decode()] = disk[at + 32:at + 32 + size]
+        at += 32 + size
+    return found
+
+
+def unpack_template(template, path):
+    """Writes the file system that the template stands for."""
+    at = 0
+    with open(path, "wb") as file:
+        file.truncate(128 << 20)
+        while at < len(template):
+            offset, head, tail = struct.unpack_from("<QII", template, at)
+            file.seek(offset)
+            file.write(template[at + 16:at + 16 + head] + bytes(16384 - head - tail))
+            file.write(template[at + 16 + head:at + 16 + head + tail])
+            at += 16 + head + tail
+
+
 @unittest.skipUnless(os.path.exists(AGENT), f"{AGENT} is not built")
 @unittest.skipUnless(os.path.exists(os.path.join(CACHE, "packages.json")), f"no packages in {CACHE}; make guest fetches them")
 class GuestBuild(unittest.TestCase):
@@ -65,6 +89,21 @@ class GuestBuild(unittest.TestCase):
     def test_leaves_these_files_and_no_others(self):
         for folder in ("first", "second"):
             self.assertEqual(sorted(os.listdir(os.path.join(self.folder, folder, "guest"))), sorted(FILES))
+
+    def test_initrd_holds_the_digest_of_what_scratch_takes(self):
+        disk = read(self.folder, "first/guest/scratch")
+        _, digest = entries_of(read(self.folder, "first/guest/initrd"))["modules/scratch.sha256"]
+        self.assertEqual(digest.decode(), f"{len(disk)} {hashlib.sha256(disk).hexdigest()}\n")
+        self.assertEqual(len(disk) % 4096, 0)
+
+    def test_scratch_begins_as_a_whole_file_system(self):
+        parts = parts_of(read(self.folder, "first/guest/scratch"))
+        self.assertEqual(list(parts)[-2:], ["btrfs", "template"])
+        image = os.path.join(self.folder, "image")
+        unpack_template(parts["template"], image)
+        checked = subprocess.run(["btrfs", "check", "--readonly", image], capture_output=True, text=True, check=False)
+        self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
+        self.assertIn("no error found", checked.stdout)
 
     def test_manifest_lists_packages_by_version_and_digest(self):
         packages = json.loads(read(self.folder, "first/guest/manifest.json"))["packages"]

@@ -99,6 +99,12 @@ static int fake_mount_device(void *argument, const struct request_mount_device *
     return note(argument, "mount_device", err, "%u", device->lun);
 }
 
+static int fake_scratch_mount(void *argument, const struct request_scratch_mount *scratch,
+                              struct error *err)
+{
+    return note(argument, "scratch_mount", err, "%u/%u", scratch->lun, scratch->parts_lun);
+}
+
 static int fake_mount_overlay(void *argument, const char *id, struct policy_list layers,
                               struct error *err)
 {
@@ -179,6 +185,7 @@ const struct machine_ops fake_machine_ops = {
     .report = fake_report,
     .set_network = fake_set_network,
     .mount_device = fake_mount_device,
+    .scratch_mount = fake_scratch_mount,
     .mount_overlay = fake_mount_overlay,
     .remove_overlay = fake_remove_overlay,
     .find_user = fake_find_user,

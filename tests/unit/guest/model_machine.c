@@ -304,6 +304,18 @@ static int model_mount_device(void *argument, const struct request_mount_device 
     return 0;
 }
 
+static int model_scratch_mount(void *argument, const struct request_scratch_mount *scratch,
+                               struct error *err)
+{
+    struct model_machine *machine = argument;
+    (void)scratch;
+    if (begins(machine, "scratch_mount", err))
+        return -1;
+    require(machine, !machine->scratch, "two scratch disks");
+    machine->scratch = true;
+    return 0;
+}
+
 static int model_mount_overlay(void *argument, const char *id, struct policy_list layers,
                                struct error *err)
 {
@@ -505,6 +517,7 @@ const struct machine_ops model_machine_ops = {
     .report = model_report,
     .set_network = model_set_network,
     .mount_device = model_mount_device,
+    .scratch_mount = model_scratch_mount,
     .mount_overlay = model_mount_overlay,
     .remove_overlay = model_remove_overlay,
     .find_user = model_find_user,

@@ -56,6 +56,7 @@ struct model_machine {
     bool open;  /* the test knows that the policy was accepted */
     bool fails; /* the next thing that can fail does */
     bool network;
+    bool scratch;
     struct model_device devices[MODEL_DEVICES];
     size_t device_count;
     struct model_container containers[MODEL_IDS];

@@ -262,12 +262,12 @@ static void send_other(struct host *host)
                                         "unmount_device",
                                         "plan9_mount",
                                         "load_fragment",
-                                        "scratch_mount",
+                                        "scratch_unmount",
                                         "runtime_logging",
                                         "dump_stacks",
                                         "no_such_point",
                                         NULL};
-    unsigned int kind = below(host, 8);
+    unsigned int kind = below(host, 9);
     if (kind == 0)
         ask(host, "resize_terminal",
             json_pack("{s:s, s:i, s:i}", "id", any_known_id(host), "rows", 20, "columns", 20));
@@ -279,6 +279,8 @@ static void send_other(struct host *host)
         ask(host, "attest", json_pack("{s:s}", "nonce", "00ff"));
     else if (kind == 3)
         host->machine.fails = true;
+    else if (kind == 4)
+        ask(host, "scratch_mount", json_pack("{s:i, s:i}", "lun", 9, "parts_lun", 8));
     else
         ask(host, any(host, names), json_object());
 }

@@ -170,6 +170,7 @@ static void refuses_everything_before_the_policy(void **state)
     struct world *world = *state;
     static const char *const requests[][2] = {
         {"mount_device", DEVICE(0, HASH_A)},
+        {"scratch_mount", "{\"lun\":3,\"parts_lun\":2}"},
         {"mount_overlay", OVERLAY},
         {"set_network", "{\"address\":\"10.0.2.15\",\"prefix\":24,\"gateway\":\"10.0.2.2\","
                         "\"dns\":[],\"hostname\":\"a\"}"},
@@ -331,6 +332,66 @@ static void forgets_an_overlay_that_could_not_be_stacked(void **state)
     world->machine.fail = NULL;
     ask(world, "mount_overlay", OVERLAY);
     expect(world, "\"ok\":true");
+}
+
+#define SCRATCH "{\"lun\":3,\"parts_lun\":2}"
+
+static void mounts_one_scratch_disk(void **state)
+{
+    struct world *world = *state;
+    open_gate(world);
+    ask(world, "scratch_mount", SCRATCH);
+    expect(world, "\"ok\":true");
+    assert_non_null(strstr(world->machine.done, "scratch_mount:3/2"));
+    ask(world, "scratch_mount", SCRATCH);
+    expect(world, "\"code\":\"order\"");
+}
+
+static void forgets_a_scratch_disk_that_could_not_be_mounted(void **state)
+{
+    struct world *world = *state;
+    open_gate(world);
+    world->machine.fail = "scratch_mount";
+    ask(world, "scratch_mount", SCRATCH);
+    expect(world, "\"code\":\"failed\"");
+    world->machine.fail = NULL;
+    ask(world, "scratch_mount", SCRATCH);
+    expect(world, "\"ok\":true");
+}
+
+static void denies_scratch_that_the_policy_does_not_let_be(void **state)
+{
+    static const char line[] = "scratch_mount := data.framework.scratch_mount\n";
+    struct world *world = *state;
+    char policy[8192];
+    const char *whole = fake_policy();
+    const char *at = strstr(whole, line);
+    (void)snprintf(policy, sizeof policy, "%.*s%s", (int)(at - whole), whole, at + strlen(line));
+    fake_machine_init(&world->machine, policy);
+    send_policy(world, policy, strlen(policy), 9);
+    expect(world, "\"ok\":true");
+    ask(world, "scratch_mount", SCRATCH);
+    expect(world, "\"code\":\"denied\",\"point\":\"scratch_mount\"");
+    assert_null(strstr(world->machine.done, "scratch_mount"));
+}
+
+static void refuses_scratch_requests_that_say_anything_else(void **state)
+{
+    static const char *const wrong[] = {
+        "{}",
+        "{\"lun\":3}",
+        "{\"lun\":3,\"parts_lun\":256}",
+        "{\"lun\":-1,\"parts_lun\":2}",
+        "{\"lun\":\"3\",\"parts_lun\":2}",
+        "{\"lun\":3,\"parts_lun\":2,\"encrypted\":false}",
+    };
+    struct world *world = *state;
+    open_gate(world);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        ask(world, "scratch_mount", wrong[i]);
+        expect(world, "\"code\":\"invalid\"");
+    }
+    assert_null(strstr(world->machine.done, "scratch_mount"));
 }
 
 static void sets_the_network_once_and_before_containers(void **state)
@@ -520,11 +581,12 @@ static void answers_attest_over_its_own_data(void **state)
                                "\"demanded\":1,\"running\":0,\"done\":0}}");
 }
 
-/* All but the three that are decided, and signals, which are too. */
+/* Those that are decided. */
 static bool is_done(enum policy_point point)
 {
     return point == POLICY_MOUNT_DEVICE || point == POLICY_MOUNT_OVERLAY ||
-           point == POLICY_CREATE_CONTAINER || point == POLICY_SIGNAL_CONTAINER_PROCESS;
+           point == POLICY_CREATE_CONTAINER || point == POLICY_SIGNAL_CONTAINER_PROCESS ||
+           point == POLICY_SCRATCH_MOUNT;
 }
 
 static void denies_other_points_by_name(void **state)
@@ -640,6 +702,10 @@ int main(void)
         test(denies_overlay_in_another_order),
         test(refuses_second_overlay_for_one_id),
         test(forgets_an_overlay_that_could_not_be_stacked),
+        test(mounts_one_scratch_disk),
+        test(forgets_a_scratch_disk_that_could_not_be_mounted),
+        test(denies_scratch_that_the_policy_does_not_let_be),
+        test(refuses_scratch_requests_that_say_anything_else),
         test(sets_the_network_once_and_before_containers),
         test(refuses_addresses_that_no_host_has),
         test(refuses_the_network_after_an_overlay),

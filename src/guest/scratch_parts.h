@@ -1,0 +1,36 @@
+/*
+ * What an encrypted disk needs and a plain machine does not: kernel modules, and a btrfs without
+ * files. scripts/build-guest writes it; the bytes are checked against a measured digest before they
+ * are read here.
+ *
+ *     part    name[28], zero-padded; u32 size; the bytes. Modules in the order of loading, then
+ *             "template". Zeros follow the last part, up to a whole block of the disk.
+ *     block   of the template: u64 offset, u32 head size, u32 tail size; the head, the tail. The
+ *             block is SCRATCH_BLOCK_SIZE bytes: the head, zeros, and the tail.
+ *
+ * Integers are little endian.
+ */
+#ifndef CAISSON_GUEST_SCRATCH_PARTS_H
+#define CAISSON_GUEST_SCRATCH_PARTS_H
+
+#include "base/cursor.h"
+
+#define SCRATCH_PART_NAME_SIZE 28
+#define SCRATCH_BLOCK_SIZE     16384
+
+struct scratch_part {
+    char name[SCRATCH_PART_NAME_SIZE + 1];
+    struct span bytes;
+};
+
+struct scratch_block {
+    uint64_t offset;
+    uint8_t bytes[SCRATCH_BLOCK_SIZE];
+};
+
+/* Reads the next one. False at the end, and, with `cursor->failed` set, where the bytes make no
+ * sense. */
+bool scratch_part_read(struct cursor *cursor, struct scratch_part *out);
+bool scratch_block_read(struct cursor *cursor, struct scratch_block *out);
+
+#endif

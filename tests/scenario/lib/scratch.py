@@ -1,0 +1,30 @@
+"""A writable disk for a machine's scratch, and the requests that a faithful host makes for it."""
+import os
+
+from . import paths
+
+PARTS_LUN, DISK_LUN = 200, 201
+SIZE_MIN = 320 << 20  # bytes that the guest wants of a disk (src/guest/scratch.h)
+
+
+def make_disk(path, size=SIZE_MIN):
+    with open(path, "wb") as file:
+        file.truncate(size)
+    return path
+
+
+def writable(disk, lun=DISK_LUN):
+    """QEMU's arguments for a disk behind which a file lies that the test may write to as well."""
+    return ["-drive", f"if=none,id=scratch{lun},file={disk},format=raw,file.locking=off",
+            "-device", f"scsi-hd,drive=scratch{lun},bus=scsi.0,channel=0,scsi-id=0,lun={lun}"]
+
+
+def devices(disk):
+    """QEMU's arguments for the parts' disk and the disk itself."""
+    parts = os.path.join(paths.GUEST, "scratch")
+    return ["-drive", f"if=none,id=parts,file={parts},format=raw,readonly=on",
+            "-device", f"scsi-hd,drive=parts,bus=scsi.0,channel=0,scsi-id=0,lun={PARTS_LUN}", *writable(disk)]
+
+
+def mount(channel, timeout=120):
+    return channel.call("scratch_mount", timeout=timeout, lun=DISK_LUN, parts_lun=PARTS_LUN)
