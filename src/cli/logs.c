@@ -1,16 +1,18 @@
 /* `caisson logs`: what a container has written. */
 #include <time.h>
 
-#include "base/text.h"
 #include "cli/command.h"
 #include "cli/commands.h"
-#include "vm/container_log.h"
-#include "vm/record.h"
+#include "cli/container_logs.h"
 
 #define FOLLOW_PAUSE_NS 100000000 /* 0.1 s */
 
 static const struct option_rule options[] = {
     {.name = "follow", .letter = 'f', .help = "Go on until the container has ended"},
+    {.name = "container",
+     .letter = 'c',
+     .operand = "NAME",
+     .help = "Of a group, this container alone (default: all, each line with its name)"},
     {0},
 };
 
@@ -20,17 +22,14 @@ static bool still_runs(const char *name)
     return record_read(name, &record, NULL) == 0 && record.status != RECORD_EXITED;
 }
 
-static int copy(struct container_log_reader *reader, const char *name, bool follow,
-                struct error *err)
+static int copy(struct container_logs *logs, const char *name, bool follow, struct error *err)
 {
     for (;;) {
         /* Asked before the log is read: what was written before the end is read after it. */
         bool runs = follow && still_runs(name);
         bool more;
-        if (container_log_read(reader, stdout, stderr, &more, err) < 0)
+        if (container_logs_read(logs, &more, err) < 0)
             return -1;
-        if (fflush(stdout) != 0)
-            return error_set(err, ERROR_SYSTEM, "cannot write standard output");
         if (!runs)
             return EXIT_OK;
         if (!more)
@@ -41,18 +40,15 @@ static int copy(struct container_log_reader *reader, const char *name, bool foll
 static int run(const struct args *args, struct error *err)
 {
     RECORD_AUTO record = {0};
-    struct container_log_reader reader;
-    char *folder;
+    struct container_logs logs;
     if (args_operand_count(args) != 1)
         return error_set(err, ERROR_USAGE, "name one machine");
     const char *name = args_operands(args)[0];
-    if (record_read(name, &record, err) < 0 || record_folder(name, &folder, err) < 0)
+    if (record_read(name, &record, err) < 0 ||
+        container_logs_open(&record, args_get(args, "container"), &logs, err) < 0)
         return -1;
-    TEXT_AUTO owned = folder;
-    if (container_log_reader_open(owned, &reader, err) < 0)
-        return -1;
-    int status = copy(&reader, name, args_has(args, "follow"), err);
-    container_log_reader_close(&reader);
+    int status = copy(&logs, name, args_has(args, "follow"), err);
+    container_logs_close(&logs);
     return status;
 }
 

@@ -44,3 +44,12 @@ void control_group_remove(const char *id)
     name_of(id, path);
     (void)rmdir(path);
 }
+
+void control_group_kill(const char *id)
+{
+    char path[160];
+    (void)snprintf(path, sizeof path, "%s/%s/cgroup.kill", CONTAINERS, id);
+    FD_AUTO fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd >= 0)
+        (void)fd_write_all(fd, span_of_text("1"), NULL);
+}

@@ -15,4 +15,7 @@ int control_group_make(const char *id, bool privileged, struct error *err);
 /* Removes it once its processes have ended; one that is not empty yet stays. */
 void control_group_remove(const char *id);
 
+/* Kills what is left in it: among shared processes it does not end with the first. */
+void control_group_kill(const char *id);
+
 #endif

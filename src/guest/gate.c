@@ -213,6 +213,19 @@ static int handle_statistics(struct gate *gate, const struct request *request, s
     return answer_ok(&gate->channel, request->id, result, err);
 }
 
+static int handle_probe_port(struct gate *gate, const struct request *request, struct error *err)
+{
+    POLICY_DECISION_AUTO decision = {0};
+    bool open = false;
+    struct error why;
+    if (!policy_plain_point(gate->state, POLICY_GET_PROPERTIES, &decision))
+        return gate_deny(gate, request, &decision, err);
+    if (gate->ops->probe_port(gate->machine, request->args.port, &open, &why) < 0)
+        return gate_refuse_failed(gate, request, &why, err);
+    return answer_ok(&gate->channel, request->id, open ? "{\"open\":true}" : "{\"open\":false}",
+                     err);
+}
+
 static int handle_power_off(struct gate *gate, const struct request *request, struct error *err)
 {
     gate->power_off = true;
@@ -244,6 +257,7 @@ static const struct {
     [REQUEST_RESIZE] = {gate_handle_resize, false},
     [REQUEST_ATTEST] = {handle_attest, false},
     [REQUEST_STATISTICS] = {handle_statistics, false},
+    [REQUEST_PROBE_PORT] = {handle_probe_port, false},
     [REQUEST_POWER_OFF] = {handle_power_off, true},
     [REQUEST_POINT] = {handle_point, false},
 };

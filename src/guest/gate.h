@@ -58,6 +58,8 @@ struct machine_ops {
     int (*signal)(void *machine, const char *id, unsigned int number, struct error *err);
     int (*resize)(void *machine, const char *id, unsigned int rows, unsigned int columns,
                   struct error *err);
+    /* Whether something takes connections at the machine's address. */
+    int (*probe_port)(void *machine, unsigned int port, bool *open, struct error *err);
     int (*statistics)(void *machine, uint64_t *total, uint64_t *available, struct error *err);
     /* Bytes, or the end, of a stream to a process. False when no process of the machine's takes
      * this stream. The machine grants (channel_grant) what it took once it is consumed. */

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "guest/answer.h"
 #include "guest/gate_internal.h"
+#include "guest/sandbox.h"
 
 /* --- containers ------------------------------------------------------------------------------- */
 
@@ -153,7 +154,7 @@ static struct policy_process process_of(const struct request_create_container *a
     (void)snprintf(ids->umask, sizeof ids->umask, "%04o", args->umask & 0777U);
     return (struct policy_process){
         .container_id = args->id,
-        .sandbox_id = args->id,
+        .sandbox_id = SANDBOX_ID,
         .args = args->args,
         .env = args->env,
         .cwd = args->cwd,
@@ -243,6 +244,7 @@ static int decide_create(struct gate *gate, const struct request *request,
         return gate_deny(gate, request, &decision, err);
     }
     struct spec spec = spec_of(args, container, &user, &decision);
+    spec.group = policy_get_group(gate->policy);
     return launch(gate, request, container, &spec, decision.stdio, err);
 }
 

@@ -22,9 +22,8 @@
 #include "os/mount.h"
 #include "os/network.h"
 
-#define CONTAINERS         "/run/gcs/c"
-#define INTERFACE          "eth0"
-#define RESOLV_CONF_FOLDER "tmp/atlas/resolvconf"
+#define CONTAINERS "/run/gcs/c"
+#define INTERFACE  "eth0"
 
 /* --- reports ---------------------------------------------------------------------------------- */
 
@@ -55,6 +54,7 @@ static int machine_set_network(void *argument, const struct request_set_network 
         return -1;
     if (*network->hostname && sethostname(network->hostname, strlen(network->hostname)) < 0)
         return error_system(err, errno, "cannot set the host name");
+    machine->address = network->address;
     memcpy(machine->dns, network->dns, sizeof machine->dns);
     machine->dns_count = network->dns_count;
     return 0;
@@ -120,7 +120,7 @@ static int machine_scratch_mount(void *argument, const struct request_scratch_mo
     struct machine *machine = argument;
     if (scratch_open(scratch, err) < 0)
         return -1;
-    machine->has_scratch = true;
+    machine->has_scratch = machine->sandbox.has_scratch = true;
     return 0;
 }
 
@@ -196,28 +196,8 @@ static int machine_find_user(void *argument, const char *id, const char *user, s
 
 /* --- containers ------------------------------------------------------------------------------- */
 
-static int write_resolv_conf(const struct machine *machine, const char *folder, struct error *err)
-{
-    BUF_AUTO text = BUF_WITH_LIMIT(1024);
-    TEXT_AUTO parent = text_format("%s/sandboxMounts/" RESOLV_CONF_FOLDER, folder);
-    TEXT_AUTO path = parent ? text_format("%s/resolv.conf", parent) : NULL;
-    char address[INET_ADDRSTRLEN];
-    if (!path)
-        return error_memory(err);
-    for (size_t i = 0; i < machine->dns_count; i++) {
-        (void)inet_ntop(AF_INET, &machine->dns[i], address, sizeof address);
-        if (buf_printf(&text, err, "nameserver %s\n", address) < 0)
-            return -1;
-    }
-    if (dir_make_all(parent, 0755, err) < 0)
-        return -1;
-    FD_AUTO fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    if (fd < 0)
-        return error_system(err, errno, "cannot make %s", path);
-    return fd_write_all(fd, buf_span(&text), err);
-}
-
-/* A source that is not there yet is a folder that containers share. No link may lead out of it. */
+/* A source that is not there yet is a folder that containers share, for every user to write, as an
+ * emptyDir is. No link may lead out of it. */
 static int prepare_source(const char *source, struct error *err)
 {
     FD_AUTO fd = fd_open_resolved(AT_FDCWD, source, O_PATH, RESOLVE_NO_SYMLINKS);
@@ -225,16 +205,15 @@ static int prepare_source(const char *source, struct error *err)
         return 0;
     if (errno != ENOENT)
         return error_system(err, errno, "the mount's source %s", source);
-    return dir_make_all(source, 0755, err);
+    if (dir_make_all(source, 0755, err) < 0)
+        return -1;
+    if (chmod(source, 0777) < 0)
+        return error_system(err, errno, "cannot open up %s", source);
+    return 0;
 }
 
-static int prepare_folder(const struct machine *machine, const struct spec *spec, struct error *err)
+static int prepare_sources(const struct spec *spec, struct error *err)
 {
-    TEXT_AUTO folder = text_format("%s/%s", CONTAINERS, spec->id);
-    if (!folder)
-        return error_memory(err);
-    if (write_resolv_conf(machine, folder, err) < 0)
-        return -1;
     for (size_t i = 0; i < spec->mount_count; i++) {
         if (spec_mount_is_bind(&spec->mounts[i]) && prepare_source(spec->mounts[i].source, err) < 0)
             return -1;
@@ -258,9 +237,16 @@ static int machine_create(void *argument, const struct spec *spec, const uint32_
     struct container *container = find_container(machine, "");
     if (!container)
         return error_set(err, ERROR_LIMIT, "too many containers in one machine");
-    if (spec_check_mounts(spec, err) < 0 || prepare_folder(machine, spec, err) < 0)
+    struct policy_mount mounts[REQUEST_MOUNTS_MAX];
+    struct spec shared = *spec;
+    if (spec_check_mounts(spec, err) < 0 ||
+        sandbox_make(&machine->sandbox, spec->group, machine->dns, machine->dns_count, err) < 0 ||
+        prepare_sources(spec, err) < 0)
         return -1;
-    return container_start(container, spec, standard, err);
+    shared.sandbox = &machine->sandbox;
+    if (sandbox_add_mounts(&machine->sandbox, &shared, mounts, err) < 0)
+        return -1;
+    return container_start(container, &shared, standard, err);
 }
 
 static int machine_signal(void *argument, const char *id, unsigned int number, struct error *err)
@@ -307,6 +293,12 @@ static int machine_statistics(void *argument, uint64_t *total, uint64_t *availab
         read_meminfo(buf_text(&text), "MemTotal", total, err) < 0)
         return -1;
     return read_meminfo(buf_text(&text), "MemAvailable", available, err);
+}
+
+static int machine_probe_port(void *argument, unsigned int port, bool *open, struct error *err)
+{
+    const struct machine *machine = argument;
+    return network_probe_port(machine->address, (uint16_t)port, open, err);
 }
 
 /* --- streams ---------------------------------------------------------------------------------- */
@@ -358,6 +350,7 @@ const struct machine_ops machine_real_ops = {
     .create = machine_create,
     .signal = machine_signal,
     .resize = machine_resize,
+    .probe_port = machine_probe_port,
     .statistics = machine_statistics,
     .stream_data = machine_stream_data,
     .stream_closed = machine_stream_closed,
@@ -368,7 +361,11 @@ const struct machine_ops machine_real_ops = {
 
 void machine_init(struct machine *machine, struct gate *gate, enum guest_tee tee, int processor)
 {
-    *machine = (struct machine){.gate = gate, .tee = tee, .processor = processor};
+    *machine = (struct machine){.gate = gate,
+                                .tee = tee,
+                                .processor = processor,
+                                .sandbox = SANDBOX_NONE,
+                                .address = {htonl(INADDR_LOOPBACK)}};
     for (size_t i = 0; i < GATE_CONTAINERS_MAX; i++)
         container_init(&machine->containers[i]);
 }
@@ -440,6 +437,7 @@ static void reap_container(struct container *container)
         waitpid(container->pid, &status, WNOHANG) == container->pid) {
         container->reaped = true;
         container->status = status;
+        control_group_kill(container->id);
     }
 }
 

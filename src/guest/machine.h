@@ -7,12 +7,15 @@
 
 #include "guest/container.h"
 #include "guest/gate.h"
+#include "guest/sandbox.h"
 
 struct machine {
     struct gate *gate;
     enum guest_tee tee;
     int processor; /* the simulated secure processor's port, -1 where there is none */
     struct container containers[GATE_CONTAINERS_MAX];
+    struct sandbox sandbox;
+    struct in_addr address; /* its own; the loopback's without a network */
     struct in_addr dns[REQUEST_DNS_MAX];
     size_t dns_count;
     bool has_scratch; /* a disk takes what containers write; else memory does */

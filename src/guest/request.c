@@ -378,6 +378,11 @@ static int parse_attest(struct request *request, const json_t *args, struct erro
     return 0;
 }
 
+static int parse_port(struct request *request, const json_t *args, struct error *err)
+{
+    return get_number(args, "port", 1, 65535, &request->args.port, err);
+}
+
 static int parse_nothing(struct request *request, const json_t *args, struct error *err)
 {
     (void)request;
@@ -414,6 +419,7 @@ static const struct operation operations[] = {
     [REQUEST_RESIZE] = {"resize_terminal", {"id", "rows", "columns"}, parse_resize},
     [REQUEST_ATTEST] = {"attest", {"nonce"}, parse_attest},
     [REQUEST_STATISTICS] = {"get_statistics", {NULL}, parse_nothing},
+    [REQUEST_PROBE_PORT] = {"probe_port", {"port"}, parse_port},
     [REQUEST_POWER_OFF] = {"power_off", {NULL}, parse_nothing},
 };
 

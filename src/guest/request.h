@@ -34,6 +34,7 @@ enum request_op {
     REQUEST_RESIZE,
     REQUEST_ATTEST,
     REQUEST_STATISTICS,
+    REQUEST_PROBE_PORT,
     REQUEST_POWER_OFF,
     REQUEST_POINT, /* a point of the policy that is known by name and always denied */
 };
@@ -112,6 +113,7 @@ struct request {
         struct request_signal signal;
         struct request_resize resize;
         struct request_attest attest;
+        unsigned int port; /* of probe_port */
     } args;
     json_t *document;
     void *arrays[REQUEST_ARRAYS_MAX]; /* what the lists above point to */

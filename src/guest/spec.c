@@ -1,9 +1,8 @@
 #include "guest/spec.h"
 
-#include <stdio.h>
-
 #include "base/text.h"
 #include "guest/mount_options.h"
+#include "guest/sandbox.h"
 
 static bool is_plain_part(const char *part, size_t size)
 {
@@ -11,13 +10,12 @@ static bool is_plain_part(const char *part, size_t size)
            !(size == 2 && part[0] == '.' && part[1] == '.');
 }
 
-bool spec_source_is_own(const char *id, const char *source)
+bool spec_source_is_shared(const char *source)
 {
-    char prefix[128];
-    int size = snprintf(prefix, sizeof prefix, "/run/gcs/c/%s/sandboxMounts/", id);
-    if (size < 0 || (size_t)size >= sizeof prefix || !text_starts_with(source, prefix))
+    static const char prefix[] = SANDBOX_MOUNTS "/";
+    if (!text_starts_with(source, prefix))
         return false;
-    for (const char *part = source + size;;) {
+    for (const char *part = source + sizeof prefix - 1;;) {
         size_t length = strcspn(part, "/");
         if (!is_plain_part(part, length))
             return false;
@@ -32,7 +30,7 @@ bool spec_mount_is_bind(const struct policy_mount *mount)
     return strcmp(mount->type, "bind") == 0;
 }
 
-static int check_mount(const struct spec *spec, const struct policy_mount *mount, struct error *err)
+static int check_mount(const struct policy_mount *mount, struct error *err)
 {
     struct mount_options options;
     bool bind = spec_mount_is_bind(mount);
@@ -43,18 +41,17 @@ static int check_mount(const struct spec *spec, const struct policy_mount *mount
     if (mount->destination[0] != '/')
         return error_set(err, ERROR_REFUSED, "the mount's destination %.256s is not absolute",
                          mount->destination);
-    if (bind && !spec_source_is_own(spec->id, mount->source))
+    if (bind && !spec_source_is_shared(mount->source))
         return error_set(err, ERROR_REFUSED,
-                         "the source %.256s of a bind mount is not beneath "
-                         "/run/gcs/c/%s/sandboxMounts",
-                         mount->source, spec->id);
+                         "the source %.256s of a bind mount is not beneath " SANDBOX_MOUNTS,
+                         mount->source);
     return mount_options_parse(mount->options, bind, &options, err);
 }
 
 int spec_check_mounts(const struct spec *spec, struct error *err)
 {
     for (size_t i = 0; i < spec->mount_count; i++) {
-        if (check_mount(spec, &spec->mounts[i], err) < 0)
+        if (check_mount(&spec->mounts[i], err) < 0)
             return -1;
     }
     return 0;

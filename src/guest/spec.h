@@ -29,6 +29,8 @@ struct spec {
     const struct syscallfilter *filter; /* made of it; the container's */
     const struct rlimits *rlimits;
     const struct sysctls *sysctls;
+    const struct policy_group *group; /* of the policy; NULL for none */
+    const struct sandbox *sandbox;    /* the machine's */
 };
 
 bool spec_mount_is_bind(const struct policy_mount *mount);
@@ -36,8 +38,9 @@ bool spec_mount_is_bind(const struct policy_mount *mount);
 /* ERROR_REFUSED for a mount of a kind, from a place or with a word that the guest does not do. */
 int spec_check_mounts(const struct spec *spec, struct error *err);
 
-/* Where a container's own sources of bind mounts lie: "/run/gcs/c/<id>/sandboxMounts". A source
- * must be beneath it, without "." and ".." and empty parts. */
-bool spec_source_is_own(const char *id, const char *source);
+/* Where the sources of bind mounts lie: SANDBOX_MOUNTS. A source must be beneath it, without "."
+ * and
+ * ".." and empty parts. */
+bool spec_source_is_shared(const char *source);
 
 #endif

@@ -20,6 +20,7 @@
 #include "guest/control_group.h"
 #include "guest/credentials.h"
 #include "guest/rootfs.h"
+#include "guest/sandbox.h"
 #include "os/fd.h"
 
 #define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -221,7 +222,8 @@ static int become(const struct spec *spec, const struct credentials *credentials
                   int outcome, struct error *err)
 {
     (void)umask(0);
-    if (become_own_session(spec, err) < 0 || rootfs_enter(spec, err) < 0 ||
+    if (sandbox_join(spec->sandbox, err) < 0 || become_own_session(spec, err) < 0 ||
+        rootfs_enter(spec, err) < 0 ||
         (spec->terminal ? use_terminal(spec, outcome, err) : use_streams(spec, ends, err)) < 0)
         return -1;
     if (chdir(spec->cwd) < 0)
@@ -249,11 +251,17 @@ int start_process(const struct spec *spec, const int ends[3], pid_t *pid, struct
         return error_system(err, errno, "cannot make a pair of sockets");
     FD_AUTO ours = pair[0];
     FD_AUTO theirs = pair[1];
-    struct clone_args args = {
-        .flags = NAMESPACES | INTO_GROUP, .exit_signal = SIGCHLD, .cgroup = (unsigned int)group};
+    struct clone_args args = {.flags = sandbox_own(spec->sandbox, NAMESPACES) | INTO_GROUP,
+                              .exit_signal = SIGCHLD,
+                              .cgroup = (unsigned int)group};
+    if (sandbox_begin_children(spec->sandbox, err) < 0)
+        return -1;
     long cloned = syscall(SYS_clone3, &args, sizeof args);
     if (cloned < 0)
-        return error_system(err, errno, "cannot make the container's process");
+        (void)error_system(err, errno, "cannot make the container's process");
+    if (cloned != 0 &&
+        (sandbox_end_children(spec->sandbox, cloned < 0 ? NULL : err) < 0 || cloned < 0))
+        return -1;
     if (cloned == 0) {
         struct error why;
         (void)become(spec, &credentials, ends, theirs, &why);

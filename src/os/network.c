@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <net/if.h>
 #include <net/route.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -81,5 +82,23 @@ int network_add_default_route(const char *interface, struct in_addr gateway, str
                             .rt_dev = request.ifr_name};
     if (ioctl(fd, SIOCADDRT, &route) < 0 && errno != EEXIST)
         return error_system(err, errno, "cannot set the default route by %s", interface);
+    return 0;
+}
+
+int network_probe_port(struct in_addr address, uint16_t port, bool *open, struct error *err)
+{
+    const struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_addr = address, .sin_port = htons(port)};
+    int failed = 0;
+    socklen_t size = sizeof failed;
+    FD_AUTO fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return error_system(err, errno, "cannot open a socket");
+    *open = connect(fd, (const struct sockaddr *)&to, sizeof to) == 0;
+    if (*open || errno != EINPROGRESS)
+        return 0;
+    struct pollfd connected = {.fd = fd, .events = POLLOUT};
+    *open = poll(&connected, 1, NETWORK_PROBE_MS) == 1 &&
+            getsockopt(fd, SOL_SOCKET, SO_ERROR, &failed, &size) == 0 && failed == 0;
     return 0;
 }

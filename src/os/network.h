@@ -4,6 +4,7 @@
 #define CAISSON_OS_NETWORK_H
 
 #include <netinet/in.h>
+#include <stdbool.h>
 
 #include "base/error.h"
 
@@ -18,5 +19,10 @@ int network_set_address(const char *interface, struct in_addr address, unsigned 
 /* Sends everything that is not on an own network to this gateway. A default route that is there
  * already is fine. */
 int network_add_default_route(const char *interface, struct in_addr gateway, struct error *err);
+
+/* Whether something listens at this port of an own address: the connection is made and given up.
+ * Waits no longer than NETWORK_PROBE_MS. */
+#define NETWORK_PROBE_MS 100
+int network_probe_port(struct in_addr address, uint16_t port, bool *open, struct error *err);
 
 #endif

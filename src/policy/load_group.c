@@ -42,17 +42,6 @@ static int load_rows(struct loader *loader, const json_t *object, const char *ke
     return 0;
 }
 
-static int load_restart(struct loader *loader, const json_t *object, enum policy_restart *out)
-{
-    const char *text;
-    if (json_get_text(object, "restart", &text, loader->err) < 0)
-        return -1;
-    if (policy_restart_of_name(text, out))
-        return 0;
-    return error_set(loader->err, ERROR_INVALID,
-                     "restart is \"%.32s\"; it can be Always, OnFailure or Never", text);
-}
-
 /* The name becomes a folder's. */
 static bool is_good_name(const char *name)
 {
@@ -102,6 +91,7 @@ int load_group(struct loader *loader, const json_t *object)
     static const char *const known[] = {"init",       "containers", "restart", "shared_ipc",
                                         "shared_pid", "empty_dirs", NULL};
     struct policy_group *group = &loader->policy->group;
+    const char *restart;
     loader->policy->has_group = true;
     if (!json_is_object(object))
         return error_set(loader->err, ERROR_INVALID, "expected an object, found %s",
@@ -109,9 +99,12 @@ int load_group(struct loader *loader, const json_t *object)
     if (json_check_keys(object, known, loader->err) < 0 ||
         load_rows(loader, object, "init", &group->init) < 0 ||
         load_rows(loader, object, "containers", &group->containers) < 0 ||
-        load_restart(loader, object, &group->restart) < 0 ||
+        json_get_text(object, "restart", &restart, loader->err) < 0 ||
         json_get_bool(object, "shared_ipc", &group->shared_ipc, loader->err) < 0 ||
         json_get_bool(object, "shared_pid", &group->shared_pid, loader->err) < 0)
         return -1;
+    if (!policy_restart_of_name(restart, &group->restart))
+        return error_set(loader->err, ERROR_INVALID,
+                         "restart is \"%.32s\"; it can be Always, OnFailure or Never", restart);
     return load_empty_dirs(loader, object, group);
 }

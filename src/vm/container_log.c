@@ -22,15 +22,22 @@ struct container_log {
     char *old_path;
 };
 
-int container_log_open(const char *folder, struct container_log **out, struct error *err)
+static char *leaf_of(const char *container)
 {
+    return container ? text_format("log-%s", container) : text_format("log");
+}
+
+int container_log_open(const char *folder, const char *container, struct container_log **out,
+                       struct error *err)
+{
+    TEXT_AUTO leaf = leaf_of(container);
     struct container_log *log = calloc(1, sizeof *log);
     *out = log;
     if (!log)
         return error_memory(err);
     log->fd = -1;
-    log->path = text_format("%s/log", folder);
-    log->old_path = text_format("%s/log.1", folder);
+    log->path = leaf ? text_format("%s/%s", folder, leaf) : NULL;
+    log->old_path = leaf ? text_format("%s/%s.1", folder, leaf) : NULL;
     if (!log->path || !log->old_path)
         return error_memory(err);
     log->fd = open(log->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -89,36 +96,44 @@ void container_log_write(struct container_log *log, unsigned int stream, struct 
         log->size += text.size;
 }
 
-int container_log_reader_open(const char *folder, struct container_log_reader *reader,
-                              struct error *err)
+int container_log_reader_open(const char *folder, const char *container,
+                              struct container_log_reader *reader, struct error *err)
 {
-    *reader = (struct container_log_reader){
-        .folder = text_format("%s", folder), .fd = -1, .line = BUF_WITH_LIMIT(LINE_MAX_SIZE)};
-    return reader->folder ? 0 : error_memory(err);
+    *reader = (struct container_log_reader){.folder = text_format("%s", folder),
+                                            .leaf = leaf_of(container),
+                                            .fd = -1,
+                                            .line = BUF_WITH_LIMIT(LINE_MAX_SIZE)};
+    return reader->folder && reader->leaf ? 0 : error_memory(err);
 }
 
 void container_log_reader_close(struct container_log_reader *reader)
 {
     free(reader->folder);
-    reader->folder = NULL;
+    free(reader->leaf);
+    reader->folder = reader->leaf = NULL;
     fd_close(&reader->fd);
     buf_fini(&reader->line);
 }
 
-static int open_leaf(const struct container_log_reader *reader, const char *leaf)
+static int open_leaf(const struct container_log_reader *reader, const char *suffix)
 {
-    TEXT_AUTO path = text_format("%s/%s", reader->folder, leaf);
+    TEXT_AUTO path = text_format("%s/%s%s", reader->folder, reader->leaf, suffix);
     return path ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
 }
 
 /* Writes a line's text where it belongs: "<time> <stream> <F|P> <text>". */
-static void write_line(struct span line, FILE *out, FILE *errors)
+static void write_line(struct container_log_reader *reader, struct span line, FILE *out,
+                       FILE *errors)
 {
     const uint8_t *stream = memchr(line.data, ' ', line.size);
     size_t left = stream ? line.size - (size_t)(stream - line.data) : 0;
     if (left < 10)
         return;
-    FILE *to = memcmp(stream, " stderr ", 8) == 0 ? errors : out;
+    bool is_error = memcmp(stream, " stderr ", 8) == 0;
+    FILE *to = is_error ? errors : out;
+    if (reader->prefix && !reader->inside[is_error])
+        (void)fputs(reader->prefix, to);
+    reader->inside[is_error] = stream[8] != 'F';
     (void)fwrite(stream + 10, 1, left - 10, to);
     if (stream[8] == 'F')
         (void)fputc('\n', to);
@@ -132,7 +147,7 @@ static void write_lines(struct container_log_reader *reader, FILE *out, FILE *er
         const uint8_t *end = memchr(start, '\n', reader->line.size - done);
         if (!end)
             break;
-        write_line(span_of(start, (size_t)(end - start)), out, errors);
+        write_line(reader, span_of(start, (size_t)(end - start)), out, errors);
         done += (size_t)(end - start) + 1;
     }
     buf_consume(&reader->line, done);
@@ -159,18 +174,18 @@ static bool next_file(struct container_log_reader *reader)
     FD_AUTO current = -1;
     FD_AUTO old = -1;
     if (reader->fd < 0) {
-        reader->fd = open_leaf(reader, "log.1");
+        reader->fd = open_leaf(reader, ".1");
         if (reader->fd < 0)
-            reader->fd = open_leaf(reader, "log");
+            reader->fd = open_leaf(reader, "");
         return reader->fd >= 0;
     }
-    current = open_leaf(reader, "log");
+    current = open_leaf(reader, "");
     if (current < 0 || is_same(current, reader->fd))
         return false;
     /* It is not written to any more: but it may have been, after its end was read. */
     if (has_more(reader->fd))
         return true;
-    old = open_leaf(reader, "log.1");
+    old = open_leaf(reader, ".1");
     bool skipped = old >= 0 && !is_same(old, reader->fd);
     fd_close(&reader->fd);
     reader->fd = fd_take(skipped ? &old : &current);

@@ -19,8 +19,10 @@
 
 struct container_log;
 
-/* Opens the log in the machine's folder for appending. The caller calls container_log_close(). */
-int container_log_open(const char *folder, struct container_log **out, struct error *err);
+/* Opens a log in the machine's folder for appending: that of its only container ("log"; `container`
+ * NULL), or of one of a group ("log-web"). The caller calls container_log_close(). */
+int container_log_open(const char *folder, const char *container, struct container_log **out,
+                       struct error *err);
 void container_log_close(struct container_log *log);
 
 /* Appends output of stream 1 (stdout) or 2 (stderr). A disk that is full loses log, never output:
@@ -30,12 +32,16 @@ void container_log_write(struct container_log *log, unsigned int stream, struct 
 /* Reads logs: keeps its place, so that it may be called again when more has come. */
 struct container_log_reader {
     char *folder;
-    int fd;          /* -1 before the first file is open */
-    struct buf line; /* the beginning of a line that is not all there */
+    char *leaf;
+    int fd;             /* -1 before the first file is open */
+    struct buf line;    /* the beginning of a line that is not all there */
+    const char *prefix; /* written before each line; NULL for none, borrowed */
+    bool inside[2];     /* of a line whose rest is still to come, by stream */
 };
 
-int container_log_reader_open(const char *folder, struct container_log_reader *reader,
-                              struct error *err);
+/* `container` as for container_log_open(). */
+int container_log_reader_open(const char *folder, const char *container,
+                              struct container_log_reader *reader, struct error *err);
 void container_log_reader_close(struct container_log_reader *reader);
 
 /* Writes what there is to `out` and `errors`, as the container wrote it; *more says whether

@@ -132,7 +132,8 @@ static int on_exited(struct guest_session *session, const json_t *message, struc
         json_get_u64(message, "code", 255, &code, err) < 0 ||
         json_get_u64(message, "signal", 64, &signal, err) < 0)
         return error_context(err, "the guest's event");
-    session->handler->exited(session->argument, (unsigned int)code, (unsigned int)signal);
+    struct session_exit exit = {id, 0, (unsigned int)code, (unsigned int)signal};
+    session->handler->exited(session->argument, &exit);
     return 0;
 }
 
@@ -381,6 +382,11 @@ int session_open_streams(struct guest_session *session, bool with_stdin, bool wi
         (with_stderr && channel_open(channel, SESSION_STDERR, CHANNEL_RECEIVE, err) < 0))
         return -1;
     return 0;
+}
+
+int session_open_output(struct guest_session *session, uint32_t stream, struct error *err)
+{
+    return channel_open(&session->link.channel, stream, CHANNEL_RECEIVE, err);
 }
 
 size_t session_sendable(const struct guest_session *session)

@@ -23,6 +23,13 @@ enum session_stream {
 
 struct guest_session;
 
+struct session_exit {
+    const char *id; /* of the container, as the guest says it */
+    uint64_t process;
+    unsigned int code;
+    unsigned int signal;
+};
+
 struct session_handler {
     /* The guest is up. */
     void (*hello)(void *argument);
@@ -31,7 +38,8 @@ struct session_handler {
     void (*output_closed)(void *argument, uint32_t stream);
     /* session_send() takes bytes again. */
     void (*input_writable)(void *argument);
-    void (*exited)(void *argument, unsigned int code, unsigned int signal);
+    /* A process has ended: a container's first (`process` 0) or another. */
+    void (*exited)(void *argument, const struct session_exit *exit);
     /* The guest has gone; `err` is NULL where it simply closed. */
     void (*ended)(void *argument, const struct error *err);
 };
@@ -60,6 +68,10 @@ int session_set_policy(struct guest_session *session, struct span policy, sessio
 /* Opens the container's streams before create_container names them. */
 int session_open_streams(struct guest_session *session, bool with_stdin, bool with_stderr,
                          struct error *err);
+
+/* Opens one stream to the host, whose output then comes to the handler. ERROR_LIMIT when too many
+ * are open. */
+int session_open_output(struct guest_session *session, uint32_t stream, struct error *err);
 
 /* Standard input: how much can be sent, sending, and its end. */
 size_t session_sendable(const struct guest_session *session);

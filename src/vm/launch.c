@@ -219,7 +219,7 @@ static int start_passt(struct launch *launch, const struct vm_config *config, in
         .program = config->passt_program ? config->passt_program : PASST_PROGRAM,
         .fd = fd,
         .ports = config->ports,
-        .port_count = config->port_count,
+        .port_count = config->port_count + config->probe_port_count,
         .user = drops ? &user : NULL,
     };
     if (passt_start(&passt, &launch->passt, err) < 0) {

@@ -162,14 +162,30 @@ static int check_process(const struct vm_process *process, struct error *err)
     return check_texts("variable", process->env, err);
 }
 
+static int check_members(const struct vm_config *config, struct error *err)
+{
+    for (size_t i = 0; i < config->member_count; i++) {
+        const struct vm_member *member = &config->members[i];
+        if (!record_name_is_good(member->plan.name) || strlen(member->plan.name) > GROUP_NAME_MAX)
+            return error_set(err, ERROR_INVALID,
+                             "the container's name \"%.80s\": it may have %d characters",
+                             member->plan.name, GROUP_NAME_MAX);
+        if (check_process(&member->process, err) < 0)
+            return error_context(err, "container %s", member->plan.name);
+    }
+    return 0;
+}
+
 int machine_start(const struct vm_config *config, int *client_fd, struct error *err)
 {
     char *folder = NULL;
     FD_AUTO lock_fd = -1;
-    if (config->port_count > PORTS_MAX || config->disk_count > QEMU_DISKS_MAX)
-        return error_set(err, ERROR_LIMIT, "too many ports or layers: at most %d and %d can be",
-                         PORTS_MAX, QEMU_DISKS_MAX);
-    if (check_process(&config->process, err) < 0)
+    if (config->port_count + config->probe_port_count > PORTS_MAX ||
+        config->disk_count > QEMU_DISKS_MAX || config->member_count > MACHINE_MEMBERS_MAX)
+        return error_set(err, ERROR_LIMIT,
+                         "too many ports, layers or containers: at most %d, %d and %d can be",
+                         PORTS_MAX, QEMU_DISKS_MAX, MACHINE_MEMBERS_MAX);
+    if (check_process(&config->process, err) < 0 || check_members(config, err) < 0)
         return -1;
     int status = claim_name(config->name, &folder, &lock_fd, err);
     if (status == 0) {

@@ -1,6 +1,7 @@
 /*
- * A utility VM with one container in it, from the host's side: started, watched by a monitor of its
- * own that outlives the command that started it, and spoken to over the monitor's socket.
+ * A utility VM with a container or a group of them in it, from the host's side: started, watched by
+ * a monitor of its own that outlives the command that started it, and spoken to over the monitor's
+ * socket.
  *
  * Theory of operation
  *
@@ -15,9 +16,13 @@
 #ifndef CAISSON_VM_MACHINE_H
 #define CAISSON_VM_MACHINE_H
 
+#include "vm/group.h"
+#include "vm/http_probe.h"
 #include "vm/passt.h"
 #include "vm/qemu_args.h"
 #include "vm/tsc.h"
+
+#define MACHINE_MEMBERS_MAX 16 /* what one guest takes (docs/protocol.md) */
 
 struct vm_disk {
     const char *path;
@@ -40,6 +45,30 @@ struct vm_process {
     uint32_t columns;
 };
 
+enum vm_probe_kind { VM_PROBE_EXEC, VM_PROBE_HTTP, VM_PROBE_TCP };
+
+/* How one probe of a member is made; when, says its plan. */
+struct vm_probe {
+    enum vm_probe_kind kind;
+    uint32_t timeout_ms;
+    char *const *command;        /* exec */
+    struct http_probe_plan http; /* its port is one of the machine's own published ones */
+    uint16_t port;               /* tcp: the container's */
+};
+
+/* A container of a group. */
+struct vm_member {
+    struct group_member_plan plan;
+    const char *image;
+    struct vm_process process; /* no terminal, no input */
+    const size_t *layers;      /* places in `disks`, the bottom layer first */
+    size_t layer_count;
+    const struct policy_mount *mounts;
+    size_t mount_count;
+    uint32_t stop_signal;
+    struct vm_probe probes[GROUP_PROBES];
+};
+
 struct vm_config {
     const char *name;
     const char *image;        /* the reference, for people */
@@ -55,8 +84,11 @@ struct vm_config {
     uint32_t vcpus;
     const struct vm_disk *disks; /* the bottom layer first */
     size_t disk_count;
+    const struct vm_member *members; /* of a group: then `process` is only told to people */
+    size_t member_count;             /* 0 for the one container that `process` is */
     const struct port_rule *ports;
     size_t port_count;
+    size_t probe_port_count; /* behind those of `ports`: for http probes, nobody else's business */
     struct span policy;
     struct vm_process process;
     uint32_t stop_signal;      /* what asks the container to end; 0 for SIGTERM */

@@ -104,6 +104,10 @@ void monitor_stop(struct monitor *monitor, uint32_t timeout_ms)
         return;
     }
     (void)evtimer_add(monitor->stop_timer, &timeout);
+    if (monitor->group) {
+        monitor_group_stop(monitor);
+        return;
+    }
     json_t *args = json_pack("{s:s, s:i}", "id", monitor->config->name, "signal", signal);
     struct error err = {0};
     if (session_request(monitor->session, "signal_container_process", args, on_stop_signal, monitor,
@@ -217,6 +221,10 @@ bool monitor_is_drained(const struct monitor *monitor)
 static void on_output(void *argument, uint32_t stream, struct span bytes)
 {
     struct monitor *monitor = argument;
+    if (monitor->group) {
+        monitor_group_output(monitor, stream, bytes);
+        return;
+    }
     container_log_write(monitor->log, stream == SESSION_STDERR ? 2 : 1, bytes);
     if (buf_append(&output_of(monitor, stream)->pending, bytes, NULL) < 0) {
         end_with(monitor, ERROR_PROTOCOL, "the guest sent more output than it may");
@@ -259,15 +267,19 @@ static void on_input_writable(void *argument)
     monitor_pump_input(argument);
 }
 
-static void on_exited(void *argument, unsigned int code, unsigned int signal)
+static void on_exited(void *argument, const struct session_exit *exit)
 {
     struct monitor *monitor = argument;
+    if (monitor->group) {
+        monitor_group_exited(monitor, exit);
+        return;
+    }
     if (monitor->phase == MONITOR_BOOTING) {
         end_with(monitor, ERROR_PROTOCOL, "the guest tells the end of what it has not started");
         return;
     }
-    monitor->exit_code = signal ? 128 + signal : code;
-    monitor->exit_signal = signal;
+    monitor->exit_code = exit->signal ? 128 + exit->signal : exit->code;
+    monitor->exit_signal = exit->signal;
     monitor_end(monitor, NULL);
 }
 
@@ -285,7 +297,7 @@ void monitor_run_begins(struct monitor *monitor)
         return;
     monitor->phase = MONITOR_RUNNING;
     /* Only now has the guest opened the stream. */
-    monitor->input_open = monitor->config->process.input;
+    monitor->input_open = monitor->config->process.input && !monitor->group;
     (void)event_del(monitor->boot_timer);
     monitor->record->status = RECORD_RUNNING;
     monitor->record->started = (int64_t)time(NULL);
@@ -395,12 +407,15 @@ static int open_all(struct monitor *monitor, int starter_fd, struct error *err)
         return -1;
     /* passt's complaints come there too. */
     (void)dup2(monitor->console.guest_fd, STDERR_FILENO);
-    return container_log_open(monitor->folder, &monitor->log, err);
+    return monitor->config->member_count > 0
+               ? 0
+               : container_log_open(monitor->folder, NULL, &monitor->log, err);
 }
 
 static void close_all(struct monitor *monitor)
 {
     leave_machine(monitor);
+    monitor_group_end(monitor);
     clients_close_all(monitor);
     container_log_close(monitor->log);
     psp_close(monitor->psp);
@@ -428,7 +443,7 @@ void monitor_run(const struct vm_config *config, const char *folder, struct reco
         .launch = LAUNCH_NONE,
         .console = CONSOLE_NONE,
         .listener_fd = -1,
-        .holds_output = config->owned,
+        .holds_output = config->owned && config->member_count == 0,
         .psp_request = BUF_WITH_LIMIT(PSP_REQUEST_SIZE),
         .input = BUF_WITH_LIMIT(CHANNEL_WINDOW),
     };

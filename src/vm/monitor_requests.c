@@ -80,6 +80,10 @@ static int op_attach(struct client *client, uint64_t id, const json_t *args, str
     bool input;
     if (json_get_bool(args, "input", &input, err) < 0)
         return -1;
+    if (monitor->group)
+        return error_set(err, ERROR_REFUSED,
+                         "%s is a group: what its containers write is in their logs",
+                         monitor->config->name);
     if (clients_attached(monitor))
         return error_set(err, ERROR_REFUSED, "another client is attached to %s",
                          monitor->config->name);

@@ -74,6 +74,7 @@ struct monitor {
     bool input_ended;
     bool input_open;
     struct container_log *log;
+    struct monitor_group *group; /* NULL for a machine of one container */
     unsigned int exit_code;
     unsigned int exit_signal;
     struct error failure; /* code ERROR_NONE: the container's own exit */
@@ -95,7 +96,37 @@ void monitor_stop(struct monitor *monitor, uint32_t timeout_ms);
 /* The guest runs the container. */
 void monitor_run_begins(struct monitor *monitor);
 
+/* monitor_group.c: a machine with more than one container. */
+
+struct monitor_group;
+
+/* Starts the group, from its beginning: the requests of the machine's start are queued already. */
+int monitor_group_begin(struct monitor *monitor, struct error *err);
+/* Asks every member that runs to end; none is started again. */
+void monitor_group_stop(struct monitor *monitor);
+/* What the guest tells. */
+void monitor_group_output(struct monitor *monitor, uint32_t stream, struct span bytes);
+void monitor_group_exited(struct monitor *monitor, const struct session_exit *exit);
+void monitor_group_end(struct monitor *monitor); /* frees it */
+
 /* start.c */
+
+/* A container to be created. */
+struct start_container {
+    const char *id;
+    const struct vm_process *process;
+    const size_t
+        *layers; /* places in the machine's disks, the bottom first; NULL for all of them */
+    size_t layer_count;
+    const struct policy_mount *mounts; /* besides /etc/resolv.conf */
+    size_t mount_count;
+    uint32_t streams[3]; /* open already; 0 for none */
+};
+
+/* Queues its overlay and its creation, whose answer is `created`'s. A refused overlay ends the
+ * machine. */
+int start_queue_container(struct monitor *monitor, const struct start_container *container,
+                          session_answer *created, void *argument, struct error *err);
 
 /* Queues all requests of the start, for a guest that has not spoken yet. */
 int start_queue(struct monitor *monitor, struct error *err);

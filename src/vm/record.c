@@ -36,6 +36,7 @@ void record_fini(struct record *record)
     free(record->image);
     free(record->command);
     free(record->failure);
+    json_decref(record->containers);
     *record = (struct record){0};
 }
 
@@ -122,16 +123,18 @@ int record_append_json(const struct record *record, struct buf *out, struct erro
 {
     char policy[2 * SHA256_SIZE + 1];
     hex_encode(span_of(record->policy_sha256, SHA256_SIZE), policy);
+    json_auto_t *containers = record->containers ? json_incref(record->containers) : json_array();
     json_auto_t *json = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:I, s:I, s:I, s:i, s:i, s:s, s:b, s:b, s:s, s:o}",
+        "{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:I, s:I, s:I, s:i, s:i, s:s, s:b, s:b, s:s, s:o, "
+        "s:b, s:O}",
         "name", record->name, "image", record->image, "command", record->command, "tee",
         vm_tee_name(record->tee), "status", status_names[record->status], "exit_code",
         (int)record->exit_code, "monitor", (int)record->monitor, "created",
         (json_int_t)record->created, "started", (json_int_t)record->started, "finished",
         (json_int_t)record->finished, "memory_mib", (int)record->memory_mib, "vcpus",
         (int)record->vcpus, "policy_sha256", policy, "auto_remove", record->auto_remove, "kvm",
-        record->kvm, "failure", record->failure ? record->failure : "", "ports",
-        ports_json(record));
+        record->kvm, "failure", record->failure ? record->failure : "", "ports", ports_json(record),
+        "ready", record->ready, "containers", containers);
     if (!json)
         return error_memory(err);
     return json_append_pretty(json, out, err);
@@ -211,6 +214,16 @@ static int read_numbers(const json_t *json, struct record *out, struct error *er
     return 0;
 }
 
+static int read_containers(const json_t *json, struct record *out, struct error *err)
+{
+    json_t *containers = NULL;
+    if (json_find_bool(json, "ready", &out->ready, err) < 0 ||
+        json_find_array(json, "containers", &containers, err) < 0)
+        return -1;
+    out->containers = containers ? json_incref(containers) : json_array();
+    return out->containers ? 0 : error_memory(err);
+}
+
 static int read_ports(const json_t *json, struct record *out, struct error *err)
 {
     json_t *ports;
@@ -268,7 +281,7 @@ int record_read(const char *name, struct record *out, struct error *err)
     }
     json_auto_t *json = json_parse_object(buf_span(&text), &limits, err);
     if (!json || read_words(json, out, err) < 0 || read_numbers(json, out, err) < 0 ||
-        read_ports(json, out, err) < 0) {
+        read_ports(json, out, err) < 0 || read_containers(json, out, err) < 0) {
         record_fini(out);
         return error_context(err, "%s", path);
     }

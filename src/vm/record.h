@@ -5,11 +5,13 @@
  *     NAME/record.json   what it is and how it fares, replaced whole
  *     NAME/lock          held by the monitor while it lives: a free lock means that it is gone
  *     NAME/control       the monitor's socket
- *     NAME/log           the container's output (vm/container_log.h)
- *     NAME/console       what the guest's kernel and agent print
+ *     NAME/log           the container's output (vm/container_log.h); of a group a log-CONTAINER
+ * each NAME/console       what the guest's kernel and agent print
  */
 #ifndef CAISSON_VM_RECORD_H
 #define CAISSON_VM_RECORD_H
+
+#include <jansson.h>
 
 #include "base/buf.h"
 #include "crypto/digest.h"
@@ -33,9 +35,11 @@ struct record {
     int64_t finished;
     uint32_t memory_mib;
     uint32_t vcpus;
-    char *image;   /* heap, as the next two; never NULL once read or filled */
-    char *command; /* the arguments, for people */
-    char *failure; /* why it ended otherwise than by the container's exit; "" */
+    char *image;        /* heap, as the next two; never NULL once read or filled */
+    char *command;      /* the arguments, for people */
+    bool ready;         /* of a group: all that is to run runs, and its probes say so */
+    json_t *containers; /* of a group, as `inspect` shows them: an array, empty for one container */
+    char *failure;      /* why it ended otherwise than by the container's exit; "" */
     uint8_t policy_sha256[SHA256_SIZE];
     struct port_rule ports[PORTS_MAX];
     size_t port_count;

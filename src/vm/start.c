@@ -36,26 +36,40 @@ static int queue_network(struct monitor *monitor, struct error *err)
                         err);
 }
 
-static int queue_layers(struct monitor *monitor, struct error *err)
+static void target_of(size_t disk, char target[48])
+{
+    (void)snprintf(target, 48, "/run/mounts/scsi/m%zu", disk);
+}
+
+static int queue_devices(struct monitor *monitor, struct error *err)
 {
     const struct vm_config *config = monitor->config;
-    json_t *targets = json_array();
     for (size_t i = 0; i < config->disk_count; i++) {
         char hash[2 * SHA256_SIZE + 1];
         char target[48];
         hex_encode(span_of(config->disks[i].root_hash, SHA256_SIZE), hash);
-        (void)snprintf(target, sizeof target, "/run/mounts/scsi/m%zu", i);
-        (void)json_array_insert_new(targets, 0, json_string(target)); /* topmost first */
+        target_of(i, target);
         if (request_step(
                 monitor, "mount_device",
                 json_pack("{s:i, s:s, s:s}", "lun", (int)i, "root_hash", hash, "target", target),
-                err) < 0) {
-            json_decref(targets);
+                err) < 0)
             return -1;
-        }
+    }
+    return 0;
+}
+
+/* `layers` may be NULL: all disks. */
+static int queue_overlay(struct monitor *monitor, const char *id, const size_t *layers,
+                         size_t count, struct error *err)
+{
+    json_t *targets = json_array();
+    for (size_t i = 0; targets && i < count; i++) {
+        char target[48];
+        target_of(layers ? layers[i] : i, target);
+        (void)json_array_insert_new(targets, 0, json_string(target)); /* topmost first */
     }
     return request_step(monitor, "mount_overlay",
-                        json_pack("{s:s, s:o}", "id", config->name, "layers", targets), err);
+                        json_pack("{s:s, s:o}", "id", id, "layers", targets), err);
 }
 
 static json_t *texts_json(char *const *texts)
@@ -84,42 +98,77 @@ static json_t *capabilities_json(void)
     return sets;
 }
 
-/* What every container of a policy may have: the guest's own resolv.conf. */
-static json_t *mounts_json(const struct monitor *monitor)
+static json_t *mount_json(const struct policy_mount *mount)
 {
-    if (!monitor->config->network)
-        return json_array();
-    char source[192];
-    (void)snprintf(source, sizeof source,
-                   "/run/gcs/c/%s/sandboxMounts/tmp/atlas/resolvconf/resolv.conf",
-                   monitor->config->name);
-    return json_pack("[{s:s, s:s, s:s, s:[s, s, s]}]", "destination", "/etc/resolv.conf", "type",
-                     "bind", "source", source, "options", "rbind", "rshared", "rw");
+    json_t *options = json_array();
+    for (size_t i = 0; options && i < mount->options.count; i++)
+        (void)json_array_append_new(options, json_string(mount->options.items[i]));
+    return json_pack("{s:s, s:s, s:s, s:o}", "destination", mount->destination, "type", mount->type,
+                     "source", mount->source, "options", options);
 }
 
-static int queue_container(struct monitor *monitor, struct error *err)
+/* What every container of a policy may have, the guest's own resolv.conf, and its own. */
+static json_t *mounts_json(const struct monitor *monitor, const struct start_container *container)
 {
-    const struct vm_process *process = &monitor->config->process;
-    if (session_open_streams(monitor->session, process->input, !process->terminal, err) < 0)
-        return -1;
-    json_t *args = json_pack(
+    static const char *const options[] = {"rbind", "rshared", "rw"};
+    static const struct policy_mount resolver = {
+        .destination = "/etc/resolv.conf",
+        .type = "bind",
+        .source = "/run/gcs/c/sandbox/sandboxMounts/tmp/atlas/resolvconf/resolv.conf",
+        .options = {options, 3}};
+    json_t *mounts = json_array();
+    if (mounts && monitor->config->network)
+        (void)json_array_append_new(mounts, mount_json(&resolver));
+    for (size_t i = 0; mounts && i < container->mount_count; i++)
+        (void)json_array_append_new(mounts, mount_json(&container->mounts[i]));
+    return mounts;
+}
+
+static json_t *container_json(const struct monitor *monitor,
+                              const struct start_container *container)
+{
+    const struct vm_process *process = container->process;
+    return json_pack(
         "{s:s, s:o, s:o, s:s, s:s, s:i, s:o, s:b, s:b, s:b, s:o, s:s, s:b, s:i, s:i, s:i, s:i, "
         "s:i}",
-        "id", monitor->config->name, "args", texts_json(process->args), "env",
-        texts_json(process->env), "cwd", process->cwd, "user", process->user, "umask",
-        (int)process->umask, "capabilities", capabilities_json(), "no_new_privileges",
-        process->no_new_privileges, "privileged", false, "read_only_root", process->read_only_root,
-        "mounts", mounts_json(monitor), "hostname", process->hostname, "terminal",
-        process->terminal, "rows", (int)process->rows, "columns", (int)process->columns, "stdin",
-        process->input ? (int)SESSION_STDIN : 0, "stdout", (int)SESSION_STDOUT, "stderr",
-        process->terminal ? 0 : (int)SESSION_STDERR);
-    return session_request(monitor->session, "create_container", args, on_created, monitor, err);
+        "id", container->id, "args", texts_json(process->args), "env", texts_json(process->env),
+        "cwd", process->cwd, "user", process->user, "umask", (int)process->umask, "capabilities",
+        capabilities_json(), "no_new_privileges", process->no_new_privileges, "privileged", false,
+        "read_only_root", process->read_only_root, "mounts", mounts_json(monitor, container),
+        "hostname", process->hostname, "terminal", process->terminal, "rows", (int)process->rows,
+        "columns", (int)process->columns, "stdin", (int)container->streams[0], "stdout",
+        (int)container->streams[1], "stderr", (int)container->streams[2]);
+}
+
+int start_queue_container(struct monitor *monitor, const struct start_container *container,
+                          session_answer *created, void *argument, struct error *err)
+{
+    if (queue_overlay(monitor, container->id, container->layers, container->layer_count, err) < 0)
+        return -1;
+    return session_request(monitor->session, "create_container", container_json(monitor, container),
+                           created, argument, err);
+}
+
+static int queue_only_container(struct monitor *monitor, struct error *err)
+{
+    const struct vm_process *process = &monitor->config->process;
+    const struct start_container container = {
+        .id = monitor->config->name,
+        .process = process,
+        .layer_count = monitor->config->disk_count,
+        .streams = {process->input ? SESSION_STDIN : 0, SESSION_STDOUT,
+                    process->terminal ? 0 : SESSION_STDERR},
+    };
+    if (session_open_streams(monitor->session, process->input, !process->terminal, err) < 0)
+        return -1;
+    return start_queue_container(monitor, &container, on_created, monitor, err);
 }
 
 int start_queue(struct monitor *monitor, struct error *err)
 {
     if (session_set_policy(monitor->session, monitor->config->policy, on_step, monitor, err) < 0 ||
-        queue_network(monitor, err) < 0 || queue_layers(monitor, err) < 0)
+        queue_network(monitor, err) < 0 || queue_devices(monitor, err) < 0)
         return -1;
-    return queue_container(monitor, err);
+    return monitor->config->member_count > 0 ? monitor_group_begin(monitor, err)
+                                             : queue_only_container(monitor, err);
 }

@@ -22,9 +22,9 @@ static void on_output_closed(void *argument, uint32_t stream)
     (void)argument, (void)stream;
 }
 
-static void on_exited(void *argument, unsigned int code, unsigned int signal)
+static void on_exited(void *argument, const struct session_exit *exit)
 {
-    (void)argument, (void)code, (void)signal;
+    (void)argument, (void)exit;
 }
 
 static void on_ended(void *argument, const struct error *err)

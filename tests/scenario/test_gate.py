@@ -47,6 +47,7 @@ class Order(HostileCase):
                                 "hostname": "c"},
                 "attest": {"nonce": "00" * 32},
                 "get_statistics": {},
+                "probe_port": {"port": 80},
                 "exec_in_container": {},
                 "unmount_device": {},
             }  # fmt: skip
@@ -120,9 +121,9 @@ class Process(HostileCase):
         """Each differs in one thing from what the policy describes."""
         capabilities = policies.capabilities()
         more = policies.capabilities(policies.CAPABILITIES + ["CAP_SYS_ADMIN"])
-        bind = {"destination": "/mnt", "type": "bind", "source": "/run/gcs/c/c/sandboxMounts/x", "options": ["rbind", "rw"]}
+        bind = {"destination": "/mnt", "type": "bind", "source": "/run/gcs/c/sandbox/sandboxMounts/x", "options": ["rbind", "rw"]}
         resolv = {"destination": "/etc/resolv.conf", "type": "bind", "options": ["rbind", "rshared", "rw"],
-                  "source": "/run/gcs/c/c/sandboxMounts/tmp/atlas/resolvconf/resolv.conf"}
+                  "source": "/run/gcs/c/sandbox/sandboxMounts/tmp/atlas/resolvconf/resolv.conf"}
         return {
             "another program": {"args": ["/bin/busybox", "sh", "-c", SCRIPT]},
             "another argument": {"args": ["/bin/sh", "-c", "echo evil"]},
@@ -152,9 +153,9 @@ class Process(HostileCase):
             "an option fewer": {"mounts": [dict(resolv, options=["rbind", "rw"])]},
             "a mount's type": {"mounts": [dict(resolv, type="tmpfs")]},
             "two mounts on one destination": {"mounts": [resolv, dict(
-                resolv, source="/run/gcs/c/c/sandboxMounts/tmp/atlas/resolvconf/other")]},
+                resolv, source="/run/gcs/c/sandbox/sandboxMounts/tmp/atlas/resolvconf/other")]},
             "a source that climbs": {"mounts": [dict(
-                resolv, source="/run/gcs/c/c/sandboxMounts/tmp/atlas/resolvconf/../../../../../../../etc")]},
+                resolv, source="/run/gcs/c/sandbox/sandboxMounts/tmp/atlas/resolvconf/../../../../../../../etc")]},
             "another container's source": {"mounts": [dict(
                 resolv, source="/run/gcs/c/d/sandboxMounts/tmp/atlas/resolvconf/resolv.conf")]},
         }  # fmt: skip
@@ -261,6 +262,9 @@ class Requests(HostileCase):
             ("attest", {"nonce": "zz"}),
             ("power_off", {"now": True}),
             ("get_statistics", {"all": True}),
+            ("probe_port", {"port": 0}),
+            ("probe_port", {"port": 65536}),
+            ("probe_port", {}),
             ("no_such_operation", {}),
             ("", {}),
         ]

@@ -136,7 +136,7 @@ class Process(HostileCase):
     def test_mounts_on_a_link_that_points_to_nothing(self):
         """As images have that once ran systemd: the file is made where the link leads, within the container."""
         mount = {"destination": "/etc/link", "options": ["rbind", "rshared", "ro"],
-                 "source": "/run/gcs/c/c/sandboxMounts/tmp/atlas/resolvconf/resolv.conf", "type": "bind"}
+                 "source": "/run/gcs/c/sandbox/sandboxMounts/tmp/atlas/resolvconf/resolv.conf", "type": "bind"}
         rule = dict(mount, source="sandbox:///tmp/atlas/resolvconf/.+")
         found = self.lines_of("cat /etc/link; grep -c ' /etc/link ro' /proc/self/mountinfo", {"mounts": [rule]}, mounts=[mount])
         self.assertEqual(found, ["1"])

@@ -152,6 +152,12 @@ static int fake_resize(void *argument, const char *id, unsigned int rows, unsign
     return note(argument, "resize", err, "%s/%ux%u", id, rows, columns);
 }
 
+static int fake_probe_port(void *argument, unsigned int port, bool *open, struct error *err)
+{
+    *open = port == 80;
+    return note(argument, "probe_port", err, "%u", port);
+}
+
 static int fake_statistics(void *argument, uint64_t *total, uint64_t *available, struct error *err)
 {
     *total = 100;
@@ -192,6 +198,7 @@ const struct machine_ops fake_machine_ops = {
     .create = fake_create,
     .signal = fake_signal,
     .resize = fake_resize,
+    .probe_port = fake_probe_port,
     .statistics = fake_statistics,
     .stream_data = fake_stream_data,
     .stream_closed = fake_stream_closed,

@@ -372,8 +372,7 @@ static int model_find_user(void *argument, const char *id, const char *user, str
 
 static bool mounts_are(const struct described *it, const struct spec *spec)
 {
-    char own[128];
-    (void)snprintf(own, sizeof own, "/run/gcs/c/%s/sandboxMounts/tmp/atlas/own/", spec->id);
+    static const char own[] = "/run/gcs/c/sandbox/sandboxMounts/tmp/atlas/own/";
     for (size_t i = 0; i < spec->mount_count; i++) {
         const struct policy_mount *mount = &spec->mounts[i];
         if (!it->mount || strcmp(mount->destination, it->mount) != 0 ||
@@ -480,6 +479,15 @@ static int model_resize(void *argument, const char *id, unsigned int rows, unsig
     return begins(machine, "resize", err) ? -1 : 0;
 }
 
+static int model_probe_port(void *argument, unsigned int port, bool *open, struct error *err)
+{
+    (void)port;
+    (void)open;
+    (void)err;
+    require(argument, false, "a look at a port, which the policy forbids");
+    return 0;
+}
+
 static int model_statistics(void *argument, uint64_t *total, uint64_t *available, struct error *err)
 {
     (void)total;
@@ -524,6 +532,7 @@ const struct machine_ops model_machine_ops = {
     .create = model_create,
     .signal = model_signal,
     .resize = model_resize,
+    .probe_port = model_probe_port,
     .statistics = model_statistics,
     .stream_data = model_stream_data,
     .stream_closed = model_stream_closed,

@@ -150,19 +150,19 @@ static void mount_overlay(struct host *host)
     ask(host, "mount_overlay", json_pack("{s:s, s:o}", "id", any_id(host), "layers", stack));
 }
 
-static json_t *mounts_of(struct host *host, const struct described *it, const char *id)
+static json_t *mounts_of(struct host *host, const struct described *it)
 {
     static const char *const destinations[] = {"/etc/resolv.conf", "/etc/hosts", "/bin", "/", NULL};
-    static const char *const sources[] = {"/", "/run/gcs/c/c1/sandboxMounts/tmp/atlas/own/../../x",
+    static const char *const sources[] = {"/",
+                                          "/run/gcs/c/sandbox/sandboxMounts/tmp/atlas/own/../../x",
                                           "/run/gcs/c/c2/sandboxMounts/tmp/atlas/own/y",
-                                          "/run/gcs/c/c1/sandboxMounts/tmp/atlas/own/", NULL};
+                                          "/run/gcs/c/sandbox/sandboxMounts/tmp/atlas/own/", NULL};
     static const char *const types[] = {"tmpfs", "proc", "", NULL};
     static const char *const options[] = {"rbind", "rshared", "rw", NULL};
     static const char *const other_options[] = {"suid", "ro", "rw", NULL};
     json_t *mounts = json_array();
-    char source[160];
+    static const char source[] = "/run/gcs/c/sandbox/sandboxMounts/tmp/atlas/own/f";
     while (it->mount && json_array_size(mounts) < 2 && one_in(host, 3)) {
-        (void)snprintf(source, sizeof source, "/run/gcs/c/%s/sandboxMounts/tmp/atlas/own/f", id);
         (void)json_array_append_new(
             mounts,
             json_pack("{s:s, s:s, s:s, s:o}", "destination", mostly(host, it->mount, destinations),
@@ -229,7 +229,7 @@ static void create_container(struct host *host)
         "capabilities", capabilities_of(host, it), "no_new_privileges",
         one_in(host, 10) ? !it->no_new_privileges : it->no_new_privileges, "privileged",
         (int)(one_in(host, 20) || (it->elevated && one_in(host, 4))), "read_only_root",
-        (int)one_in(host, 4), "mounts", mounts_of(host, it, id), "hostname", "", "terminal",
+        (int)one_in(host, 4), "mounts", mounts_of(host, it), "hostname", "", "terminal",
         (int)terminal, "rows", terminal ? 24 : 0, "columns", terminal ? 80 : 0, "stdin",
         it->stdio ? any_stream(host) : 0, "stdout", terminal || it->stdio ? any_stream(host) : 0,
         "stderr", terminal ? 0 : any_stream(host));

@@ -5,6 +5,7 @@
 
 #include "base/base64.h"
 #include "fake_machine.h"
+#include "policy/model.h"
 
 #define HASH_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define HASH_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
@@ -125,7 +126,7 @@ static void mount_all(struct world *world)
 #define CAPS "[\"CAP_CHOWN\",\"CAP_KILL\"]"
 #define MOUNTS                                                                                     \
     "[{\"destination\":\"/etc/resolv.conf\",\"type\":\"bind\",\"source\":"                         \
-    "\"/run/gcs/c/c1/sandboxMounts/tmp/atlas/resolvconf/resolv.conf\","                            \
+    "\"/run/gcs/c/sandbox/sandboxMounts/tmp/atlas/resolvconf/resolv.conf\","                       \
     "\"options\":[\"rbind\",\"rshared\",\"rw\"]}]"
 
 static void create(struct world *world, const char *args, const char *rest)
@@ -178,6 +179,7 @@ static void refuses_everything_before_the_policy(void **state)
         {"resize_terminal", "{\"id\":\"c1\",\"rows\":9,\"columns\":9}"},
         {"attest", "{\"nonce\":\"00\"}"},
         {"get_statistics", "{}"},
+        {"probe_port", "{\"port\":80}"},
         {"exec_in_container", "{}"},
     };
     for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
@@ -552,6 +554,22 @@ static void resizes_terminals_alone(void **state)
     expect(world, "\"code\":\"order\"");
 }
 
+static void looks_at_a_port_as_the_policy_lets_it(void **state)
+{
+    struct world *world = *state;
+    open_gate(world);
+    ask(world, "probe_port", "{\"port\":80}");
+    expect(world, "{\"open\":true}");
+    ask(world, "probe_port", "{\"port\":81}");
+    expect(world, "{\"open\":false}");
+    ask(world, "probe_port", "{\"port\":0}");
+    expect(world, "\"code\":\"invalid\"");
+    world->gate.policy->allow_properties_access = false;
+    ask(world, "probe_port", "{\"port\":80}");
+    expect(world, "\"point\":\"get_properties\"");
+    assert_null(strstr(world->machine.done, "probe_port:0"));
+}
+
 static void expect_runtime_data(struct world *world, const char *text)
 {
     BUF_AUTO encoded = BUF_WITH_LIMIT(1024);
@@ -720,6 +738,7 @@ int main(void)
         test(signals_as_the_policy_allows),
         test(resizes_terminals_alone),
         test(answers_attest_over_its_own_data),
+        test(looks_at_a_port_as_the_policy_lets_it),
         test(tells_in_evidence_which_containers_run),
         test(denies_other_points_by_name),
         test(refuses_numbers_that_do_not_grow),

@@ -27,6 +27,10 @@ static int setup(void **state)
     world = (struct world){0};
     fake_machine_init(&world.fake, fake_policy());
     gate_init(&world.gate, &fake_machine_ops, &world.fake, GUEST_SIMULATED);
+    check_ok(
+        policy_parse(span_of_text(fake_policy()), POLICY_STRICT, &world.gate.policy, &world.err),
+        &world.err);
+    check_ok(policy_state_new(world.gate.policy, &world.gate.state, &world.err), &world.err);
     machine_init(&world.machine, &world.gate, GUEST_SIMULATED, -1);
     *state = &world;
     return 0;

@@ -23,7 +23,7 @@ static void binds_what_is_the_containers_own(void **state)
 {
     (void)state;
     struct error err;
-    check_ok(check("bind", "/run/gcs/c/c1/sandboxMounts/a/b", &err), &err);
+    check_ok(check("bind", "/run/gcs/c/sandbox/sandboxMounts/a/b", &err), &err);
     check_ok(check_mount("/mnt", "tmpfs", "tmpfs", (struct policy_list){options + 1, 1}, &err),
              &err);
 }
@@ -34,15 +34,15 @@ static void refuses_other_sources(void **state)
     static const char *const sources[] = {
         "/",
         "/proc",
-        "/run/gcs/c/c1/sandboxMounts",
-        "/run/gcs/c/c1/sandboxMounts/",
-        "/run/gcs/c/c1/sandboxMountsX/a",
+        "/run/gcs/c/sandbox/sandboxMounts",
+        "/run/gcs/c/sandbox/sandboxMounts/",
+        "/run/gcs/c/sandbox/sandboxMountsX/a",
         "/run/gcs/c/c2/sandboxMounts/a",
-        "/run/gcs/c/c1/sandboxMounts/../bundle",
-        "/run/gcs/c/c1/sandboxMounts/a/..",
-        "/run/gcs/c/c1/sandboxMounts/./a",
-        "/run/gcs/c/c1/sandboxMounts//a",
-        "/run/gcs/c/c1/sandboxMounts/a/",
+        "/run/gcs/c/sandbox/sandboxMounts/../bundle",
+        "/run/gcs/c/sandbox/sandboxMounts/a/..",
+        "/run/gcs/c/sandbox/sandboxMounts/./a",
+        "/run/gcs/c/sandbox/sandboxMounts//a",
+        "/run/gcs/c/sandbox/sandboxMounts/a/",
         "",
     };
     struct error err;
@@ -56,7 +56,8 @@ static void refuses_other_kinds_of_mounts(void **state)
     static const char *const types[] = {"", "none", "proc", "sysfs", "devtmpfs", "ext4", "overlay"};
     struct error err;
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
-        check_error(check(types[i], "/run/gcs/c/c1/sandboxMounts/a", &err), &err, ERROR_REFUSED);
+        check_error(check(types[i], "/run/gcs/c/sandbox/sandboxMounts/a", &err), &err,
+                    ERROR_REFUSED);
 }
 
 static void refuses_destinations_without_a_root(void **state)
@@ -74,7 +75,7 @@ static void refuses_options_that_no_bind_mount_has(void **state)
     (void)state;
     static const char *const words[] = {"size=1m"};
     struct error err;
-    check_error(check_mount("/mnt", "bind", "/run/gcs/c/c1/sandboxMounts/a",
+    check_error(check_mount("/mnt", "bind", "/run/gcs/c/sandbox/sandboxMounts/a",
                             (struct policy_list){words, 1}, &err),
                 &err, ERROR_REFUSED);
 }

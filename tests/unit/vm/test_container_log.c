@@ -26,8 +26,8 @@ static int set_up(void **state)
     (void)snprintf(fixture->folder, sizeof fixture->folder, "%.32s/caisson-log-XXXXXX",
                    tmp ? tmp : "/tmp");
     assert_non_null(mkdtemp(fixture->folder));
-    check_ok(container_log_open(fixture->folder, &fixture->log, &err), &err);
-    check_ok(container_log_reader_open(fixture->folder, &fixture->reader, &err), &err);
+    check_ok(container_log_open(fixture->folder, NULL, &fixture->log, &err), &err);
+    check_ok(container_log_reader_open(fixture->folder, NULL, &fixture->reader, &err), &err);
     *state = fixture;
     return 0;
 }
@@ -224,7 +224,7 @@ static void loses_log_and_nothing_else_where_it_cannot_be_opened(void **state)
     struct container_log *log = NULL;
     struct error err = {0};
     (void)state;
-    check_error(container_log_open("/no/such/folder", &log, &err), &err, ERROR_SYSTEM);
+    check_error(container_log_open("/no/such/folder", NULL, &log, &err), &err, ERROR_SYSTEM);
     container_log_write(log, 1, span_of_text("x"));
     container_log_write(NULL, 1, span_of_text("x"));
     container_log_close(log);

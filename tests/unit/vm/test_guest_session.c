@@ -55,12 +55,12 @@ static void on_input_writable(void *argument)
     (void)argument;
 }
 
-static void on_exited(void *argument, unsigned int code, unsigned int signal)
+static void on_exited(void *argument, const struct session_exit *exit)
 {
     struct fixture *fixture = argument;
     fixture->exits++;
-    fixture->exit_code = code;
-    fixture->exit_signal = signal;
+    fixture->exit_code = exit->code;
+    fixture->exit_signal = exit->signal;
 }
 
 static void on_ended(void *argument, const struct error *err)

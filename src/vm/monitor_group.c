@@ -1,0 +1,336 @@
+/* A machine of several containers: carries out what the plan (vm/group.h) says, and tells it what
+ * has come of it. Output goes to the containers' logs; nobody attaches. */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "vm/monitor_state.h"
+
+#define STREAMS_FROM 256 /* two of each member: its output and its errors */
+
+struct member;
+
+struct member_probe {
+    struct member *member;
+    enum group_probe kind;
+    struct http_probe *http; /* NULL while none is under way */
+};
+
+/* What a member has outside of the plan. */
+struct member {
+    struct monitor *monitor;
+    size_t index;
+    char id[65]; /* of its container now */
+    struct container_log *log;
+    struct member_probe probes[GROUP_PROBES];
+};
+
+struct monitor_group {
+    struct group plan;
+    struct group_member_plan plans[MACHINE_MEMBERS_MAX];
+    struct member members[MACHINE_MEMBERS_MAX];
+    struct event *timer; /* when the plan is to be asked again */
+    bool stopping;
+};
+
+static void pump(struct monitor *monitor);
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static const struct vm_member *config_of(const struct member *member)
+{
+    return &member->monitor->config->members[member->index];
+}
+
+static struct group *plan_of(const struct member *member)
+{
+    return &member->monitor->group->plan;
+}
+
+/* --- the record ------------------------------------------------------------------------------- */
+
+static json_t *member_json(const struct member *member)
+{
+    const struct vm_member *config = config_of(member);
+    const struct group_member *state = &plan_of(member)->members[member->index];
+    return json_pack("{s:s, s:s, s:b, s:s, s:b, s:i, s:i}", "name", config->plan.name, "image",
+                     config->image, "init", config->plan.init, "status",
+                     group_phase_name(state->phase), "ready",
+                     group_member_is_ready(plan_of(member), member->index), "restarts",
+                     state->starts > 1 ? (int)state->starts - 1 : 0, "exit_code", (int)state->code);
+}
+
+/* Written only when something of it has changed. */
+static void write_record(struct monitor *monitor)
+{
+    struct monitor_group *group = monitor->group;
+    struct record *record = monitor->record;
+    json_t *containers = json_array();
+    bool ready = group_is_ready(&group->plan);
+    for (size_t i = 0; containers && i < group->plan.count; i++)
+        (void)json_array_append_new(containers, member_json(&group->members[i]));
+    if (!containers || (ready == record->ready && json_equal(containers, record->containers))) {
+        json_decref(containers);
+        return;
+    }
+    json_decref(record->containers);
+    record->containers = containers;
+    record->ready = ready;
+    (void)record_write(monitor->folder, record, NULL);
+}
+
+/* --- starting and ending ---------------------------------------------------------------------- */
+
+static void on_created(void *argument, const json_t *result, const struct error *refusal)
+{
+    struct member *member = argument;
+    struct monitor *monitor = member->monitor;
+    struct error err = {0};
+    if (!result) {
+        (void)error_set(&err, refusal->code, "container %s: %s", config_of(member)->plan.name,
+                        refusal->text);
+        monitor_end(monitor, &err);
+        return;
+    }
+    group_started(plan_of(member), member->index, now_ms());
+    monitor_run_begins(monitor);
+    if (monitor->group->stopping)
+        (void)session_request(monitor->session, "signal_container_process",
+                              json_pack("{s:s, s:i}", "id", member->id, "signal", SIGKILL), NULL,
+                              NULL, NULL);
+    pump(monitor);
+}
+
+static int start_member(struct member *member, struct error *err)
+{
+    const struct vm_member *config = config_of(member);
+    struct monitor *monitor = member->monitor;
+    uint32_t first = STREAMS_FROM + 2 * (uint32_t)member->index;
+    group_member_id(plan_of(member), member->index, member->id);
+    if (session_open_output(monitor->session, first, err) < 0 ||
+        session_open_output(monitor->session, first + 1, err) < 0)
+        return -1;
+    const struct start_container container = {
+        .id = member->id,
+        .process = &config->process,
+        .layers = config->layers,
+        .layer_count = config->layer_count,
+        .mounts = config->mounts,
+        .mount_count = config->mount_count,
+        .streams = {0, first, first + 1},
+    };
+    return start_queue_container(monitor, &container, on_created, member, err);
+}
+
+static void signal_member(struct member *member, int number)
+{
+    (void)session_request(member->monitor->session, "signal_container_process",
+                          json_pack("{s:s, s:i}", "id", member->id, "signal", number), NULL, NULL,
+                          NULL);
+}
+
+/* Takes its overlay away: its next start has a new one. What is refused is in nobody's way but that
+ * of later starts, whose own refusal then says so. */
+static void clean_up(struct member *member)
+{
+    struct guest_session *session = member->monitor->session;
+    (void)session_request(session, "shutdown_container", json_pack("{s:s}", "id", member->id), NULL,
+                          NULL, NULL);
+    (void)session_request(session, "unmount_overlay", json_pack("{s:s}", "id", member->id), NULL,
+                          NULL, NULL);
+}
+
+static uint32_t stop_signal(const struct vm_member *config)
+{
+    return config->stop_signal ? config->stop_signal : SIGTERM;
+}
+
+void monitor_group_stop(struct monitor *monitor)
+{
+    struct monitor_group *group = monitor->group;
+    group->stopping = true;
+    group_stop(&group->plan);
+    for (size_t i = 0; i < group->plan.count; i++) {
+        enum group_phase phase = group->plan.members[i].phase;
+        if (phase == GROUP_RUNNING || phase == GROUP_ENDING)
+            signal_member(&group->members[i], (int)stop_signal(config_of(&group->members[i])));
+    }
+    pump(monitor);
+}
+
+/* --- probes ----------------------------------------------------------------------------------- */
+
+static void tell(struct member_probe *probe, bool good)
+{
+    struct member *member = probe->member;
+    group_probed(plan_of(member), member->index, probe->kind, good, now_ms());
+    pump(member->monitor);
+}
+
+static void on_http(void *argument, bool good)
+{
+    struct member_probe *probe = argument;
+    probe->http = NULL;
+    tell(probe, good);
+}
+
+static void on_tcp(void *argument, const json_t *result, const struct error *refusal)
+{
+    (void)refusal;
+    tell(argument, json_is_true(json_object_get(result, "open")));
+}
+
+/* What cannot be asked has failed: the plan hears of it in its own time. */
+static void start_probe(struct member_probe *probe)
+{
+    struct monitor *monitor = probe->member->monitor;
+    const struct vm_probe *config = &config_of(probe->member)->probes[probe->kind];
+    int asked = -1;
+    if (config->kind == VM_PROBE_HTTP) {
+        http_probe_cancel(probe->http); /* of the container before this one */
+        probe->http = http_probe_start(monitor->base, &config->http, on_http, probe, NULL);
+        asked = probe->http ? 0 : -1;
+    } else if (config->kind == VM_PROBE_TCP) {
+        asked = session_request(monitor->session, "probe_port",
+                                json_pack("{s:i}", "port", (int)config->port), on_tcp, probe, NULL);
+    }
+    if (asked < 0)
+        group_probed(plan_of(probe->member), probe->member->index, probe->kind, false, now_ms());
+}
+
+/* --- the plan --------------------------------------------------------------------------------- */
+
+static void carry_out(struct monitor *monitor, const struct group_action *action)
+{
+    struct member *member = &monitor->group->members[action->member];
+    struct error err = {0};
+    switch (action->kind) {
+    case GROUP_START:
+        if (start_member(member, &err) < 0)
+            monitor_end(monitor, &err);
+        break;
+    case GROUP_PROBE:
+        start_probe(&member->probes[action->probe]);
+        break;
+    case GROUP_TERMINATE:
+        signal_member(member, (int)stop_signal(config_of(member)));
+        break;
+    case GROUP_KILL:
+        signal_member(member, SIGKILL);
+        break;
+    }
+}
+
+static void pump(struct monitor *monitor)
+{
+    struct monitor_group *group = monitor->group;
+    struct group_action action;
+    int64_t wake_ms = -1;
+    while (monitor->phase != MONITOR_ENDED && group_next(&group->plan, now_ms(), &action, &wake_ms))
+        carry_out(monitor, &action);
+    if (monitor->phase == MONITOR_ENDED)
+        return;
+    write_record(monitor);
+    if (group_has_ended(&group->plan)) {
+        monitor->exit_code = group_exit_code(&group->plan);
+        monitor_end(monitor, NULL);
+        return;
+    }
+    int64_t wait_ms = wake_ms - now_ms();
+    struct timeval wait = {.tv_sec = wait_ms > 0 ? wait_ms / 1000 : 0,
+                           .tv_usec = wait_ms > 0 ? wait_ms % 1000 * 1000 : 0};
+    if (wake_ms >= 0)
+        (void)evtimer_add(group->timer, &wait);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *argument)
+{
+    struct monitor *monitor = argument;
+    (void)fd;
+    (void)what;
+    pump(monitor);
+}
+
+/* --- what the guest tells --------------------------------------------------------------------- */
+
+void monitor_group_output(struct monitor *monitor, uint32_t stream, struct span bytes)
+{
+    size_t index = (stream - STREAMS_FROM) / 2;
+    if (stream >= STREAMS_FROM && index < monitor->group->plan.count)
+        container_log_write(monitor->group->members[index].log, (stream - STREAMS_FROM) % 2 ? 2 : 1,
+                            bytes);
+    session_grant(monitor->session, stream, bytes.size);
+}
+
+void monitor_group_exited(struct monitor *monitor, const struct session_exit *exit)
+{
+    struct monitor_group *group = monitor->group;
+    unsigned int code = exit->signal ? 128 + exit->signal : exit->code;
+    for (size_t i = 0; i < group->plan.count && exit->process == 0; i++) {
+        enum group_phase phase = group->plan.members[i].phase;
+        if (strcmp(group->members[i].id, exit->id) != 0 || phase == GROUP_WAITING ||
+            phase == GROUP_ENDED)
+            continue;
+        group_exited(&group->plan, i, code, now_ms());
+        clean_up(&group->members[i]);
+        pump(monitor);
+        return;
+    }
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static int open_members(struct monitor *monitor, struct error *err)
+{
+    struct monitor_group *group = monitor->group;
+    for (size_t i = 0; i < monitor->config->member_count; i++) {
+        struct member *member = &group->members[i];
+        group->plans[i] = monitor->config->members[i].plan;
+        member->monitor = monitor;
+        member->index = i;
+        for (size_t j = 0; j < GROUP_PROBES; j++)
+            member->probes[j] = (struct member_probe){.member = member,
+                                                      .kind = (enum group_probe)j};
+        if (container_log_open(monitor->folder, group->plans[i].name, &member->log, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int monitor_group_begin(struct monitor *monitor, struct error *err)
+{
+    monitor_group_end(monitor); /* a boot that is tried again begins anew */
+    monitor->group = calloc(1, sizeof *monitor->group);
+    if (!monitor->group)
+        return error_memory(err);
+    monitor->group->timer = evtimer_new(monitor->base, on_timer, monitor);
+    if (!monitor->group->timer)
+        return error_memory(err);
+    if (open_members(monitor, err) < 0)
+        return -1;
+    group_init(&monitor->group->plan, monitor->group->plans, monitor->config->member_count);
+    pump(monitor);
+    return 0;
+}
+
+void monitor_group_end(struct monitor *monitor)
+{
+    struct monitor_group *group = monitor->group;
+    if (!group)
+        return;
+    for (size_t i = 0; i < MACHINE_MEMBERS_MAX; i++) {
+        for (size_t j = 0; j < GROUP_PROBES; j++)
+            http_probe_cancel(group->members[i].probes[j].http);
+        container_log_close(group->members[i].log);
+    }
+    if (group->timer)
+        event_free(group->timer);
+    free(group);
+    monitor->group = NULL;
+}
