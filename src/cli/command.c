@@ -17,6 +17,7 @@ const struct command *const commands[] = {
     &command_images,
     &command_rmi,
     &command_policy_generate,
+    &command_policy_lock,
     &command_policy_show,
     &command_policy_hash,
     &command_policy_eval,

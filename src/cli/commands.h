@@ -19,6 +19,7 @@ extern const struct command command_policy_eval;
 extern const struct command command_confcom_acipolicygen;
 extern const struct command command_policy_generate;
 extern const struct command command_policy_hash;
+extern const struct command command_policy_lock;
 extern const struct command command_policy_show;
 extern const struct command command_pull;
 extern const struct command command_rmi;

@@ -6,7 +6,7 @@
 #include "cli/command.h"
 #include "cli/commands.h"
 #include "cli/confcom_output.h"
-#include "cli/manifest.h"
+#include "cli/pod_file.h"
 #include "cli/workload_images.h"
 #include "os/file.h"
 #include "policy/version.h"
@@ -225,7 +225,7 @@ static int read_manifest(const struct args *args, struct pods *pods, struct temp
     const char *path = args_get(args, "virtual-node-yaml");
     const struct template_pod_options how = {
         .reading = POD_CONFCOM, .approve_wildcards = args_has(args, "approve-wildcards")};
-    if (manifest_read(path, POD_CONFCOM, pods, err) < 0)
+    if (pod_file_read(path, POD_CONFCOM, pods, err) < 0)
         return -1;
     return template_read_pods(pods, &how, groups, err) < 0 ? error_context(err, "%s", path) : 0;
 }

@@ -2,20 +2,21 @@
 #include "policy/policy.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #include "base/hex.h"
 #include "cli/command.h"
 #include "cli/commands.h"
 #include "cli/generate.h"
 #include "cli/policy_file.h"
+#include "cli/policy_manifest.h"
+#include "cli/policy_output.h"
 #include "cli/progress.h"
 #include "os/file.h"
-#include "os/output.h"
 #include "policy/describe.h"
 
 static const struct option_rule generate_options[] = {
     WORKLOAD_OPTIONS,
+    POLICY_MANIFEST_OPTIONS,
     {.name = "output",
      .letter = 'o',
      .operand = "FILE",
@@ -29,17 +30,6 @@ static const struct option_rule generate_options[] = {
     {.name = "quiet", .letter = 'q', .help = "Show no progress"},
     {0},
 };
-
-/* The bytes that are measured have no line end: a terminal gets one, a file does not. */
-static int write_policy(const char *path, struct span policy, struct error *err)
-{
-    if (path && strcmp(path, "-") != 0)
-        return output_write(path, policy, 0644, err);
-    (void)fwrite(policy.data, 1, policy.size, stdout);
-    if (isatty(STDOUT_FILENO))
-        (void)putchar('\n');
-    return 0;
-}
 
 static int generate(const struct args *args, const struct image_options *options,
                     struct progress *progress, struct buf *policy, struct error *err)
@@ -57,31 +47,30 @@ static int generate(const struct args *args, const struct image_options *options
     return result;
 }
 
-/* What is written is read back: a policy that no guest accepts is an error here, not at its start.
- */
-static int check_readable(struct span policy, struct error *err)
-{
-    POLICY_AUTO parsed = NULL;
-    if (policy_parse(policy, POLICY_STRICT, &parsed, err) < 0)
-        return error_context(err, "this image cannot be described by a policy");
-    return 0;
-}
-
 static int run_generate(const struct args *args, struct error *err)
 {
     struct progress progress;
     struct image_options options = {.disks = true, .tls_ca = args_get(args, "tls-ca")};
     const char *pull = args_get(args, "pull");
     BUF_AUTO policy = BUF_WITH_LIMIT(POLICY_SIZE_MAX);
-    if (args_operand_count(args) == 0)
+    bool manifest = args_has(args, "kubernetes");
+    if (args_operand_count(args) == 0 && !manifest)
         return error_set(err, ERROR_USAGE, "name an image");
+    if (!manifest &&
+        (args_has(args, "images") || args_has(args, "workload") || args_has(args, "write")))
+        return error_set(err, ERROR_USAGE, "--images, --workload and --write go with --kubernetes");
     if (pull && !image_pull_parse(pull, &options.pull))
         return error_set(err, ERROR_USAGE, "--pull is \"%s\", not missing, always or never", pull);
     progress_init(&progress, args_has(args, "quiet"));
     options.observer = progress_observer(&progress);
+    if (manifest) {
+        int status = policy_generate_manifest(args, &options, err);
+        progress_clear(&progress);
+        return status;
+    }
     if (generate(args, &options, &progress, &policy, err) < 0 ||
-        check_readable(buf_span(&policy), err) < 0 ||
-        write_policy(args_get(args, "output"), buf_span(&policy), err) < 0)
+        policy_output_check(buf_span(&policy), err) < 0 ||
+        policy_output_write(args_get(args, "output"), buf_span(&policy), err) < 0)
         return -1;
     return EXIT_OK;
 }
@@ -132,13 +121,17 @@ static const struct option_rule show_options[] = {POLICY_ALLOW_ALL_OPTION, {0}};
 
 const struct command command_policy_generate = {
     .name = "policy generate",
-    .operands = "IMAGE [-- COMMAND [ARG…]]",
+    .operands = "[IMAGE [-- COMMAND [ARG…]]]",
     .summary = "Write the policy that lets this image run, and nothing else",
     .description =
         "The policy names the image's layers by their root hashes, its command, variables, working "
         "folder and user, as changed by the options, which are those of run. It has the form of az "
         "confcom acipolicygen --image, byte for byte, so that it works for Azure Container "
         "Instances too.\n\n"
+        "With --kubernetes the policy describes a pod: its containers, their variables with the "
+        "values of ConfigMaps and Secrets that stand in the same file, their mounts, and in which "
+        "order they start. Values as files are bound by a layer of each container. What a "
+        "confidential machine cannot give, as hostPath or hostNetwork, is refused.\n\n"
         "Its SHA-256 (caisson policy hash) is what the hardware reports as HOST_DATA.",
     .options = generate_options,
     .run = run_generate,

@@ -79,7 +79,7 @@ static const struct workload *find_workload(const json_t *document)
     return NULL;
 }
 
-static const json_t *pod_of(const json_t *document, const struct workload *workload)
+static json_t *pod_of(json_t *document, const struct workload *workload)
 {
     for (size_t i = 0; i < 4 && workload->path[i]; i++)
         document = json_object_get(document, workload->path[i]);
@@ -165,8 +165,8 @@ static int check_claims(const struct pod_reader *reader, const json_t *claims, s
                      "machine, where the host can read and change it");
 }
 
-static int read_pod(struct pods *pods, enum pod_reading reading, const json_t *document,
-                    struct pod *pod, struct error *err)
+static int read_pod(struct pods *pods, enum pod_reading reading, json_t *document, struct pod *pod,
+                    struct error *err)
 {
     const struct workload *workload = find_workload(document);
     const json_t *template = pod_of(document, workload);
@@ -276,7 +276,7 @@ static int read_all(struct pods *pods, enum pod_reading reading, struct error *e
     if (!pods->items)
         return error_memory(err);
     for (size_t i = 0; i < json_array_size(pods->documents); i++) {
-        const json_t *document = json_array_get(pods->documents, i);
+        json_t *document = json_array_get(pods->documents, i);
         struct pod *pod = &pods->items[pods->count];
         if (check_unique(pods->documents, i, err) < 0)
             return error_context(err, "document %zu", i + 1);
@@ -298,6 +298,12 @@ int pods_read(const json_t *documents, enum pod_reading reading, struct pods *po
     if (!pods->documents || !copy)
         return error_memory(err);
     return add_documents(pods, copy, err) < 0 ? -1 : read_all(pods, reading, err);
+}
+
+json_t *pod_template(struct pods *pods, size_t index)
+{
+    json_t *document = json_array_get(pods->documents, pods->items[index].document);
+    return pod_of(document, find_workload(document));
 }
 
 void pods_fini(struct pods *pods)

@@ -208,6 +208,10 @@ int pods_read(const json_t *documents, enum pod_reading reading, struct pods *po
 void pods_fini(struct pods *pods);
 #define PODS_AUTO __attribute__((cleanup(pods_fini))) struct pods
 
+/* The part of a pod's document that has the pod's own `metadata` and `spec`: borrowed, to be
+ * changed. */
+json_t *pod_template(struct pods *pods, size_t index);
+
 /* The value of a label or annotation; NULL where it is absent. */
 const char *pod_pair_value(const struct pod_pair *pairs, size_t count, const char *key);
 

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "base/text.h"
+#include "template/virtual_node.h"
 
 #define MODE_DEFAULT 0644
 
@@ -138,7 +138,10 @@ static int pair_lines(const struct pod_pair *pairs, size_t count, struct buf *ou
                       struct error *err)
 {
     for (size_t i = 0; i < count; i++) {
-        if (i > 0 && buf_append_byte(out, '\n', err) < 0)
+        /* The policy binds the file, and could not be in it. */
+        if (strcmp(pairs[i].key, TEMPLATE_POLICY_ANNOTATION) == 0)
+            continue;
+        if (out->size > 0 && buf_append_byte(out, '\n', err) < 0)
             return -1;
         if (buf_append_text(out, pairs[i].key, err) < 0 || buf_append_text(out, "=\"", err) < 0)
             return -1;
