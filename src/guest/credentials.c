@@ -23,9 +23,11 @@ static int add_names(struct policy_list names, uint64_t *set, struct error *err)
 
 int credentials_of(const struct spec *spec, struct credentials *out, struct error *err)
 {
-    *out = (struct credentials){.user = spec->user,
-                                .no_new_privileges = spec->no_new_privileges,
-                                .installs_filter = spec->seccomp && !spec->no_new_privileges};
+    *out = (struct credentials){
+        .user = spec->user,
+        .no_new_privileges = spec->no_new_privileges,
+        .installs_filter = (spec->seccomp || (spec->filter && spec->filter->instructions)) &&
+                           !spec->no_new_privileges};
     for (size_t i = 0; i < POLICY_CAPABILITY_SETS; i++) {
         if (add_names(spec->capabilities.sets[i], &out->capabilities[i], err) < 0)
             return -1;

@@ -225,3 +225,12 @@ int disk_mount(const struct request_mount_device *device, struct error *err)
     }
     return 0;
 }
+
+/* What of it a process still has open lives until then; the name is not free before. */
+int disk_unmount(const char *target, struct error *err)
+{
+    if (mount_remove(target, err) < 0)
+        return -1;
+    (void)rmdir(target);
+    return devicemapper_remove(strrchr(target, '/') + 1, err);
+}

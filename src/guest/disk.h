@@ -17,4 +17,7 @@ int disk_find(unsigned int lun, char path[DISK_PATH_SIZE], struct error *err);
 /* Attaches the disk with this LUN at the target. On failure nothing is left. */
 int disk_mount(const struct request_mount_device *device, struct error *err);
 
+/* Takes away what disk_mount() has attached there. */
+int disk_unmount(const char *target, struct error *err);
+
 #endif

@@ -232,14 +232,23 @@ static int handle_power_off(struct gate *gate, const struct request *request, st
     return gate_done(gate, request, err);
 }
 
+/* Points of the policy behind which this guest has nothing, whatever the policy says of them. */
 static int handle_point(struct gate *gate, const struct request *request, struct error *err)
 {
-    char reason[128];
-    (void)snprintf(reason, sizeof reason, "this guest does not do %s",
-                   policy_point_name(request->point));
+    static const char *const reasons[POLICY_POINT_COUNT] = {
+        [POLICY_EXEC_EXTERNAL] = ": there is no program in it to run, but those of the containers",
+        [POLICY_DUMP_STACKS] = ": its agent has one thread, which is answering this",
+        [POLICY_RUNTIME_LOGGING] = ": it keeps no log; what it has to say are its answers, and on "
+                                   "the console why it ended",
+    };
+    char reason[160];
+    const char *why = reasons[request->point];
+    (void)snprintf(reason, sizeof reason, "this guest does not do %s%s",
+                   policy_point_name(request->point), why ? why : "");
     return answer_refused(&gate->channel, request->id, ANSWER_DENIED,
                           policy_point_name(request->point), reason, err);
 }
+
 /* --- the channel ------------------------------------------------------------------------------ */
 
 /* What the host asks for, and whether it may before the policy is set. */
@@ -253,11 +262,19 @@ static const struct {
     [REQUEST_SCRATCH_MOUNT] = {gate_handle_scratch_mount, false},
     [REQUEST_MOUNT_OVERLAY] = {gate_handle_mount_overlay, false},
     [REQUEST_CREATE_CONTAINER] = {gate_handle_create_container, true}, /* it opens streams first */
+    [REQUEST_EXEC] = {gate_handle_exec, false},
     [REQUEST_SIGNAL] = {gate_handle_signal, false},
     [REQUEST_RESIZE] = {gate_handle_resize, false},
+    [REQUEST_SHUTDOWN] = {gate_handle_shutdown, false},
+    [REQUEST_UNMOUNT_OVERLAY] = {gate_handle_unmount_overlay, false},
+    [REQUEST_UNMOUNT_DEVICE] = {gate_handle_unmount_device, false},
+    [REQUEST_PAUSE] = {gate_handle_pause, false},
+    [REQUEST_UNPAUSE] = {gate_handle_unpause, false},
     [REQUEST_ATTEST] = {handle_attest, false},
     [REQUEST_STATISTICS] = {handle_statistics, false},
     [REQUEST_PROBE_PORT] = {handle_probe_port, false},
+    [REQUEST_USAGE] = {gate_handle_usage, false},
+    [REQUEST_PROCESSES] = {gate_handle_processes, false},
     [REQUEST_POWER_OFF] = {handle_power_off, true},
     [REQUEST_POINT] = {handle_point, false},
 };
@@ -326,6 +343,7 @@ void gate_fini(struct gate *gate)
 {
     channel_fini(&gate->channel);
     buf_fini(&gate->policy_text);
+    gate_forget_processes(gate);
     policy_state_free(gate->state);
     policy_free(gate->policy);
     *gate = (struct gate){0};

@@ -14,8 +14,9 @@
  * the guest closes those that it would have sent on, and takes and drops what comes on the others
  * until the host closes them. So both ends agree on what is open whatever the answer is.
  *
- * Creating a container takes time: machine_ops.create begins it, and the machine tells its end by
- * gate_created() or gate_create_failed(), and the container's by gate_exited().
+ * Starting a process takes time: machine_ops.create (a container's first) or .exec (one more)
+ * begins it, and the machine tells how it came out by gate_created() or gate_create_failed(), and
+ * the process's end by gate_exited().
  */
 #ifndef CAISSON_GUEST_GATE_H
 #define CAISSON_GUEST_GATE_H
@@ -28,6 +29,7 @@
 #include "guest/spec.h"
 
 #define GATE_CONTAINERS_MAX   16
+#define GATE_PROCESSES_MAX    32 /* beside the containers' first */
 #define GATE_WAITING_MAX      16 /* requests without an answer */
 #define GATE_REPORT_SIZE      1184
 #define GATE_HOST_DATA_AT     0xC0
@@ -48,18 +50,28 @@ struct machine_ops {
                          struct error *err);
     int (*mount_overlay)(void *machine, const char *id, struct policy_list layers,
                          struct error *err);
-    void (*remove_overlay)(void *machine, const char *id);
+    int (*remove_overlay)(void *machine, const char *id, struct error *err);
+    int (*unmount_device)(void *machine, const char *target, struct error *err);
     /* Looks the user up in the container's own files. */
     int (*find_user)(void *machine, const char *id, const char *user, struct user *out,
                      struct error *err);
     /* Begins to create and start; the process gets these streams (0 for none). */
     int (*create)(void *machine, const struct spec *spec, const uint32_t standard[3],
                   struct error *err);
-    int (*signal)(void *machine, const char *id, unsigned int number, struct error *err);
-    int (*resize)(void *machine, const char *id, unsigned int rows, unsigned int columns,
+    /* Begins to start `process` in a container that runs; the streams alike. */
+    int (*exec)(void *machine, const struct spec *spec, uint64_t process,
+                const uint32_t standard[3], struct error *err);
+    int (*signal)(void *machine, const char *id, uint64_t process, unsigned int number,
                   struct error *err);
+    int (*resize)(void *machine, const char *id, uint64_t process, unsigned int rows,
+                  unsigned int columns, struct error *err);
     /* Whether something takes connections at the machine's address. */
     int (*probe_port)(void *machine, unsigned int port, bool *open, struct error *err);
+    /* Stops all containers, or lets them go on. */
+    int (*freeze)(void *machine, bool frozen, struct error *err);
+    /* Append what a container has used (members of an object), and its processes (an array). */
+    int (*usage)(void *machine, const char *id, struct buf *out, struct error *err);
+    int (*processes)(void *machine, const char *id, struct buf *out, struct error *err);
     int (*statistics)(void *machine, uint64_t *total, uint64_t *available, struct error *err);
     /* Bytes, or the end, of a stream to a process. False when no process of the machine's takes
      * this stream. The machine grants (channel_grant) what it took once it is consumed. */
@@ -86,6 +98,22 @@ struct gate_container {
     uint64_t request; /* that asked for its creation */
 };
 
+/* A process beside a container's first, from its request to its end. */
+struct gate_process {
+    uint64_t number; /* of the request; 0 for a free slot */
+    struct gate_container *container;
+    bool running, terminal;
+    uint32_t standard[3];
+    char **args; /* one block of memory: the strings lie behind the pointers */
+    size_t arg_count;
+};
+
+/* Which process: of which container, and by which request (0 for its first). */
+struct gate_process_name {
+    char id[REQUEST_CONTAINER_MAX + 1];
+    uint64_t process;
+};
+
 enum gate_phase { GATE_CLOSED, GATE_READING, GATE_OPEN };
 
 struct gate {
@@ -102,10 +130,12 @@ struct gate {
     struct policy *policy;
     struct policy_state *state;
     struct gate_container containers[GATE_CONTAINERS_MAX];
+    struct gate_process processes[GATE_PROCESSES_MAX];
     uint64_t last_id;
     unsigned int waiting;
     bool has_network;
     bool has_scratch;
+    bool paused;
     bool power_off; /* the host asked for it; the answer is in the output */
 };
 
@@ -119,16 +149,17 @@ int gate_start(struct gate *gate, struct error *err);
 /* Bytes from the port. An error ends the channel: the machine powers off. */
 int gate_receive(struct gate *gate, struct span bytes, struct error *err);
 
-/* The container's first process runs with this number. */
-int gate_created(struct gate *gate, const char *id, int64_t pid, struct error *err);
+/* The process runs with this number. */
+int gate_created(struct gate *gate, const struct gate_process_name *name, int64_t pid,
+                 struct error *err);
 
-/* It could not be started; `why` is told to the host. Its overlay is taken away; its id is used up,
- * since the policy has seen it start. */
-int gate_create_failed(struct gate *gate, const char *id, const struct error *why,
-                       struct error *err);
+/* It could not be started; `why` is told to the host. Of a container's first process the overlay is
+ * taken away, and the id is used up, since the policy has seen it start. */
+int gate_create_failed(struct gate *gate, const struct gate_process_name *name,
+                       const struct error *why, struct error *err);
 
 /* It has ended; its output streams are closed already. */
-int gate_exited(struct gate *gate, const char *id, unsigned int code, unsigned int number,
-                struct error *err);
+int gate_exited(struct gate *gate, const struct gate_process_name *name, unsigned int code,
+                unsigned int number, struct error *err);
 
 #endif

@@ -1,4 +1,5 @@
 /* The gate's part about layers, overlays and containers. */
+#include <signal.h>
 #include <stdio.h>
 
 #include "base/text.h"
@@ -27,7 +28,7 @@ static struct gate_container *free_container(struct gate *gate)
     return NULL;
 }
 
-static bool is_in(const struct gate_container *container, enum gate_container_state state)
+bool gate_is_in(const struct gate_container *container, enum gate_container_state state)
 {
     return container && container->state == state;
 }
@@ -44,7 +45,7 @@ bool gate_any_container(const struct gate *gate)
 /* Takes back what was done for a container that did not come to run. */
 static void undo_container(struct gate *gate, struct gate_container *container)
 {
-    gate->ops->remove_overlay(gate->machine, container->id);
+    (void)gate->ops->remove_overlay(gate->machine, container->id, NULL);
     policy_forget_overlay(gate->state, container->id);
     *container = (struct gate_container){0};
 }
@@ -114,7 +115,7 @@ static enum channel_direction direction_of(size_t standard)
 }
 
 /* Ends the guest's side of a container's streams; what still comes in is dropped. */
-static void close_outputs(struct gate *gate, const uint32_t standard[3])
+void gate_close_outputs(struct gate *gate, const uint32_t standard[3])
 {
     for (size_t i = 1; i < 3; i++) {
         if (standard[i] != 0)
@@ -123,7 +124,7 @@ static void close_outputs(struct gate *gate, const uint32_t standard[3])
 }
 
 /* Opens all, or none of which the host would see anything. */
-static int open_standard(struct gate *gate, const uint32_t standard[3], struct error *err)
+int gate_open_standard(struct gate *gate, const uint32_t standard[3], struct error *err)
 {
     for (size_t i = 0; i < 3; i++) {
         if (standard[i] != 0 && channel_open(&gate->channel, standard[i], direction_of(i), err) < 0)
@@ -132,13 +133,6 @@ static int open_standard(struct gate *gate, const uint32_t standard[3], struct e
     return 0;
 }
 
-struct process_identities {
-    char user_id[16];
-    char group_ids[1 + USER_GROUPS_MAX][16];
-    struct policy_identity groups[1 + USER_GROUPS_MAX];
-    char umask[8];
-};
-
 static struct policy_identity identity_of(const struct user_identity *identity, char text[16])
 {
     (void)snprintf(text, 16, "%u", identity->id);
@@ -146,8 +140,8 @@ static struct policy_identity identity_of(const struct user_identity *identity, 
 }
 
 /* The request as the policy sees it. */
-static struct policy_process process_of(const struct request_create_container *args,
-                                        const struct user *user, struct process_identities *ids)
+struct policy_process gate_policy_process(const struct request_process *args,
+                                          const struct user *user, struct gate_identities *ids)
 {
     for (size_t i = 0; i < user->group_count; i++)
         ids->groups[i] = identity_of(&user->groups[i], ids->group_ids[i]);
@@ -172,9 +166,8 @@ static struct policy_process process_of(const struct request_create_container *a
 }
 
 /* What is started: the request, less what the decision leaves out. */
-static struct spec spec_of(const struct request_create_container *args,
-                           const struct gate_container *container, const struct user *user,
-                           const struct policy_decision *decision)
+struct spec gate_spec(const struct request_process *args, const struct gate_container *container,
+                      const struct user *user, const struct policy_decision *decision)
 {
     return (struct spec){
         .id = container->id,
@@ -196,7 +189,8 @@ static struct spec spec_of(const struct request_create_container *args,
         .seccomp = args->seccomp,
         .rlimits = &args->rlimits,
         .sysctls = &args->sysctls,
-        .hostname = *args->hostname ? args->hostname : container->id,
+        .hostname = args->hostname && *args->hostname ? args->hostname : container->id,
+        .limits = args->limits,
     };
 }
 
@@ -206,15 +200,15 @@ static int launch(struct gate *gate, const struct request *request,
                   struct error *err)
 {
     static const uint32_t none[3] = {0};
-    const uint32_t *standard = request->args.create_container.standard;
+    const uint32_t *standard = request->args.process.standard;
     struct error why;
     if (!stdio) {
-        close_outputs(gate, standard);
+        gate_close_outputs(gate, standard);
         standard = none;
     }
     memcpy(container->standard, standard, sizeof container->standard);
     if (gate->ops->create(gate->machine, spec, standard, &why) < 0) {
-        close_outputs(gate, standard);
+        gate_close_outputs(gate, standard);
         policy_container_exited(gate->state, container->id, GATE_CODE_NOT_STARTED);
         undo_container(gate, container);
         return gate_refuse_failed(gate, request, &why, err);
@@ -229,21 +223,21 @@ static int launch(struct gate *gate, const struct request *request,
 static int decide_create(struct gate *gate, const struct request *request,
                          struct gate_container *container, struct error *err)
 {
-    const struct request_create_container *args = &request->args.create_container;
+    const struct request_process *args = &request->args.process;
     POLICY_DECISION_AUTO decision = {0};
-    struct process_identities ids;
+    struct gate_identities ids;
     struct user user;
     struct error why;
     if (gate->ops->find_user(gate->machine, args->id, args->user, &user, &why) < 0) {
-        close_outputs(gate, args->standard);
+        gate_close_outputs(gate, args->standard);
         return gate_refuse_failed(gate, request, &why, err);
     }
-    struct policy_process process = process_of(args, &user, &ids);
+    struct policy_process process = gate_policy_process(args, &user, &ids);
     if (!policy_create_container(gate->state, &process, &decision)) {
-        close_outputs(gate, args->standard);
+        gate_close_outputs(gate, args->standard);
         return gate_deny(gate, request, &decision, err);
     }
-    struct spec spec = spec_of(args, container, &user, &decision);
+    struct spec spec = gate_spec(args, container, &user, &decision);
     spec.group = policy_get_group(gate->policy);
     return launch(gate, request, container, &spec, decision.stdio, err);
 }
@@ -251,87 +245,122 @@ static int decide_create(struct gate *gate, const struct request *request,
 int gate_handle_create_container(struct gate *gate, const struct request *request,
                                  struct error *err)
 {
-    const struct request_create_container *args = &request->args.create_container;
+    const struct request_process *args = &request->args.process;
     struct gate_container *container = gate_find_container(gate, args->id);
     struct error why;
-    if (open_standard(gate, args->standard, &why) < 0)
+    if (gate_open_standard(gate, args->standard, &why) < 0)
         return error_set(err, ERROR_PROTOCOL, "request %llu: %s", (unsigned long long)request->id,
                          why.text);
-    if (is_in(container, CONTAINER_OVERLAY))
+    if (gate_is_in(container, CONTAINER_OVERLAY) && !gate->paused)
         return decide_create(gate, request, container, err);
-    close_outputs(gate, args->standard);
+    gate_close_outputs(gate, args->standard);
     return gate_refuse_order(gate, request,
-                             container ? "this container has been created already"
-                                       : "no overlay is mounted for this container",
+                             !container     ? "no overlay is mounted for this container"
+                             : gate->paused ? "the containers are paused"
+                                            : "this container has been created already",
                              err);
 }
 
-int gate_created(struct gate *gate, const char *id, int64_t pid, struct error *err)
+/* --- what came of it -------------------------------------------------------------------------- */
+
+int gate_created(struct gate *gate, const struct gate_process_name *name, int64_t pid,
+                 struct error *err)
 {
-    struct gate_container *container = gate_find_container(gate, id);
+    struct gate_container *container = gate_find_container(gate, name->id);
     char result[64];
-    if (!is_in(container, CONTAINER_CREATING))
-        return error_set(err, ERROR_INVALID, "no container %s is being created", id);
+    if (name->process)
+        return gate_process_started(gate, name, pid, err);
+    if (!gate_is_in(container, CONTAINER_CREATING))
+        return error_set(err, ERROR_INVALID, "no container %s is being created", name->id);
     container->state = CONTAINER_RUNNING;
     gate->waiting--;
     (void)snprintf(result, sizeof result, "{\"pid\":%lld}", (long long)pid);
     return answer_ok(&gate->channel, container->request, result, err);
 }
 
-int gate_create_failed(struct gate *gate, const char *id, const struct error *why,
-                       struct error *err)
+int gate_create_failed(struct gate *gate, const struct gate_process_name *name,
+                       const struct error *why, struct error *err)
 {
-    struct gate_container *container = gate_find_container(gate, id);
-    if (!is_in(container, CONTAINER_CREATING))
-        return error_set(err, ERROR_INVALID, "no container %s is being created", id);
+    struct gate_container *container = gate_find_container(gate, name->id);
+    if (name->process)
+        return gate_process_failed(gate, name, why, err);
+    if (!gate_is_in(container, CONTAINER_CREATING))
+        return error_set(err, ERROR_INVALID, "no container %s is being created", name->id);
     uint64_t request = container->request;
-    close_outputs(gate, container->standard);
-    policy_container_exited(gate->state, id, GATE_CODE_NOT_STARTED);
+    gate_close_outputs(gate, container->standard);
+    policy_container_exited(gate->state, name->id, GATE_CODE_NOT_STARTED);
     undo_container(gate, container);
     gate->waiting--;
     return answer_refused(&gate->channel, request, ANSWER_FAILED, NULL, why->text, err);
 }
 
-int gate_exited(struct gate *gate, const char *id, unsigned int code, unsigned int number,
-                struct error *err)
+int gate_exited(struct gate *gate, const struct gate_process_name *name, unsigned int code,
+                unsigned int number, struct error *err)
 {
-    struct gate_container *container = gate_find_container(gate, id);
+    struct gate_container *container = gate_find_container(gate, name->id);
     BUF_AUTO message = BUF_WITH_LIMIT(1024);
-    if (!is_in(container, CONTAINER_RUNNING))
-        return error_set(err, ERROR_INVALID, "no container %s runs", id);
-    container->state = CONTAINER_EXITED;
-    policy_container_exited(gate->state, id, code);
-    if (buf_printf(&message, err, "{\"event\":\"exited\",\"id\":\"%s\",\"code\":%u,\"signal\":%u}",
-                   id, code, number) < 0)
+    if (name->process) {
+        if (gate_process_ended(gate, name, err) < 0)
+            return -1;
+    } else {
+        if (!gate_is_in(container, CONTAINER_RUNNING))
+            return error_set(err, ERROR_INVALID, "no container %s runs", name->id);
+        container->state = CONTAINER_EXITED;
+        policy_container_exited(gate->state, name->id, code);
+    }
+    if (buf_printf(&message, err,
+                   "{\"event\":\"exited\",\"id\":\"%s\",\"process\":%llu,\"code\":%u,"
+                   "\"signal\":%u}",
+                   name->id, (unsigned long long)name->process, code, number) < 0)
         return -1;
     return channel_send_control(&gate->channel, buf_span(&message), err);
 }
 
-/* --- running containers ----------------------------------------------------------------------- */
+/* --- the end ---------------------------------------------------------------------------------- */
 
-int gate_handle_signal(struct gate *gate, const struct request *request, struct error *err)
+/* What has ended already needs no signal: the policy has been told, which is what remains. */
+int gate_handle_shutdown(struct gate *gate, const struct request *request, struct error *err)
 {
-    const struct request_signal *args = &request->args.signal;
+    const char *id = request->args.object.name;
+    const struct gate_container *container = gate_find_container(gate, id);
     POLICY_DECISION_AUTO decision = {0};
     struct error why;
-    if (!is_in(gate_find_container(gate, args->id), CONTAINER_RUNNING))
-        return gate_refuse_order(gate, request, "no such container is running", err);
-    if (!policy_signal_container_process(gate->state, args->id, args->signal, true,
-                                         (struct policy_list){0}, &decision))
+    if (!container || gate_is_in(container, CONTAINER_CREATING))
+        return gate_refuse_order(gate, request, "no such container is there, or it starts", err);
+    if (!policy_shutdown_container(gate->state, id, &decision))
         return gate_deny(gate, request, &decision, err);
-    if (gate->ops->signal(gate->machine, args->id, args->signal, &why) < 0)
+    if (gate_is_in(container, CONTAINER_RUNNING) &&
+        gate->ops->signal(gate->machine, id, 0, SIGKILL, &why) < 0 && why.code != ERROR_NOT_FOUND)
         return gate_refuse_failed(gate, request, &why, err);
     return gate_done(gate, request, err);
 }
 
-int gate_handle_resize(struct gate *gate, const struct request *request, struct error *err)
+/* Its slot is free again; the policy knows that the id is used up. */
+int gate_handle_unmount_overlay(struct gate *gate, const struct request *request, struct error *err)
 {
-    const struct request_resize *args = &request->args.resize;
-    const struct gate_container *container = gate_find_container(gate, args->id);
+    struct gate_container *container = gate_find_container(gate, request->args.object.name);
+    POLICY_DECISION_AUTO decision = {0};
     struct error why;
-    if (!is_in(container, CONTAINER_RUNNING) || !container->terminal)
-        return gate_refuse_order(gate, request, "no such container runs with a terminal", err);
-    if (gate->ops->resize(gate->machine, args->id, args->rows, args->columns, &why) < 0)
+    if ((!gate_is_in(container, CONTAINER_OVERLAY) && !gate_is_in(container, CONTAINER_EXITED)) ||
+        gate_has_process(gate, container))
+        return gate_refuse_order(gate, request, "no such container is there, or it runs", err);
+    if (!policy_path_point(gate->state, POLICY_UNMOUNT_OVERLAY, container->root, &decision))
+        return gate_deny(gate, request, &decision, err);
+    int removed = gate->ops->remove_overlay(gate->machine, container->id, &why);
+    *container = (struct gate_container){0};
+    return removed < 0 ? gate_refuse_failed(gate, request, &why, err)
+                       : gate_done(gate, request, err);
+}
+
+/* Where it fails the place stays taken, since the kernel mounts nothing there. */
+int gate_handle_unmount_device(struct gate *gate, const struct request *request, struct error *err)
+{
+    const char *target = request->args.object.name;
+    POLICY_DECISION_AUTO decision = {0};
+    struct error why;
+    if (!policy_path_point(gate->state, POLICY_UNMOUNT_DEVICE, target, &decision))
+        return gate_deny(gate, request, &decision, err);
+    if (gate->ops->unmount_device(gate->machine, target, &why) < 0)
         return gate_refuse_failed(gate, request, &why, err);
     return gate_done(gate, request, err);
 }

@@ -69,6 +69,12 @@ static int machine_mount_device(void *argument, const struct request_mount_devic
     return disk_mount(device, err);
 }
 
+static int machine_unmount_device(void *argument, const char *target, struct error *err)
+{
+    (void)argument;
+    return disk_unmount(target, err);
+}
+
 /* The folders of one container's overlay. */
 struct places {
     char root[128];
@@ -135,17 +141,18 @@ static int make_scratch(const struct machine *machine, const struct places *plac
                             err);
 }
 
-static void machine_remove_overlay(void *argument, const char *id)
+static int machine_remove_overlay(void *argument, const char *id, struct error *err)
 {
     const struct machine *machine = argument;
     struct places places = places_of(id);
-    (void)mount_remove(places.root, NULL);
+    int removed = mount_remove(places.root, err);
     if (machine->has_scratch)
         scratch_remove_folder(places.folder, places.scratch);
     else
         (void)mount_remove(places.scratch, NULL);
     (void)rmdir(places.root);
     (void)rmdir(places.scratch);
+    return removed;
 }
 
 static int machine_mount_overlay(void *argument, const char *id, struct policy_list layers,
@@ -155,7 +162,7 @@ static int machine_mount_overlay(void *argument, const char *id, struct policy_l
     if (make_scratch(argument, &places, err) < 0)
         return -1;
     if (stack(&places, layers, err) < 0) {
-        machine_remove_overlay(argument, id);
+        (void)machine_remove_overlay(argument, id, NULL);
         return -1;
     }
     return 0;
@@ -221,12 +228,26 @@ static int prepare_sources(const struct spec *spec, struct error *err)
     return 0;
 }
 
-static struct container *find_container(struct machine *machine, const char *id)
+/* NULL where there is none; a free slot for "". */
+static struct task *find_task(struct machine *machine, const char *id, uint64_t process)
 {
-    for (size_t i = 0; i < GATE_CONTAINERS_MAX; i++) {
-        if (strcmp(machine->containers[i].id, id) == 0)
-            return &machine->containers[i];
+    for (size_t i = 0; i < MACHINE_TASKS_MAX; i++) {
+        struct task *task = &machine->tasks[i];
+        if (strcmp(task->id, id) == 0 && task->process == process)
+            return task;
     }
+    return NULL;
+}
+
+/* A reaped process's number may be another's. */
+static struct task *find_running(struct machine *machine, const char *id, uint64_t process,
+                                 struct error *err)
+{
+    struct task *task = find_task(machine, id, process);
+    if (task && !task->reaped && task->pid > 0)
+        return task;
+    (void)error_set(err, ERROR_NOT_FOUND, "the process %llu of the container %s has ended",
+                    (unsigned long long)process, id);
     return NULL;
 }
 
@@ -234,9 +255,9 @@ static int machine_create(void *argument, const struct spec *spec, const uint32_
                           struct error *err)
 {
     struct machine *machine = argument;
-    struct container *container = find_container(machine, "");
-    if (!container)
-        return error_set(err, ERROR_LIMIT, "too many containers in one machine");
+    struct task *task = find_task(machine, "", 0);
+    if (!task)
+        return error_set(err, ERROR_LIMIT, "too many processes in one machine");
     struct policy_mount mounts[REQUEST_MOUNTS_MAX];
     struct spec shared = *spec;
     if (spec_check_mounts(spec, err) < 0 ||
@@ -246,27 +267,61 @@ static int machine_create(void *argument, const struct spec *spec, const uint32_
     shared.sandbox = &machine->sandbox;
     if (sandbox_add_mounts(&machine->sandbox, &shared, mounts, err) < 0)
         return -1;
-    return container_start(container, &shared, standard, err);
+    return task_start(task, &shared, NULL, standard, err);
 }
 
-static int machine_signal(void *argument, const char *id, unsigned int number, struct error *err)
+static int machine_exec(void *argument, const struct spec *spec, uint64_t process,
+                        const uint32_t standard[3], struct error *err)
 {
-    const struct container *container = find_container(argument, id);
-    /* A reaped process's number may be another's. */
-    if (!container || container->reaped || container->pid == 0)
-        return error_set(err, ERROR_NOT_FOUND, "the container %s has ended", id);
-    if (kill(container->pid, (int)number) < 0)
-        return error_system(err, errno, "cannot signal the container %s", id);
+    struct machine *machine = argument;
+    struct task *task = find_task(machine, "", 0);
+    const struct task *first = find_running(machine, spec->id, 0, err);
+    if (!first)
+        return -1;
+    if (!task)
+        return error_set(err, ERROR_LIMIT, "too many processes in one machine");
+    if (task_start(task, spec, first, standard, err) < 0)
+        return -1;
+    task->process = process;
     return 0;
 }
 
-static int machine_resize(void *argument, const char *id, unsigned int rows, unsigned int columns,
+static int machine_signal(void *argument, const char *id, uint64_t process, unsigned int number,
                           struct error *err)
 {
-    struct container *container = find_container(argument, id);
-    if (!container || container->terminal < 0)
-        return error_set(err, ERROR_NOT_FOUND, "the container %s has no terminal", id);
-    return container_resize(container, rows, columns, err);
+    const struct task *task = find_running(argument, id, process, err);
+    if (!task)
+        return -1;
+    if (kill(task->pid, (int)number) < 0)
+        return error_system(err, errno, "cannot signal the process");
+    return 0;
+}
+
+static int machine_resize(void *argument, const char *id, uint64_t process, unsigned int rows,
+                          unsigned int columns, struct error *err)
+{
+    struct task *task = find_task(argument, id, process);
+    if (!task || task->terminal < 0)
+        return error_set(err, ERROR_NOT_FOUND, "the process has no terminal");
+    return task_resize(task, rows, columns, err);
+}
+
+static int machine_freeze(void *argument, bool frozen, struct error *err)
+{
+    (void)argument;
+    return control_group_freeze(frozen, err);
+}
+
+static int machine_usage(void *argument, const char *id, struct buf *out, struct error *err)
+{
+    (void)argument;
+    return control_group_statistics(id, out, err);
+}
+
+static int machine_processes(void *argument, const char *id, struct buf *out, struct error *err)
+{
+    (void)argument;
+    return control_group_processes(id, out, err);
 }
 
 /* --- the machine's own ------------------------------------------------------------------------ */
@@ -303,10 +358,10 @@ static int machine_probe_port(void *argument, unsigned int port, bool *open, str
 
 /* --- streams ---------------------------------------------------------------------------------- */
 
-static struct container *find_input(struct machine *machine, uint32_t stream)
+static struct task *find_input(struct machine *machine, uint32_t stream)
 {
-    for (size_t i = 0; i < GATE_CONTAINERS_MAX; i++) {
-        struct container *each = &machine->containers[i];
+    for (size_t i = 0; i < MACHINE_TASKS_MAX; i++) {
+        struct task *each = &machine->tasks[i];
         if (each->id[0] && each->input.stream == stream)
             return each;
     }
@@ -315,20 +370,20 @@ static struct container *find_input(struct machine *machine, uint32_t stream)
 
 static bool machine_stream_data(void *argument, uint32_t stream, struct span bytes)
 {
-    struct container *container = find_input(argument, stream);
+    struct task *task = find_input(argument, stream);
     /* While it starts, a terminal is still to come. */
-    if (!container || (container->input.fd < 0 && container->outcome < 0))
+    if (!task || (task->input.fd < 0 && task->outcome < 0))
         return false;
-    container_take_input(container, bytes);
+    task_take_input(task, bytes);
     return true;
 }
 
 static bool machine_stream_closed(void *argument, uint32_t stream)
 {
-    struct container *container = find_input(argument, stream);
-    if (!container)
+    struct task *task = find_input(argument, stream);
+    if (!task)
         return false;
-    container_end_input(container);
+    task_end_input(task);
     return true;
 }
 
@@ -346,12 +401,17 @@ const struct machine_ops machine_real_ops = {
     .scratch_mount = machine_scratch_mount,
     .mount_overlay = machine_mount_overlay,
     .remove_overlay = machine_remove_overlay,
+    .unmount_device = machine_unmount_device,
     .find_user = machine_find_user,
     .create = machine_create,
+    .exec = machine_exec,
     .signal = machine_signal,
     .resize = machine_resize,
     .probe_port = machine_probe_port,
+    .freeze = machine_freeze,
     .statistics = machine_statistics,
+    .usage = machine_usage,
+    .processes = machine_processes,
     .stream_data = machine_stream_data,
     .stream_closed = machine_stream_closed,
     .stream_writable = machine_stream_writable,
@@ -366,91 +426,107 @@ void machine_init(struct machine *machine, struct gate *gate, enum guest_tee tee
                                 .processor = processor,
                                 .sandbox = SANDBOX_NONE,
                                 .address = {htonl(INADDR_LOOPBACK)}};
-    for (size_t i = 0; i < GATE_CONTAINERS_MAX; i++)
-        container_init(&machine->containers[i]);
+    for (size_t i = 0; i < MACHINE_TASKS_MAX; i++)
+        task_init(&machine->tasks[i]);
 }
 
 size_t machine_collect(const struct machine *machine, struct pollfd *polls)
 {
     size_t count = 0;
-    for (size_t i = 0; i < GATE_CONTAINERS_MAX; i++) {
-        const struct container *each = &machine->containers[i];
+    for (size_t i = 0; i < MACHINE_TASKS_MAX; i++) {
+        const struct task *each = &machine->tasks[i];
         if (each->id[0])
-            count += container_collect(each, &machine->gate->channel, polls + count);
+            count += task_collect(each, &machine->gate->channel, polls + count);
     }
     return count;
 }
 
-static int tell_end(struct machine *machine, struct container *container, struct error *err)
+/* Frees the task's slot. Its container's group goes with the last of its tasks. */
+static struct gate_process_name take_name(struct task *task)
 {
-    bool signalled = WIFSIGNALED(container->status);
-    unsigned int code = signalled ? 128U + (unsigned int)WTERMSIG(container->status)
-                                  : (unsigned int)WEXITSTATUS(container->status);
-    unsigned int number = signalled ? (unsigned int)WTERMSIG(container->status) : 0;
-    int told = gate_exited(machine->gate, container->id, code & 255U, number, err);
-    control_group_remove(container->id);
-    container_fini(container);
-    return told;
+    struct gate_process_name name = {.process = task->process};
+    memcpy(name.id, task->id, sizeof name.id);
+    task_fini(task);
+    control_group_remove(name.id);
+    return name;
+}
+
+static int tell_end(struct machine *machine, struct task *task, struct error *err)
+{
+    bool signalled = WIFSIGNALED(task->status);
+    unsigned int code = signalled ? 128U + (unsigned int)WTERMSIG(task->status)
+                                  : (unsigned int)WEXITSTATUS(task->status);
+    unsigned int number = signalled ? (unsigned int)WTERMSIG(task->status) : 0;
+    struct gate_process_name name = take_name(task);
+    return gate_exited(machine->gate, &name, code & 255U, number, err);
 }
 
 /* Tells the gate how a start came out, once that is known. */
-static int pump_start(struct machine *machine, struct container *container, struct error *err)
+static int pump_start(struct machine *machine, struct task *task, struct error *err)
 {
     struct error why;
-    enum start_state state = container_poll_start(container, &why);
+    enum start_state state = task_poll_start(task, &why);
     if (state == START_GOES_ON)
         return 0;
-    if (state == START_DONE)
-        return gate_created(machine->gate, container->id, container->pid, err);
-    char id[sizeof container->id];
-    memcpy(id, container->id, sizeof id);
-    (void)kill(container->pid, SIGKILL);
-    control_group_remove(id);
-    container_fini(container);
-    return gate_create_failed(machine->gate, id, &why, err);
+    /* Whoever ended while a number was to come was left as it was. */
+    machine_reap(machine);
+    if (state == START_DONE) {
+        struct gate_process_name name = {.process = task->process};
+        memcpy(name.id, task->id, sizeof name.id);
+        return gate_created(machine->gate, &name, task->pid, err);
+    }
+    if (task->pid > 0 && !task->reaped)
+        (void)kill(task->pid, SIGKILL);
+    struct gate_process_name name = take_name(task);
+    return gate_create_failed(machine->gate, &name, &why, err);
 }
 
-static int pump(struct machine *machine, struct container *container, struct error *err)
+static int pump(struct machine *machine, struct task *task, struct error *err)
 {
-    if (container->outcome >= 0 && pump_start(machine, container, err) < 0)
+    if (task->outcome >= 0 && pump_start(machine, task, err) < 0)
         return -1;
-    if (container->outcome >= 0 || !container->id[0])
+    if (task->outcome >= 0 || !task->id[0])
         return 0;
-    if (container_pump(container, &machine->gate->channel, err) < 0)
+    if (task_pump(task, &machine->gate->channel, err) < 0)
         return -1;
-    return container_has_ended(container) ? tell_end(machine, container, err) : 0;
+    return task_has_ended(task) ? tell_end(machine, task, err) : 0;
 }
 
 int machine_pump(struct machine *machine, struct error *err)
 {
-    for (size_t i = 0; i < GATE_CONTAINERS_MAX; i++) {
-        if (machine->containers[i].id[0] && pump(machine, &machine->containers[i], err) < 0)
+    for (size_t i = 0; i < MACHINE_TASKS_MAX; i++) {
+        if (machine->tasks[i].id[0] && pump(machine, &machine->tasks[i], err) < 0)
             return -1;
     }
     return 0;
 }
 
-static void reap_container(struct container *container)
+/* False while some task's process is not known. */
+static bool reap_tasks(struct machine *machine)
 {
-    int status;
-    if (container->pid && !container->reaped &&
-        waitpid(container->pid, &status, WNOHANG) == container->pid) {
-        container->reaped = true;
-        container->status = status;
-        control_group_kill(container->id);
+    bool known = true;
+    for (size_t i = 0; i < MACHINE_TASKS_MAX; i++) {
+        struct task *task = &machine->tasks[i];
+        bool reaped = task->reaped;
+        if (!task->id[0])
+            continue;
+        known = task_reap(task) && known;
+        /* Where processes are shared they would outlive their container's first. */
+        if (task->reaped && !reaped && task->process == 0)
+            control_group_kill(task->id);
     }
+    return known;
 }
 
-/* A container's own end is kept until it is told; the rest are orphans. */
+/* A task's own end is kept until it is told; the rest are orphans. As long as somebody's number is
+ * to come, they may be its. */
 void machine_reap(struct machine *machine)
 {
     siginfo_t info = {0};
-    for (size_t i = 0; i < GATE_CONTAINERS_MAX; i++)
-        reap_container(&machine->containers[i]);
-    while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0) {
-        /* One that ended between the two looks may be a container's after all. */
-        for (size_t i = 0; i < GATE_CONTAINERS_MAX; i++)
-            reap_container(&machine->containers[i]);
+    bool known = reap_tasks(machine);
+    while (known && waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0) {
+        /* One that ended between the two looks may be a task's after all. */
+        (void)reap_tasks(machine);
         (void)waitpid(info.si_pid, NULL, WNOHANG);
         info = (siginfo_t){0};
     }

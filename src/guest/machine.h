@@ -5,15 +5,17 @@
 #ifndef CAISSON_GUEST_MACHINE_H
 #define CAISSON_GUEST_MACHINE_H
 
-#include "guest/container.h"
 #include "guest/gate.h"
 #include "guest/sandbox.h"
+#include "guest/task.h"
+
+#define MACHINE_TASKS_MAX (GATE_CONTAINERS_MAX + GATE_PROCESSES_MAX)
 
 struct machine {
     struct gate *gate;
     enum guest_tee tee;
     int processor; /* the simulated secure processor's port, -1 where there is none */
-    struct container containers[GATE_CONTAINERS_MAX];
+    struct task tasks[MACHINE_TASKS_MAX];
     struct sandbox sandbox;
     struct in_addr address; /* its own; the loopback's without a network */
     struct in_addr dns[REQUEST_DNS_MAX];
@@ -26,10 +28,10 @@ extern const struct machine_ops machine_real_ops;
 /* `gate` is the one that will use this machine. `processor` is borrowed. */
 void machine_init(struct machine *machine, struct gate *gate, enum guest_tee tee, int processor);
 
-/* Collects what to wait for; `polls` must hold GATE_CONTAINERS_MAX × CONTAINER_POLLS. */
+/* Collects what to wait for; `polls` must hold MACHINE_TASKS_MAX × TASK_POLLS. */
 size_t machine_collect(const struct machine *machine, struct pollfd *polls);
 
-/* Moves what can be moved, and tells the gate which containers have started and ended. */
+/* Moves what can be moved, and tells the gate which processes have started and ended. */
 int machine_pump(struct machine *machine, struct error *err);
 
 /* Reaps every process that has ended. */

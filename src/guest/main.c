@@ -19,7 +19,7 @@
 #include "guest/port.h"
 #include "os/fd.h"
 
-#define POLLS_MAX      (2 + GATE_CONTAINERS_MAX * CONTAINER_POLLS)
+#define POLLS_MAX      (2 + MACHINE_TASKS_MAX * TASK_POLLS)
 #define OUTPUT_ENOUGH  (1 << 20) /* bytes: while more wait for the host, no request is read */
 #define FLUSH_ROUNDS   200
 #define FLUSH_ROUND_MS 10

@@ -199,8 +199,8 @@ static int parse_capabilities(struct request *request, const json_t *args, struc
         json_check_keys(object, keys, err) < 0)
         return -1;
     for (size_t i = 0; i < POLICY_CAPABILITY_SETS; i++) {
-        if (get_texts(request, object, keys[i], 64,
-                      &request->args.create_container.capabilities.sets[i], err) < 0)
+        if (get_texts(request, object, keys[i], 64, &request->args.process.capabilities.sets[i],
+                      err) < 0)
             return error_context(err, "capabilities");
     }
     return 0;
@@ -222,7 +222,7 @@ static int parse_mount(struct request *request, json_t *object, struct policy_mo
 
 static int parse_mounts(struct request *request, const json_t *args, struct error *err)
 {
-    struct request_create_container *out = &request->args.create_container;
+    struct request_process *out = &request->args.process;
     json_t *array;
     if (json_get_array(args, "mounts", &array, err) < 0)
         return -1;
@@ -242,7 +242,7 @@ static int parse_mounts(struct request *request, const json_t *args, struct erro
     return 0;
 }
 
-static int parse_flags(struct request_create_container *out, const json_t *args, struct error *err)
+static int parse_flags(struct request_process *out, const json_t *args, struct error *err)
 {
     const struct {
         const char *key;
@@ -260,8 +260,7 @@ static int parse_flags(struct request_create_container *out, const json_t *args,
     return 0;
 }
 
-static int parse_standard(struct request_create_container *out, const json_t *args,
-                          struct error *err)
+static int parse_standard(struct request_process *out, const json_t *args, struct error *err)
 {
     static const char *const keys[] = {"stdin", "stdout", "stderr"};
     for (size_t i = 0; i < 3; i++) {
@@ -280,7 +279,7 @@ static int parse_standard(struct request_create_container *out, const json_t *ar
 /* What a process is called with. */
 static int parse_process(struct request *request, const json_t *args, struct error *err)
 {
-    struct request_create_container *out = &request->args.create_container;
+    struct request_process *out = &request->args.process;
     if (get_texts(request, args, "args", REQUEST_LIST_MAX, &out->args, err) < 0 ||
         get_texts(request, args, "env", REQUEST_LIST_MAX, &out->env, err) < 0 ||
         json_get_text(args, "cwd", &out->cwd, err) < 0 ||
@@ -298,8 +297,7 @@ static int parse_process(struct request *request, const json_t *args, struct err
     return 0;
 }
 
-static int parse_seccomp(struct request_create_container *out, const json_t *args,
-                         struct error *err)
+static int parse_seccomp(struct request_process *out, const json_t *args, struct error *err)
 {
     BUF_AUTO written = BUF_WITH_LIMIT(SECCOMP_PROFILE_MAX);
     uint8_t digest[SHA256_SIZE];
@@ -317,8 +315,7 @@ static int parse_seccomp(struct request_create_container *out, const json_t *arg
 }
 
 /* What may be absent: then there is no profile, and limits and settings are the guest's own. */
-static int parse_confinement(struct request_create_container *out, const json_t *args,
-                             struct error *err)
+static int parse_confinement(struct request_process *out, const json_t *args, struct error *err)
 {
     json_t *limits;
     json_t *sysctls;
@@ -333,15 +330,51 @@ static int parse_confinement(struct request_create_container *out, const json_t 
     return 0;
 }
 
+/* Of a process with a terminal both are at least 1. */
+static int parse_size(struct request_process *out, const json_t *args, struct error *err)
+{
+    if (get_number(args, "rows", out->terminal, 65535, &out->rows, err) < 0)
+        return -1;
+    return get_number(args, "columns", out->terminal, 65535, &out->columns, err);
+}
+
+/* Each limit may be left out, and so may all. */
+static int parse_limits(struct spec_limits *out, const json_t *args, struct error *err)
+{
+    static const char *const keys[] = {"memory", "cpu", "count", NULL};
+    json_t *object;
+    uint64_t cpu = 0, count = 0;
+    if (json_find_object(args, "limits", &object, err) < 0 || !object)
+        return object || !json_object_get(args, "limits") ? 0 : -1;
+    if (json_check_keys(object, keys, err) < 0 ||
+        json_find_u64(object, "memory", REQUEST_MEMORY_MAX, &out->memory, err) < 0 ||
+        json_find_u64(object, "cpu", REQUEST_CPU_MAX, &cpu, err) < 0 ||
+        json_find_u64(object, "count", REQUEST_COUNT_MAX, &count, err) < 0)
+        return error_context(err, "limits");
+    out->cpu = (unsigned int)cpu;
+    out->count = (unsigned int)count;
+    return 0;
+}
+
 static int parse_create_container(struct request *request, const json_t *args, struct error *err)
 {
-    struct request_create_container *out = &request->args.create_container;
+    struct request_process *out = &request->args.process;
     if (get_container_id(args, &out->id, err) < 0 || parse_process(request, args, err) < 0 ||
         parse_capabilities(request, args, err) < 0 || parse_mounts(request, args, err) < 0 ||
         parse_flags(out, args, err) < 0 || get_hostname(args, &out->hostname, err) < 0 ||
-        get_number(args, "rows", out->terminal, 65535, &out->rows, err) < 0 ||
-        get_number(args, "columns", out->terminal, 65535, &out->columns, err) < 0 ||
+        parse_size(out, args, err) < 0 || parse_limits(&out->limits, args, err) < 0 ||
         parse_confinement(out, args, err) < 0)
+        return -1;
+    return parse_standard(out, args, err);
+}
+
+static int parse_exec(struct request *request, const json_t *args, struct error *err)
+{
+    struct request_process *out = &request->args.process;
+    if (get_container_id(args, &out->id, err) < 0 || parse_process(request, args, err) < 0 ||
+        parse_capabilities(request, args, err) < 0 ||
+        json_get_bool(args, "no_new_privileges", &out->no_new_privileges, err) < 0 ||
+        json_get_bool(args, "terminal", &out->terminal, err) < 0 || parse_size(out, args, err) < 0)
         return -1;
     return parse_standard(out, args, err);
 }
@@ -349,7 +382,8 @@ static int parse_create_container(struct request *request, const json_t *args, s
 static int parse_signal(struct request *request, const json_t *args, struct error *err)
 {
     struct request_signal *out = &request->args.signal;
-    if (get_container_id(args, &out->id, err) < 0)
+    if (get_container_id(args, &out->id, err) < 0 ||
+        json_find_u64(args, "process", REQUEST_ID_MAX, &out->process, err) < 0)
         return -1;
     return get_number(args, "signal", 1, 64, &out->signal, err);
 }
@@ -358,9 +392,22 @@ static int parse_resize(struct request *request, const json_t *args, struct erro
 {
     struct request_resize *out = &request->args.resize;
     if (get_container_id(args, &out->id, err) < 0 ||
+        json_find_u64(args, "process", REQUEST_ID_MAX, &out->process, err) < 0 ||
         get_number(args, "rows", 1, 65535, &out->rows, err) < 0)
         return -1;
     return get_number(args, "columns", 1, 65535, &out->columns, err);
+}
+
+static int parse_container(struct request *request, const json_t *args, struct error *err)
+{
+    return get_container_id(args, &request->args.object.name, err);
+}
+
+static int parse_target(struct request *request, const json_t *args, struct error *err)
+{
+    if (json_get_text(args, "target", &request->args.object.name, err) < 0)
+        return -1;
+    return check_target(request->args.object.name, err);
 }
 
 static int parse_attest(struct request *request, const json_t *args, struct error *err)
@@ -412,14 +459,26 @@ static const struct operation operations[] = {
           "user",       "umask",          "capabilities", "no_new_privileges",
           "privileged", "read_only_root", "mounts",       "hostname",
           "terminal",   "rows",           "columns",      "stdin",
-          "stdout",     "stderr",         "seccomp",      "rlimits",
-          "sysctls"},
+          "stdout",     "stderr",         "limits",       "seccomp",
+          "rlimits",    "sysctls"},
          parse_create_container},
-    [REQUEST_SIGNAL] = {"signal_container_process", {"id", "signal"}, parse_signal},
-    [REQUEST_RESIZE] = {"resize_terminal", {"id", "rows", "columns"}, parse_resize},
+    [REQUEST_EXEC] = {"exec_in_container",
+                      {"id", "args", "env", "cwd", "user", "umask", "capabilities",
+                       "no_new_privileges", "terminal", "rows", "columns", "stdin", "stdout",
+                       "stderr"},
+                      parse_exec},
+    [REQUEST_SIGNAL] = {"signal_container_process", {"id", "process", "signal"}, parse_signal},
+    [REQUEST_RESIZE] = {"resize_terminal", {"id", "process", "rows", "columns"}, parse_resize},
+    [REQUEST_SHUTDOWN] = {"shutdown_container", {"id"}, parse_container},
+    [REQUEST_UNMOUNT_OVERLAY] = {"unmount_overlay", {"id"}, parse_container},
+    [REQUEST_UNMOUNT_DEVICE] = {"unmount_device", {"target"}, parse_target},
+    [REQUEST_PAUSE] = {"pause", {NULL}, parse_nothing},
+    [REQUEST_UNPAUSE] = {"unpause", {NULL}, parse_nothing},
     [REQUEST_ATTEST] = {"attest", {"nonce"}, parse_attest},
     [REQUEST_STATISTICS] = {"get_statistics", {NULL}, parse_nothing},
     [REQUEST_PROBE_PORT] = {"probe_port", {"port"}, parse_port},
+    [REQUEST_USAGE] = {"get_usage", {"id"}, parse_container},
+    [REQUEST_PROCESSES] = {"list_processes", {"id"}, parse_container},
     [REQUEST_POWER_OFF] = {"power_off", {NULL}, parse_nothing},
 };
 

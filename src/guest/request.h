@@ -10,6 +10,7 @@
 
 #include "crypto/digest.h"
 #include "guest/rlimits.h"
+#include "guest/spec.h"
 #include "guest/sysctls.h"
 #include "policy/policy.h"
 
@@ -21,6 +22,9 @@
 #define REQUEST_DNS_MAX       3
 #define REQUEST_HOSTNAME_MAX  64
 #define REQUEST_NONCE_MAX     64
+#define REQUEST_MEMORY_MAX    (1ULL << 50) /* bytes; limits of a container */
+#define REQUEST_CPU_MAX       1024000      /* thousandths of a CPU */
+#define REQUEST_COUNT_MAX     4194304      /* processes */
 #define REQUEST_ARRAYS_MAX    (REQUEST_MOUNTS_MAX + 8)
 
 enum request_op {
@@ -30,11 +34,19 @@ enum request_op {
     REQUEST_SCRATCH_MOUNT,
     REQUEST_MOUNT_OVERLAY,
     REQUEST_CREATE_CONTAINER,
+    REQUEST_EXEC,
     REQUEST_SIGNAL,
     REQUEST_RESIZE,
+    REQUEST_SHUTDOWN,
+    REQUEST_UNMOUNT_OVERLAY,
+    REQUEST_UNMOUNT_DEVICE,
+    REQUEST_PAUSE,
+    REQUEST_UNPAUSE,
     REQUEST_ATTEST,
     REQUEST_STATISTICS,
     REQUEST_PROBE_PORT,
+    REQUEST_USAGE,
+    REQUEST_PROCESSES,
     REQUEST_POWER_OFF,
     REQUEST_POINT, /* a point of the policy that is known by name and always denied */
 };
@@ -68,7 +80,9 @@ struct request_mount_overlay {
     struct policy_list layers; /* targets, topmost first */
 };
 
-struct request_create_container {
+/* A container's first process, or one more (then without what is the container's: mounts, host
+ * name, privileges, limits). */
+struct request_process {
     const char *id, *cwd, *user, *hostname;
     struct policy_list args, env;
     unsigned int umask;
@@ -82,16 +96,25 @@ struct request_create_container {
     char seccomp_sha256[2 * SHA256_SIZE + 1]; /* as policies have it: "" for none */
     struct rlimits rlimits;
     struct sysctls sysctls;
+    struct spec_limits limits;
 };
 
+/* `process` is the number of the request that started it; 0 for the container's first. */
 struct request_signal {
     const char *id;
+    uint64_t process;
     unsigned int signal;
 };
 
 struct request_resize {
     const char *id;
+    uint64_t process;
     unsigned int rows, columns;
+};
+
+/* What is about one container, or one layer's place. */
+struct request_object {
+    const char *name;
 };
 
 struct request_attest {
@@ -109,9 +132,10 @@ struct request {
         struct request_mount_device mount_device;
         struct request_scratch_mount scratch_mount;
         struct request_mount_overlay mount_overlay;
-        struct request_create_container create_container;
+        struct request_process process;
         struct request_signal signal;
         struct request_resize resize;
+        struct request_object object;
         struct request_attest attest;
         unsigned int port; /* of probe_port */
     } args;

@@ -11,6 +11,13 @@
 #include "guest/user.h"
 #include "policy/policy.h"
 
+/* What a container's control group may take in all (cgroup v2); 0 for no limit. */
+struct spec_limits {
+    uint64_t memory;    /* bytes */
+    unsigned int cpu;   /* thousandths of a CPU's time */
+    unsigned int count; /* of its processes and threads */
+};
+
 struct spec {
     const char *id;
     const char *root; /* the overlay */
@@ -31,6 +38,7 @@ struct spec {
     const struct sysctls *sysctls;
     const struct policy_group *group; /* of the policy; NULL for none */
     const struct sandbox *sandbox;    /* the machine's */
+    struct spec_limits limits;
 };
 
 bool spec_mount_is_bind(const struct policy_mount *mount);

@@ -18,10 +18,20 @@
  * wait on for start_read(), or -1. The process is the caller's to reap in any case. */
 int start_process(const struct spec *spec, const int ends[3], pid_t *pid, struct error *err);
 
+/* What a starting process has told so far. */
+struct start_told {
+    pid_t pid;    /* 0 until it is known */
+    int terminal; /* the master, -1 without; the owner's */
+};
+
 enum start_state { START_FAILED = 0, START_GOES_ON, START_DONE };
 
-/* Takes what the process has told by now, without waiting. Its terminal, when it comes, goes to
- * *terminal. START_FAILED: the process ends, and `err` says why. */
-enum start_state start_read(int outcome, int *terminal, struct error *err);
+/* Takes what the process has told by now, without waiting. START_FAILED: the process ends, and
+ * `err` says why. */
+enum start_state start_read(int outcome, struct start_told *told, struct error *err);
+
+/* Looks for the process's number in what it has told, and leaves the message where it is. Before a
+ * process has ended that its parent does not know, its number has been told. */
+void start_peek(int outcome, pid_t *pid);
 
 #endif

@@ -97,6 +97,7 @@ static int remove_device(int control, const char *name, struct error *err)
     struct request request;
     if (request_init(&request, name, err) < 0)
         return -1;
+    request.header.flags = DM_DEFERRED_REMOVE;
     if (ioctl(control, DM_DEV_REMOVE, &request) < 0)
         return error_system(err, errno, "cannot remove the device %s", name);
     return 0;

@@ -61,6 +61,7 @@ int devicemapper_crypt_parameters(const struct devicemapper_crypt *crypt, struct
 int devicemapper_create_crypt(const struct devicemapper_crypt *crypt,
                               char path[DEVICEMAPPER_PATH_SIZE], struct error *err);
 
+/* One that is in use goes with its last user. */
 int devicemapper_remove(const char *name, struct error *err);
 
 #endif

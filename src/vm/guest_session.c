@@ -5,7 +5,8 @@
 #include "base/text.h"
 #include "format/json.h"
 
-#define ID_SIZE_MAX 32 /* what "id" adds to a message */
+#define ID_SIZE_MAX    32 /* what "id" adds to a message */
+#define REQUEST_ID_MAX ((1ULL << 53) - 1)
 
 struct request {
     uint64_t id; /* 0 until it is to be sent */
@@ -124,15 +125,17 @@ static int on_hello(struct guest_session *session, const json_t *message, struct
 
 static int on_exited(struct guest_session *session, const json_t *message, struct error *err)
 {
-    static const char *const keys[] = {"event", "id", "code", "signal", NULL};
+    static const char *const keys[] = {"event", "id", "process", "code", "signal", NULL};
     const char *id;
+    uint64_t process;
     uint64_t code;
     uint64_t signal;
     if (json_check_keys(message, keys, err) < 0 || json_get_text(message, "id", &id, err) < 0 ||
+        json_get_u64(message, "process", REQUEST_ID_MAX, &process, err) < 0 ||
         json_get_u64(message, "code", 255, &code, err) < 0 ||
         json_get_u64(message, "signal", 64, &signal, err) < 0)
         return error_context(err, "the guest's event");
-    struct session_exit exit = {id, 0, (unsigned int)code, (unsigned int)signal};
+    struct session_exit exit = {id, process, (unsigned int)code, (unsigned int)signal};
     session->handler->exited(session->argument, &exit);
     return 0;
 }

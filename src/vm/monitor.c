@@ -274,6 +274,8 @@ static void on_exited(void *argument, const struct session_exit *exit)
         monitor_group_exited(monitor, exit);
         return;
     }
+    if (exit->process != 0)
+        return;
     if (monitor->phase == MONITOR_BOOTING) {
         end_with(monitor, ERROR_PROTOCOL, "the guest tells the end of what it has not started");
         return;

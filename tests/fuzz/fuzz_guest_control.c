@@ -53,11 +53,12 @@ static void start_container(struct gate *gate)
          "\"no_new_privileges\":false,\"privileged\":false,\"read_only_root\":false,\"mounts\":[],"
          "\"hostname\":\"\",\"terminal\":false,\"rows\":0,\"columns\":0,\"stdin\":1,\"stdout\":2,"
          "\"stderr\":3}}");
-    fuzz_require(gate_created(gate, "c1", 42, NULL) == 0);
+    static const struct gate_process_name first = {.id = "c1"};
+    fuzz_require(gate_created(gate, &first, 42, NULL) == 0);
 }
 
 /* Whatever came: before the policy nothing was done but a report read, and no process was started
- * but the one that the policy describes. */
+ * but those that the policy describes. */
 static void check(const struct gate *gate, const struct fake_machine *machine)
 {
     if (gate->phase != GATE_OPEN) {
@@ -67,6 +68,11 @@ static void check(const struct gate *gate, const struct fake_machine *machine)
     }
     for (const char *at = machine->done; (at = strstr(at, "create:")); at++)
         fuzz_require(strncmp(at, "create:/bin/app ", 16) == 0);
+    for (const char *at = machine->done; (at = strstr(at, "exec:")); at++) {
+        const char *program = strchr(strchr(at, '/') + 1, '/') + 1;
+        fuzz_require(strncmp(program, "/bin/tool ", 10) == 0 ||
+                     strncmp(program, "/bin/sh ", 8) == 0);
+    }
     fuzz_require(gate->waiting <= GATE_WAITING_MAX);
 }
 

@@ -8,14 +8,14 @@ import json
 
 from lib import policies, tap
 from lib.channel import CONTROL, Refused
+from lib.execs import request
 from lib.hostile import SCRIPT, HostileCase
 from lib.workload import TARGET, Workload
 
 COMMAND = ["/bin/sh", "-c", SCRIPT]
 AS_ROOT = {"user_idname": {"pattern": "0", "strategy": "id"}, "group_idnames": [{"pattern": "0", "strategy": "id"}],
            "umask": "0022"}  # fmt: skip
-DENIED_POINTS = ["unmount_device", "unmount_overlay", "exec_in_container", "exec_external", "shutdown_container",
-                 "plan9_mount", "plan9_unmount", "get_properties", "dump_stacks", "runtime_logging", "load_fragment",
+DENIED_POINTS = ["exec_external", "plan9_mount", "plan9_unmount", "get_properties", "dump_stacks", "runtime_logging", "load_fragment",
                  "scratch_unmount", "rw_mount_device", "rw_unmount_device"]  # fmt: skip
 
 
@@ -48,8 +48,13 @@ class Order(HostileCase):
                 "attest": {"nonce": "00" * 32},
                 "get_statistics": {},
                 "probe_port": {"port": 80},
-                "exec_in_container": {},
-                "unmount_device": {},
+                "exec_in_container": request(workload, ["/bin/sh"]),
+                "shutdown_container": {"id": "c"},
+                "unmount_overlay": {"id": "c"},
+                "unmount_device": {"target": TARGET.format(0)},
+                "pause": {},
+                "get_usage": {"id": "c"},
+                "exec_external": {},
             }  # fmt: skip
             for op, args in before.items():
                 with self.subTest(op=op):
@@ -255,7 +260,22 @@ class Requests(HostileCase):
             ("create_container", dict(process, capabilities={})),
             ("signal_container_process", {"id": "c", "signal": 0}),
             ("signal_container_process", {"id": "c", "signal": 65}),
+            ("signal_container_process", {"id": "c", "signal": 9, "process": -1}),
+            ("signal_container_process", {"id": "c", "signal": 9, "process": "0"}),
             ("resize_terminal", {"id": "c", "rows": 0, "columns": 1}),
+            ("exec_in_container", process),
+            ("exec_in_container", dict(request(workload, ["/bin/sh"]), id="../c")),
+            ("exec_in_container", dict(request(workload, ["/bin/sh"]), pid=1)),
+            ("exec_in_container", request(workload, [])),
+            ("shutdown_container", {}),
+            ("shutdown_container", {"id": "c", "force": True}),
+            ("unmount_overlay", {"id": "c/../d"}),
+            ("unmount_overlay", {"target": "/run/gcs/c/c/rootfs"}),
+            ("unmount_device", {"target": "/run/mounts/scsi/m0/.."}),
+            ("unmount_device", {"lun": 0}),
+            ("pause", {"id": "c"}),
+            ("get_usage", {"id": ""}),
+            ("list_processes", {}),
             ("attest", {"nonce": ""}),
             ("attest", {"nonce": "0"}),
             ("attest", {"nonce": "00" * 65}),

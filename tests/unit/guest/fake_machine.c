@@ -20,7 +20,8 @@ const char *fake_policy(void)
            ",\"inheritable\":[],\"permitted\":" CAPS "},"
            "\"command\":[\"/bin/app\",\"go\"],"
            "\"env_rules\":[{\"pattern\":\"A=1\",\"required\":false,\"strategy\":\"string\"}],"
-           "\"exec_processes\":[],\"id\":\"app\","
+           "\"exec_processes\":[{\"command\":[\"/bin/tool\",\"-x\"],\"signals\":[10]},"
+           "{\"command\":[\"/bin/sh\"],\"signals\":[]}],\"id\":\"app\","
            "\"layers\":[\"" A16 A16 A16 A16 "\",\"" B16 B16 B16 B16 "\"],"
            "\"mounts\":[{\"destination\":\"/etc/resolv.conf\",\"options\":[\"rbind\",\"rshared\","
            "\"rw\"],\"source\":\"sandbox:///tmp/atlas/resolvconf/.+\",\"type\":\"bind\"}],"
@@ -111,9 +112,14 @@ static int fake_mount_overlay(void *argument, const char *id, struct policy_list
     return note(argument, "mount_overlay", err, "%s/%zu", id, layers.count);
 }
 
-static void fake_remove_overlay(void *argument, const char *id)
+static int fake_remove_overlay(void *argument, const char *id, struct error *err)
 {
-    (void)note(argument, "remove_overlay", NULL, "%s", id);
+    return note(argument, "remove_overlay", err, "%s", id);
+}
+
+static int fake_unmount_device(void *argument, const char *target, struct error *err)
+{
+    return note(argument, "unmount_device", err, "%s", target);
 }
 
 static int fake_find_user(void *argument, const char *id, const char *user, struct user *out,
@@ -141,15 +147,48 @@ static int fake_create(void *argument, const struct spec *spec, const uint32_t s
     return note(machine, "create", err, "%s", spec->args.items[0]);
 }
 
-static int fake_signal(void *argument, const char *id, unsigned int number, struct error *err)
+static int fake_exec(void *argument, const struct spec *spec, uint64_t process,
+                     const uint32_t standard[3], struct error *err)
 {
-    return note(argument, "signal", err, "%s/%u", id, number);
+    struct fake_machine *machine = argument;
+    struct credentials credentials;
+    memcpy(machine->exec_standard, standard, sizeof machine->exec_standard);
+    if (credentials_of(spec, &credentials, err) < 0)
+        return -1;
+    return note(machine, "exec", err, "%s/%llu/%s", spec->id, (unsigned long long)process,
+                spec->args.items[0]);
 }
 
-static int fake_resize(void *argument, const char *id, unsigned int rows, unsigned int columns,
+static int fake_signal(void *argument, const char *id, uint64_t process, unsigned int number,
                        struct error *err)
 {
-    return note(argument, "resize", err, "%s/%ux%u", id, rows, columns);
+    return note(argument, "signal", err, "%s/%llu/%u", id, (unsigned long long)process, number);
+}
+
+static int fake_resize(void *argument, const char *id, uint64_t process, unsigned int rows,
+                       unsigned int columns, struct error *err)
+{
+    return note(argument, "resize", err, "%s/%llu/%ux%u", id, (unsigned long long)process, rows,
+                columns);
+}
+
+static int fake_freeze(void *argument, bool frozen, struct error *err)
+{
+    return note(argument, "freeze", err, "%d", frozen);
+}
+
+static int fake_usage(void *argument, const char *id, struct buf *out, struct error *err)
+{
+    if (note(argument, "usage", err, "%s", id) < 0)
+        return -1;
+    return buf_append_text(out, "\"memory\":7", err);
+}
+
+static int fake_processes(void *argument, const char *id, struct buf *out, struct error *err)
+{
+    if (note(argument, "processes", err, "%s", id) < 0)
+        return -1;
+    return buf_append_text(out, "[{\"pid\":1}]", err);
 }
 
 static int fake_probe_port(void *argument, unsigned int port, bool *open, struct error *err)
@@ -195,10 +234,15 @@ const struct machine_ops fake_machine_ops = {
     .mount_overlay = fake_mount_overlay,
     .remove_overlay = fake_remove_overlay,
     .find_user = fake_find_user,
+    .unmount_device = fake_unmount_device,
     .create = fake_create,
+    .exec = fake_exec,
     .signal = fake_signal,
     .resize = fake_resize,
     .probe_port = fake_probe_port,
+    .freeze = fake_freeze,
+    .usage = fake_usage,
+    .processes = fake_processes,
     .statistics = fake_statistics,
     .stream_data = fake_stream_data,
     .stream_closed = fake_stream_closed,

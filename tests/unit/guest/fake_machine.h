@@ -13,6 +13,7 @@ struct fake_machine {
     char done[4096];  /* what was done, a word each: "mount_device:m0 …" */
     char env[512];    /* of the last container created, joined by blanks */
     uint32_t standard[3];
+    uint32_t exec_standard[3]; /* of the last process beside a container's first */
     bool terminal;
     size_t input; /* bytes that came for a process */
 };
@@ -20,7 +21,8 @@ struct fake_machine {
 extern const struct machine_ops fake_machine_ops;
 
 /* A policy with one container: root hash of 64 times "a", then "b"; args ["/bin/app","go"], cwd
- * "/", variable A=1, signals [15], the default mount. The text lives as long as the program. */
+ * "/", variable A=1, signals [15], the default mount; beside it ["/bin/tool","-x"] may run, which
+ * may get signal 10, and ["/bin/sh"]. The text lives as long as the program. */
 const char *fake_policy(void);
 
 /* The HOST_DATA that this policy has. */

@@ -19,6 +19,8 @@ const struct described model_containers[] = {
      .cwd = "/",
      .capabilities = {"CAP_CHOWN", "CAP_KILL"},
      .signals = {10},
+     .exec = {"/bin/tool"},
+     .exec_signal = 12,
      .stdio = true,
      .mount = "/etc/resolv.conf"},
     /* The same layers, silent: told apart by what runs. */
@@ -27,6 +29,7 @@ const struct described model_containers[] = {
      .args = {"/bin/silent"},
      .env = {"A=1"},
      .cwd = "/srv",
+     .exec = {"/bin/silent", "-q"},
      .capabilities = {"CAP_KILL"},
      .no_new_privileges = true},
     {.name = "elevated",
@@ -44,6 +47,7 @@ const struct described model_containers[] = {
      .cwd = "/",
      .capabilities = {"CAP_CHOWN"},
      .signals = {15},
+     .exec = {"/bin/base", "-z"},
      .stdio = true,
      .mount = "/etc/hosts"},
 };
@@ -120,16 +124,28 @@ static const char *word_of(bool value)
     return value ? "true" : "false";
 }
 
+static int append_exec(struct buf *out, const struct described *it, struct error *err)
+{
+    if (!it->exec[0])
+        return buf_append_text(out, ",\"exec_processes\":[]", err);
+    if (buf_append_text(out, ",\"exec_processes\":[{\"command\":", err) < 0 ||
+        append_words(out, it->exec, err) < 0)
+        return -1;
+    return it->exec_signal ? buf_printf(out, err, ",\"signals\":[%u]}]", it->exec_signal)
+                           : buf_append_text(out, ",\"signals\":[]}]", err);
+}
+
 static int append_container(struct buf *out, const struct described *it, struct error *err)
 {
     if (buf_append_text(out, "{\"command\":", err) < 0 || append_words(out, it->args, err) < 0 ||
         append_env(out, it, err) < 0 || buf_append_text(out, ",\"layers\":", err) < 0 ||
         append_words(out, it->layers, err) < 0 || append_mount(out, it, err) < 0 ||
-        append_signals(out, it, err) < 0 || append_capabilities(out, it, err) < 0)
+        append_signals(out, it, err) < 0 || append_exec(out, it, err) < 0 ||
+        append_capabilities(out, it, err) < 0)
         return -1;
     return buf_printf(
         out, err,
-        ",\"allow_elevated\":%s,\"allow_stdio_access\":%s,\"exec_processes\":[],"
+        ",\"allow_elevated\":%s,\"allow_stdio_access\":%s,"
         "\"id\":\"%s\",\"name\":\"%s\",\"no_new_privileges\":%s,"
         "\"seccomp_profile_sha256\":\"\",\"working_dir\":\"%s\",\"user\":{"
         "\"group_idnames\":[{\"pattern\":\"\",\"strategy\":\"any\"}],"
@@ -344,15 +360,48 @@ static int model_mount_overlay(void *argument, const char *id, struct policy_lis
     return 0;
 }
 
-static void model_remove_overlay(void *argument, const char *id)
+static struct model_process *find_process(struct model_machine *machine, const char *id,
+                                          uint64_t number)
+{
+    for (size_t i = 0; i < GATE_PROCESSES_MAX; i++) {
+        struct model_process *each = &machine->processes[i];
+        if (each->number && strcmp(each->id, id) == 0 && (number == 0 || each->number == number))
+            return each;
+    }
+    return NULL;
+}
+
+static int model_remove_overlay(void *argument, const char *id, struct error *err)
 {
     struct model_machine *machine = argument;
     struct model_container *container = model_find(machine, id);
     require(machine, container != NULL, "removes the overlay of %s, which has none", id);
     if (!container)
-        return;
+        return 0;
     require(machine, container->life != MODEL_RUNS, "removes the root of %s, which runs", id);
+    require(machine, container->life != MODEL_ENDED || container->shut,
+            "removes the root of %s, which was not shut down", id);
+    require(machine, !find_process(machine, id, 0), "removes the root of a process in %s", id);
     container->life = MODEL_GONE;
+    return begins(machine, "remove_overlay", err) ? -1 : 0;
+}
+
+static int model_unmount_device(void *argument, const char *target, struct error *err)
+{
+    struct model_machine *machine = argument;
+    struct model_device *device = find_device(machine, target);
+    require(machine, device != NULL, "unmounts %s, where nothing is", target);
+    for (size_t i = 0; i < machine->container_count; i++) {
+        const struct model_container *each = &machine->containers[i];
+        for (size_t k = 0; each->life != MODEL_GONE && k < MODEL_LAYERS; k++)
+            require(machine, strcmp(each->targets[k], target) != 0, "unmounts %s, a layer of %s",
+                    target, each->id);
+    }
+    if (device)
+        *device = machine->devices[--machine->device_count];
+    machine->removed++;
+    /* One that fails leaves a place that the kernel mounts nothing on: as if nothing were there. */
+    return begins(machine, "unmount_device", err) ? -1 : 0;
 }
 
 static int model_find_user(void *argument, const char *id, const char *user, struct user *out,
@@ -439,6 +488,7 @@ static int model_create(void *argument, const struct spec *spec, const uint32_t 
         return -1;
     container->life = MODEL_CREATING;
     container->terminal = spec->terminal;
+    container->privileged = spec->privileged;
     memcpy(container->standard, standard, sizeof container->standard);
     for (size_t i = 0; i < model_container_count; i++)
         machine->created[i] += container->may_be >> i & 1;
@@ -454,28 +504,79 @@ static bool takes_signal(const struct described *it, unsigned int number)
     return false;
 }
 
-static int model_signal(void *argument, const char *id, unsigned int number, struct error *err)
+/* Of what the container may be, those that describe this process; it is nothing else from then on.
+ */
+static uint32_t who_executes(const struct model_container *container, const struct spec *spec,
+                             bool speaks)
+{
+    uint32_t may_be = 0;
+    for (size_t i = 0; i < model_container_count; i++) {
+        const struct described *it = &model_containers[i];
+        if ((container->may_be >> i & 1) && it->exec[0] && same_words(it->exec, spec->args) &&
+            strcmp(it->cwd, spec->cwd) == 0 && variables_are(it, spec) && spec->umask == 022 &&
+            (container->privileged || capabilities_are(it, spec)) && spec->user->user.id == 0 &&
+            (!it->no_new_privileges || spec->no_new_privileges) && (it->stdio || !speaks))
+            may_be |= 1U << i;
+    }
+    return may_be;
+}
+
+static int model_exec(void *argument, const struct spec *spec, uint64_t process,
+                      const uint32_t standard[3], struct error *err)
+{
+    struct model_machine *machine = argument;
+    struct model_container *container = model_find(machine, spec->id);
+    bool speaks = standard[0] || standard[1] || standard[2] || spec->terminal;
+    require(machine, container && container->life == MODEL_RUNS && !machine->paused,
+            "executes in %s, which does not run", spec->id);
+    require(machine, container && !container->shut, "executes in %s, which is shut", spec->id);
+    if (!container)
+        return error_set(err, ERROR_INVALID, "no root");
+    container->may_be = who_executes(container, spec, speaks);
+    require(machine, container->may_be != 0, "%s in %s is executed and not described",
+            spec->args.items[0], spec->id);
+    if (begins(machine, "exec", err))
+        return -1;
+    size_t slot = 0;
+    while (slot < GATE_PROCESSES_MAX - 1 && machine->processes[slot].number)
+        slot++;
+    require(machine, !machine->processes[slot].number, "more processes than slots");
+    machine->processes[slot] = (struct model_process){
+        .number = process, .life = MODEL_CREATING, .terminal = spec->terminal};
+    (void)text_copy(machine->processes[slot].id, sizeof machine->processes[slot].id, spec->id);
+    machine->executed++;
+    return 0;
+}
+
+static int model_signal(void *argument, const char *id, uint64_t process, unsigned int number,
+                        struct error *err)
 {
     struct model_machine *machine = argument;
     const struct model_container *container = model_find(machine, id);
-    bool known = false;
+    const struct model_process *it = process ? find_process(machine, id, process) : NULL;
+    bool known = !process && container && container->shut && number == 9;
     for (size_t i = 0; container && i < model_container_count; i++)
-        known |= (container->may_be >> i & 1) && takes_signal(&model_containers[i], number);
-    require(machine, container && container->life == MODEL_RUNS, "signals %s, which does not run",
-            id);
+        known |= (container->may_be >> i & 1) &&
+                 (process ? model_containers[i].exec_signal == number
+                          : takes_signal(&model_containers[i], number));
+    require(machine,
+            process ? it && it->life == MODEL_RUNS : container && container->life == MODEL_RUNS,
+            "signals %s, which does not run", id);
     require(machine, known, "signal %u is not %s's", number, id);
     machine->signals++;
     return begins(machine, "signal", err) ? -1 : 0;
 }
 
-static int model_resize(void *argument, const char *id, unsigned int rows, unsigned int columns,
-                        struct error *err)
+static int model_resize(void *argument, const char *id, uint64_t process, unsigned int rows,
+                        unsigned int columns, struct error *err)
 {
     struct model_machine *machine = argument;
     const struct model_container *container = model_find(machine, id);
+    const struct model_process *it = process ? find_process(machine, id, process) : NULL;
     (void)rows;
     (void)columns;
-    require(machine, container && container->terminal, "resizes %s, which has no terminal", id);
+    require(machine, process ? it && it->terminal : container && container->terminal,
+            "resizes %s, which has no terminal", id);
     return begins(machine, "resize", err) ? -1 : 0;
 }
 
@@ -486,6 +587,23 @@ static int model_probe_port(void *argument, unsigned int port, bool *open, struc
     (void)err;
     require(argument, false, "a look at a port, which the policy forbids");
     return 0;
+}
+
+static int model_freeze(void *argument, bool frozen, struct error *err)
+{
+    struct model_machine *machine = argument;
+    require(machine, machine->paused != frozen, "pauses or goes on twice");
+    if (begins(machine, "freeze", err))
+        return -1;
+    machine->paused = frozen;
+    return 0;
+}
+
+static int model_properties(void *argument, const char *id, struct buf *out, struct error *err)
+{
+    (void)out;
+    require(argument, false, "properties of %s, which the policy forbids", id);
+    return error_set(err, ERROR_REFUSED, "no");
 }
 
 static int model_statistics(void *argument, uint64_t *total, uint64_t *available, struct error *err)
@@ -529,10 +647,15 @@ const struct machine_ops model_machine_ops = {
     .mount_overlay = model_mount_overlay,
     .remove_overlay = model_remove_overlay,
     .find_user = model_find_user,
+    .unmount_device = model_unmount_device,
     .create = model_create,
+    .exec = model_exec,
     .signal = model_signal,
     .resize = model_resize,
     .probe_port = model_probe_port,
+    .freeze = model_freeze,
+    .usage = model_properties,
+    .processes = model_properties,
     .statistics = model_statistics,
     .stream_data = model_stream_data,
     .stream_closed = model_stream_closed,

@@ -24,6 +24,8 @@ struct described {
     const char *cwd;
     const char *capabilities[MODEL_WORDS + 1]; /* bounding, effective and permitted */
     unsigned int signals[MODEL_WORDS + 1];
+    const char *exec[MODEL_WORDS + 1]; /* what may be run in it later; none where empty */
+    unsigned int exec_signal;          /* the one that it may get */
     bool no_new_privileges, elevated, stdio;
     const char *mount; /* where a file of the container's own may be mounted; NULL for none */
 };
@@ -48,6 +50,14 @@ struct model_container {
     char hashes[MODEL_LAYERS + 1][65];
     uint32_t may_be; /* bit n: what runs is model_containers[n] */
     uint32_t standard[3];
+    bool terminal, privileged;
+    bool shut; /* the host has had it shut down */
+};
+
+struct model_process {
+    char id[REQUEST_CONTAINER_MAX + 1];
+    uint64_t number;
+    enum model_life life;
     bool terminal;
 };
 
@@ -61,7 +71,10 @@ struct model_machine {
     size_t device_count;
     struct model_container containers[MODEL_IDS];
     size_t container_count;
-    unsigned int created[8]; /* how often each of model_containers came to be */
+    struct model_process processes[GATE_PROCESSES_MAX];
+    bool paused;
+    unsigned int executed, removed; /* processes, devices */
+    unsigned int created[8];        /* how often each of model_containers came to be */
     unsigned int signals;
     char violation[256]; /* the first */
 };

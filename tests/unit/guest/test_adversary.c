@@ -211,6 +211,15 @@ static const struct described *fitting(struct host *host, const char *id)
     return it;
 }
 
+/* Mostly the id of something that has been mounted. */
+static const char *any_known_id(struct host *host)
+{
+    size_t count = host->machine.container_count;
+    return count == 0 || one_in(host, 8)
+               ? any_id(host)
+               : host->machine.containers[below(host, (unsigned int)count)].id;
+}
+
 static void create_container(struct host *host)
 {
     static const char *const words[] = {"/bin/app", "go", "/bin/sh", "", "/bin/silent", NULL};
@@ -236,38 +245,102 @@ static void create_container(struct host *host)
     ask(host, "create_container", args);
 }
 
-/* Mostly the id of something that has been mounted. */
-static const char *any_known_id(struct host *host)
+static const char *any_running_id(struct host *host)
 {
-    size_t count = host->machine.container_count;
-    return count == 0 || one_in(host, 8)
-               ? any_id(host)
-               : host->machine.containers[below(host, (unsigned int)count)].id;
+    const char *id = any_known_id(host);
+    for (int tries = 0; tries < 8; tries++) {
+        const struct model_container *container = model_find(&host->machine, id);
+        if (container && container->life == MODEL_RUNS)
+            break;
+        id = any_known_id(host);
+    }
+    return id;
+}
+
+/* What runs there, as far as that is certain. */
+static const struct described *running(struct host *host, const char *id)
+{
+    const struct model_container *container = model_find(&host->machine, id);
+    for (size_t i = 0; container && i < model_container_count; i++) {
+        if (container->may_be >> i & 1)
+            return &model_containers[i];
+    }
+    return any_container(host);
+}
+
+/* A process beside a first one, mostly as the container that it is asked for describes it. */
+static void exec_in_container(struct host *host)
+{
+    static const char *const words[] = {"/bin/tool", "/bin/app", "-q", "", "/bin/sh", NULL};
+    static const char *const variables[] = {"A=1", "B=2", "LD_PRELOAD=/x", NULL};
+    static const char *const folders[] = {"/", "/srv", "/tmp", NULL};
+    const char *id = any_running_id(host);
+    const struct described *it = running(host, id);
+    bool terminal = one_in(host, 8);
+    ask(host, "exec_in_container",
+        json_pack(
+            "{s:s, s:o, s:o, s:s, s:s, s:i, s:o, s:b, s:b, s:i, s:i, s:i, s:i, s:i}", "id", id,
+            "args",
+            spoiled(host, list_of(it->exec[0] && !one_in(host, 8) ? it->exec : it->args), words),
+            "env", spoiled(host, list_of(it->env), variables), "cwd",
+            mostly(host, it->cwd, folders), "user", "", "umask",
+            one_in(host, 20) ? (int)below(host, 512) : 18, "capabilities",
+            capabilities_of(host, it), "no_new_privileges",
+            one_in(host, 10) ? !it->no_new_privileges : it->no_new_privileges, "terminal",
+            (int)terminal, "rows", terminal ? 24 : 0, "columns", terminal ? 80 : 0, "stdin",
+            it->stdio ? any_stream(host) : 0, "stdout",
+            terminal || it->stdio ? any_stream(host) : 0, "stderr",
+            terminal ? 0 : any_stream(host)));
+}
+
+static json_int_t any_process(struct host *host)
+{
+    const struct model_process *each = &host->machine.processes[below(host, 4)];
+    return each->number && !one_in(host, 8) ? (json_int_t)each->number
+                                            : (json_int_t)(one_in(host, 4) ? host->id : 0);
 }
 
 static void send_signal(struct host *host)
 {
     static const int numbers[] = {10, 12, 10, 12, 9, 15, 64, 0};
     ask(host, "signal_container_process",
-        json_pack("{s:s, s:i}", "id", any_known_id(host), "signal", numbers[below(host, 8)]));
+        json_pack("{s:s, s:I, s:i}", "id", any_known_id(host), "process", any_process(host),
+                  "signal", numbers[below(host, 8)]));
+}
+
+/* What ends things, in any order. */
+static void take_away(struct host *host)
+{
+    const char *id = any_known_id(host);
+    struct model_container *container = model_find(&host->machine, id);
+    bool was_shut = container && container->shut;
+    switch (below(host, 5)) {
+    case 0:
+        if (container && container->life != MODEL_MOUNTED && container->life != MODEL_CREATING)
+            container->shut = true;
+        ask(host, "shutdown_container", json_pack("{s:s}", "id", id));
+        if (container && !was_shut && container->life == MODEL_MOUNTED)
+            container->shut = false;
+        break;
+    case 1:
+    case 2:
+        ask(host, "unmount_overlay", json_pack("{s:s}", "id", id));
+        break;
+    case 3:
+        ask(host, "unmount_device",
+            json_pack("{s:s}", "target", mostly(host, any(host, targets), bad_targets)));
+        break;
+    default:
+        ask(host, one_in(host, 6) ? "pause" : "unpause", json_object());
+    }
 }
 
 static void send_other(struct host *host)
 {
-    static const char *const names[] = {"get_statistics",
-                                        "exec_in_container",
-                                        "exec_external",
-                                        "shutdown_container",
-                                        "unmount_overlay",
-                                        "unmount_device",
-                                        "plan9_mount",
-                                        "load_fragment",
-                                        "scratch_unmount",
-                                        "runtime_logging",
-                                        "dump_stacks",
-                                        "no_such_point",
-                                        NULL};
-    unsigned int kind = below(host, 9);
+    static const char *const names[] = {"get_statistics", "exec_external",   "plan9_mount",
+                                        "load_fragment",  "scratch_unmount", "runtime_logging",
+                                        "dump_stacks",    "no_such_point",   NULL};
+    unsigned int kind = below(host, 10);
     if (kind == 0)
         ask(host, "resize_terminal",
             json_pack("{s:s, s:i, s:i}", "id", any_known_id(host), "rows", 20, "columns", 20));
@@ -281,35 +354,66 @@ static void send_other(struct host *host)
         host->machine.fails = true;
     else if (kind == 4)
         ask(host, "scratch_mount", json_pack("{s:i, s:i}", "lun", 9, "parts_lun", 8));
+    else if (kind == 5)
+        ask(host, one_in(host, 2) ? "get_usage" : "list_processes",
+            json_pack("{s:s}", "id", any_known_id(host)));
     else
         ask(host, any(host, names), json_object());
 }
 
 /* What the machine tells by itself: a process was made or could not be, or has ended. */
-static void live(struct host *host)
+static void live_on(struct host *host, const struct gate_process_name *name, enum model_life *life)
 {
     struct error err;
     struct error why;
     (void)error_set(&why, ERROR_SYSTEM, "it could not be cloned");
+    if (*life == MODEL_CREATING && one_in(host, 4)) {
+        if (name->process)
+            *life = MODEL_GONE;
+        check_ok(gate_create_failed(&host->gate, name, &why, &err), &err);
+    } else if (*life == MODEL_CREATING) {
+        *life = MODEL_RUNS;
+        check_ok(gate_created(&host->gate, name, 42, &err), &err);
+    } else if (*life == MODEL_RUNS && one_in(host, 8)) {
+        *life = name->process ? MODEL_GONE : MODEL_ENDED;
+        check_ok(gate_exited(&host->gate, name, 0, 0, &err), &err);
+    }
+}
+
+static void live(struct host *host)
+{
+    struct gate_process_name name = {0};
     for (size_t i = 0; i < host->machine.container_count; i++) {
         struct model_container *each = &host->machine.containers[i];
-        if (each->life == MODEL_CREATING && one_in(host, 4)) {
-            check_ok(gate_create_failed(&host->gate, each->id, &why, &err), &err);
-        } else if (each->life == MODEL_CREATING) {
-            each->life = MODEL_RUNS;
-            check_ok(gate_created(&host->gate, each->id, 42, &err), &err);
-        } else if (each->life == MODEL_RUNS && one_in(host, 8)) {
-            each->life = MODEL_ENDED;
-            check_ok(gate_exited(&host->gate, each->id, 0, 0, &err), &err);
-        }
+        memcpy(name.id, each->id, sizeof name.id);
+        live_on(host, &name, &each->life);
+    }
+    for (size_t i = 0; i < GATE_PROCESSES_MAX; i++) {
+        struct model_process *each = &host->machine.processes[i];
+        memcpy(name.id, each->id, sizeof name.id);
+        name.process = each->number;
+        if (each->number)
+            live_on(host, &name, &each->life);
+        if (each->life == MODEL_GONE)
+            *each = (struct model_process){0};
     }
 }
 
 static void call(struct host *host)
 {
-    static void (*const calls[])(struct host *) = {
-        mount_device,     mount_device,     mount_overlay, mount_overlay, create_container,
-        create_container, create_container, send_signal,   send_other,    live};
+    static void (*const calls[])(struct host *) = {mount_device,
+                                                   mount_device,
+                                                   mount_overlay,
+                                                   mount_overlay,
+                                                   create_container,
+                                                   create_container,
+                                                   exec_in_container,
+                                                   exec_in_container,
+                                                   create_container,
+                                                   send_signal,
+                                                   take_away,
+                                                   send_other,
+                                                   live};
     calls[below(host, sizeof calls / sizeof *calls)](host);
 }
 
@@ -351,6 +455,8 @@ static void never_does_what_the_policy_does_not_describe(void **state)
     unsigned int created[8] = {0};
     unsigned int signals = 0;
     unsigned int survived = 0;
+    unsigned int executed = 0;
+    unsigned int removed = 0;
     (void)state;
     for (unsigned int round = 0; round < ROUNDS; round++) {
         static struct host host;
@@ -367,11 +473,15 @@ static void never_does_what_the_policy_does_not_describe(void **state)
             created[i] += host.machine.created[i];
         signals += host.machine.signals;
         survived += !host.dead;
+        executed += host.machine.executed;
+        removed += host.machine.removed;
     }
     /* The rounds reached what they are about. */
     for (size_t i = 0; i < model_container_count; i++)
         assert_true(created[i] > ROUNDS / 20);
     assert_true(signals > ROUNDS / 20);
+    assert_true(executed > ROUNDS / 20);
+    assert_true(removed > ROUNDS / 20);
     assert_true(survived > ROUNDS / 2);
 }
 

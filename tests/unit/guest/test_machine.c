@@ -39,8 +39,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct world *world = *state;
-    for (size_t i = 0; i < GATE_CONTAINERS_MAX; i++)
-        container_fini(&world->machine.containers[i]);
+    for (size_t i = 0; i < MACHINE_TASKS_MAX; i++)
+        task_fini(&world->machine.tasks[i]);
     gate_fini(&world->gate);
     return 0;
 }
@@ -68,11 +68,11 @@ static pid_t start(int code)
 static void adopt(struct world *world, size_t slot, const char *id, pid_t pid)
 {
     struct gate_container *gate = &world->gate.containers[slot];
-    struct container *container = &world->machine.containers[slot];
+    struct task *task = &world->machine.tasks[slot];
     gate->state = CONTAINER_RUNNING;
     (void)snprintf(gate->id, sizeof gate->id, "%s", id);
-    (void)snprintf(container->id, sizeof container->id, "%s", id);
-    container->pid = pid;
+    (void)snprintf(task->id, sizeof task->id, "%s", id);
+    task->pid = pid;
 }
 
 /* Waits until the process has ended, without taking its status away. */
@@ -101,10 +101,11 @@ static void tells_the_exit_code(void **state)
     adopt(world, 0, "a", pid);
     turn(world);
     assert_false(has_said(world, "exited"));
-    check_ok(machine_real_ops.signal(&world->machine, "a", SIGTERM, &world->err), &world->err);
+    check_ok(machine_real_ops.signal(&world->machine, "a", 0, SIGTERM, &world->err), &world->err);
     wait_ended(pid);
     turn(world);
-    assert_true(has_said(world, "{\"event\":\"exited\",\"id\":\"a\",\"code\":7,\"signal\":0}"));
+    assert_true(has_said(
+        world, "{\"event\":\"exited\",\"id\":\"a\",\"process\":0,\"code\":7,\"signal\":0}"));
     assert_int_equal(waitpid(pid, NULL, WNOHANG), -1);
 }
 
@@ -113,10 +114,11 @@ static void tells_the_signal_that_ended_it(void **state)
     struct world *world = *state;
     pid_t pid = start(0);
     adopt(world, 0, "a", pid);
-    check_ok(machine_real_ops.signal(&world->machine, "a", SIGKILL, &world->err), &world->err);
+    check_ok(machine_real_ops.signal(&world->machine, "a", 0, SIGKILL, &world->err), &world->err);
     wait_ended(pid);
     turn(world);
-    assert_true(has_said(world, "{\"event\":\"exited\",\"id\":\"a\",\"code\":137,\"signal\":9}"));
+    assert_true(has_said(
+        world, "{\"event\":\"exited\",\"id\":\"a\",\"process\":0,\"code\":137,\"signal\":9}"));
 }
 
 /* Its number may be another's by then. */
@@ -125,13 +127,13 @@ static void refuses_to_signal_what_is_reaped(void **state)
     struct world *world = *state;
     pid_t pid = start(0);
     adopt(world, 0, "a", pid);
-    world->machine.containers[0].outputs[0].fd = dup(0); /* its output has not ended */
+    world->machine.tasks[0].outputs[0].fd = dup(0); /* its output has not ended */
     (void)kill(pid, SIGKILL);
     wait_ended(pid);
     machine_reap(&world->machine);
-    check_error(machine_real_ops.signal(&world->machine, "a", SIGTERM, &world->err), &world->err,
+    check_error(machine_real_ops.signal(&world->machine, "a", 0, SIGTERM, &world->err), &world->err,
                 ERROR_NOT_FOUND);
-    check_error(machine_real_ops.signal(&world->machine, "b", SIGTERM, &world->err), &world->err,
+    check_error(machine_real_ops.signal(&world->machine, "b", 0, SIGTERM, &world->err), &world->err,
                 ERROR_NOT_FOUND);
     assert_false(has_said(world, "exited"));
 }
@@ -170,7 +172,7 @@ static void reaps_orphans_and_takes_no_containers_end_for_one(void **state)
     (void)kill(lives, SIGTERM);
     wait_ended(lives);
     turn(world);
-    assert_true(has_said(world, "\"id\":\"lives\",\"code\":3"));
+    assert_true(has_said(world, "\"id\":\"lives\",\"process\":0,\"code\":3"));
 }
 
 int main(void)

@@ -97,8 +97,9 @@ static void answer_ok(struct play *play, uint64_t id)
 
 static void tell_exit(struct play *play, unsigned int code, unsigned int signal)
 {
-    TEXT_AUTO text = text_format("{\"event\":\"exited\",\"id\":\"%s\",\"code\":%u,\"signal\":%u}",
-                                 play->id, code, signal);
+    TEXT_AUTO text = text_format(
+        "{\"event\":\"exited\",\"id\":\"%s\",\"process\":0,\"code\":%u,\"signal\":%u}", play->id,
+        code, signal);
     if (play->out)
         (void)channel_close(&play->channel, play->out, NULL);
     if (play->error)
@@ -421,7 +422,7 @@ int main(int argc, char *argv[])
     if (strcmp(play.name, "die-hello") == 0)
         return 1;
     if (strcmp(play.name, "exit-early") == 0)
-        say(&play, "{\"event\":\"exited\",\"id\":\"a\",\"code\":0,\"signal\":0}");
+        say(&play, "{\"event\":\"exited\",\"id\":\"a\",\"process\":0,\"code\":0,\"signal\":0}");
     for (;;) {
         ssize_t got = recv(play.fd, piece, sizeof piece, 0);
         if (got <= 0)

@@ -289,7 +289,7 @@ static void tells_the_exit_after_the_output(void **state)
     check_ok(session_open_streams(fixture->session, false, false, &err), &err);
     send_frame(fixture, DATA, SESSION_STDOUT, span_of_text("hello"));
     send_frame(fixture, CLOSE, SESSION_STDOUT, span_of(NULL, 0));
-    say(fixture, "{\"event\":\"exited\",\"id\":\"c\",\"code\":7,\"signal\":0}");
+    say(fixture, "{\"event\":\"exited\",\"id\":\"c\",\"process\":0,\"code\":7,\"signal\":0}");
     assert_string_equal(buf_text(&fixture->output[0]), "hello");
     assert_int_equal(fixture->closed, 1);
     assert_int_equal(fixture->exits, 1);
@@ -321,12 +321,14 @@ static void refuses_what_the_protocol_does_not_know(void **state)
         "{} {}",
         "\xff\xfe",
         "{\"event\":\"exited\"}",
-        "{\"event\":\"exited\",\"id\":\"c\",\"code\":256,\"signal\":0}",
-        "{\"event\":\"exited\",\"id\":\"c\",\"code\":-1,\"signal\":0}",
-        "{\"event\":\"exited\",\"id\":\"c\",\"code\":0,\"signal\":65}",
-        "{\"event\":\"exited\",\"id\":\"c\",\"code\":0,\"signal\":0,\"more\":1}",
-        "{\"event\":\"exited\",\"id\":\"c\",\"code\":\"0\",\"signal\":0}",
-        "{\"event\":\"exited\",\"id\":\"c\",\"code\":0,\"code\":0,\"signal\":0}",
+        "{\"event\":\"exited\",\"id\":\"c\",\"code\":0,\"signal\":0}",
+        "{\"event\":\"exited\",\"id\":\"c\",\"process\":-1,\"code\":0,\"signal\":0}",
+        "{\"event\":\"exited\",\"id\":\"c\",\"process\":0,\"code\":256,\"signal\":0}",
+        "{\"event\":\"exited\",\"id\":\"c\",\"process\":0,\"code\":-1,\"signal\":0}",
+        "{\"event\":\"exited\",\"id\":\"c\",\"process\":0,\"code\":0,\"signal\":65}",
+        "{\"event\":\"exited\",\"id\":\"c\",\"process\":0,\"code\":0,\"signal\":0,\"more\":1}",
+        "{\"event\":\"exited\",\"id\":\"c\",\"process\":0,\"code\":\"0\",\"signal\":0}",
+        "{\"event\":\"exited\",\"id\":\"c\",\"process\":0,\"code\":0,\"code\":0,\"signal\":0}",
         "{\"event\":\"nonsense\"}",
         HELLO,
         "{\"id\":0,\"ok\":true,\"result\":{}}",
