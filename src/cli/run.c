@@ -168,6 +168,8 @@ static int set_config(struct run *run, struct error *err)
     config->vcpus = options->vcpus;
     config->disks = run->vm_disks;
     config->disk_count = run->image->layer_count;
+    config->scratch_size = options->scratch_size;
+    config->scratch_folder = store_folder(run->store);
     config->ports = options->ports;
     config->port_count = options->port_count;
     config->policy = buf_span(&run->policy);

@@ -14,7 +14,8 @@
 #include "vm/accel.h"
 
 #define MEMORY_DEFAULT_MIB 512
-#define HOSTNAME_MAX       64 /* docs/protocol.md, as what it is made of */
+#define SCRATCH_DEFAULT    (10ULL << 30) /* bytes; room is taken as it is written to */
+#define HOSTNAME_MAX       64            /* docs/protocol.md, as what it is made of */
 
 #define HOST_IS_HOSTILE "the host is what the container is protected from"
 #define NO_DEVICES      "there are no host devices: " HOST_IS_HOSTILE
@@ -45,6 +46,10 @@ const struct option_rule run_option_rules[] = {
     {.name = "network", .operand = "KIND", .help = "user (the default) or none"},
     {.name = "net", .operand = "KIND"}, /* Docker's other name for it */
     {.name = "memory", .letter = 'm', .operand = "SIZE", .help = "The machine's memory (512m)"},
+    {.name = "scratch",
+     .operand = "WHERE",
+     .help = "What is written goes to memory (the default), disk, or disk:SIZE, encrypted (10g)"},
+    {.name = "storage-opt", .operand = "size=SIZE"}, /* Docker's word for it */
     {.name = "cpus", .operand = "COUNT", .help = "The machine's CPUs (1)"},
     {.name = "read-only", .help = "Mount the root file system read-only"},
     {.name = "policy",
@@ -104,20 +109,15 @@ static int read_tee(const struct args *args, enum vm_tee *tee, struct error *err
         reason.text);
 }
 
-/* Docker's sizes: a number with b, k, m or g; here in whole MiB. */
-static int read_memory(const char *text, uint32_t *mib, struct error *err)
+/* Docker's sizes: a number with b, k, m or g. */
+static bool read_bytes(const char *text, size_t len, uint64_t *out)
 {
     static const struct {
         char unit;
         unsigned int shift;
     } units[] = {{'b', 0}, {'k', 10}, {'m', 20}, {'g', 30}};
     char number[24];
-    size_t len = text ? strlen(text) : 0;
-    uint64_t value;
     unsigned int shift = 0;
-    *mib = MEMORY_DEFAULT_MIB;
-    if (!text)
-        return 0;
     for (size_t i = 0; len > 0 && i < sizeof units / sizeof *units; i++) {
         if ((text[len - 1] | 0x20) == units[i].unit) {
             shift = units[i].shift;
@@ -126,16 +126,61 @@ static int read_memory(const char *text, uint32_t *mib, struct error *err)
         }
     }
     if (len == 0 || len >= sizeof number)
-        return error_set(err, ERROR_USAGE, "--memory is \"%s\"; 256m or 2g are sizes", text);
+        return false;
     memcpy(number, text, len);
     number[len] = '\0';
-    if (!text_to_u64(number, UINT64_MAX >> shift, &value))
+    if (!text_to_u64(number, UINT64_MAX >> shift, out))
+        return false;
+    *out <<= shift;
+    return true;
+}
+
+static int read_memory(const char *text, uint32_t *mib, struct error *err)
+{
+    uint64_t value;
+    *mib = MEMORY_DEFAULT_MIB;
+    if (!text)
+        return 0;
+    if (!read_bytes(text, strlen(text), &value))
         return error_set(err, ERROR_USAGE, "--memory is \"%s\"; 256m or 2g are sizes", text);
-    value = (value << shift) >> 20;
+    value >>= 20;
     if (value < QEMU_MEMORY_MIN || value > QEMU_MEMORY_MAX)
         return error_set(err, ERROR_USAGE, "--memory is \"%s\"; %dm to %dg can be", text,
                          QEMU_MEMORY_MIN, QEMU_MEMORY_MAX / 1024);
     *mib = (uint32_t)value;
+    return 0;
+}
+
+static int read_scratch_size(const char *option, const char *text, uint64_t *out, struct error *err)
+{
+    if (!read_bytes(text, strlen(text), out) || *out < MACHINE_SCRATCH_MIN ||
+        *out > MACHINE_SCRATCH_MAX)
+        return error_set(err, ERROR_USAGE, "%s: the size is \"%s\"; %llum to %llug can be", option,
+                         text, MACHINE_SCRATCH_MIN >> 20, MACHINE_SCRATCH_MAX >> 30);
+    *out &= ~((1ULL << 20) - 1);
+    return 0;
+}
+
+/* "memory", "disk" or "disk:SIZE"; Docker's --storage-opt size=SIZE is the latter. */
+static int read_scratch(const struct args *args, uint64_t *size, struct error *err)
+{
+    const char *scratch = args_get(args, "scratch");
+    const char *option = args_get(args, "storage-opt");
+    *size = 0;
+    if (scratch && option)
+        return error_set(err, ERROR_USAGE, "--scratch and --storage-opt are the same; give one");
+    if (option && text_starts_with(option, "size="))
+        return read_scratch_size("--storage-opt", option + strlen("size="), size, err);
+    if (option)
+        return error_set(err, ERROR_USAGE, "--storage-opt is \"%s\"; size=SIZE can be", option);
+    if (!scratch || strcmp(scratch, "memory") == 0)
+        return 0;
+    if (text_starts_with(scratch, "disk:"))
+        return read_scratch_size("--scratch", scratch + strlen("disk:"), size, err);
+    if (strcmp(scratch, "disk") != 0)
+        return error_set(err, ERROR_USAGE, "--scratch is \"%s\"; memory, disk and disk:SIZE can be",
+                         scratch);
+    *size = SCRATCH_DEFAULT;
     return 0;
 }
 
@@ -147,6 +192,8 @@ static int read_size(const struct args *args, struct run_options *out, struct er
         return error_set(err, ERROR_USAGE, "--cpus is \"%s\"; 1 to %d whole ones can be", cpus,
                          QEMU_VCPUS_MAX);
     out->vcpus = (uint32_t)count;
+    if (read_scratch(args, &out->scratch_size, err) < 0)
+        return -1;
     return read_memory(args_get(args, "memory"), &out->memory_mib, err);
 }
 

@@ -21,6 +21,7 @@ struct run_options {
     bool network;
     uint32_t memory_mib;
     uint32_t vcpus;
+    uint64_t scratch_size; /* bytes of a disk; 0 for memory */
     struct port_rule ports[PORTS_MAX];
     size_t port_count;
 };

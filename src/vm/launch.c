@@ -25,6 +25,7 @@ struct handover {
     int sev_fd;
     int disk_fds[QEMU_DISKS_MAX];
     size_t disk_count;
+    int scratch_fd;
     bool drops; /* QEMU runs as another user */
     struct process_user qemu_user;
 };
@@ -35,6 +36,7 @@ struct handover {
                        .network_fd = -1,                                                           \
                        .passt_fd = -1,                                                             \
                        .kvm_fd = -1,                                                               \
+                       .scratch_fd = -1,                                                           \
                        .sev_fd = -1})
 
 static int open_in(const char *folder, const char *leaf, struct error *err)
@@ -128,6 +130,36 @@ static int open_confinement(struct launch *launch, struct handover *handover,
     return open_up_guest(launch, err);
 }
 
+/* A file that ends with the last process that has it open. It takes room as it is written to. */
+static int make_scratch(const char *folder, uint64_t size, struct error *err)
+{
+    TEXT_AUTO path = text_format("%s/scratch.XXXXXX", folder);
+    if (!path)
+        return error_memory(err);
+    FD_AUTO fd = mkostemp(path, O_CLOEXEC);
+    if (fd < 0)
+        return error_system(err, errno, "cannot make a scratch disk in %s", folder);
+    (void)unlink(path);
+    if (ftruncate(fd, (off_t)size) < 0)
+        return error_system(err, errno, "cannot make a scratch disk of %llu bytes in %s",
+                            (unsigned long long)size, folder);
+    return fd_take(&fd);
+}
+
+/* The scratch disk, and before it the disk with what the guest needs for one. */
+static int open_scratch(struct handover *handover, const struct vm_config *config,
+                        struct error *err)
+{
+    if (config->scratch_size == 0)
+        return 0;
+    int parts_fd = open_in(config->guest_folder, "scratch", err);
+    if (parts_fd < 0)
+        return -1;
+    handover->disk_fds[handover->disk_count++] = parts_fd;
+    handover->scratch_fd = make_scratch(config->scratch_folder, config->scratch_size, err);
+    return handover->scratch_fd < 0 ? -1 : 0;
+}
+
 static int open_handover(struct launch *launch, struct handover *handover,
                          const struct vm_config *config, struct error *err)
 {
@@ -142,7 +174,7 @@ static int open_handover(struct launch *launch, struct handover *handover,
             return -1;
         handover->disk_count++;
     }
-    return 0;
+    return open_scratch(handover, config, err);
 }
 
 static void close_handover(struct handover *handover)
@@ -153,6 +185,7 @@ static void close_handover(struct handover *handover)
     fd_close(&handover->passt_fd);
     fd_close(&handover->kvm_fd);
     fd_close(&handover->sev_fd);
+    fd_close(&handover->scratch_fd);
     for (size_t i = 0; i < handover->disk_count; i++)
         fd_close(&handover->disk_fds[i]);
 }
@@ -172,9 +205,9 @@ static void read_sev_cpuid(struct qemu_config *qemu)
 /* The descriptors that QEMU keeps, in `keep`; how many. */
 static size_t list_kept(const struct qemu_config *qemu, int keep[PROCESS_KEEP_MAX])
 {
-    const int single[] = {qemu->kernel_fd,  qemu->initrd_fd, qemu->firmware_fd,
-                          qemu->channel_fd, qemu->psp_fd,    qemu->network_fd,
-                          qemu->console_fd, qemu->kvm_fd,    qemu->sev_fd};
+    const int single[] = {qemu->kernel_fd, qemu->initrd_fd,  qemu->firmware_fd, qemu->channel_fd,
+                          qemu->psp_fd,    qemu->network_fd, qemu->console_fd,  qemu->kvm_fd,
+                          qemu->sev_fd,    qemu->scratch_fd};
     size_t count = 0;
     for (size_t i = 0; i < sizeof single / sizeof *single; i++) {
         if (single[i] >= 0)
@@ -255,6 +288,7 @@ static int start_all(struct launch *launch, struct handover *handover,
     qemu.psp_fd = handover->psp_fd;
     qemu.network_fd = handover->network_fd;
     qemu.disk_count = handover->disk_count;
+    qemu.scratch_fd = handover->scratch_fd;
     sha256_digest(config->policy, qemu.host_data);
     if (config->tee == VM_TEE_SEV_SNP)
         read_sev_cpuid(&qemu);

@@ -15,6 +15,7 @@
 #include "vm/monitor.h"
 
 #define COMMAND_TEXT_MAX 4096
+#define LAYERS_MAX       (QEMU_DISKS_MAX - 2) /* scratch takes two disks */
 
 /* Makes the machine's folder and takes its lock: the name is this machine's from here on. */
 static int claim_name(const char *name, char **folder, int *lock_fd, struct error *err)
@@ -181,10 +182,10 @@ int machine_start(const struct vm_config *config, int *client_fd, struct error *
     char *folder = NULL;
     FD_AUTO lock_fd = -1;
     if (config->port_count + config->probe_port_count > PORTS_MAX ||
-        config->disk_count > QEMU_DISKS_MAX || config->member_count > MACHINE_MEMBERS_MAX)
+        config->disk_count > LAYERS_MAX || config->member_count > MACHINE_MEMBERS_MAX)
         return error_set(err, ERROR_LIMIT,
                          "too many ports, layers or containers: at most %d, %d and %d can be",
-                         PORTS_MAX, QEMU_DISKS_MAX, MACHINE_MEMBERS_MAX);
+                         PORTS_MAX, LAYERS_MAX, MACHINE_MEMBERS_MAX);
     if (check_process(&config->process, err) < 0 || check_members(config, err) < 0)
         return -1;
     int status = claim_name(config->name, &folder, &lock_fd, err);

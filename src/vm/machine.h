@@ -72,7 +72,7 @@ struct vm_member {
 struct vm_config {
     const char *name;
     const char *image;        /* the reference, for people */
-    const char *guest_folder; /* vmlinux, bzImage, initrd, cmdline, cmdline.simulated */
+    const char *guest_folder; /* vmlinux, bzImage, initrd, scratch, cmdline, cmdline.simulated */
     const char *psp_folder;   /* of the simulated secure processor */
     enum vm_tee tee;
     bool kvm;
@@ -86,6 +86,8 @@ struct vm_config {
     size_t disk_count;
     const struct vm_member *members; /* of a group: then `process` is only told to people */
     size_t member_count;             /* 0 for the one container that `process` is */
+    uint64_t scratch_size;      /* bytes of an encrypted disk for what is written; 0 for memory */
+    const char *scratch_folder; /* where the file behind it is, which has no name */
     const struct port_rule *ports;
     size_t port_count;
     size_t probe_port_count; /* behind those of `ports`: for http probes, nobody else's business */
@@ -97,6 +99,9 @@ struct vm_config {
     const char *qemu_program;  /* NULL for QEMU_PROGRAM */
     const char *passt_program; /* NULL for PASST_PROGRAM */
 };
+
+#define MACHINE_SCRATCH_MIN (320ULL << 20) /* src/guest/scratch.h */
+#define MACHINE_SCRATCH_MAX (16ULL << 40)
 
 /*
  * Makes the machine's record and starts its monitor. Everything in `config` need live only until

@@ -7,10 +7,10 @@
 #include "base/base64.h"
 #include "format/channel.h"
 
-#define ARGS_MAX (64 + 6 * QEMU_DISKS_MAX) /* six words a disk */
+#define ARGS_MAX (72 + 6 * QEMU_DISKS_MAX) /* six words a disk */
 
 /* The sets of descriptors (-add-fd) that are no disk's; a disk has the one of its LUN and 1. */
-enum { CONSOLE_SET = QEMU_DISKS_MAX + 1, KVM_SET, SEV_SET };
+enum { CONSOLE_SET = QEMU_DISKS_MAX + 1, KVM_SET, SEV_SET, SCRATCH_SET };
 
 static const char *const tee_names[] = {
     [VM_TEE_SIMULATED] = "simulated",
@@ -214,9 +214,24 @@ static void add_network(struct line *line, const struct qemu_config *config)
     add_device(line, "virtio-net", "%s", ",netdev=net0,romfile=");
 }
 
+/* Nothing on it outlives the machine: what the guest flushes need not reach the host's disk. */
+static void add_scratch(struct line *line, const struct qemu_config *config)
+{
+    if (config->scratch_fd < 0)
+        return;
+    add_fd(line, config->scratch_fd, SCRATCH_SET);
+    add(line, "-blockdev");
+    add(line,
+        "driver=raw,node-name=scratch,cache.no-flush=on,file.driver=file,file.locking=off,"
+        "file.cache.no-flush=on,file.filename=/dev/fdset/%d",
+        SCRATCH_SET);
+    add(line, "-device");
+    add(line, "scsi-hd,bus=scsi0.0,channel=0,scsi-id=0,lun=%zu,drive=scratch", config->disk_count);
+}
+
 static void add_disks(struct line *line, const struct qemu_config *config)
 {
-    if (config->disk_count > 0)
+    if (config->disk_count > 0 || config->scratch_fd >= 0)
         add_device(line, "virtio-scsi", ",id=scsi0,virtqueue_size=64,cmd_per_lun=32");
     for (size_t i = 0; i < config->disk_count; i++) {
         add_fd(line, config->disk_fds[i], i + 1);
@@ -238,9 +253,9 @@ static int check(const struct qemu_config *config, struct error *err)
     if (config->vcpus < 1 || config->vcpus > QEMU_VCPUS_MAX)
         return error_set(err, ERROR_INVALID, "%u CPUs; 1 to %u can be", config->vcpus,
                          QEMU_VCPUS_MAX);
-    if (config->disk_count > QEMU_DISKS_MAX)
-        return error_set(err, ERROR_LIMIT, "%zu layers; a machine takes %u", config->disk_count,
-                         QEMU_DISKS_MAX);
+    size_t disks = config->disk_count + (config->scratch_fd >= 0);
+    if (disks > QEMU_DISKS_MAX)
+        return error_set(err, ERROR_LIMIT, "%zu disks; a machine takes %u", disks, QEMU_DISKS_MAX);
     return 0;
 }
 
@@ -263,6 +278,7 @@ int qemu_args_build(const struct qemu_config *config, struct qemu_args *args, st
     add_channels(&line, config);
     add_network(&line, config);
     add_disks(&line, config);
+    add_scratch(&line, config);
     return line.failed ? error_memory(err) : 0;
 }
 

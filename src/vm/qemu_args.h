@@ -42,6 +42,7 @@ struct qemu_config {
     int console_fd;      /* where the guest's console is written */
     const int *disk_fds; /* LUN n is the n-th */
     size_t disk_count;
+    int scratch_fd;                 /* a disk that is written to, the LUN after the others; or -1 */
     uint8_t host_data[SHA256_SIZE]; /* sev-snp */
     uint32_t cbitpos;               /* sev-snp: CPUID 8000001F EBX[5:0] */
     uint32_t reduced_phys_bits;     /* sev-snp: CPUID 8000001F EBX[11:6] */

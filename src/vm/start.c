@@ -36,6 +36,17 @@ static int queue_network(struct monitor *monitor, struct error *err)
                         err);
 }
 
+/* Overlays come to be on the disk that is mounted before them (src/vm/launch.c: the last LUN, and
+ * before it the disk with what it takes). */
+static int queue_scratch(struct monitor *monitor, struct error *err)
+{
+    int parts_lun = (int)monitor->config->disk_count;
+    if (monitor->config->scratch_size == 0)
+        return 0;
+    return request_step(monitor, "scratch_mount",
+                        json_pack("{s:i, s:i}", "lun", parts_lun + 1, "parts_lun", parts_lun), err);
+}
+
 static void target_of(size_t disk, char target[48])
 {
     (void)snprintf(target, 48, "/run/mounts/scsi/m%zu", disk);
@@ -167,7 +178,8 @@ static int queue_only_container(struct monitor *monitor, struct error *err)
 int start_queue(struct monitor *monitor, struct error *err)
 {
     if (session_set_policy(monitor->session, monitor->config->policy, on_step, monitor, err) < 0 ||
-        queue_network(monitor, err) < 0 || queue_devices(monitor, err) < 0)
+        queue_network(monitor, err) < 0 || queue_scratch(monitor, err) < 0 ||
+        queue_devices(monitor, err) < 0)
         return -1;
     return monitor->config->member_count > 0 ? monitor_group_begin(monitor, err)
                                              : queue_only_container(monitor, err);

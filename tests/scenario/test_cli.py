@@ -89,6 +89,23 @@ class Options(CliCase):
         self.assertEqual(count, b"2")
         self.assertTrue(120 << 10 < int(memory.split()[1]) <= 200 << 10, memory)
 
+    def test_scratch_on_a_disk_has_its_size_and_leaves_nothing(self):
+        script = "set -- $(df -k / | tail -n 1); echo $2; dd if=/dev/zero of=/big bs=1M count=120 2>/dev/null && ls -l /big"
+        result = self.run_image("busybox", *SHELL, script, options=["--scratch", "disk:400m", "-m", "110m"])
+        size, written = result.stdout.decode().split("\n", 1)
+        self.assertTrue(380 << 10 < int(size) <= 400 << 10, size)
+        self.assertIn(f" {120 << 20} ", written)  # more than the machine has memory
+        self.assertEqual([each for _, _, files in os.walk(self.home) for each in files if each.startswith("scratch.")], [])
+
+    def test_refuses_scratch_that_cannot_be(self):
+        for options in (["--scratch", "tape"], ["--scratch", "disk:"], ["--scratch", "disk:319m"], ["--scratch", "disk:17000g"],
+                        ["--scratch", "disk:-1"], ["--scratch", ""], ["--storage-opt", "400m"], ["--storage-opt", "size="],
+                        ["--scratch", "disk", "--storage-opt", "size=400m"]):
+            with self.subTest(options=options):
+                result = self.caisson("run", "--tee", "simulated", *options, "oci:/nowhere", check=False)
+                self.assertEqual(result.returncode, 2, result.stderr)
+                self.assertIn(options[0].encode(), result.stderr)
+
     def test_refuses_an_argument_that_is_no_utf8(self):
         result = self.caisson("run", "--tee", "simulated", "--rm", self.image("busybox"), "/bin/echo", b"\xff",
                               check=False)

@@ -39,9 +39,13 @@ static void exits_with_the_containers_code(void **state)
 static void says_which_step_the_guest_refused(void **state)
 {
     static const char *const lives[] = {"refuse-set_policy", "refuse-mount_device",
-                                        "refuse-mount_overlay", "refuse-create_container"};
+                                        "refuse-scratch_mount", "refuse-mount_overlay",
+                                        "refuse-create_container"};
     struct machine_fixture *fixture = *state;
     struct error err = {0};
+    write_in(fixture, "scratch", "parts");
+    fixture->config.scratch_folder = fixture->folder;
+    fixture->config.scratch_size = MACHINE_SCRATCH_MIN;
     for (size_t i = 0; i < sizeof lives / sizeof *lives; i++) {
         RECORD_AUTO record = {0};
         CLIENT_AUTO connection = start_machine(fixture, lives[i]);
@@ -66,6 +70,20 @@ static void names_a_qemu_that_is_not_there(void **state)
     check_ok(machine_start(&fixture->config, &fd, &err), &err);
     CLIENT_AUTO connection = client_open(fd, &err);
     check_refused(client_wait_started(connection, &err), &err, "/no/such/qemu is not installed");
+}
+
+static void names_the_folder_in_which_no_scratch_can_be(void **state)
+{
+    struct machine_fixture *fixture = *state;
+    struct error err = {0};
+    int fd;
+    write_in(fixture, "scratch", "parts");
+    fixture->config.scratch_folder = "/no/such/folder";
+    fixture->config.scratch_size = MACHINE_SCRATCH_MIN;
+    check_ok(machine_start(&fixture->config, &fd, &err), &err);
+    CLIENT_AUTO connection = client_open(fd, &err);
+    check_refused(client_wait_started(connection, &err), &err,
+                  "cannot make a scratch disk in /no/such/folder");
 }
 
 static void names_a_file_that_is_not_there(void **state)
@@ -283,6 +301,7 @@ int main(int argc, char *argv[])
         MACHINE_TEST(says_which_step_the_guest_refused),
         MACHINE_TEST(names_a_qemu_that_is_not_there),
         MACHINE_TEST(names_a_file_that_is_not_there),
+        MACHINE_TEST(names_the_folder_in_which_no_scratch_can_be),
         MACHINE_TEST(starts_qemu_again_that_ends_before_the_guest_speaks),
         MACHINE_TEST(gives_up_after_the_third_qemu),
         MACHINE_TEST(asks_for_more_memory_where_there_is_little),

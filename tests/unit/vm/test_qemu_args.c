@@ -24,6 +24,7 @@ static struct qemu_config simulated_config(void)
         .console_fd = 14,
         .disk_fds = two_disks,
         .disk_count = 2,
+        .scratch_fd = -1,
     };
 }
 
@@ -198,6 +199,34 @@ static void every_disk_is_read_only(void **state)
     assert_int_equal(seen, QEMU_DISKS_MAX);
 }
 
+static void a_scratch_disk_comes_last_and_is_written_to(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    struct qemu_config config = simulated_config();
+    QEMU_ARGS_AUTO args = {0};
+    config.scratch_fd = 22;
+    check_ok(qemu_args_build(&config, &args, &err), &err);
+    check_has(&args, "-add-fd", "fd=22,set=260");
+    check_has(&args, "-blockdev",
+              "driver=raw,node-name=scratch,cache.no-flush=on,file.driver=file,file.locking=off,"
+              "file.cache.no-flush=on,file.filename=/dev/fdset/260");
+    check_has(&args, "-device", "scsi-hd,bus=scsi0.0,channel=0,scsi-id=0,lun=2,drive=scratch");
+}
+
+static void refuses_a_scratch_disk_for_which_no_lun_is_left(void **state)
+{
+    (void)state;
+    static const int fds[QEMU_DISKS_MAX] = {0};
+    struct error err = {0};
+    struct qemu_config config = simulated_config();
+    QEMU_ARGS_AUTO args = {0};
+    config.disk_fds = fds;
+    config.disk_count = QEMU_DISKS_MAX;
+    config.scratch_fd = 22;
+    check_refused(qemu_args_build(&config, &args, &err), &err, "257 disks");
+}
+
 static void a_command_line_stays_one_word_whatever_it_holds(void **state)
 {
     (void)state;
@@ -224,7 +253,7 @@ static void refuses_values_out_of_range(void **state)
         {UINT32_MAX, 1, 0, "MiB of memory"},
         {256, 0, 0, "0 CPUs"},
         {256, QEMU_VCPUS_MAX + 1, 0, "65 CPUs"},
-        {256, 1, QEMU_DISKS_MAX + 1, "257 layers"},
+        {256, 1, QEMU_DISKS_MAX + 1, "257 disks"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct error err = {0};
@@ -259,6 +288,8 @@ int main(void)
         cmocka_unit_test(every_virtio_device_of_snp_is_modern_and_behind_the_iommu),
         cmocka_unit_test(has_no_network_device_unless_asked),
         cmocka_unit_test(every_disk_is_read_only),
+        cmocka_unit_test(a_scratch_disk_comes_last_and_is_written_to),
+        cmocka_unit_test(refuses_a_scratch_disk_for_which_no_lun_is_left),
         cmocka_unit_test(a_command_line_stays_one_word_whatever_it_holds),
         cmocka_unit_test(refuses_values_out_of_range),
         cmocka_unit_test(knows_each_tee_by_its_name_and_no_other),
