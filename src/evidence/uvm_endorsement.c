@@ -5,7 +5,6 @@
 
 #include "base/hex.h"
 #include "base/text.h"
-#include "crypto/signature.h"
 #include "evidence/uvm_chain.h"
 #include "format/cose.h"
 #include "format/json.h"
@@ -46,15 +45,6 @@ static const struct check_rule rule_measurement = {
     "uvm_measurement", "AMD 56860, section 7.3 (MEASUREMENT)",
     "another guest was launched than the one that is endorsed"};
 
-/* What may sign an endorsement. RSASSA-PKCS1-v1_5 is not among it: COSE's registry does not
- * recommend it. */
-static const struct {
-    int64_t algorithm;
-    enum signature_scheme scheme;
-} accepted[] = {{COSE_PS256, SIGNATURE_PS256}, {COSE_PS384, SIGNATURE_PS384},
-                {COSE_PS512, SIGNATURE_PS512}, {COSE_ES256, SIGNATURE_ES256},
-                {COSE_ES384, SIGNATURE_ES384}, {COSE_ES512, SIGNATURE_ES512}};
-
 static void copy_text(struct span text, char *out, size_t size)
 {
     (void)snprintf(out, size, "%.*s", (int)(text.size < size ? text.size : size - 1),
@@ -69,31 +59,17 @@ static bool check_algorithm(const struct cose_sign1 *message, enum signature_sch
     const char *name = cose_algorithm_name(message->algorithm);
     (void)snprintf(found, sizeof found, "%" PRId64 " (%s)", message->algorithm,
                    name ? name : "unknown");
-    for (size_t i = 0; i < sizeof accepted / sizeof *accepted; i++) {
-        if (accepted[i].algorithm == message->algorithm) {
-            *scheme = accepted[i].scheme;
-            return checks_add(checks, &rule_algorithm, CHECK_PASSED, "PS* or ES*", found);
-        }
-    }
+    if (cose_signer_scheme(message, scheme))
+        return checks_add(checks, &rule_algorithm, CHECK_PASSED, "PS* or ES*", found);
     return checks_add(checks, &rule_algorithm, CHECK_FAILED,
                       "one of PS256, PS384, PS512, ES256, ES384, ES512", found);
 }
 
-static int verify_signature(const struct cose_sign1 *message, struct span key_info,
-                            enum signature_scheme scheme, struct error *err)
-{
-    BUF_AUTO signed_bytes = BUF_WITH_LIMIT(COSE_SIZE_MAX + 64);
-    PUBLIC_KEY_AUTO *key = public_key_from_spki(key_info, err);
-    if (!key || cose_to_be_signed(message, &signed_bytes, err) < 0)
-        return -1;
-    return public_key_check(key, scheme, buf_span(&signed_bytes), message->signature, err);
-}
-
-static void check_signature(const struct cose_sign1 *message, struct span key_info,
+static void check_signature(const struct cose_signer *signer, const struct cose_sign1 *message,
                             enum signature_scheme scheme, struct checks *checks)
 {
     struct error err = {0};
-    bool good = verify_signature(message, key_info, scheme, &err) == 0;
+    bool good = cose_signer_check_signature(signer, message, scheme, &err) == 0;
     (void)checks_judge(checks, &rule_signature, good,
                        "by the first certificate's key, over protected header and payload",
                        good ? "good" : err.text);
@@ -248,14 +224,14 @@ static void check_message(const struct cose_sign1 *message,
 {
     const char *issuer = expectation->issuer ? expectation->issuer : UVM_ISSUER;
     enum signature_scheme scheme = 0;
-    struct uvm_chain chain;
+    struct cose_signer signer;
     bool known = check_algorithm(message, &scheme, checks);
-    if (uvm_chain_check(&chain, message, issuer, expectation, checks)) {
+    if (uvm_chain_check(&signer, message, issuer, expectation, checks)) {
         check_thumbprint(message, checks);
         if (known)
-            check_signature(message, certificate_public_key(chain.certificates[0]), scheme, checks);
+            check_signature(&signer, message, scheme, checks);
     }
-    uvm_chain_fini(&chain);
+    cose_signer_fini(&signer);
     check_text(&rule_issuer, issuer, message->issuer, checks);
     check_text(&rule_feed, expectation->feed ? expectation->feed : UVM_FEED, message->feed, checks);
     check_payload(message, expectation, endorsement, checks);
