@@ -9,9 +9,10 @@
 #include "cli/generate.h"
 #include "cli/guest_folder.h"
 #include "cli/kvm_probe.h"
+#include "cli/policy_file.h"
 #include "cli/progress.h"
+#include "cli/run_fragments.h"
 #include "cli/run_options.h"
-#include "os/file.h"
 #include "os/terminal.h"
 #include "policy/policy.h"
 #include "vm/client.h"
@@ -29,6 +30,7 @@ struct run {
     struct vm_disk *vm_disks;
     struct workload workload;
     struct buf policy;
+    struct run_fragments fragments;
     char *guest_folder;
     char *psp_folder;
     struct run_options options;
@@ -46,6 +48,7 @@ static void run_fini(struct run *run)
     store_free(run->store);
     workload_fini(&run->workload);
     buf_fini(&run->policy);
+    run_fragments_fini(&run->fragments);
     free(run->guest_folder);
     free(run->psp_folder);
 }
@@ -94,11 +97,9 @@ static int read_policy(struct run *run, struct error *err)
     POLICY_AUTO policy = NULL;
     if (!path)
         return 0;
-    if (file_read(path, &run->policy, err) < 0)
-        return error_context(err, "--policy");
-    if (policy_parse(buf_span(&run->policy), POLICY_STRICT, &policy, err) < 0)
-        return error_context(err, "--policy %s", path);
-    return 0;
+    return policy_file_read(run->args, path, &run->policy, &policy, err) < 0
+               ? error_context(err, "--policy")
+               : 0;
 }
 
 static int set_process(struct run *run, struct error *err)
@@ -173,6 +174,8 @@ static int set_config(struct run *run, struct error *err)
     config->ports = options->ports;
     config->port_count = options->port_count;
     config->policy = buf_span(&run->policy);
+    config->fragments = run->fragments.spans;
+    config->fragment_count = run->fragments.count;
     config->stop_signal = stop_signal(run->image);
     return 0;
 }
@@ -182,6 +185,7 @@ static int prepare(struct run *run, struct error *err)
 {
     const struct args *args = run->args;
     if (run_options_read(args, &run->options, err) < 0 || read_policy(run, err) < 0 ||
+        run_fragments_read(args, &run->fragments, err) < 0 ||
         guest_folder_find(args_get(args, "guest"), &run->guest_folder, err) < 0)
         return -1;
     run->store = store_open(NULL, err);

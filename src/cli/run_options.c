@@ -7,6 +7,7 @@
 #include "base/hex.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "cli/policy_file.h"
 #include "cli/workload.h"
 #include "crypto/random.h"
 #include "os/file.h"
@@ -55,6 +56,11 @@ const struct option_rule run_option_rules[] = {
     {.name = "policy",
      .operand = "FILE",
      .help = "Enforce this policy (default: one generated from image and options)"},
+    {.name = "fragment",
+     .operand = "FILE",
+     .help = "Hand the guest this signed policy fragment",
+     .repeats = true},
+    POLICY_ALLOW_ALL_OPTION,
     {.name = "pull",
      .operand = "WHEN",
      .help = "Ask the registry: missing (default), always, never"},

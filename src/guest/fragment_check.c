@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "evidence/signed_fragment.h"
-#include "guest/fragment_answer.h"
+#include "guest/fragment.h"
 
 #include <linux/seccomp.h>
 
@@ -66,13 +66,10 @@ static bool write_all(struct span bytes)
 
 static int answer(const struct signed_fragment *fragment)
 {
-    const struct fragment_answer head = {
-        .issuer_size = fragment->issuer.size,
-        .feed_size = fragment->feed.size,
-        .svn = fragment->has_svn ? fragment->svn : FRAGMENT_WITHOUT_SVN,
-    };
-    return write_all(span_of(&head, sizeof head)) && write_all(fragment->issuer) &&
-                   write_all(fragment->feed) && write_all(fragment->text)
+    const struct span zero = span_of("", 1);
+    const uint64_t svn = fragment->has_svn ? fragment->svn : FRAGMENT_WITHOUT_SVN;
+    return write_all(span_of(&svn, sizeof svn)) && write_all(fragment->issuer) && write_all(zero) &&
+                   write_all(fragment->feed) && write_all(zero) && write_all(fragment->text)
                ? 0
                : 2;
 }

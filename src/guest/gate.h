@@ -36,6 +36,8 @@
 #define GATE_CODE_NOT_STARTED 128 /* stands for the exit code of what could not be started */
 #define GATE_SCRATCH          "/run/mounts/scratch" /* where the scratch disk is */
 
+struct gate;
+
 /* What a machine can do. All are called after the policy's yes, with checked values. */
 struct machine_ops {
     /* Appends an SNP report of GATE_REPORT_SIZE bytes over this REPORT_DATA, and the certificates
@@ -72,6 +74,9 @@ struct machine_ops {
     /* Append what a container has used (members of an object), and its processes (an array). */
     int (*usage)(void *machine, const char *id, struct buf *out, struct error *err);
     int (*processes)(void *machine, const char *id, struct buf *out, struct error *err);
+    /* Verifies a signed fragment and appends what fragment_read() reads (guest/fragment.h).
+     * ERROR_REFUSED where it is not to be believed. */
+    int (*verify_fragment)(void *machine, struct span cose, struct buf *answer, struct error *err);
     int (*statistics)(void *machine, uint64_t *total, uint64_t *available, struct error *err);
     /* Bytes, or the end, of a stream to a process. False when no process of the machine's takes
      * this stream. The machine grants (channel_grant) what it took once it is consumed. */
@@ -114,6 +119,16 @@ struct gate_process_name {
     uint64_t process;
 };
 
+/* A policy or a fragment on its way in; one at a time. */
+struct gate_upload {
+    struct buf bytes;
+    uint32_t stream; /* 0: none */
+    uint64_t size;   /* that was told */
+    uint64_t request;
+    bool overflow;
+    int (*finish)(struct gate *gate, struct error *err); /* once the stream is closed */
+};
+
 enum gate_phase { GATE_CLOSED, GATE_READING, GATE_OPEN };
 
 struct gate {
@@ -122,11 +137,7 @@ struct gate {
     void *machine;
     enum guest_tee tee;
     enum gate_phase phase;
-    struct buf policy_text;
-    uint32_t policy_stream;
-    uint64_t policy_size;
-    uint64_t policy_request;
-    bool policy_overflow;
+    struct gate_upload upload;
     struct policy *policy;
     struct policy_state *state;
     struct gate_container containers[GATE_CONTAINERS_MAX];

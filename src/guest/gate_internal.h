@@ -24,6 +24,17 @@ gate_handler gate_handle_pause;
 gate_handler gate_handle_unpause;
 gate_handler gate_handle_usage;
 gate_handler gate_handle_processes;
+gate_handler gate_handle_load_fragment;
+
+/* Takes what comes on the stream, which is open; `finish` answers the request at its end. */
+void gate_begin_upload(struct gate *gate, const struct request *request,
+                       int (*finish)(struct gate *gate, struct error *err));
+
+/* Ends it; what came stays until the caller frees gate->upload.bytes. */
+void gate_end_upload(struct gate *gate);
+
+/* ERROR_INVALID unless as much came as was told. */
+int gate_check_upload(const struct gate *gate, struct error *err);
 
 /* NULL where no container has this id. */
 struct gate_container *gate_find_container(struct gate *gate, const char *id);

@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "guest/control_group.h"
 #include "guest/disk.h"
+#include "guest/fragment.h"
 #include "guest/report.h"
 #include "guest/scratch.h"
 #include "os/fd.h"
@@ -339,6 +340,13 @@ static int read_meminfo(const char *text, const char *key, uint64_t *bytes, stru
     return 0;
 }
 
+static int machine_verify_fragment(void *argument, struct span cose, struct buf *answer,
+                                   struct error *err)
+{
+    (void)argument;
+    return fragment_verify(FRAGMENT_PROGRAM, cose, answer, err);
+}
+
 static int machine_statistics(void *argument, uint64_t *total, uint64_t *available,
                               struct error *err)
 {
@@ -409,6 +417,7 @@ const struct machine_ops machine_real_ops = {
     .resize = machine_resize,
     .probe_port = machine_probe_port,
     .freeze = machine_freeze,
+    .verify_fragment = machine_verify_fragment,
     .statistics = machine_statistics,
     .usage = machine_usage,
     .processes = machine_processes,

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "format/channel.h"
 #include "format/seccomp.h"
+#include "guest/fragment.h"
 
 #define DEPTH_MAX 8
 
@@ -128,12 +129,23 @@ static int get_texts(struct request *request, const json_t *args, const char *ke
 
 /* --- operations ------------------------------------------------------------------------------- */
 
-static int parse_set_policy(struct request *request, const json_t *args, struct error *err)
+static int parse_upload(struct request *request, const json_t *args, uint64_t max,
+                        struct error *err)
 {
-    struct request_set_policy *out = &request->args.set_policy;
+    struct request_upload *out = &request->args.upload;
     if (get_number(args, "stream", 1, UINT32_MAX, &out->stream, err) < 0)
         return -1;
-    return json_get_u64(args, "size", POLICY_SIZE_MAX, &out->size, err);
+    return json_get_u64(args, "size", max, &out->size, err);
+}
+
+static int parse_set_policy(struct request *request, const json_t *args, struct error *err)
+{
+    return parse_upload(request, args, POLICY_SIZE_MAX, err);
+}
+
+static int parse_load_fragment(struct request *request, const json_t *args, struct error *err)
+{
+    return parse_upload(request, args, FRAGMENT_COSE_MAX, err);
 }
 
 static int parse_set_network(struct request *request, const json_t *args, struct error *err)
@@ -447,6 +459,7 @@ struct operation {
 
 static const struct operation operations[] = {
     [REQUEST_SET_POLICY] = {"set_policy", {"stream", "size"}, parse_set_policy},
+    [REQUEST_LOAD_FRAGMENT] = {"load_fragment", {"stream", "size"}, parse_load_fragment},
     [REQUEST_SET_NETWORK] = {"set_network",
                              {"address", "prefix", "gateway", "dns", "hostname"},
                              parse_set_network},

@@ -29,6 +29,7 @@
 
 enum request_op {
     REQUEST_SET_POLICY,
+    REQUEST_LOAD_FRAGMENT,
     REQUEST_SET_NETWORK,
     REQUEST_MOUNT_DEVICE,
     REQUEST_SCRATCH_MOUNT,
@@ -51,7 +52,8 @@ enum request_op {
     REQUEST_POINT, /* a point of the policy that is known by name and always denied */
 };
 
-struct request_set_policy {
+/* set_policy and load_fragment: bytes that come on a stream. */
+struct request_upload {
     uint32_t stream;
     uint64_t size;
 };
@@ -127,7 +129,7 @@ struct request {
     enum request_op op;
     enum policy_point point; /* of REQUEST_POINT */
     union {
-        struct request_set_policy set_policy;
+        struct request_upload upload;
         struct request_set_network set_network;
         struct request_mount_device mount_device;
         struct request_scratch_mount scratch_mount;

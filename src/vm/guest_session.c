@@ -13,7 +13,8 @@ struct request {
     json_t *message;
     session_answer *answer;
     void *argument;
-    bool carries_policy;
+    uint32_t stream; /* carries these bytes, which must outlive the session; 0 for none */
+    struct span bytes;
     bool sent;
     struct request *next;
 };
@@ -28,8 +29,8 @@ struct guest_session {
     struct request *first; /* in the order of the requests; those sent come first */
     size_t sent_count;
     size_t waiting_count;
-    struct span policy; /* what is still to be sent of it */
-    bool policy_open;
+    struct span upload; /* what is still to be sent on this stream */
+    uint32_t upload_stream;
 };
 
 static void free_request(struct request *request)
@@ -48,22 +49,23 @@ static int send_json(struct guest_session *session, const json_t *message, struc
     return status;
 }
 
-/* Sends what is left of the policy, as far as the guest takes it, and closes the stream. */
-static int send_policy(struct guest_session *session, struct error *err)
+/* Sends what is left of an upload, as far as the guest takes it, and closes the stream. */
+static int send_upload(struct guest_session *session, struct error *err)
 {
     struct channel *channel = &session->link.channel;
-    while (session->policy.size > 0) {
-        size_t size = channel_sendable(channel, SESSION_POLICY);
+    uint32_t stream = session->upload_stream;
+    while (session->upload.size > 0) {
+        size_t size = channel_sendable(channel, stream);
         if (size == 0)
             return 0;
-        if (size > session->policy.size)
-            size = session->policy.size;
-        if (channel_send(channel, SESSION_POLICY, span_of(session->policy.data, size), err) < 0)
+        if (size > session->upload.size)
+            size = session->upload.size;
+        if (channel_send(channel, stream, span_of(session->upload.data, size), err) < 0)
             return -1;
-        session->policy = span_of(session->policy.data + size, session->policy.size - size);
+        session->upload = span_of(session->upload.data + size, session->upload.size - size);
     }
-    session->policy_open = false;
-    return channel_close(channel, SESSION_POLICY, err);
+    session->upload_stream = 0;
+    return channel_close(channel, stream, err);
 }
 
 static int send_request(struct guest_session *session, struct request *request, struct error *err)
@@ -76,20 +78,21 @@ static int send_request(struct guest_session *session, struct request *request, 
     request->sent = true;
     session->sent_count++;
     session->waiting_count--;
-    if (!request->carries_policy)
+    if (!request->stream)
         return 0;
-    session->policy_open = true;
-    return send_policy(session, err);
+    session->upload_stream = request->stream;
+    session->upload = request->bytes;
+    return send_upload(session, err);
 }
 
-/* Sends what waits, as far as the protocol allows. What follows set_policy waits for the policy's
- * last byte: before it the guest would answer that it has none. */
+/* Sends what waits, as far as the protocol allows. What follows an upload waits for its last
+ * byte: before it the guest would answer that it has no policy, or is reading a fragment. */
 static int send_waiting(struct guest_session *session, struct error *err)
 {
     for (struct request *each = session->first; each; each = each->next) {
         if (each->sent)
             continue;
-        if (!session->greeted || session->policy_open ||
+        if (!session->greeted || session->upload_stream ||
             session->sent_count >= SESSION_OUTSTANDING_MAX)
             return 0;
         if (send_request(session, each, err) < 0)
@@ -227,9 +230,9 @@ static int on_closed(void *argument, uint32_t stream, struct error *err)
 static void on_writable(void *argument, uint32_t stream)
 {
     struct guest_session *session = argument;
-    if (stream == SESSION_POLICY && session->policy_open) {
+    if (stream == session->upload_stream) {
         /* What fails here fails for want of memory: the guest's silence then ends the start. */
-        if (send_policy(session, NULL) == 0 && !session->policy_open)
+        if (send_upload(session, NULL) == 0 && !session->upload_stream)
             (void)send_waiting(session, NULL);
     } else if (stream == SESSION_STDIN)
         session->handler->input_writable(session->argument);
@@ -352,28 +355,34 @@ int session_request(struct guest_session *session, const char *op, json_t *args,
     return 0;
 }
 
-int session_set_policy(struct guest_session *session, struct span policy, session_answer *answer,
-                       void *argument, struct error *err)
+int session_upload(struct guest_session *session, const char *op, uint32_t stream,
+                   struct span bytes, session_answer *answer, void *argument, struct error *err)
 {
-    if (channel_open(&session->link.channel, SESSION_POLICY, CHANNEL_SEND, err) < 0)
+    if (channel_open(&session->link.channel, stream, CHANNEL_SEND, err) < 0)
         return -1;
-    json_t *args = json_pack("{s:i, s:I}", "stream", (int)SESSION_POLICY, "size",
-                             (json_int_t)policy.size);
-    struct request *request = queue_request(session, "set_policy", args, err);
+    json_t *args = json_pack("{s:I, s:I}", "stream", (json_int_t)stream, "size",
+                             (json_int_t)bytes.size);
+    struct request *request = queue_request(session, op, args, err);
     if (!request)
         return -1;
     *request = (struct request){.message = request->message,
                                 .answer = answer,
                                 .argument = argument,
-                                .carries_policy = true,
+                                .stream = stream,
+                                .bytes = bytes,
                                 .next = request->next};
-    session->policy = policy;
     if (send_waiting(session, err) < 0) {
         forget_request(session, request);
         return -1;
     }
     link_flush(&session->link);
     return 0;
+}
+
+int session_set_policy(struct guest_session *session, struct span policy, session_answer *answer,
+                       void *argument, struct error *err)
+{
+    return session_upload(session, "set_policy", SESSION_POLICY, policy, answer, argument, err);
 }
 
 int session_open_streams(struct guest_session *session, bool with_stdin, bool with_stderr,

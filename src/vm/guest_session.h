@@ -19,6 +19,7 @@ enum session_stream {
     SESSION_STDIN = 2,
     SESSION_STDOUT = 3,
     SESSION_STDERR = 4,
+    SESSION_FRAGMENT = 0x10000, /* the first one's; the others follow */
 };
 
 struct guest_session;
@@ -64,6 +65,11 @@ int session_request(struct guest_session *session, const char *op, json_t *args,
 /* set_policy with the policy's bytes, which must outlive the session. */
 int session_set_policy(struct guest_session *session, struct span policy, session_answer *answer,
                        void *argument, struct error *err);
+
+/* set_policy or load_fragment: the bytes, which must outlive the session, go on this stream: one
+ * that was never used. */
+int session_upload(struct guest_session *session, const char *op, uint32_t stream,
+                   struct span bytes, session_answer *answer, void *argument, struct error *err);
 
 /* Opens the container's streams before create_container names them. */
 int session_open_streams(struct guest_session *session, bool with_stdin, bool with_stderr,

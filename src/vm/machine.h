@@ -92,6 +92,8 @@ struct vm_config {
     size_t port_count;
     size_t probe_port_count; /* behind those of `ports`: for http probes, nobody else's business */
     struct span policy;
+    const struct span *fragments; /* signed; loaded in this order */
+    size_t fragment_count;        /* at most 64 */
     struct vm_process process;
     uint32_t stop_signal;      /* what asks the container to end; 0 for SIGTERM */
     bool same_user;            /* started by root, QEMU and passt are root's too: for tests */

@@ -175,10 +175,22 @@ static int queue_only_container(struct monitor *monitor, struct error *err)
     return start_queue_container(monitor, &container, on_created, monitor, err);
 }
 
+static int queue_fragments(struct monitor *monitor, struct error *err)
+{
+    const struct vm_config *config = monitor->config;
+    for (size_t i = 0; i < config->fragment_count; i++) {
+        if (session_upload(monitor->session, "load_fragment", SESSION_FRAGMENT + (uint32_t)i,
+                           config->fragments[i], on_step, monitor, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 int start_queue(struct monitor *monitor, struct error *err)
 {
     if (session_set_policy(monitor->session, monitor->config->policy, on_step, monitor, err) < 0 ||
-        queue_network(monitor, err) < 0 || queue_scratch(monitor, err) < 0 ||
+        queue_fragments(monitor, err) < 0 || queue_network(monitor, err) < 0 ||
+        queue_scratch(monitor, err) < 0 ||
         queue_devices(monitor, err) < 0)
         return -1;
     return monitor->config->member_count > 0 ? monitor_group_begin(monitor, err)

@@ -168,7 +168,7 @@ class Manual(Tree):
 class Guest(Tree):
     def check(self, text):
         source = self.write("a.c", text)
-        binary = os.path.join(self.folder.name, "guest")
+        binary = os.path.join(self.folder.name, "caisson-guest")
         subprocess.run(["cc", "-g", source, "-o", binary], check=True)
         return run("lint-guest", binary)
 

@@ -15,7 +15,7 @@ from lib.workload import TARGET, Workload
 COMMAND = ["/bin/sh", "-c", SCRIPT]
 AS_ROOT = {"user_idname": {"pattern": "0", "strategy": "id"}, "group_idnames": [{"pattern": "0", "strategy": "id"}],
            "umask": "0022"}  # fmt: skip
-DENIED_POINTS = ["exec_external", "plan9_mount", "plan9_unmount", "get_properties", "dump_stacks", "runtime_logging", "load_fragment",
+DENIED_POINTS = ["exec_external", "plan9_mount", "plan9_unmount", "get_properties", "dump_stacks", "runtime_logging",
                  "scratch_unmount", "rw_mount_device", "rw_unmount_device"]  # fmt: skip
 
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "../made.h"
+#include "base/text.h"
 #include "evidence/signed_fragment.h"
 
 static const char text[] = "package side\nsvn := \"5\"\nframework_version := \"0.2.3\"\n";
@@ -85,6 +86,31 @@ static void accepts_what_its_issuer_signed(void **state)
     sign(f);
     check_ok(signed_fragment_verify(buf_span(&f->cose), &fragment, &err), &err);
     assert_false(fragment.has_svn);
+    stop(f);
+}
+
+/* What confcom makes an issuer of: the name in the leaf. */
+static void accepts_issuers_by_subject(void **state)
+{
+    struct signed_fragment fragment;
+    struct error err = {0};
+    struct fixture *f = start();
+    TEXT_AUTO good = NULL;
+    TEXT_AUTO bad = NULL;
+    (void)state;
+    char *eku = strstr(buf_text(&f->did), "::eku:");
+    assert_non_null(eku);
+    int size = (int)(eku - buf_text(&f->did));
+    good = text_format("%.*s::subject:CN:Signer", size, buf_text(&f->did));
+    bad = text_format("%.*s::subject:CN:signer", size, buf_text(&f->did));
+    f->message.issuer = good;
+    sign(f);
+    check_ok(signed_fragment_verify(buf_span(&f->cose), &fragment, &err), &err);
+    f->message.issuer = bad;
+    check_bad(f, "issuer: ");
+    bad[size] = '\0';
+    f->message.issuer = bad; /* no predicate */
+    check_bad(f, "issuer: ");
     stop(f);
 }
 
@@ -225,6 +251,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accepts_what_its_issuer_signed),
+        cmocka_unit_test(accepts_issuers_by_subject),
         cmocka_unit_test(refuses_what_is_no_fragment),
         cmocka_unit_test(refuses_other_issuers),
         cmocka_unit_test(refuses_other_chains),

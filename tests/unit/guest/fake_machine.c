@@ -14,7 +14,8 @@ const char *fake_policy(void)
     return "package policy\n"
            "import future.keywords.every\nimport future.keywords.in\n"
            "api_version := \"0.10.0\"\nframework_version := \"0.2.3\"\n"
-           "fragments := []\n"
+           "fragments := [{\"feed\":\"f\",\"includes\":[\"containers\"],\"issuer\":\"i\","
+           "\"minimum_svn\":\"2\"}]\n"
            "containers := [{\"allow_elevated\":false,\"allow_stdio_access\":true,"
            "\"capabilities\":{\"ambient\":[],\"bounding\":" CAPS ",\"effective\":" CAPS
            ",\"inheritable\":[],\"permitted\":" CAPS "},"
@@ -197,6 +198,18 @@ static int fake_probe_port(void *argument, unsigned int port, bool *open, struct
     return note(argument, "probe_port", err, "%u", port);
 }
 
+/* The message is the answer, as if it had been signed. */
+static int fake_verify_fragment(void *argument, struct span cose, struct buf *answer,
+                                struct error *err)
+{
+    struct fake_machine *machine = argument;
+    if (machine->forged)
+        return error_set(err, ERROR_REFUSED, "signature: it does not hold");
+    if (note(argument, "verify_fragment", err, "%zu", cose.size) < 0)
+        return -1;
+    return buf_append(answer, cose, err);
+}
+
 static int fake_statistics(void *argument, uint64_t *total, uint64_t *available, struct error *err)
 {
     *total = 100;
@@ -243,6 +256,7 @@ const struct machine_ops fake_machine_ops = {
     .freeze = fake_freeze,
     .usage = fake_usage,
     .processes = fake_processes,
+    .verify_fragment = fake_verify_fragment,
     .statistics = fake_statistics,
     .stream_data = fake_stream_data,
     .stream_closed = fake_stream_closed,

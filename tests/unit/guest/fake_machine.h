@@ -15,6 +15,7 @@ struct fake_machine {
     uint32_t standard[3];
     uint32_t exec_standard[3]; /* of the last process beside a container's first */
     bool terminal;
+    bool forged;  /* fragments are nobody's */
     size_t input; /* bytes that came for a process */
 };
 

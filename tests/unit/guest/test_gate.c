@@ -462,7 +462,7 @@ static bool is_done(enum policy_point point)
            point == POLICY_CREATE_CONTAINER || point == POLICY_SIGNAL_CONTAINER_PROCESS ||
            point == POLICY_EXEC_IN_CONTAINER || point == POLICY_SHUTDOWN_CONTAINER ||
            point == POLICY_UNMOUNT_OVERLAY || point == POLICY_UNMOUNT_DEVICE ||
-           point == POLICY_SCRATCH_MOUNT;
+           point == POLICY_SCRATCH_MOUNT || point == POLICY_LOAD_FRAGMENT;
 }
 
 static void denies_other_points_by_name(void **state)
@@ -481,6 +481,87 @@ static void denies_other_points_by_name(void **state)
         ask(world, name, "{}");
         expect(world, expected);
     }
+}
+
+/* --- fragments -------------------------------------------------------------------------------- */
+
+#define HASH_C "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
+#define SIGNED_BY(svn, issuer, text)                                                               \
+    (svn "\0\0\0\0\0\0\0" issuer "\0f\0package side\nframework_version := \"0.1.0\"\n" text)
+#define SIDE                                                                                       \
+    "containers := [{\"command\":[\"s\"],\"env_rules\":[],\"layers\":[\"" HASH_C                   \
+    "\"],\"mounts\":[],\"exec_processes\":[],\"signals\":[],\"allow_elevated\":false,"             \
+    "\"allow_stdio_access\":true,\"working_dir\":\"/\"}]\n"
+
+static void send_fragment(struct world *world, const char *bytes, size_t size, size_t told)
+{
+    static const uint32_t stream = 11;
+    char args[128];
+    (void)snprintf(args, sizeof args, "{\"stream\":%u,\"size\":%zu}", stream, told);
+    ask(world, "load_fragment", args);
+    check_ok(frame(world, 2, stream, bytes, size), &world->err);
+    check_ok(frame(world, 4, stream, NULL, 0), &world->err);
+    collect(world);
+}
+
+#define FRAGMENT(world, literal)                                                                   \
+    send_fragment(world, literal, sizeof(literal) - 1, sizeof(literal) - 1)
+
+static void loads_fragments_that_the_policy_takes(void **state)
+{
+    struct world *world = *state;
+    open_gate(world);
+    ask(world, "mount_device", DEVICE(0, HASH_C));
+    expect(world, "is no layer");
+    FRAGMENT(world, SIGNED_BY("\x02", "i", SIDE));
+    expect(world, "\"ok\":true,\"result\":{\"sha256\":\"");
+    ask(world, "mount_device", DEVICE(0, HASH_C));
+    expect(world, "\"ok\":true");
+}
+
+static void refuses_fragments_by_name(void **state)
+{
+    struct world *world = *state;
+    open_gate(world);
+    FRAGMENT(world, SIGNED_BY("\x02", "j", SIDE));
+    expect(world,
+           "\"denied\",\"point\":\"load_fragment\",\"reason\":\"load_fragment: issuer \\\"j\\\"");
+    FRAGMENT(world, SIGNED_BY("\x01", "i", SIDE));
+    expect(world, "its svn is lower");
+    FRAGMENT(world, SIGNED_BY("\x02", "i", "dump_stacks := data.framework.dump_stacks\n"));
+    expect(world, "no place in a fragment");
+    FRAGMENT(world, "\0\0\0\0\0\0\0\0i\0f");
+    expect(world, "\"failed\"");
+    FRAGMENT(world, "\0\0");
+    expect(world, "\"failed\"");
+    send_fragment(world, "x", 1, 2);
+    expect(world, "\"invalid\"");
+    send_fragment(world, "xyz", 3, 2);
+    expect(world, "\"invalid\"");
+    world->machine.forged = true;
+    FRAGMENT(world, SIGNED_BY("\x02", "i", SIDE));
+    expect(world, "\"denied\",\"point\":\"load_fragment\",\"reason\":\"load_fragment: signature: ");
+    world->machine.forged = false;
+    world->machine.fail = "verify_fragment";
+    FRAGMENT(world, SIGNED_BY("\x02", "i", SIDE));
+    expect(world, "\"failed\"");
+    ask(world, "mount_device", DEVICE(0, HASH_C));
+    expect(world, "is no layer");
+}
+
+static void reads_one_fragment_at_a_time_and_none_before_the_policy(void **state)
+{
+    struct world *world = *state;
+    FRAGMENT(world, SIGNED_BY("\x02", "i", SIDE));
+    expect(world, "no policy has been set");
+    open_gate(world);
+    ask(world, "load_fragment", "{\"stream\":12,\"size\":9}");
+    ask(world, "load_fragment", "{\"stream\":13,\"size\":9}");
+    expect(world, "a fragment is being read");
+    ask(world, "load_fragment", "{\"stream\":14,\"size\":1048577}");
+    expect(world, "1048577 is not between");
+    ask(world, "load_fragment", "{\"stream\":0,\"size\":1}");
+    expect(world, "0 is less than 1");
 }
 
 /* --- messages --------------------------------------------------------------------------------- */
@@ -599,6 +680,9 @@ int main(void)
         test(looks_at_a_port_as_the_policy_lets_it),
         test(tells_in_evidence_which_containers_run),
         test(denies_other_points_by_name),
+        test(loads_fragments_that_the_policy_takes),
+        test(refuses_fragments_by_name),
+        test(reads_one_fragment_at_a_time_and_none_before_the_policy),
         test(refuses_numbers_that_do_not_grow),
         test(refuses_ids_that_are_paths_or_options),
         test(refuses_malformed_messages),
