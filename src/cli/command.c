@@ -21,6 +21,9 @@ const struct command *const commands[] = {
     &command_policy_show,
     &command_policy_hash,
     &command_policy_eval,
+    &command_policy_fragment_sign,
+    &command_policy_fragment_show,
+    &command_policy_fragment_verify,
     &command_confcom_acipolicygen,
     &command_verify_snp, /* all before `verify`, whose operand would else be "snp" */
     &command_verify_sgx,

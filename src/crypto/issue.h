@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "crypto/certificate.h"
 #include "crypto/raw_key.h"
+#include "crypto/signature.h"
 
 struct private_key;
 
@@ -28,6 +29,15 @@ void private_key_cleanup(struct private_key **key);
 
 /* True when this key's public half is the certificate's. */
 bool private_key_matches(const struct private_key *key, const struct certificate *certificate);
+
+/* The scheme that goes with the key: ES256, ES384, ES512, or PS384 for an RSA key. False for a key
+ * of another kind or size. */
+bool private_key_scheme(const struct private_key *key, enum signature_scheme *out);
+
+/* Appends a signature over the message by a scheme (ES* or PS*) that goes with the key; r ‖ s for
+ * ECDSA. ERROR_INVALID for another. */
+int private_key_sign(const struct private_key *key, enum signature_scheme scheme,
+                     struct span message, struct buf *out, struct error *err);
 
 /* The public half of a key on P-384; ERROR_INVALID for a key of another kind. */
 int private_key_public_p384(const struct private_key *key, struct p384_key *out, struct error *err);

@@ -1,6 +1,6 @@
 /*
  * COSE_Sign1 messages (RFC 9052, section 4.2) as the signed pieces of confidential containers use
- * them: UVM endorsements and policy fragments. Reading only; whether to believe one is the caller's
+ * them: UVM endorsements and policy fragments. Whether to believe one is the caller's
  * question (crypto/signature.h, evidence/uvm_endorsement.h).
  *
  * Two shapes of header name issuer, feed and security version:
@@ -67,6 +67,14 @@ struct cose_sign1 {
 
 /* Reads a message. ERROR_INVALID or ERROR_LIMIT, saying what is wrong. */
 int cose_parse(struct span bytes, struct cose_sign1 *message, struct error *err);
+
+/* Appends a protected header with text labels: algorithm, content type, chain, issuer, feed, and
+ * the svn where there is one; the rest of the message is not read. */
+int cose_write_protected(const struct cose_sign1 *message, struct buf *out, struct error *err);
+
+/* Appends the message of protected header, payload and signature, with an empty unprotected header.
+ */
+int cose_write(const struct cose_sign1 *message, struct buf *out, struct error *err);
 
 /* Appends the bytes that the signature covers: RFC 9052, section 4.4, without external data. */
 int cose_to_be_signed(const struct cose_sign1 *message, struct buf *out, struct error *err);

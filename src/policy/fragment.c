@@ -83,15 +83,29 @@ static bool check_expected(struct loading *loading)
 }
 
 /* The reference wants the package in the first line; the reader would pass over comments. */
+static int read_text(struct span text, const struct policy *names, struct policy **out,
+                     struct error *err)
+{
+    static const char start[] = "package ";
+    const size_t size = sizeof start - 1;
+    *out = NULL;
+    if (text.size < size || memcmp(text.data, start, size) != 0)
+        return error_set(err, ERROR_INVALID, "the first line is not \"package NAME\"");
+    return load_text_of_module(text, names, POLICY_STRICT, out, err);
+}
+
+int policy_parse_fragment(struct span text, struct policy **out, struct error *err)
+{
+    static const struct policy none;
+    struct error own = {0};
+    struct error *report = err ? err : &own;
+    return read_text(text, &none, out, report) < 0 ? error_context(report, "fragment") : 0;
+}
+
 static bool read_module(struct loading *loading)
 {
     struct error err = {0};
-    struct span text = loading->fragment->text;
-    static const char start[] = "package ";
-    const size_t size = sizeof start - 1;
-    if (text.size < size || memcmp(text.data, start, size) != 0)
-        return deny(loading->decision, "the fragment's first line is not \"package NAME\"");
-    if (load_text_of_module(text, loading->state->names, POLICY_STRICT, &loading->module, &err) < 0)
+    if (read_text(loading->fragment->text, loading->state->names, &loading->module, &err) < 0)
         return deny(loading->decision, "fragment: %s", err.text);
     return true;
 }

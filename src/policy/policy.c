@@ -348,6 +348,11 @@ const char *policy_api_version(const struct policy *policy)
     return policy->api_text;
 }
 
+const char *policy_svn(const struct policy *policy)
+{
+    return policy->svn_text;
+}
+
 const char *policy_framework_version(const struct policy *policy)
 {
     return policy->framework_text;

@@ -144,7 +144,8 @@ void policy_cleanup(struct policy **policy);
 /* True when some point is {"allowed": true}: every output that shows the policy must say so. */
 bool policy_allows_all(const struct policy *policy);
 
-const char *policy_api_version(const struct policy *policy);       /* "" where absent */
+const char *policy_api_version(const struct policy *policy); /* "" where absent */
+const char *policy_svn(const struct policy *policy);         /* of a fragment; NULL where absent */
 const char *policy_framework_version(const struct policy *policy); /* "" where absent */
 
 size_t policy_container_count(const struct policy *policy);
@@ -246,6 +247,10 @@ struct policy_fragment {
  */
 POLICY_ASK policy_load_fragment(struct policy_state *state, const struct policy_fragment *fragment,
                                 struct policy_decision *decision);
+
+/* Reads a fragment's text as load_fragment would and, with it alone, nothing else: for tools that
+ * make and show fragments. The caller frees *out with policy_free(). */
+int policy_parse_fragment(struct span text, struct policy **out, struct error *err);
 
 /* What was loaded, in that order. */
 struct policy_fragment_identity {

@@ -13,6 +13,7 @@ from lib import paths, tap
 
 SCRIPT = os.path.join(paths.SOURCE, "scripts/build-guest")
 AGENT = os.path.join(paths.BUILD, "caisson-guest")
+CHECKER = os.path.join(paths.BUILD, "caisson-fragment-check")
 FILES = ("vmlinux", "bzImage", "initrd", "scratch", "cmdline", "cmdline.simulated", "manifest.json")
 CACHE = os.environ.get("CAISSON_CACHE") or os.path.join(paths.BUILD, "cache")
 
@@ -20,6 +21,7 @@ CACHE = os.environ.get("CAISSON_CACHE") or os.path.join(paths.BUILD, "cache")
 def build(folder, cache=CACHE):
     os.makedirs(folder)
     shutil.copy(AGENT, folder)
+    shutil.copy(CHECKER, folder)
     return subprocess.run([SCRIPT, "--offline", "--build", folder], env=dict(os.environ, CAISSON_CACHE=cache),
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120, check=False)
 
@@ -138,7 +140,7 @@ class GuestBuild(unittest.TestCase):
         found = entries_of(read(self.folder, "first/guest/initrd"))
         for name, (numbers, _) in found.items():
             if numbers[1] & 0o170000 == 0o100000:
-                self.assertTrue(name == "init" or name.startswith("modules/"), name)
+                self.assertTrue(name in ("init", "fragment-check") or name.startswith("modules/"), name)
 
     def test_modules_have_nothing_for_tracers(self):
         for name, (_, data) in entries_of(read(self.folder, "first/guest/initrd")).items():

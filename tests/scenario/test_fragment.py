@@ -1,0 +1,241 @@
+#!/usr/bin/python3
+"""Policy fragments: signed, shown and verified by the program; loaded, or refused by name, by a real guest; handed over
+by `caisson run --fragment`."""
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+from lib import paths, policies, tap
+from lib.channel import Refused
+from lib.cli import CliCase
+from lib.hostile import CANARY, SCRIPT, HostileCase
+from lib.workload import Workload
+
+FEED = "registry.example/side"
+COMMAND = ["/bin/sh", "-c", SCRIPT]
+EKU = "1.3.6.1.4.1.99999.7"
+
+
+def caisson(*words, status=0):
+    result = subprocess.run([paths.CAISSON, "policy", "fragment", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            timeout=60)
+    if result.returncode != status:
+        raise AssertionError(f"{words}: status {result.returncode}: {result.stderr.decode()}")
+    return result.stdout, result.stderr.decode()
+
+
+def fragment_text(containers, svn='"5"', rest=""):
+    svn = f"svn := {svn}\n" if svn else ""
+    return f'package side\n\n{svn}framework_version := "0.2.3"\n\ncontainers := {json.dumps(containers)}\n{rest}'
+
+
+class Signer:
+    """An authority and a leaf, made by openssl; `kind` as openssl genpkey's options have it."""
+
+    KINDS = {"P-384": ["EC", "-pkeyopt", "ec_paramgen_curve:P-384"], "P-256": ["EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
+             "RSA": ["RSA", "-pkeyopt", "rsa_keygen_bits:3072"]}
+
+    def __init__(self, folder, name, kind="P-384"):
+        self.folder, self.name = folder, name
+        digest = "-sha256" if kind == "P-256" else "-sha384"
+        self.key, self.chain = self.path("key"), self.path("chain")
+        for who in ("root", "key"):
+            self.openssl("genpkey", "-algorithm", *self.KINDS[kind], "-out", self.path(who))
+        self.openssl("req", "-x509", "-new", "-key", self.path("root"), digest, "-subj", f"/CN={name} root", "-days", "9",
+                     "-addext", "keyUsage=critical,keyCertSign", "-out", self.path("ca"))
+        self.openssl("req", "-new", "-key", self.key, "-subj", f"/CN={name} signer", "-out", self.path("request"))
+        self.write("extensions", f"basicConstraints=CA:FALSE\nkeyUsage=critical,digitalSignature\nextendedKeyUsage={EKU}\n")
+        self.openssl("x509", "-req", "-in", self.path("request"), "-CA", self.path("ca"), "-CAkey", self.path("root"),
+                     digest, "-days", "9", "-extfile", self.path("extensions"), "-out", self.path("leaf"))
+        self.write("chain", self.read("leaf") + self.read("ca"))
+
+    def path(self, what):
+        return os.path.join(self.folder, f"{self.name}.{what}")
+
+    def write(self, what, text):
+        with open(self.path(what), "w", encoding="utf-8") as file:
+            file.write(text)
+        return self.path(what)
+
+    def read(self, what):
+        with open(self.path(what), encoding="utf-8") as file:
+            return file.read()
+
+    @staticmethod
+    def openssl(*words):
+        subprocess.run(["openssl", *words], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
+
+    def sign(self, text, *words, feed=FEED, status=0):
+        """The signed bytes, or what is said when there are none."""
+        out, error = caisson("sign", "--key", self.key, "--chain", self.chain, "--feed", feed, *words,
+                             self.write("rego", text), status=status)
+        return out if status == 0 else error
+
+    def issuer(self):
+        show, _ = caisson("show", self.file("any", self.sign(fragment_text([]))))
+        return next(line.split()[1] for line in show.decode().splitlines() if line.startswith("issuer"))
+
+    def file(self, what, data):
+        with open(self.path(what), "wb") as file:
+            file.write(data)
+        return self.path(what)
+
+
+class Folder(unittest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.work = tempfile.mkdtemp(prefix="caisson-fragment-")
+        self.addCleanup(shutil.rmtree, self.work)
+
+
+class Tool(Folder):
+    def test_signs_with_each_kind_of_key(self):
+        for kind, algorithm in (("P-384", "ES384"), ("P-256", "ES256"), ("RSA", "PS384")):
+            with self.subTest(kind=kind):
+                signer = Signer(self.work, kind, kind)
+                path = signer.file("cose", signer.sign(fragment_text([])))
+                show = caisson("show", path)[0].decode()
+                self.assertIn(algorithm, show)
+                self.assertIn(FEED, show)
+                self.assertEqual(caisson("show", "--text", path)[0].decode(), fragment_text([]))
+                out, _ = caisson("verify", "--issuer", signer.issuer(), "--feed", FEED, "--min-svn", "5", path)
+                self.assertTrue(out.startswith(b"ACCEPTED\n"))
+        path = signer.file("cose", signer.sign(fragment_text([]), "--algorithm", "PS256"))
+        self.assertIn("PS256", caisson("show", path)[0].decode())
+
+    def test_verify_refuses_by_name(self):
+        signer = Signer(self.work, "a")
+        good = signer.sign(fragment_text([]))
+        path = signer.file("cose", good)
+        for words, said in ((("--issuer", "did:x509:0:sha256:x::eku:1.2"), "issuer: "), (("--feed", "other"), "feed: "),
+                            (("--min-svn", "6"), "svn: ")):
+            self.assertIn(said, caisson("verify", *words, path, status=1)[1])
+        caisson("verify", "--min-svn", "x", path, status=2)
+        at = good.index(b"package")
+        for name, data, said in (("a byte of the text", good[:at] + b"P" + good[at + 1:], "signature: "),
+                                 ("a byte of the signature", good[:-1] + bytes([good[-1] ^ 1]), "signature: "),
+                                 ("cut", good[:-1], ""), ("more", good + b"\n", ""), ("text", b"package side\n", "")):
+            with self.subTest(change=name):
+                self.assertIn(said, caisson("verify", signer.file("bad", data), status=1)[1])
+
+    def test_sign_refuses_what_no_guest_would_take(self):
+        signer, other = Signer(self.work, "a"), Signer(self.work, "b")
+        good = fragment_text([])
+        self.assertIn("reserved", signer.sign(good.replace("package side", "package policy"), status=1))
+        self.assertIn("first line", signer.sign("# c\n" + good, status=1))
+        self.assertIn("line 7", signer.sign(good.rstrip() + "\nallow := x\n", status=1))
+        self.assertIn("no svn", signer.sign(fragment_text([], svn=None), status=1))
+        self.assertIn("own is 5", signer.sign(good, "--svn", "6", status=1))
+        self.assertIn("issuer", signer.sign(good, "--issuer", other.issuer(), status=1))
+        self.assertIn("not of the kind", signer.sign(good, "--algorithm", "PS384", status=1))
+        signer.sign(good, "--algorithm", "RS256", status=2)
+        signer.key = other.key
+        self.assertIn("not that of the first certificate", signer.sign(good, status=1))
+
+    def test_takes_issuers_by_use_and_the_svn_of_the_header(self):
+        signer = Signer(self.work, "a")
+        by_use = signer.issuer().split("::")[0] + "::eku:" + EKU
+        path = signer.file("cose", signer.sign(fragment_text([], svn=None), "--svn", "7", "--issuer", by_use))
+        caisson("verify", "--issuer", by_use, "--min-svn", "7", path)
+        caisson("verify", "--min-svn", "8", path, status=1)
+
+
+def rule(signer, **changes):
+    return dict({"feed": FEED, "includes": ["containers"], "issuer": signer.issuer(), "minimum_svn": "5"}, **changes)
+
+
+def policy_with(rules, containers=()):
+    return policies.policy(list(containers)).replace(b"fragments := []", b"fragments := " + json.dumps(rules).encode())
+
+
+def load(channel, data, size=None):
+    stream = channel.open()
+    number = channel.request("load_fragment", stream=stream.number, size=len(data) if size is None else size)
+    channel.write(stream, data)
+    channel.close_stream(stream)
+    return channel.answer(number, 60)
+
+
+class Guest(Folder, HostileCase):
+    """One machine: all refusals, then the fragment, and what only it describes."""
+
+    def refuses(self, channel, name, data, said):
+        with self.subTest(fragment=name):
+            with self.assertRaises(Refused) as caught:
+                load(channel, data)
+            self.assertEqual(caught.exception.point, "load_fragment")
+            self.assertIn(said, caught.exception.reason)
+
+    def test_loads_what_the_policy_takes_and_nothing_else(self):
+        signer, other = Signer(self.work, "a"), Signer(self.work, "b", "RSA")
+        workload = Workload("busybox", COMMAND)
+        text = fragment_text([workload.container])
+        policy = policy_with([rule(signer), rule(other, feed="registry.example/other")])
+        good = signer.sign(text)
+        workload.policy = lambda: policy
+        with workload.boot() as machine:
+            channel = machine.channel
+            stream = channel.open()
+            self.refused(channel, "load_fragment", "order", stream=stream.number, size=1)
+            channel.close_stream(stream)
+            channel.set_policy(policy)
+            with self.assertRaises(Refused):
+                workload.mount_devices(channel)
+            at = good.index(b"package side")
+            self.refuses(channel, "of another issuer", other.sign(text), "feed ")
+            self.refuses(channel, "of another feed", signer.sign(text, feed="registry.example/other"), "feed ")
+            self.refuses(channel, "too old", signer.sign(fragment_text([workload.container], svn='"4"')), "svn is lower")
+            self.refuses(channel, "changed", good[:at] + b"P" + good[at + 1:], "signature: ")
+            self.refuses(channel, "signed by nobody", good[:-1] + bytes([good[-1] ^ 1]), "signature: ")
+            self.refuses(channel, "cut", good[:-1], "load_fragment: ")
+            self.refuses(channel, "no fragment", b"", "load_fragment: ")
+            self.nothing_ran(channel)
+            with self.assertRaises(Refused):
+                workload.mount_devices(channel)
+            load(channel, other.sign(fragment_text([]), feed="registry.example/other"))
+            with self.assertRaises(Refused):
+                workload.mount_devices(channel)
+            load(channel, good)
+            workload.mount_devices(channel)
+            channel.call("mount_overlay", id="c", layers=workload.targets())
+            self.runs_as_described(workload, channel)
+
+
+class Run(Folder, CliCase):
+    def test_runs_what_only_a_fragment_describes(self):
+        signer = Signer(self.work, "a")
+        workload = Workload("busybox", COMMAND)
+        policy = signer.file("policy", policy_with([rule(signer)]))
+        good = signer.file("cose", signer.sign(fragment_text([workload.container])))
+        old = signer.file("old", signer.sign(fragment_text([workload.container], svn='"1"')))
+        options = ("--policy", policy, "--network", "none", "-q")
+        for extra, said in (((), "denied by mount_device"), (("--fragment", old), "svn is lower"),
+                            (("--fragment", policy), "--fragment")):
+            with self.subTest(options=extra):
+                result = self.run_image("busybox", *COMMAND, options=(*options, *extra), check=False)
+                self.assertEqual(result.returncode, 1)
+                self.assertIn(said, result.stderr.decode())
+        result = self.run_image("busybox", *COMMAND, options=(*options, "--fragment", good))
+        self.assertEqual(result.stdout.decode().strip(), CANARY)
+
+    def test_runs_under_a_policy_that_allows_everything_only_when_told(self):
+        points = ("mount_device", "mount_overlay", "create_container", "get_properties", "shutdown_container")
+        text = 'package policy\napi_version := "0.10.0"\nframework_version := "0.2.3"\n' + "".join(
+            f'{point} := {{"allowed": true, "allow_stdio_access": true}}\n' for point in points)
+        policy = os.path.join(self.work, "all.rego")
+        with open(policy, "w", encoding="utf-8") as file:
+            file.write(text)
+        options = ("--policy", policy, "--network", "none", "-q")
+        result = self.run_image("busybox", *COMMAND, options=options, check=False)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("--insecure-allow-all", result.stderr.decode())
+        result = self.run_image("busybox", *COMMAND, options=(*options, "--insecure-allow-all"))
+        self.assertEqual(result.stdout.decode().strip(), CANARY)
+        self.assertIn("ALLOW-ALL", result.stderr.decode())
+
+
+if __name__ == "__main__":
+    tap.main()
