@@ -82,9 +82,8 @@ static bool check_expected(struct loading *loading)
                 quote(&loading->quotes, fragment->feed));
 }
 
-/* The reference wants the package in the first line; the reader would pass over comments. */
-static int read_text(struct span text, const struct policy *names, struct policy **out,
-                     struct error *err)
+int load_text_of_fragment(struct span text, const struct policy *names, struct policy **out,
+                          struct error *err)
 {
     static const char start[] = "package ";
     const size_t size = sizeof start - 1;
@@ -94,18 +93,11 @@ static int read_text(struct span text, const struct policy *names, struct policy
     return load_text_of_module(text, names, POLICY_STRICT, out, err);
 }
 
-int policy_parse_fragment(struct span text, struct policy **out, struct error *err)
-{
-    static const struct policy none;
-    struct error own = {0};
-    struct error *report = err ? err : &own;
-    return read_text(text, &none, out, report) < 0 ? error_context(report, "fragment") : 0;
-}
-
 static bool read_module(struct loading *loading)
 {
     struct error err = {0};
-    if (read_text(loading->fragment->text, loading->state->names, &loading->module, &err) < 0)
+    if (load_text_of_fragment(loading->fragment->text, loading->state->names, &loading->module,
+                              &err) < 0)
         return deny(loading->decision, "fragment: %s", err.text);
     return true;
 }
@@ -250,15 +242,4 @@ bool policy_load_fragment(struct policy_state *state, const struct policy_fragme
                   keep(&loading);
     policy_free(loading.module);
     return loaded && allow(decision);
-}
-
-size_t policy_fragment_count(const struct policy_state *state)
-{
-    return state->fragment_count;
-}
-
-const struct policy_fragment_identity *policy_fragment_at(const struct policy_state *state,
-                                                          size_t index)
-{
-    return &state->fragments[index].identity;
 }

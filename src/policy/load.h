@@ -16,6 +16,11 @@ struct loader {
 int load_text_of_module(struct span text, const struct policy *names, unsigned int flags,
                         struct policy **out, struct error *err);
 
+/* A fragment's; the reference wants the package in its first line, where the reader would pass over
+ * comments. */
+int load_text_of_fragment(struct span text, const struct policy *names, struct policy **out,
+                          struct error *err);
+
 /* Each reads one statement's value into the policy; -1 with the error set. */
 int load_containers(struct loader *loader, const json_t *array);
 int load_externals(struct loader *loader, const json_t *array);
