@@ -190,8 +190,7 @@ int start_queue(struct monitor *monitor, struct error *err)
 {
     if (session_set_policy(monitor->session, monitor->config->policy, on_step, monitor, err) < 0 ||
         queue_fragments(monitor, err) < 0 || queue_network(monitor, err) < 0 ||
-        queue_scratch(monitor, err) < 0 ||
-        queue_devices(monitor, err) < 0)
+        queue_scratch(monitor, err) < 0 || queue_devices(monitor, err) < 0)
         return -1;
     return monitor->config->member_count > 0 ? monitor_group_begin(monitor, err)
                                              : queue_only_container(monitor, err);
