@@ -349,7 +349,9 @@ json_t *yaml_read(struct span text, const struct yaml_limits *limits, struct err
     }
     if (yaml_parser_initialize(&reader.parser)) {
         yaml_parser_set_encoding(&reader.parser, YAML_UTF8_ENCODING);
-        yaml_parser_set_input_string(&reader.parser, text.data, text.size);
+        /* libyaml wants a pointer for no bytes, too. */
+        yaml_parser_set_input_string(&reader.parser, text.data ? text.data : (const uint8_t *)"",
+                                     text.size);
         documents = json_array();
     }
     int status = documents ? read_documents(&reader, documents) : error_memory(&problem);

@@ -1,0 +1,195 @@
+#include "manifest.h"
+
+#include "policy/policy.h"
+#include "template/pod_policy.h"
+
+#define LAYER "243e1b3ce08093f2f0d9cd6a9eafde8737f64fec105ed59c346d309fbe760b58"
+#define FILES "1132c3583f12b654b09904fea1794ce5c16f2125940e5783bda42a3197c6d654"
+
+static const char *const layers[] = {LAYER};
+static const char *const entrypoint[] = {"/entry"};
+static const char *const cmd[] = {"image's"};
+static const char *const env[] = {"PATH=/bin"};
+static const struct template_image image = {.env = {env, 1},
+                                            .entrypoint = {entrypoint, 1},
+                                            .cmd = {cmd, 1},
+                                            .working_dir = "/srv",
+                                            .user = "",
+                                            .stop_signal = "",
+                                            .layers = {layers, 1}};
+
+static const struct template_image *find(void *context, const char *reference, struct error *err)
+{
+    (void)context;
+    (void)reference;
+    (void)err;
+    return &image;
+}
+
+/* Stands for the conversion: the tar's size is what the test looks at. */
+static int make_layer(void *context, struct span tar, char hex[65], struct error *err)
+{
+    (void)err;
+    *(size_t *)context = tar.size;
+    memcpy(hex, FILES, 65);
+    return 0;
+}
+
+static int generate(const char *text, struct template_pod_options options, struct buf *out,
+                    struct error *err)
+{
+    PODS_AUTO pods = {0};
+    TEMPLATE_GROUPS_AUTO groups = {0};
+    const struct template_form form = {.generation = POLICY_GENERATION_DEFAULT};
+    const struct template_images images = {.find = find};
+    if (template_groups_init(&groups, err) < 0 ||
+        manifest_read(text, options.reading, &pods, err) < 0 ||
+        template_read_pods(&pods, &options, &groups, err) < 0)
+        return -1;
+    return template_policy(&groups, &groups.groups[0], &form, &images, out, err);
+}
+
+static void check_policy(const char *text, const char *const *words)
+{
+    struct error err = {0};
+    size_t tar_size = 0;
+    BUF_AUTO policy = BUF_WITH_LIMIT(1 << 20);
+    POLICY_AUTO parsed = NULL;
+    const struct template_pod_options options = {
+        .reading = POD_STRICT, .layer = make_layer, .context = &tar_size};
+    check_ok(generate(text, options, &policy, &err), &err);
+    check_ok(policy_parse(buf_span(&policy), POLICY_STRICT, &parsed, &err), &err);
+    for (; *words; words++) {
+        bool absent = **words == '!';
+        if (!strstr(buf_text(&policy), *words + absent) != absent)
+            fail_msg("%s: \"%s\"\n%s", text, *words, buf_text(&policy));
+    }
+}
+
+static void binds_command_variables_and_order(void **state)
+{
+    (void)state;
+    static const char *const words[] = {
+        "\"command\":[\"/entry\",\"x\"]",
+        "\"command\":[\"/entry\",\"image's\"]",
+        "{\"pattern\":\"A=1\",\"required\":false,\"strategy\":\"string\"}",
+        "{\"pattern\":\"IP=.*\",\"required\":false,\"strategy\":\"re2\"}",
+        "{\"pattern\":\"PATH=/bin\",",
+        "\"working_dir\":\"/w\"",
+        "\"exec_processes\":[{\"command\":[\"check\"],\"signals\":[]}]",
+        "caisson_group := {\"containers\":[0],\"empty_dirs\":[{\"memory\":true,\"name\":\"v\","
+        "\"size\":1048576}],\"init\":[1],\"restart\":\"OnFailure\",\"shared_ipc\":true,"
+        "\"shared_pid\":true}",
+        NULL};
+    check_policy(MANIFEST_POD(", args: [x], workingDir: /w, livenessProbe: {exec: {command: "
+                              "[check]}}, env: [{name: A, value: \"1\"}, {name: IP, valueFrom: "
+                              "{fieldRef: {fieldPath: status.podIP}}}]",
+                              "  initContainers: [{name: i, image: j}]\n"
+                              "  restartPolicy: OnFailure\n  shareProcessNamespace: true\n"
+                              "  volumes: [{name: v, emptyDir: {medium: Memory, sizeLimit: "
+                              "1Mi}}]\n"),
+                 words);
+}
+
+static void binds_files_by_a_layer_and_folders_by_a_mount(void **state)
+{
+    (void)state;
+    static const char *const words[] = {
+        "\"layers\":[\"" LAYER "\",\"" FILES "\"]",
+        "{\"destination\":\"/e\",\"options\":[\"rbind\",\"rshared\",\"ro\"],\"source\":\"sandbox://"
+        "/"
+        "tmp/atlas/emptydir/.+\",\"type\":\"bind\"}",
+        "!\"destination\":\"/f\"", NULL};
+    check_policy(
+        MANIFEST_POD(
+            ", volumeMounts: [{name: f, mountPath: /f}, {name: e, mountPath: /e, "
+            "readOnly: true}]",
+            "  volumes: [{name: f, configMap: {name: m}}, {name: e}]\n") "---\n"
+                                                                         "kind: "
+                                                                         "ConfigMap\nmetadata: "
+                                                                         "{name: m, namespace: "
+                                                                         "ns}\ndata: {k: v}\n",
+        words);
+}
+
+static void drops_all_capabilities_but_those_added(void **state)
+{
+    (void)state;
+    static const char *const words[] = {
+        "\"bounding\":[\"CAP_NET_ADMIN\"]", "\"no_new_privileges\":true",
+        "\"user_idname\":{\"pattern\":\"5\",\"strategy\":\"id\"}",
+        "\"group_idnames\":[{\"pattern\":\"6\",\"strategy\":\"id\"}]", NULL};
+    check_policy(MANIFEST_POD(", securityContext: {runAsUser: 5, runAsGroup: 6, "
+                              "allowPrivilegeEscalation: false, capabilities: {drop: [ALL], add: "
+                              "[NET_ADMIN]}}",
+                              ""),
+                 words);
+}
+
+static int refuse(const char *text, struct template_pod_options options, struct error *err)
+{
+    BUF_AUTO policy = BUF_WITH_LIMIT(1 << 20);
+    return generate(text, options, &policy, err);
+}
+
+static void refuses_what_a_policy_cannot_bind(void **state)
+{
+    (void)state;
+    size_t tar_size;
+    struct error err;
+    const struct template_pod_options strict = {
+        .reading = POD_STRICT, .layer = make_layer, .context = &tar_size};
+    check_error(refuse(MANIFEST_POD("", "  initContainers: [{name: i, image: j, restartPolicy: "
+                                        "Always}]\n"),
+                       strict, &err),
+                &err, ERROR_REFUSED);
+    check_error(refuse(MANIFEST_POD(", env: [{name: \"A.B\", valueFrom: {fieldRef: {fieldPath: "
+                                    "status.podIP}}}]",
+                                    ""),
+                       strict, &err),
+                &err, ERROR_REFUSED);
+    check_error(
+        refuse(MANIFEST_POD(", securityContext: {seccompProfile: \"e30\"}", ""), strict, &err),
+        &err, ERROR_INVALID);
+    check_error(refuse(MANIFEST_POD(", volumeMounts: [{name: f, mountPath: /proc/f}]",
+                                    "  volumes: [{name: f, secret: {secretName: s, optional: "
+                                    "true}}]\n"),
+                       strict, &err),
+                &err, ERROR_REFUSED);
+}
+
+/* Values of Secrets that are not in the manifest: refused, or any. */
+static void leaves_open_only_what_is_approved(void **state)
+{
+    (void)state;
+    static const char text[] = "kind: Pod\nspec: {containers: [{image: i, env: [{name: S, "
+                               "valueFrom: {secretKeyRef: {name: "
+                               "s, key: k}}}, {name: C, valueFrom: {configMapKeyRef: {name: c, "
+                               "key: k}}}, {name: T, value: "
+                               "===VIRTUALNODE2.CC.THIM.X===}]}]}\n";
+    struct error err;
+    BUF_AUTO policy = BUF_WITH_LIMIT(1 << 20);
+    check_error(refuse(text, (struct template_pod_options){.reading = POD_CONFCOM}, &err), &err,
+                ERROR_NOT_FOUND);
+    check_ok(
+        generate(text,
+                 (struct template_pod_options){.reading = POD_CONFCOM, .approve_wildcards = true},
+                 &policy, &err),
+        &err);
+    assert_non_null(strstr(buf_text(&policy), "\"S=.*\""));
+    assert_non_null(strstr(buf_text(&policy), "\"C=.*\""));
+    assert_non_null(strstr(buf_text(&policy), "\"T=.*\""));
+    assert_null(strstr(buf_text(&policy), "caisson_group"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(binds_command_variables_and_order),
+        cmocka_unit_test(binds_files_by_a_layer_and_folders_by_a_mount),
+        cmocka_unit_test(drops_all_capabilities_but_those_added),
+        cmocka_unit_test(refuses_what_a_policy_cannot_bind),
+        cmocka_unit_test(leaves_open_only_what_is_approved),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
