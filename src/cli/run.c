@@ -6,7 +6,9 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/container_logs.h"
 #include "cli/generate.h"
+#include "cli/group_run.h"
 #include "cli/guest_folder.h"
 #include "cli/kvm_probe.h"
 #include "cli/policy_file.h"
@@ -19,7 +21,8 @@
 #include "vm/machine.h"
 
 #define UMASK_DEFAULT 022
-#define REMOVED_TRIES 500 /* of 10 ms */
+#define RESTARTED     "main" /* the name of a container that is started again */
+#define REMOVED_TRIES 500    /* of 10 ms */
 
 /* All that a run holds on to. */
 struct run {
@@ -34,6 +37,9 @@ struct run {
     char *guest_folder;
     char *psp_folder;
     struct run_options options;
+    struct group_run *group; /* with --group, in the place of image, disks and workload */
+    struct vm_member member; /* with --restart: a group of one */
+    struct port_rule ports[PORTS_MAX];
     struct kvm_probe kvm_probe;
     struct vm_config config;
 };
@@ -42,6 +48,7 @@ static void run_fini(struct run *run)
 {
     if (run->image)
         image_disks_free(run->disks, run->image->layer_count);
+    group_run_free(run->group);
     kvm_probe_fini(&run->kvm_probe);
     free(run->vm_disks);
     image_free(run->image);
@@ -51,6 +58,24 @@ static void run_fini(struct run *run)
     run_fragments_fini(&run->fragments);
     free(run->guest_folder);
     free(run->psp_folder);
+}
+
+static int get_group(struct run *run, struct error *err)
+{
+    const struct args *args = run->args;
+    struct progress progress;
+    struct group_inputs inputs = {
+        .manifest = args_get(args, "group"),
+        .workload = args_get(args, "workload"),
+        .lock = args_get(args, "images"),
+        .folder = store_folder(run->store),
+        .network = run->options.network,
+        .images = {.disks = true, .tls_ca = args_get(args, "tls-ca"), .pull = run->options.pull}};
+    progress_init(&progress, args_has(args, "quiet"));
+    inputs.images.observer = progress_observer(&progress);
+    int status = group_run_make(&inputs, &run->policy, &run->group, err);
+    progress_clear(&progress);
+    return status;
 }
 
 static int get_image(struct run *run, struct error *err)
@@ -158,7 +183,6 @@ static int set_config(struct run *run, struct error *err)
         return error_memory(err);
     struct vm_config *config = &run->config;
     config->name = options->name;
-    config->image = run->image->reference;
     config->guest_folder = run->guest_folder;
     config->psp_folder = run->psp_folder;
     config->tee = options->tee;
@@ -167,8 +191,6 @@ static int set_config(struct run *run, struct error *err)
     config->owned = !options->detach;
     config->memory_mib = options->memory_mib;
     config->vcpus = options->vcpus;
-    config->disks = run->vm_disks;
-    config->disk_count = run->image->layer_count;
     config->scratch_size = options->scratch_size;
     config->scratch_folder = store_folder(run->store);
     config->ports = options->ports;
@@ -176,8 +198,46 @@ static int set_config(struct run *run, struct error *err)
     config->policy = buf_span(&run->policy);
     config->fragments = run->fragments.spans;
     config->fragment_count = run->fragments.count;
-    config->stop_signal = stop_signal(run->image);
     return 0;
+}
+
+/* A container that is started again is a group of one. */
+static void set_restart(struct run *run)
+{
+    struct vm_config *config = &run->config;
+    run->member = (struct vm_member){
+        .plan = {.name = RESTARTED,
+                 .restart = run->options.restart,
+                 .restarts_max = run->options.restarts_max},
+        .image = config->image,
+        .process = config->process,
+        .layer_count = config->disk_count,
+        .stop_signal = config->stop_signal,
+    };
+    config->members = &run->member;
+    config->member_count = 1;
+}
+
+static int set_image(struct run *run, struct error *err)
+{
+    struct vm_config *config = &run->config;
+    if (get_image(run, err) < 0 || set_process(run, err) < 0 || set_config(run, err) < 0)
+        return -1;
+    config->image = run->image->reference;
+    config->disks = run->vm_disks;
+    config->disk_count = run->image->layer_count;
+    config->stop_signal = stop_signal(run->image);
+    if (run->options.restart != POLICY_RESTART_NEVER)
+        set_restart(run);
+    return 0;
+}
+
+static int set_group(struct run *run, struct error *err)
+{
+    if (get_group(run, err) < 0 || set_config(run, err) < 0)
+        return -1;
+    memcpy(run->ports, run->options.ports, sizeof run->ports);
+    return group_run_configure(run->group, run->ports, &run->config, err);
 }
 
 /* What costs nothing is checked before what costs time. */
@@ -192,8 +252,10 @@ static int prepare(struct run *run, struct error *err)
     if (!run->store ||
         (run->options.tee == VM_TEE_SIMULATED &&
          kvm_probe_begin(&run->kvm_probe, store_folder(run->store), run->guest_folder, err) < 0) ||
-        get_image(run, err) < 0 || set_process(run, err) < 0 || set_config(run, err) < 0)
+        (args_has(args, "group") ? set_group(run, err) : set_image(run, err)) < 0)
         return -1;
+    if (run->config.member_count > 0 && run->config.owned)
+        run->config.auto_remove = false; /* see remove_when_gone() */
     return choose_accel(run, err);
 }
 
@@ -215,6 +277,50 @@ static void wait_until_removed(const char *name)
     TEXT_AUTO owned = folder;
     for (int tries = 0; tries < REMOVED_TRIES && access(owned, F_OK) == 0; tries++)
         (void)nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+}
+
+/* The logs are in the machine's folder: who shows them removes it. */
+static void remove_when_gone(const char *name)
+{
+    struct error ignored = {0};
+    for (int tries = 0; tries < REMOVED_TRIES && record_remove(name, &ignored) < 0 &&
+                        ignored.code == ERROR_REFUSED;
+         tries++)
+        (void)nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+}
+
+/* What a group's containers write is in their logs alone. */
+struct follower {
+    const char *name;
+    struct container_logs logs;
+    bool open;
+};
+
+static void show_logs(void *argument)
+{
+    struct follower *follower = argument;
+    RECORD_AUTO record = {0};
+    struct error ignored = {0};
+    bool more;
+    /* Only once the machine has begun does its record say which containers there are. */
+    if (!follower->open && record_read(follower->name, &record, &ignored) == 0 &&
+        json_array_size(record.containers) > 0)
+        follower->open = container_logs_open(&record, NULL, &follower->logs, &ignored) == 0;
+    if (follower->open)
+        (void)container_logs_read(&follower->logs, &more, &ignored);
+}
+
+static int follow(struct run *run, struct client_connection *connection, struct error *err)
+{
+    struct client_exit end;
+    struct follower follower = {.name = run->options.name};
+    int status = client_follow(connection, show_logs, &follower, &end, err);
+    show_logs(&follower);
+    if (follower.open)
+        container_logs_close(&follower.logs);
+    if (args_has(run->args, "rm"))
+        remove_when_gone(run->options.name);
+    return status < 0 ? -1 : report_exit(&end, err);
 }
 
 static int attach(struct run *run, struct client_connection *connection, struct error *err)
@@ -242,7 +348,8 @@ static int start(struct run *run, struct error *err)
     if (!connection)
         return -1;
     if (run->config.owned)
-        return attach(run, connection, err);
+        return run->config.member_count > 0 ? follow(run, connection, err)
+                                            : attach(run, connection, err);
     if (client_wait_started(connection, err) < 0)
         return error_context(err, "%s", run->options.name);
     (void)printf("%s\n", run->options.name);
@@ -269,6 +376,10 @@ const struct command command_run = {
         "the policy's digest. The guest checks each request of the host against it.\n\n"
         "Without --tee the machine's own TEE is used; where there is none the command stops. "
         "--tee simulated runs the same in an ordinary machine, which protects nothing.\n\n"
+        "--group FILE runs the containers of a Kubernetes Pod (or another workload's pod template) "
+        "in "
+        "one machine: init containers, order, restarts, probes, emptyDirs, ConfigMaps and Secrets "
+        "as files. What they write goes to their logs, and is shown with their names.\n\n"
         "Ports are published by passt, over IPv4. The guest cannot reach the host's loopback; so a "
         "UDP port answers at the host's other addresses alone.\n\n"
         "The exit status is the container's; 128 and the signal's number where a signal ended it; "

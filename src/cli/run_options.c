@@ -53,6 +53,16 @@ const struct option_rule run_option_rules[] = {
     {.name = "storage-opt", .operand = "size=SIZE"}, /* Docker's word for it */
     {.name = "cpus", .operand = "COUNT", .help = "The machine's CPUs (1)"},
     {.name = "read-only", .help = "Mount the root file system read-only"},
+    {.name = "group",
+     .operand = "FILE",
+     .help = "Run the containers of this Kubernetes manifest in one machine, and no IMAGE"},
+    {.name = "workload", .operand = "NAME", .help = "Of a manifest with several, this workload"},
+    {.name = "images",
+     .operand = "LOCK",
+     .help = "Of a group, make the policy from this image lock (see policy lock)"},
+    {.name = "restart",
+     .operand = "WHEN",
+     .help = "Start the container again when it has ended: no, on-failure[:MAX], always"},
     {.name = "policy",
      .operand = "FILE",
      .help = "Enforce this policy (default: one generated from image and options)"},
@@ -316,15 +326,71 @@ static int check_workload(const struct args *args, struct error *err)
     return workload_init(&workload, &nothing, args, command, err);
 }
 
+/* What a manifest says itself, and what its containers' logs take the place of. */
+static int check_group(const struct args *args, struct error *err)
+{
+    static const char *const of_one[] = {"env",        "env-file",   "workdir",   "user",
+                                         "entrypoint", "hostname",   "read-only", "tty",
+                                         "restart",    "interactive"};
+    static const char *const of_group[] = {"workload", "images"};
+    bool group = args_has(args, "group");
+    for (size_t i = 0; group && i < sizeof of_one / sizeof *of_one; i++) {
+        if (args_has(args, of_one[i]))
+            return error_set(err, ERROR_USAGE, "--%s is for one container, not for a --group",
+                             of_one[i]);
+    }
+    for (size_t i = 0; !group && i < sizeof of_group / sizeof *of_group; i++) {
+        if (args_has(args, of_group[i]))
+            return error_set(err, ERROR_USAGE, "--%s is for a --group", of_group[i]);
+    }
+    if (group && args_operand_count(args) > 0)
+        return error_set(err, ERROR_USAGE,
+                         "--group takes its images from the manifest: leave \"%.64s\" out",
+                         args_operands(args)[0]);
+    return 0;
+}
+
+/* Docker's words. Nothing outlives the host's restart, so unless-stopped means always. */
+static int read_restart(const struct args *args, struct run_options *out, struct error *err)
+{
+    static const char on_failure[] = "on-failure";
+    const char *when = args_get(args, "restart");
+    uint64_t most = 0;
+    out->restart = POLICY_RESTART_NEVER;
+    if (!when || strcmp(when, "no") == 0)
+        return 0;
+    if (args_has(args, "interactive") || args_has(args, "tty"))
+        return error_set(err, ERROR_USAGE,
+                         "--restart: what the container writes goes to its log alone, without "
+                         "--interactive and --tty");
+    out->restart = POLICY_RESTART_ALWAYS;
+    if (strcmp(when, "always") == 0 || strcmp(when, "unless-stopped") == 0)
+        return 0;
+    out->restart = POLICY_RESTART_ON_FAILURE;
+    const char *rest = when + strlen(on_failure);
+    if (text_starts_with(when, on_failure) &&
+        (*rest == '\0' || (*rest == ':' && text_to_u64(rest + 1, UINT32_MAX, &most)))) {
+        out->restarts_max = (uint32_t)most;
+        return 0;
+    }
+    return error_set(err, ERROR_USAGE,
+                     "--restart is \"%.64s\"; no, on-failure, on-failure:MAX, always and "
+                     "unless-stopped can be",
+                     when);
+}
+
 int run_options_read(const struct args *args, struct run_options *out, struct error *err)
 {
     *out = (struct run_options){0};
-    if (args_operand_count(args) == 0)
+    if (check_group(args, err) < 0)
+        return -1;
+    if (args_operand_count(args) == 0 && !args_has(args, "group"))
         return error_set(err, ERROR_USAGE, "name an image");
-    if (read_streams(args, out, err) < 0 || read_size(args, out, err) < 0 ||
-        read_network(args, out, err) < 0 || read_ports(args, out, err) < 0 ||
-        read_name(args, out->name, err) < 0 || read_hostname(args, out, err) < 0 ||
-        read_pull(args, &out->pull, err) < 0 || check_workload(args, err) < 0)
+    if (read_restart(args, out, err) < 0 || read_streams(args, out, err) < 0 ||
+        read_size(args, out, err) < 0 || read_network(args, out, err) < 0 ||
+        read_ports(args, out, err) < 0 || read_name(args, out->name, err) < 0 ||
+        read_hostname(args, out, err) < 0 || read_pull(args, &out->pull, err) < 0 ||
+        check_workload(args, err) < 0)
         return -1;
     for (size_t i = 0; i < out->port_count; i++) {
         if (port_rule_check_free(&out->ports[i], err) < 0)

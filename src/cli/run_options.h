@@ -15,6 +15,8 @@ struct run_options {
     const char *hostname; /* the name, unless another is given */
     enum vm_tee tee;
     enum image_pull pull;
+    enum policy_restart restart; /* POLICY_RESTART_NEVER: the container runs once */
+    uint32_t restarts_max;
     bool detach;
     bool input;
     bool terminal;

@@ -191,3 +191,29 @@ struct template_images workload_images_source(struct workload_images *images)
 {
     return (struct template_images){.find = find, .context = images};
 }
+
+static const struct workload_image *find_resolved(const struct workload_images *images,
+                                                  const char *reference)
+{
+    const struct workload_image *one = images->resolved;
+    while (one && strcmp(one->reference, reference) != 0)
+        one = one->next;
+    return one;
+}
+
+int workload_images_disks(const struct workload_images *images, const char *reference,
+                          const struct image_disk **disks, size_t *count, struct error *err)
+{
+    const struct workload_image *one = find_resolved(images, reference);
+    if (!one)
+        return error_set(err, ERROR_NOT_FOUND, "the image %s was not looked up", reference);
+    *disks = one->disks;
+    *count = one->image->layer_count;
+    return 0;
+}
+
+const char *workload_images_user(const struct workload_images *images, const char *reference)
+{
+    const struct workload_image *one = find_resolved(images, reference);
+    return one && one->image->config.user ? one->image->config.user : "";
+}

@@ -35,6 +35,12 @@ void workload_images_fini(struct workload_images *images);
 /* What template_policy() asks. */
 struct template_images workload_images_source(struct workload_images *images);
 
+/* The disks of an image that was asked for, the bottom layer first, and its user: borrowed until
+ * workload_images_fini(). ERROR_NOT_FOUND for another, "" for its user. */
+int workload_images_disks(const struct workload_images *images, const char *reference,
+                          const struct image_disk **disks, size_t *count, struct error *err);
+const char *workload_images_user(const struct workload_images *images, const char *reference);
+
 /* An image that was resolved, in the form that policies take: in `arena`, borrowing from the image.
  */
 int workload_image_describe(const struct image *image, const struct image_disk *disks,

@@ -92,11 +92,11 @@ static void omit_id(struct policy_draft_container *draft)
     draft->id = NULL;
 }
 
-static struct policy_draft_container *draft_containers(struct template_groups *groups,
-                                                       const struct template_group *group,
-                                                       const struct template_form *form,
-                                                       const struct template_images *images,
-                                                       struct error *err)
+const struct policy_draft_container *template_drafts(struct template_groups *groups,
+                                                     const struct template_group *group,
+                                                     const struct template_form *form,
+                                                     const struct template_images *images,
+                                                     struct error *err)
 {
     struct policy_draft_container *drafts = arena_take(&groups->arena, group->container_count,
                                                        sizeof *drafts);
@@ -146,7 +146,7 @@ int template_policy(struct template_groups *groups, const struct template_group 
         .infrastructure_svn = form->infrastructure_svn,
     };
     size_t sidecars = count_sidecars(group);
-    draft.containers = draft_containers(groups, group, form, images, err);
+    draft.containers = template_drafts(groups, group, form, images, err);
     if (!draft.containers)
         return -1;
     /* confcom decides by the first image. */

@@ -82,6 +82,14 @@ struct template_form {
     const char *infrastructure_svn; /* or NULL */
 };
 
+/* The containers of one group with what their images add, as its policy describes them: one a
+ * container, in the groups' arena. NULL with `err`. */
+const struct policy_draft_container *template_drafts(struct template_groups *groups,
+                                                     const struct template_group *group,
+                                                     const struct template_form *form,
+                                                     const struct template_images *images,
+                                                     struct error *err);
+
 /* Appends the policy of one group, as policy_generate() does. `groups` gives its arena. */
 int template_policy(struct template_groups *groups, const struct template_group *group,
                     const struct template_form *form, const struct template_images *images,

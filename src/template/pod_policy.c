@@ -94,6 +94,30 @@ static int fill_env(const struct maker *maker, const struct pod_container *conta
 
 /* --- mounts and layers --- */
 
+/* confcom lets any folder be mounted anywhere; the strict reading names it. Its name has nothing in
+ * it that means more than itself in a regex; a path below it may have. */
+static const char *empty_dir_source(const struct maker *maker, const struct pod_mount *mount,
+                                    struct error *err)
+{
+    static const char signs[] = "\\^$.|?*+()[]{}";
+    char path[1024];
+    size_t size = 0;
+    if (maker->options->reading == POD_CONFCOM)
+        return POLICY_SOURCE_EMPTY_DIR;
+    for (const char *at = mount->sub_path; *at && size < sizeof path - 3; at++) {
+        if (strchr(signs, *at))
+            path[size++] = '\\';
+        path[size++] = *at;
+    }
+    path[size] = '\0';
+    if (size >= sizeof path - 3) {
+        (void)error_set(err, ERROR_LIMIT, "subPath of more than %zu bytes", sizeof path);
+        return NULL;
+    }
+    return template_format(maker->groups, err, "sandbox:///tmp/atlas/emptydir/%s%s%s",
+                           mount->volume->name, size ? "/" : "", path);
+}
+
 static int fill_mounts(const struct maker *maker, const struct pod_container *container,
                        struct policy_draft_container *out, struct error *err)
 {
@@ -109,8 +133,9 @@ static int fill_mounts(const struct maker *maker, const struct pod_container *co
         /* Files come in a layer. */
         if (mount->volume->type == POD_VOLUME_FILES)
             continue;
-        if (template_fill_mount(POLICY_SOURCE_EMPTY_DIR, mount->path, mount->read_only,
-                                &mounts[out->mount_count], err) < 0)
+        const char *source = empty_dir_source(maker, mount, err);
+        if (!source || template_fill_mount(source, mount->path, mount->read_only,
+                                           &mounts[out->mount_count], err) < 0)
             return -1;
         out->mount_count++;
     }
@@ -249,10 +274,12 @@ static int fill_container(const struct maker *maker, const struct pod_container 
                           struct template_container *out, struct error *err)
 {
     out->image = container->image;
-    out->draft = (struct policy_draft_container){.platform = POLICY_PLATFORM_VIRTUAL_NODE,
-                                                 .id = container->image,
-                                                 .name = container->name,
-                                                 .working_dir = container->working_dir};
+    bool confcom = maker->options->reading == POD_CONFCOM;
+    out->draft = (struct policy_draft_container){
+        .platform = confcom ? POLICY_PLATFORM_VIRTUAL_NODE : POLICY_PLATFORM_ACI,
+        .id = container->image,
+        .name = container->name,
+        .working_dir = container->working_dir};
     if (fill_command(maker, container, out, err) < 0 ||
         fill_env(maker, container, &out->draft, err) < 0 ||
         fill_mounts(maker, container, &out->draft, err) < 0 ||

@@ -46,6 +46,11 @@ int client_wait_started(struct client_connection *connection, struct error *err)
 int client_attach(struct client_connection *connection, const struct client_streams *streams,
                   struct client_exit *out, struct error *err);
 
+/* Waits for the end without joining any stream, and calls `idle` now and then. Signals that this
+ * process gets meanwhile and that ask for an end stop the machine. */
+int client_follow(struct client_connection *connection, void (*idle)(void *argument),
+                  void *argument, struct client_exit *out, struct error *err);
+
 /* Asks the container to end, and the machine after `timeout_ms`; waits for the end, and some
  * seconds longer for a monitor that does not tell it. */
 int client_stop(struct client_connection *connection, uint32_t timeout_ms, struct client_exit *out,

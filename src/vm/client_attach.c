@@ -9,6 +9,7 @@
 #include "vm/client_state.h"
 
 #define STOP_AFTER_SIGNAL_MS 10000
+#define IDLE_MS              100
 
 static const int forwarded_signals[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 _Static_assert(sizeof forwarded_signals / sizeof *forwarded_signals == CLIENT_SIGNALS,
@@ -27,6 +28,7 @@ void client_free_events(struct client_connection *connection)
         free_event(&connection->signals[i]);
     free_event(&connection->window_change);
     free_event(&connection->readable);
+    free_event(&connection->idle_timer);
 }
 
 /* The policy lets the host not send that signal: the caller wanted an end all the same. */
@@ -109,6 +111,13 @@ static void on_signal(evutil_socket_t signal, short what, void *argument)
     if (ends && (connection->stopping || !connection->started)) {
         /* Asked for again, or before there is anything to signal: the end, now. */
         (void)client_ask(connection, "stop", json_pack("{s:i}", "timeout_ms", 0), &id, NULL);
+        return;
+    }
+    if (connection->idle) {
+        connection->stopping = connection->stopping || ends;
+        if (ends)
+            (void)client_ask(connection, "stop",
+                             json_pack("{s:i}", "timeout_ms", STOP_AFTER_SIGNAL_MS), &id, NULL);
         return;
     }
     (void)client_ask(connection, "signal", json_pack("{s:i}", "signal", (int)signal),
@@ -212,5 +221,30 @@ int client_attach(struct client_connection *connection, const struct client_stre
             *err = connection->output_lost;
         return -1;
     }
+    return status;
+}
+
+static void on_idle(evutil_socket_t fd, short what, void *argument)
+{
+    struct client_connection *connection = argument;
+    (void)fd;
+    (void)what;
+    connection->idle(connection->idle_argument);
+}
+
+int client_follow(struct client_connection *connection, void (*idle)(void *argument),
+                  void *argument, struct client_exit *out, struct error *err)
+{
+    static const struct timeval pause = {.tv_usec = IDLE_MS * 1000};
+    connection->idle = idle;
+    connection->idle_argument = argument;
+    connection->idle_timer = event_new(connection->base, -1, EV_PERSIST, on_idle, connection);
+    if (!connection->idle_timer || event_add(connection->idle_timer, &pause) < 0)
+        return error_memory(err);
+    if (join_signals(connection, err) < 0)
+        return -1;
+    int status = client_wait_for(connection, AWAIT_EXIT, err);
+    client_free_events(connection);
+    *out = connection->exit;
     return status;
 }

@@ -28,9 +28,12 @@ struct client_connection {
     bool late;            /* it has taken longer */
     struct error refusal; /* of the answer that was awaited */
     struct client_exit exit;
-    struct error lost;        /* why the connection has ended */
-    struct error output_lost; /* why the container's output could not be written */
-    bool stopping;            /* asked to end: the next signal of that kind ends the machine */
+    struct error lost;            /* why the connection has ended */
+    struct error output_lost;     /* why the container's output could not be written */
+    bool stopping;                /* asked to end: the next signal of that kind ends the machine */
+    void (*idle)(void *argument); /* of client_follow() */
+    void *idle_argument;
+    struct event *idle_timer;
     const struct client_streams *streams;
     struct event *readable; /* of streams->in */
     bool input_open;

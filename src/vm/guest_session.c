@@ -9,7 +9,7 @@
 #define REQUEST_ID_MAX ((1ULL << 53) - 1)
 
 struct request {
-    uint64_t id; /* 0 until it is to be sent */
+    uint64_t id;
     json_t *message;
     session_answer *answer;
     void *argument;
@@ -70,9 +70,6 @@ static int send_upload(struct guest_session *session, struct error *err)
 
 static int send_request(struct guest_session *session, struct request *request, struct error *err)
 {
-    request->id = session->next_id++;
-    if (json_object_set_new(request->message, "id", json_integer((json_int_t)request->id)) < 0)
-        return error_memory(err);
     if (send_json(session, request->message, err) < 0)
         return -1;
     request->sent = true;
@@ -224,6 +221,7 @@ static int on_closed(void *argument, uint32_t stream, struct error *err)
     struct guest_session *session = argument;
     (void)err;
     session->handler->output_closed(session->argument, stream);
+    channel_forget(&session->link.channel, stream); /* its number may be used again */
     return 0;
 }
 
@@ -322,8 +320,11 @@ static struct request *queue_request(struct guest_session *session, const char *
         return NULL;
     }
     struct request *request = calloc(1, sizeof *request);
+    if (request)
+        request->id = session->next_id++; /* they are sent in the order in which they are queued */
     if (request && owned_args)
-        request->message = json_pack("{s:s, s:O}", "op", op, "args", owned_args);
+        request->message = json_pack("{s:I, s:s, s:O}", "id", (json_int_t)request->id, "op", op,
+                                     "args", owned_args);
     if (!request || !request->message || check_size(request->message, err) < 0) {
         if (!request || !request->message)
             (void)error_memory(err);
@@ -355,6 +356,11 @@ int session_request(struct guest_session *session, const char *op, json_t *args,
     return 0;
 }
 
+uint64_t session_last_id(const struct guest_session *session)
+{
+    return session->next_id - 1;
+}
+
 int session_upload(struct guest_session *session, const char *op, uint32_t stream,
                    struct span bytes, session_answer *answer, void *argument, struct error *err)
 {
@@ -365,7 +371,8 @@ int session_upload(struct guest_session *session, const char *op, uint32_t strea
     struct request *request = queue_request(session, op, args, err);
     if (!request)
         return -1;
-    *request = (struct request){.message = request->message,
+    *request = (struct request){.id = request->id,
+                                .message = request->message,
                                 .answer = answer,
                                 .argument = argument,
                                 .stream = stream,

@@ -62,6 +62,10 @@ void session_close(struct guest_session *session);
 int session_request(struct guest_session *session, const char *op, json_t *args,
                     session_answer *answer, void *argument, struct error *err);
 
+/* The number of the request that was queued last: what exec_in_container asks for is called by it.
+ */
+uint64_t session_last_id(const struct guest_session *session);
+
 /* set_policy with the policy's bytes, which must outlive the session. */
 int session_set_policy(struct guest_session *session, struct span policy, session_answer *answer,
                        void *argument, struct error *err);

@@ -15,6 +15,8 @@ struct member_probe {
     struct member *member;
     enum group_probe kind;
     struct http_probe *http; /* NULL while none is under way */
+    uint64_t process;        /* of exec, which is awaited; 0 while none is */
+    struct event *timeout;   /* of exec */
 };
 
 /* What a member has outside of the plan. */
@@ -186,6 +188,56 @@ static void on_tcp(void *argument, const json_t *result, const struct error *ref
     tell(argument, json_is_true(json_object_get(result, "open")));
 }
 
+static void on_exec_timeout(evutil_socket_t fd, short what, void *argument)
+{
+    struct member_probe *probe = argument;
+    (void)fd;
+    (void)what;
+    probe->process = 0; /* its end is of no interest any more */
+    tell(probe, false);
+}
+
+static void on_exec(void *argument, const json_t *result, const struct error *refusal)
+{
+    struct member_probe *probe = argument;
+    (void)refusal;
+    if (result || probe->process == 0)
+        return;
+    probe->process = 0;
+    (void)event_del(probe->timeout);
+    tell(probe, false);
+}
+
+static int start_exec(struct member_probe *probe, const struct vm_probe *config)
+{
+    struct member *member = probe->member;
+    struct guest_session *session = member->monitor->session;
+    struct timeval timeout = {.tv_sec = config->timeout_ms / 1000,
+                              .tv_usec = (suseconds_t)(config->timeout_ms % 1000) * 1000};
+    json_t *args = start_exec_json(member->id, &config_of(member)->process, config->command);
+    if (session_request(session, "exec_in_container", args, on_exec, probe, NULL) < 0)
+        return -1;
+    probe->process = session_last_id(session);
+    return evtimer_add(probe->timeout, &timeout);
+}
+
+/* A process that was started for a probe has ended. */
+static bool exec_exited(struct monitor *monitor, uint64_t process, unsigned int code)
+{
+    for (size_t i = 0; i < monitor->group->plan.count; i++) {
+        for (size_t j = 0; j < GROUP_PROBES; j++) {
+            struct member_probe *probe = &monitor->group->members[i].probes[j];
+            if (process == 0 || probe->process != process)
+                continue;
+            probe->process = 0;
+            (void)event_del(probe->timeout);
+            tell(probe, code == 0);
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What cannot be asked has failed: the plan hears of it in its own time. */
 static void start_probe(struct member_probe *probe)
 {
@@ -199,6 +251,8 @@ static void start_probe(struct member_probe *probe)
     } else if (config->kind == VM_PROBE_TCP) {
         asked = session_request(monitor->session, "probe_port",
                                 json_pack("{s:i}", "port", (int)config->port), on_tcp, probe, NULL);
+    } else {
+        asked = start_exec(probe, config);
     }
     if (asked < 0)
         group_probed(plan_of(probe->member), probe->member->index, probe->kind, false, now_ms());
@@ -257,6 +311,21 @@ static void on_timer(evutil_socket_t fd, short what, void *argument)
     pump(monitor);
 }
 
+const struct vm_process *monitor_group_find(const struct monitor *monitor, const char *name,
+                                            const char **id)
+{
+    const struct monitor_group *group = monitor->group;
+    for (size_t i = 0; group && i < group->plan.count; i++) {
+        enum group_phase phase = group->plan.members[i].phase;
+        if (strcmp(group->plans[i].name, name) != 0 ||
+            (phase != GROUP_RUNNING && phase != GROUP_ENDING))
+            continue;
+        *id = group->members[i].id;
+        return &monitor->config->members[i].process;
+    }
+    return NULL;
+}
+
 /* --- what the guest tells --------------------------------------------------------------------- */
 
 void monitor_group_output(struct monitor *monitor, uint32_t stream, struct span bytes)
@@ -272,6 +341,8 @@ void monitor_group_exited(struct monitor *monitor, const struct session_exit *ex
 {
     struct monitor_group *group = monitor->group;
     unsigned int code = exit->signal ? 128 + exit->signal : exit->code;
+    if (exec_exited(monitor, exit->process, code))
+        return;
     for (size_t i = 0; i < group->plan.count && exit->process == 0; i++) {
         enum group_phase phase = group->plan.members[i].phase;
         if (strcmp(group->members[i].id, exit->id) != 0 || phase == GROUP_WAITING ||
@@ -294,9 +365,13 @@ static int open_members(struct monitor *monitor, struct error *err)
         group->plans[i] = monitor->config->members[i].plan;
         member->monitor = monitor;
         member->index = i;
-        for (size_t j = 0; j < GROUP_PROBES; j++)
-            member->probes[j] = (struct member_probe){.member = member,
-                                                      .kind = (enum group_probe)j};
+        for (size_t j = 0; j < GROUP_PROBES; j++) {
+            struct member_probe *probe = &member->probes[j];
+            *probe = (struct member_probe){.member = member, .kind = (enum group_probe)j};
+            probe->timeout = evtimer_new(monitor->base, on_exec_timeout, probe);
+            if (!probe->timeout)
+                return error_memory(err);
+        }
         if (container_log_open(monitor->folder, group->plans[i].name, &member->log, err) < 0)
             return -1;
     }
@@ -325,8 +400,11 @@ void monitor_group_end(struct monitor *monitor)
     if (!group)
         return;
     for (size_t i = 0; i < MACHINE_MEMBERS_MAX; i++) {
-        for (size_t j = 0; j < GROUP_PROBES; j++)
+        for (size_t j = 0; j < GROUP_PROBES; j++) {
             http_probe_cancel(group->members[i].probes[j].http);
+            if (group->members[i].probes[j].timeout)
+                event_free(group->members[i].probes[j].timeout);
+        }
         container_log_close(group->members[i].log);
     }
     if (group->timer)

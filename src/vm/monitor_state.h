@@ -108,6 +108,9 @@ void monitor_group_stop(struct monitor *monitor);
 void monitor_group_output(struct monitor *monitor, uint32_t stream, struct span bytes);
 void monitor_group_exited(struct monitor *monitor, const struct session_exit *exit);
 void monitor_group_end(struct monitor *monitor); /* frees it */
+/* The member of this name that runs: its process, and *id of its container now. NULL for none. */
+const struct vm_process *monitor_group_find(const struct monitor *monitor, const char *name,
+                                            const char **id);
 
 /* start.c */
 
@@ -127,6 +130,10 @@ struct start_container {
  * machine. */
 int start_queue_container(struct monitor *monitor, const struct start_container *container,
                           session_answer *created, void *argument, struct error *err);
+
+/* What exec_in_container takes for a process like that of `process`, with other arguments and
+ * without streams. */
+json_t *start_exec_json(const char *id, const struct vm_process *process, char *const *args);
 
 /* Queues all requests of the start, for a guest that has not spoken yet. */
 int start_queue(struct monitor *monitor, struct error *err);

@@ -151,6 +151,16 @@ static json_t *container_json(const struct monitor *monitor,
         (int)container->streams[1], "stderr", (int)container->streams[2]);
 }
 
+json_t *start_exec_json(const char *id, const struct vm_process *process, char *const *args)
+{
+    return json_pack("{s:s, s:o, s:o, s:s, s:s, s:i, s:o, s:b, s:b, s:i, s:i, s:i, s:i, s:i}", "id",
+                     id, "args", texts_json(args), "env", texts_json(process->env), "cwd",
+                     process->cwd, "user", process->user, "umask", (int)process->umask,
+                     "capabilities", capabilities_json(), "no_new_privileges",
+                     process->no_new_privileges, "terminal", false, "rows", 0, "columns", 0,
+                     "stdin", 0, "stdout", 0, "stderr", 0);
+}
+
 int start_queue_container(struct monitor *monitor, const struct start_container *container,
                           session_answer *created, void *argument, struct error *err)
 {
