@@ -110,7 +110,7 @@ static int load_modules(const char *list, struct error *err)
 /* What a container's programs find elsewhere too. The network is IPv4's: a host configures nothing
  * by IPv6 (the loopback, which is there already, keeps it), gets nothing by its console's BREAK,
  * nor by a kernel that goes on after it has gone wrong. Before any module, and so any network
- * device. */
+ * device; after the loopback, which would announce itself to itself. */
 static int apply_settings(struct error *err)
 {
     static const struct {
@@ -153,12 +153,10 @@ int boot_prepare(enum guest_tee *tee, struct error *err)
 {
     (void)umask(022);
     if (make_root_leavable(err) < 0 || mount_kernel_file_systems(err) < 0 ||
-        open_console(err) < 0 || read_tee(tee, err) < 0 || apply_settings(err) < 0 ||
-        load_modules("common", err) < 0)
+        open_console(err) < 0 || read_tee(tee, err) < 0 || network_bring_up("lo", err) < 0 ||
+        apply_settings(err) < 0 || load_modules("common", err) < 0)
         return -1;
     if (*tee == GUEST_SEV_SNP && prepare_sev_snp(err) < 0)
         return -1;
-    if (control_group_prepare(err) < 0)
-        return -1;
-    return network_bring_up("lo", err);
+    return control_group_prepare(err);
 }
