@@ -166,8 +166,8 @@ static int digest_file(const char *path, uint8_t out[SHA256_SIZE], struct error 
 /* The files of the folder are those of its manifest. */
 static int check_guest_files(const char *folder, struct error *err)
 {
-    static const char *const names[] = {"vmlinux", "bzImage", "initrd", "cmdline",
-                                        "cmdline.simulated"};
+    static const char *const names[] = {"vmlinux", "bzImage", "initrd",
+                                        "scratch", "cmdline", "cmdline.simulated"};
     TEXT_AUTO path = text_format("%s/manifest.json", folder);
     BUF_AUTO text = BUF_WITH_LIMIT(MANIFEST_SIZE_MAX);
     MANIFEST_AUTO manifest = {0};

@@ -246,6 +246,24 @@ class Refusals(hostile.HostileCase):
         channel.call("mount_overlay", id=workload.name, layers=workload.targets())
         self.runs_as_described(workload, channel, b"")
 
+    def test_a_removed_container_leaves_its_space(self):
+        """Two containers, each with more than half of the disk: the second has to wait until the kernel has cleared up."""
+        script = ("n=0; until fallocate -l 180m /file 2>/dev/null; do rm -f /file; sync; n=$((n + 1)); "
+                  "[ $n -lt 60 ] || exit 1; sleep 1; done; echo written")
+        workload = Workload("busybox", ["/bin/sh", "-c", script])
+        with tempfile.TemporaryDirectory() as folder:
+            disk = scratch.make_disk(os.path.join(folder, "disk"))
+            with workload.boot(extra=scratch.devices(disk)) as machine:
+                channel = machine.channel
+                channel.set_policy(workload.policy())
+                scratch.mount(channel)
+                workload.mount_devices(channel)
+                for workload.name in ("one", "two"):
+                    channel.call("mount_overlay", id=workload.name, layers=workload.targets())
+                    self.runs_as_described(workload, channel, b"written\n")
+                    channel.call("shutdown_container", id=workload.name)
+                    channel.call("unmount_overlay", id=workload.name)
+
 
 if __name__ == "__main__":
     tap.main()

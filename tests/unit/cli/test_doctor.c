@@ -14,8 +14,8 @@
 #include "crypto/digest.h"
 #include "os/output.h"
 
-static const char *const guest_files[] = {"vmlinux", "bzImage", "initrd", "cmdline",
-                                          "cmdline.simulated"};
+static const char *const guest_files[] = {"vmlinux", "bzImage", "initrd",
+                                          "scratch", "cmdline", "cmdline.simulated"};
 
 struct bench {
     char folder[64];
