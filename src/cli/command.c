@@ -20,6 +20,8 @@ const struct command *const commands[] = {
     &command_policy_lock,
     &command_policy_show,
     &command_policy_hash,
+    &command_policy_check,
+    &command_policy_diff,
     &command_policy_eval,
     &command_policy_fragment_sign,
     &command_policy_fragment_show,

@@ -15,6 +15,8 @@ extern const struct command command_measure_igvm;
 extern const struct command command_measure_sgxs;
 extern const struct command command_measure_sigstruct;
 extern const struct command command_measure_snp;
+extern const struct command command_policy_check;
+extern const struct command command_policy_diff;
 extern const struct command command_policy_eval;
 extern const struct command command_confcom_acipolicygen;
 extern const struct command command_policy_fragment_show;

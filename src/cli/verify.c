@@ -1,9 +1,11 @@
 #include <stdlib.h>
 
 #include "base/hex.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/policy_file.h"
 #include "cli/quote_evidence.h"
 #include "cli/snp_evidence.h"
 #include "cli/trust.h"
@@ -18,6 +20,7 @@ static const struct option_rule options[] = {
     {.name = "nonce", .operand = "HEX", .help = "The nonce that the evidence was asked with"},
     {.name = "policy", .operand = "FILE", .help = "The policy that the machine must enforce"},
     {.name = "guest", .operand = "MANIFEST", .help = "The manifest of the guest that must run"},
+    POLICY_ALLOW_ALL_OPTION,
     {.name = "partial",
      .help = "Accept a machine that does not run all of the policy's containers"},
     {.name = "trust-simulated",
@@ -37,6 +40,7 @@ struct inputs {
     uint8_t (*digests)[SNP_MEASUREMENT_SIZE];
     uint8_t nonce[RUNTIME_DATA_NONCE_MAX];
     struct trusted_root root;
+    bool allows_all; /* the policy, at some point */
     bool recomputed; /* the launch digests; else they are the manifest's */
     struct bundle_expectation expectation;
 };
@@ -118,6 +122,30 @@ static int check_usage(const struct args *args, struct error *err)
     return 0;
 }
 
+/* A text that is no policy of ours is compared all the same: by its digest. */
+static int read_policy(const struct args *args, struct inputs *inputs, struct error *err)
+{
+    POLICY_AUTO policy = NULL;
+    const char *path = args_get(args, "policy");
+    if (file_read(path, &inputs->policy, err) < 0)
+        return -1;
+    if (policy_parse(buf_span(&inputs->policy), POLICY_ALLOW_ALL, &policy, NULL) < 0 ||
+        !policy_allows_all(policy))
+        return 0;
+    inputs->allows_all = true;
+    if (!args_has(args, "insecure-allow-all"))
+        return error_set(
+            err, ERROR_REFUSED,
+            "ALLOW-ALL: %s lets the host do what it likes, so that evidence of it says "
+            "nothing about what runs (--insecure-allow-all accepts it knowingly)",
+            path);
+    log_warning(
+        "ALLOW-ALL: %s lets the host do what it likes; this evidence says nothing about what "
+        "runs",
+        path);
+    return 0;
+}
+
 static int read_inputs(const struct args *args, struct span text, struct inputs *inputs,
                        struct error *err)
 {
@@ -127,8 +155,7 @@ static int read_inputs(const struct args *args, struct span text, struct inputs 
     if (check_usage(args, err) < 0 || read_nonce(args_get(args, "nonce"), inputs, err) < 0 ||
         trust_read_time(args_get(args, "at"), &inputs->expectation.chain.time, err) < 0 ||
         read_bundle(args_operands(args)[0], text, inputs, err) < 0 ||
-        file_read(args_get(args, "policy"), &inputs->policy, err) < 0 ||
-        read_guest(args_get(args, "guest"), inputs, err) < 0)
+        read_policy(args, inputs, err) < 0 || read_guest(args_get(args, "guest"), inputs, err) < 0)
         return -1;
     inputs->expectation.policy = buf_span(&inputs->policy);
     if (!trusted)
@@ -159,6 +186,9 @@ static const char *source_of(const struct inputs *inputs)
 static int append_note(const struct inputs *inputs, const struct manifest_measurement *machine,
                        struct buf *note, struct error *err)
 {
+    if (inputs->allows_all &&
+        buf_printf(note, err, "ALLOW-ALL: the policy lets the host do what it likes\n") < 0)
+        return -1;
     if (buf_printf(note, err, "launch digests expected: %s\n", source_of(inputs)) < 0)
         return -1;
     return machine ? buf_printf(note, err, "machine: %s, %u CPU%s\n", machine->vcpu_type,
@@ -170,6 +200,8 @@ static json_t *claims_of(const struct inputs *inputs, const struct manifest_meas
 {
     json_t *claims = json_pack("{s:s, s:s}", "tee", bundle_tee_name(inputs->bundle.tee),
                                "measurements_from", inputs->recomputed ? "computed" : "manifest");
+    if (claims && inputs->allows_all)
+        (void)json_object_set_new(claims, "allow_all", json_true());
     if (claims && machine)
         (void)json_object_set_new(claims, "vcpus", json_integer(machine->vcpus));
     return claims;

@@ -127,6 +127,20 @@ def test_refuses_a_policy_that_differs_by_one_character():
     expect_refused(verify(policy="other"), "host_data")
 
 
+def test_refuses_a_policy_that_allows_everything_unless_told():
+    write("all", b'package policy\nmount_device := {"allowed": true}\n')
+    made = run(MAKE_EVIDENCE, "psp", "guest/manifest.json", "all", NONCE, "2")
+    assert made.returncode == 0, made.stderr
+    write("all.json", made.stdout)
+    refused = verify(bundle="all.json", policy="all")
+    assert refused.returncode == 1 and b"ALLOW-ALL" in refused.stderr, refused
+    accepted = verify("--insecure-allow-all", bundle="all.json", policy="all")
+    assert accepted.returncode == 0, accepted
+    assert b"ALLOW-ALL" in accepted.stdout and b"ALLOW-ALL" in accepted.stderr, accepted
+    claims = json.loads(verify("--insecure-allow-all", "--json", bundle="all.json", policy="all").stdout)
+    assert claims["allow_all"] is True, claims
+
+
 def test_refuses_another_guest():
     manifest = json.loads(read("guest/manifest.json"))
     manifest["files"]["initrd"]["sha256"] = "00" * 32

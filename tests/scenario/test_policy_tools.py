@@ -1,0 +1,96 @@
+#!/usr/bin/python3
+"""`caisson policy check` and `caisson policy diff`: what a policy lets run, and what differs between two."""
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+from lib import paths, tap
+from lib.oci import Image
+
+PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class Tools(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="caisson-tools-")
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.environment = dict(os.environ, CAISSON_HOME=os.path.join(self.folder, "home"))
+
+    def policy(self, *words, status=0):
+        result = subprocess.run([paths.CAISSON, "policy", *words], env=self.environment, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, timeout=60)
+        self.assertEqual(result.returncode, status, result.stderr.decode())
+        return result.stdout.decode(), result.stderr.decode()
+
+    def image(self, name, **changes):
+        config = {"Env": [PATH, "A=1"], "Entrypoint": ["/bin/app"], "Cmd": ["go"], "WorkingDir": "/srv", **changes}
+        return "oci:" + Image(sizes=(1000, 2000), run=config).write_layout(os.path.join(self.folder, name))
+
+    def file(self, name, text):
+        path = os.path.join(self.folder, name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
+
+    def generated(self, image, name="p.rego", *words):
+        return self.file(name, self.policy("generate", "-q", *words, image)[0])
+
+    def test_check_tells_what_fits_and_what_is_missing(self):
+        image = self.image("one")
+        path = self.generated(image)
+        out, _ = self.policy("check", "-q", path, image)
+        self.assertEqual(out, f'{image}: fits container "{image}"\n')
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        for name, change, said in (
+                ("argument", ('"go"', '"stop"'), 'argv[1] is "go", the policy has "stop"'),
+                ("folder", ('"working_dir":"/srv"', '"working_dir":"/"'), 'cwd is "/srv", the policy has "/"'),
+                ("layers", ('"layers":["', '"layers":["' + "ab" * 32 + '","'), "3")):
+            with self.subTest(change=name):
+                self.assertIn(change[0], text)
+                out, _ = self.policy("check", "-q", self.file("other.rego", text.replace(*change)), image, status=1)
+                self.assertIn("REFUSED", out)
+                self.assertIn(said, out)
+
+    def test_check_judges_each_image_and_takes_the_options_of_run(self):
+        one, other = self.image("one"), self.image("other", Cmd=["stop"])
+        path = self.generated(one)
+        out, _ = self.policy("check", "-q", path, one, other, status=1)
+        self.assertIn(f"{one}: fits", out)
+        self.assertIn(f"{other}: REFUSED", out)
+        out, _ = self.policy("check", "-q", "-w", "/tmp", path, one, status=1)
+        self.assertIn('cwd is "/tmp"', out)
+        self.policy("check", path, status=2)
+        self.policy("check", "-q", path, "oci:" + os.path.join(self.folder, "none"), status=3)
+        self.policy("check", "-q", self.file("bad", "package policy\nx"), one, status=1)
+
+    def test_diff_tells_keys_and_has_a_status(self):
+        image = self.image("one")
+        first = self.generated(image)
+        self.assertEqual(self.policy("diff", first, first)[0], "")
+        second = self.generated(image, "q.rego", "-e", "B=2", "-w", "/tmp")
+        out, _ = self.policy("diff", first, second, status=1)
+        self.assertIn('working_dir: "/srv" -> "/tmp"', out)
+        added = [line for line in out.splitlines() if "env_rules: + " in line]
+        self.assertEqual(len(added), 1)
+        self.assertEqual(json.loads(added[0].split("env_rules: + ")[1])["pattern"], "B=2")
+        self.policy("diff", first, status=2)
+        self.policy("diff", first, "/nonexistent", status=3)
+
+    def test_allow_all_only_when_it_is_asked_for(self):
+        image = self.image("one")
+        path = self.file("all.rego", 'package policy\napi_version := "0.10.0"\nframework_version := "0.2.3"\n' + "".join(
+            f'{point} := {{"allowed": true}}\n' for point in ("mount_device", "mount_overlay", "create_container")))
+        self.assertIn("--insecure-allow-all", self.policy("check", "-q", path, image, status=1)[1])
+        out, error = self.policy("check", "-q", "--insecure-allow-all", path, image)
+        self.assertIn("EVERYTHING", out)
+        self.assertIn("ALLOW-ALL", error)
+        self.assertIn("--insecure-allow-all", self.policy("diff", path, path, status=1)[1])
+        self.policy("diff", "--insecure-allow-all", path, path)
+
+
+if __name__ == "__main__":
+    tap.main()
