@@ -266,7 +266,8 @@ static int read_groups(const struct args *args, struct template_groups *groups, 
 
 static int run(const struct args *args, struct error *err)
 {
-    const struct image_options image_options = {.tls_ca = args_get(args, "tls-ca")};
+    const struct image_options image_options = {.roots_only = true,
+                                                .tls_ca = args_get(args, "tls-ca")};
     PODS_AUTO pods = {0};
     TEMPLATE_GROUPS_AUTO groups = {0};
     WORKLOAD_IMAGES_AUTO images = {0};

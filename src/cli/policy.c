@@ -50,7 +50,8 @@ static int generate(const struct args *args, const struct image_options *options
 static int run_generate(const struct args *args, struct error *err)
 {
     struct progress progress;
-    struct image_options options = {.disks = true, .tls_ca = args_get(args, "tls-ca")};
+    struct image_options options = {
+        .disks = true, .roots_only = true, .tls_ca = args_get(args, "tls-ca")};
     const char *pull = args_get(args, "pull");
     BUF_AUTO policy = BUF_WITH_LIMIT(POLICY_SIZE_MAX);
     bool manifest = args_has(args, "kubernetes");

@@ -158,7 +158,7 @@ static int write_lock(const struct args *args, const struct template_images *ima
 static int run(const struct args *args, struct error *err)
 {
     struct progress progress;
-    struct image_options image_options = {.tls_ca = args_get(args, "tls-ca")};
+    struct image_options image_options = {.roots_only = true, .tls_ca = args_get(args, "tls-ca")};
     WORKLOAD_IMAGES_AUTO images = {0};
     const char *pull = args_get(args, "pull");
     bool checking = args_has(args, "check");

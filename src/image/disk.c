@@ -80,14 +80,20 @@ static int parse_description(struct span text, uint8_t root_hash[SHA256_SIZE], u
     return 0;
 }
 
+static bool find_description(const struct store *store, const struct oci_digest *diff_id,
+                             struct image_disk *out)
+{
+    TEXT_AUTO path = store_path(store, STORE_DISKS, diff_id, ".json");
+    BUF_AUTO text = BUF_WITH_LIMIT(DESCRIPTION_SIZE);
+    return path && file_read(path, &text, NULL) == 0 &&
+           parse_description(buf_span(&text), out->root_hash, &out->size, NULL) == 0;
+}
+
 bool disk_find(const struct store *store, const struct oci_digest *diff_id, struct image_disk *out)
 {
     TEXT_AUTO path = store_path(store, STORE_DISKS, diff_id, ".disk");
-    TEXT_AUTO description = store_path(store, STORE_DISKS, diff_id, ".json");
-    BUF_AUTO text = BUF_WITH_LIMIT(DESCRIPTION_SIZE);
     struct stat status;
-    if (!path || !description || file_read(description, &text, NULL) < 0 ||
-        parse_description(buf_span(&text), out->root_hash, &out->size, NULL) < 0)
+    if (!path || !find_description(store, diff_id, out))
         return false;
     if (lstat(path, &status) < 0 || !S_ISREG(status.st_mode) ||
         (uint64_t)status.st_size != out->size || out->size == 0 || out->size % SECTOR != 0)
@@ -133,6 +139,7 @@ static int check_result(const struct image_layer *layer, const struct layer_resu
     return 0;
 }
 
+/* Into the file `out_fd`; -1 computes the root hash alone. */
 static int convert(const struct watch *watch, const struct image_location *location, int out_fd,
                    struct layer_result *result, struct error *err)
 {
@@ -143,8 +150,9 @@ static int convert(const struct watch *watch, const struct image_location *locat
     struct blob_reader reader = {.fd = fd, .offset = location->offset, .left = location->size};
     const struct layer_source source = {.read = read_blob, .arg = &reader};
     const struct layer_options options = {.progress = progressed, .progress_arg = &copy};
-    if (layer_build(&source, &options, out_fd, result, err) < 0 ||
-        check_result(watch->layer, result, err) < 0)
+    int status = out_fd < 0 ? layer_hash(&source, &options, result, err)
+                            : layer_build(&source, &options, out_fd, result, err);
+    if (status < 0 || check_result(watch->layer, result, err) < 0)
         return error_context(err, "%s", location->path);
     return 0;
 }
@@ -191,6 +199,25 @@ int disk_get(const struct store *store, const struct image_layer *layer,
     return 0;
 }
 
+int disk_get_root(const struct store *store, const struct image_layer *layer,
+                  const struct image_location *location, const struct image_observer *observer,
+                  struct image_disk *out, struct error *err)
+{
+    const struct watch watch = {.observer = observer, .layer = layer};
+    struct layer_result result;
+    *out = (struct image_disk){0};
+    bool cached = find_description(store, &layer->diff_id, out);
+    if (!cached) {
+        if (convert(&watch, location, -1, &result, err) < 0 ||
+            describe(store, layer, &result, err) < 0)
+            return -1;
+        memcpy(out->root_hash, result.root_hash, sizeof out->root_hash);
+        out->size = result.disk_size;
+    }
+    report(&watch, layer->size, cached);
+    return 0;
+}
+
 void image_disks_free(struct image_disk *disks, size_t count)
 {
     for (size_t i = 0; disks && i < count; i++)
@@ -198,12 +225,17 @@ void image_disks_free(struct image_disk *disks, size_t count)
     free(disks);
 }
 
-int disk_of_layer(const struct image *image, size_t index, const struct image_observer *observer,
+int disk_of_layer(const struct image *image, size_t index, const struct image_options *options,
                   struct image_disk *out, struct error *err)
 {
+    const struct image_location *location = &image->locations[index];
     struct error problem = {0};
     const struct image_layer *layer = &image->layers[index];
-    if (disk_get(image->store, layer, &image->locations[index], observer, out, &problem) == 0)
+    int status = options->roots_only
+                     ? disk_get_root(image->store, layer, location, &options->observer, out,
+                                     &problem)
+                     : disk_get(image->store, layer, location, &options->observer, out, &problem);
+    if (status == 0)
         return 0;
     /* A stored blob that isn't what it is named must not be found again. */
     if (image->stored && problem.code == ERROR_REFUSED)
@@ -214,6 +246,8 @@ int disk_of_layer(const struct image *image, size_t index, const struct image_ob
 static int copy_disk(const struct image_disk *from, struct image_disk *out, struct error *err)
 {
     *out = *from;
+    if (!from->path)
+        return 0;
     out->path = text_format("%s", from->path);
     return out->path ? 0 : error_memory(err);
 }
@@ -232,7 +266,7 @@ struct image_disk *image_disks(const struct image *image, const struct image_opt
     int status = 0;
     for (size_t i = 0; i < image->layer_count && status == 0; i++)
         status = image->made ? copy_disk(&image->made[i], &disks[i], err)
-                             : disk_of_layer(image, i, &options->observer, &disks[i], err);
+                             : disk_of_layer(image, i, options, &disks[i], err);
     if (status == 0)
         return disks;
     image_disks_free(disks, image->layer_count);

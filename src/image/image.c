@@ -259,7 +259,7 @@ static int take_layer(void *arg, size_t index, struct error *err)
     struct image *image = arrival->image;
     if (!image->made)
         return 0;
-    return disk_of_layer(image, index, &arrival->exclusive.observer, &image->made[index], err);
+    return disk_of_layer(image, index, &arrival->exclusive, &image->made[index], err);
 }
 
 static int pull(struct image *image, const struct reference *reference,

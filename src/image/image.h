@@ -42,6 +42,7 @@ struct image_observer {
 struct image_options {
     enum image_pull pull;
     bool disks;         /* make each layer's disk while the next ones are fetched */
+    bool roots_only;    /* no disks but their root hashes, for a policy: paths are NULL */
     const char *tls_ca; /* PEM file of certificate authorities, besides the system's; or NULL */
     struct image_observer observer; /* report may be NULL */
 };

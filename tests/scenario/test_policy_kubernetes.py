@@ -194,6 +194,24 @@ class Kubernetes(unittest.TestCase):
                 self.assertEqual((done.returncode, done.stdout), (3 if " no " in words else 1, b""))
                 self.assertIn(words, done.stderr.decode())
 
+    def test_hashes_layers_and_makes_no_disks(self):
+        """A policy needs root hashes alone; they are kept, and a layer that is not what the image says is refused."""
+        self.lock()
+        disks = self.path("home/disks")
+        self.assertEqual({name.split(".")[-1] for name in os.listdir(disks)}, {"json"})
+        self.assertEqual(len(os.listdir(disks)), 3)
+        blobs = os.path.join(self.tool, "blobs/sha256")
+        layer = max(os.listdir(blobs), key=lambda name: os.path.getsize(os.path.join(blobs, name)))
+        with open(os.path.join(blobs, layer), "r+b") as file:
+            file.seek(-1, os.SEEK_END)
+            last = file.read(1)
+            file.seek(-1, os.SEEK_END)
+            file.write(bytes([last[0] ^ 1]))
+        self.lock("cached.json")
+        shutil.rmtree(self.path("home"))
+        self.policy("lock", "-q", *self.operands, "-o", self.path("bad.json"), status=1)
+        self.assertFalse(os.path.exists(self.path("bad.json")))
+
     def test_refuses_words_that_do_not_go_together(self):
         self.lock_file = self.lock()
         for words in (["-e", "A=1"], ["image"], ["--write", "-o", "x"], ["--write", "--workload", "shop"]):
