@@ -7,9 +7,17 @@
 
 const struct command *const commands[] = {
     &command_run,
+    &command_exec,
     &command_ps,
     &command_logs,
+    &command_stats,
+    &command_top,
+    &command_kill,
     &command_stop,
+    &command_wait,
+    &command_pause,
+    &command_unpause,
+    &command_cp,
     &command_rm,
     &command_inspect,
     &command_attest,

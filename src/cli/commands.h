@@ -1,8 +1,16 @@
 /* The verbs, in the order that help shows. Each stands in the file of its name. */
 extern const struct command command_run;
+extern const struct command command_exec;
 extern const struct command command_ps;
 extern const struct command command_logs;
+extern const struct command command_stats;
+extern const struct command command_top;
+extern const struct command command_kill;
 extern const struct command command_stop;
+extern const struct command command_wait;
+extern const struct command command_pause;
+extern const struct command command_unpause;
+extern const struct command command_cp;
 extern const struct command command_rm;
 extern const struct command command_inspect;
 extern const struct command command_attest;

@@ -1,6 +1,7 @@
 #include "cli/generate.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/hex.h"
 
@@ -13,6 +14,10 @@ struct parts {
     const char **layers;
     char (*hashes)[2 * SHA256_SIZE + 1];
     char user[POLICY_USER_MAX];
+    struct policy_list *execs;
+    char **exec_texts;
+    const char ***exec_words;
+    size_t exec_count;
 };
 
 static void parts_fini(struct parts *parts)
@@ -21,6 +26,13 @@ static void parts_fini(struct parts *parts)
     free((void *)parts->image_env);
     free((void *)parts->layers);
     free(parts->hashes);
+    for (size_t i = 0; i < parts->exec_count; i++) {
+        free((void *)parts->exec_words[i]);
+        free(parts->exec_texts[i]);
+    }
+    free(parts->execs);
+    free(parts->exec_texts);
+    free((void *)parts->exec_words);
 }
 
 static size_t count_of(char *const *list)
@@ -81,6 +93,42 @@ static int list_layers(struct parts *parts, const struct image *image,
     return 0;
 }
 
+/* A command's words, in `text`, which is cut up. The array is the caller's; NULL for want of
+ * memory.
+ */
+static const char **split_words(char *text, size_t *count)
+{
+    const char **words = calloc(strlen(text) / 2 + 1, sizeof *words);
+    char *rest = NULL;
+    *count = 0;
+    for (char *word = strtok_r(text, " ", &rest); words && word; word = strtok_r(NULL, " ", &rest))
+        words[(*count)++] = word;
+    return words;
+}
+
+static int list_execs(struct parts *parts, const struct workload *workload,
+                      struct policy_draft_container *draft, struct error *err)
+{
+    size_t count = count_of(workload->execs);
+    parts->execs = calloc(count + 1, sizeof *parts->execs);
+    parts->exec_texts = calloc(count + 1, sizeof *parts->exec_texts);
+    parts->exec_words = calloc(count + 1, sizeof *parts->exec_words);
+    if (!parts->execs || !parts->exec_texts || !parts->exec_words)
+        return error_memory(err);
+    parts->exec_count = count;
+    for (size_t i = 0; i < count; i++) {
+        size_t words = 0;
+        char *text = parts->exec_texts[i] = strdup(workload->execs[i]);
+        parts->exec_words[i] = text ? split_words(text, &words) : NULL;
+        if (!parts->exec_words[i])
+            return error_memory(err);
+        parts->execs[i] = (struct policy_list){parts->exec_words[i], words};
+    }
+    draft->exec_processes = parts->execs;
+    draft->exec_count = count;
+    return 0;
+}
+
 static int write_policy(struct parts *parts, const struct image *image,
                         const struct image_disk *disks, const struct workload *workload,
                         struct policy_draft *draft, struct buf *out, struct error *err)
@@ -96,6 +144,7 @@ static int write_policy(struct parts *parts, const struct image *image,
     };
     if (split_env(parts, image, workload, &container, err) < 0 ||
         list_layers(parts, image, disks, &container, err) < 0 ||
+        list_execs(parts, workload, &container, err) < 0 ||
         policy_draft_user(workload->user, parts->user, &container, err) < 0)
         return -1;
     draft->containers = &container;

@@ -181,6 +181,13 @@ int workload_init(struct workload *workload, const struct oci_config *image,
         set_text(&workload->cwd, args_get(args, "workdir"), image->working_dir, "/", err) < 0 ||
         set_text(&workload->user, args_get(args, "user"), image->user, "", err) < 0)
         return -1;
+    const char *exec;
+    for (size_t i = 0; (exec = args_get_nth(args, "allow-exec", i)); i++) {
+        if (exec[strspn(exec, " ")] == '\0')
+            return error_set(err, ERROR_USAGE, "--allow-exec: name a command");
+        if (list_add(&workload->execs, exec, err) < 0)
+            return -1;
+    }
     if (workload->cwd[0] != '/')
         return error_set(err, ERROR_INVALID, "the folder \"%s\" is not absolute", workload->cwd);
     return 0;
@@ -190,6 +197,7 @@ void workload_fini(struct workload *workload)
 {
     list_free(workload->args);
     list_free(workload->env);
+    list_free(workload->execs);
     free(workload->cwd);
     free(workload->user);
     *workload = (struct workload){0};

@@ -19,11 +19,12 @@ struct workload {
     char **args;
     char **env; /* NAME=value, each name once */
     char *cwd;
-    char *user; /* "", "USER", "USER:GROUP" */
+    char *user;   /* "", "USER", "USER:GROUP" */
+    char **execs; /* commands that may be run in it later, words parted by blanks */
 };
 
-/* The options that change a workload, for a command's table (see workload_init). */
-#define WORKLOAD_OPTIONS                                                                           \
+/* The options that any process has, for a command's table. */
+#define WORKLOAD_PROCESS_OPTIONS                                                                   \
     {.name = "env",                                                                                \
      .letter = 'e',                                                                                \
      .operand = "NAME[=VALUE]",                                                                    \
@@ -34,10 +35,18 @@ struct workload {
          .repeats = true,                                                                          \
          .help = "Set the variables in FILE, one NAME=VALUE a line"},                              \
         {.name = "workdir", .letter = 'w', .operand = "DIR", .help = "Start in this folder"},      \
-        {.name = "user",                                                                           \
-         .letter = 'u',                                                                            \
-         .operand = "USER[:GROUP]",                                                                \
-         .help = "Run as this user, by name or number"},                                           \
+    {                                                                                              \
+        .name = "user", .letter = 'u', .operand = "USER[:GROUP]",                                  \
+        .help = "Run as this user, by name or number"                                              \
+    }
+
+/* The options that change a workload, for a command's table (see workload_init). */
+#define WORKLOAD_OPTIONS                                                                           \
+    WORKLOAD_PROCESS_OPTIONS,                                                                      \
+        {.name = "allow-exec",                                                                     \
+         .operand = "COMMAND",                                                                     \
+         .repeats = true,                                                                          \
+         .help = "Let the generated policy allow caisson exec to run COMMAND"},                    \
     {                                                                                              \
         .name = "entrypoint", .operand = "PROGRAM",                                                \
         .help = "Run PROGRAM in place of the image's entrypoint"                                   \

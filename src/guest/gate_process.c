@@ -159,7 +159,8 @@ int gate_process_started(struct gate *gate, const struct gate_process_name *name
         return -1;
     process->running = true;
     gate->waiting--;
-    (void)snprintf(result, sizeof result, "{\"pid\":%lld}", (long long)pid);
+    (void)snprintf(result, sizeof result, "{\"pid\":%lld,\"process\":%llu}", (long long)pid,
+                   (unsigned long long)name->process);
     return answer_ok(&gate->channel, name->process, result, err);
 }
 

@@ -13,7 +13,8 @@
 #include "vm/client_state.h"
 
 #define MONITOR_GRACE_MS 10000 /* for a monitor that has little processor time */
-#define CONNECT_WAIT_S   10    /* for one that lets nobody in */
+#define QUERY_TIMEOUT_MS 30000
+#define CONNECT_WAIT_S   10 /* for one that lets nobody in */
 
 static bool has_come(const struct client_connection *connection)
 {
@@ -26,6 +27,8 @@ static bool has_come(const struct client_connection *connection)
         return connection->evidence_ended || connection->exited;
     case AWAIT_EXIT:
         return connection->exited;
+    case AWAIT_EXEC:
+        return connection->exec_exited || connection->exited;
     }
     return true;
 }
@@ -127,13 +130,17 @@ static int on_event(struct client_connection *connection, const char *event, con
         connection->started = true;
         return client_join_terminal(connection, err);
     }
-    if (strcmp(event, "exited") != 0)
+    bool exec = strcmp(event, "exec_exited") == 0;
+    if (!exec && strcmp(event, "exited") != 0)
         return 0;
     if (json_get_u64(message, "code", 255, &code, err) < 0 ||
         json_get_u64(message, "signal", 64, &signal, err) < 0)
         return -1;
     connection->exit.code = (unsigned int)code;
     connection->exit.signal = (unsigned int)signal;
+    connection->exec_exited = exec;
+    if (exec)
+        return 0;
     read_error(message, "failure", &connection->exit.failure);
     connection->exited = true;
     return 0;
@@ -154,6 +161,8 @@ static int on_answer(struct client_connection *connection, const json_t *message
     if (id == connection->answer_id) {
         connection->refusal = refusal;
         connection->answered = true;
+        json_decref(connection->result);
+        connection->result = json_incref(json_object_get(message, "result"));
     } else if (id == connection->signal_id && !ok) {
         client_stop_instead(connection, &refusal);
     }
@@ -280,6 +289,7 @@ void client_close(struct client_connection *connection)
     if (!connection)
         return;
     client_free_events(connection);
+    json_decref(connection->result);
     if (connection->timer)
         event_free(connection->timer);
     link_close(&connection->link);
@@ -324,6 +334,28 @@ int client_stop(struct client_connection *connection, uint32_t timeout_ms, struc
                                             "its monitor does not answer; caisson rm -f ends it")
                                 : -1;
     *out = connection->exit;
+    return 0;
+}
+
+int client_wait(struct client_connection *connection, struct client_exit *out, struct error *err)
+{
+    if (client_wait_for(connection, AWAIT_EXIT, err) < 0)
+        return -1;
+    *out = connection->exit;
+    return 0;
+}
+
+int client_query(struct client_connection *connection, const char *op, json_t *args,
+                 json_t **result, struct error *err)
+{
+    *result = NULL;
+    if (limit_waiting(connection, QUERY_TIMEOUT_MS, err) < 0 ||
+        client_call(connection, op, args, err) < 0)
+        return -1;
+    if (!connection->answered)
+        return error_set(err, ERROR_REFUSED, "the machine has ended");
+    *result = json_incref(connection->result);
+    (void)evtimer_del(connection->timer);
     return 0;
 }
 

@@ -64,4 +64,28 @@ void client_kill_monitor(const struct client_connection *connection);
 int client_attest(struct client_connection *connection, const char *nonce, uint32_t timeout_ms,
                   struct buf *out, struct error *err);
 
+/* A process to be started beside a container's first. */
+struct client_exec {
+    const char *container; /* of a group; "" for the only one */
+    char *const *args;     /* NULL-terminated, as env */
+    char *const *env;      /* besides the container's own; NULL for none */
+    const char *cwd;       /* "" for the container's */
+    const char *user;      /* alike */
+    unsigned int rows, columns;
+    bool detach; /* leave it running, with output to nowhere */
+};
+
+/* Starts it, joins the streams, and waits for its end. Signals are handed on as far as the policy
+ * allows. With `detach` only the start is waited for. */
+int client_exec(struct client_connection *connection, const struct client_exec *exec,
+                const struct client_streams *streams, struct client_exit *out, struct error *err);
+
+/* Waits until the machine has ended. */
+int client_wait(struct client_connection *connection, struct client_exit *out, struct error *err);
+
+/* Asks one thing: *result is the answer, and the caller's (json_decref). Takes the reference to
+ * `args`. ERROR_UNAVAILABLE when it has not come in time. */
+int client_query(struct client_connection *connection, const char *op, json_t *args,
+                 json_t **result, struct error *err);
+
 #endif

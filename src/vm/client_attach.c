@@ -38,6 +38,12 @@ void client_stop_instead(struct client_connection *connection, const struct erro
     if (connection->stopping)
         return;
     connection->stopping = true;
+    if (connection->executes) {
+        /* Nothing but the caller's wish to wait ends. */
+        (void)error_set(&connection->lost, ERROR_REFUSED, "%s; the process goes on", refusal->text);
+        connection->gone = true;
+        return;
+    }
     log_warning("%s; stopping the container instead", refusal->text);
     (void)client_ask(connection, "stop", json_pack("{s:i}", "timeout_ms", STOP_AFTER_SIGNAL_MS),
                      &id, NULL);
@@ -65,7 +71,11 @@ void client_write_output(struct client_connection *connection, int to, struct sp
     uint64_t id;
     if (connection->output_lost.code != ERROR_NONE)
         return;
-    if (write_patiently(to, bytes, &connection->output_lost) < 0)
+    if (write_patiently(to, bytes, &connection->output_lost) == 0)
+        return;
+    if (connection->executes)
+        connection->gone = true; /* and with the connection the process's readers */
+    else
         (void)client_ask(connection, "stop", json_pack("{s:i}", "timeout_ms", 0), &id, NULL);
 }
 
@@ -108,7 +118,7 @@ static void on_signal(evutil_socket_t signal, short what, void *argument)
     bool ends = asks_for_end((int)signal);
     uint64_t id;
     (void)what;
-    if (ends && (connection->stopping || !connection->started)) {
+    if (ends && !connection->executes && (connection->stopping || !connection->started)) {
         /* Asked for again, or before there is anything to signal: the end, now. */
         (void)client_ask(connection, "stop", json_pack("{s:i}", "timeout_ms", 0), &id, NULL);
         return;
@@ -199,6 +209,56 @@ static int open_streams(struct client_connection *connection, bool input, struct
         channel_open(channel, CLIENT_STDOUT, CHANNEL_RECEIVE, err) < 0)
         return -1;
     return channel_open(channel, CLIENT_STDERR, CHANNEL_RECEIVE, err);
+}
+
+static json_t *texts_json(char *const *texts)
+{
+    json_t *array = json_array();
+    for (; array && texts && *texts; texts++)
+        (void)json_array_append_new(array, json_string(*texts));
+    return array;
+}
+
+static int begin_exec(struct client_connection *connection, const struct client_exec *exec,
+                      bool input, struct error *err)
+{
+    const struct client_streams *streams = connection->streams;
+    if (open_streams(connection, input, err) < 0 ||
+        client_call(
+            connection, "exec",
+            json_pack("{s:s, s:o, s:o, s:s, s:s, s:b, s:b, s:i, s:i}", "container", exec->container,
+                      "args", texts_json(exec->args), "env", texts_json(exec->env), "cwd",
+                      exec->cwd, "user", exec->user, "input", input, "terminal", streams->terminal,
+                      "rows", (int)exec->rows, "columns", (int)exec->columns),
+            err) < 0)
+        return -1;
+    return 0;
+}
+
+int client_exec(struct client_connection *connection, const struct client_exec *exec,
+                const struct client_streams *streams, struct client_exit *out, struct error *err)
+{
+    bool input = streams->in >= 0 && !exec->detach;
+    *out = (struct client_exit){0};
+    connection->streams = streams;
+    connection->executes = true;
+    int status = begin_exec(connection, exec, input, err);
+    if (status == 0 && !exec->detach) {
+        bool joined = join_signals(connection, err) == 0 &&
+                      (!input || join_input(connection, err) == 0) &&
+                      client_join_terminal(connection, err) == 0;
+        status = joined ? client_wait_for(connection, AWAIT_EXEC, err) : -1;
+    }
+    client_free_events(connection);
+    terminal_restore();
+    connection->streams = NULL;
+    *out = connection->exit;
+    if (connection->output_lost.code != ERROR_NONE) {
+        if (err)
+            *err = connection->output_lost;
+        return -1;
+    }
+    return status;
 }
 
 int client_attach(struct client_connection *connection, const struct client_streams *streams,

@@ -12,7 +12,7 @@
 #define CLIENT_SIGNALS 6 /* that are handed on */
 
 /* What the loop runs for; it ends when that has come. */
-enum awaited { AWAIT_STARTED, AWAIT_ANSWER, AWAIT_EVIDENCE, AWAIT_EXIT };
+enum awaited { AWAIT_STARTED, AWAIT_ANSWER, AWAIT_EVIDENCE, AWAIT_EXIT, AWAIT_EXEC };
 
 struct client_connection {
     struct event_base *base;
@@ -23,6 +23,9 @@ struct client_connection {
     bool answered;
     bool started;
     bool exited;
+    bool executes;        /* the streams are those of a process beside the container's first */
+    bool exec_exited;     /* it has ended: `exit` says how */
+    json_t *result;       /* of the answer that was awaited */
     bool gone;            /* the connection has ended */
     struct event *timer;  /* what is awaited may take no longer */
     bool late;            /* it has taken longer */

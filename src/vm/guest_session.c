@@ -232,8 +232,9 @@ static void on_writable(void *argument, uint32_t stream)
         /* What fails here fails for want of memory: the guest's silence then ends the start. */
         if (send_upload(session, NULL) == 0 && !session->upload_stream)
             (void)send_waiting(session, NULL);
-    } else if (stream == SESSION_STDIN)
-        session->handler->input_writable(session->argument);
+    } else {
+        session->handler->input_writable(session->argument, stream);
+    }
 }
 
 static void on_ended(void *argument, const struct error *err)
@@ -408,22 +409,28 @@ int session_open_output(struct guest_session *session, uint32_t stream, struct e
     return channel_open(&session->link.channel, stream, CHANNEL_RECEIVE, err);
 }
 
-size_t session_sendable(const struct guest_session *session)
+int session_open_input(struct guest_session *session, uint32_t stream, struct error *err)
 {
-    return channel_sendable(&session->link.channel, SESSION_STDIN);
+    return channel_open(&session->link.channel, stream, CHANNEL_SEND, err);
 }
 
-int session_send(struct guest_session *session, struct span bytes, struct error *err)
+size_t session_sendable(const struct guest_session *session, uint32_t stream)
 {
-    if (channel_send(&session->link.channel, SESSION_STDIN, bytes, err) < 0)
+    return channel_sendable(&session->link.channel, stream);
+}
+
+int session_send(struct guest_session *session, uint32_t stream, struct span bytes,
+                 struct error *err)
+{
+    if (channel_send(&session->link.channel, stream, bytes, err) < 0)
         return -1;
     link_flush(&session->link);
     return 0;
 }
 
-int session_end_input(struct guest_session *session, struct error *err)
+int session_end_input(struct guest_session *session, uint32_t stream, struct error *err)
 {
-    if (channel_close(&session->link.channel, SESSION_STDIN, err) < 0)
+    if (channel_close(&session->link.channel, stream, err) < 0)
         return -1;
     link_flush(&session->link);
     return 0;

@@ -36,9 +36,10 @@ struct session_handler {
     void (*hello)(void *argument);
     /* Output of the container; taken by session_grant(). */
     void (*output)(void *argument, uint32_t stream, struct span bytes);
+    /* Its number is free again. */
     void (*output_closed)(void *argument, uint32_t stream);
-    /* session_send() takes bytes again. */
-    void (*input_writable)(void *argument);
+    /* This stream takes bytes again. */
+    void (*input_writable)(void *argument, uint32_t stream);
     /* A process has ended: a container's first (`process` 0) or another. */
     void (*exited)(void *argument, const struct session_exit *exit);
     /* The guest has gone; `err` is NULL where it simply closed. */
@@ -83,10 +84,14 @@ int session_open_streams(struct guest_session *session, bool with_stdin, bool wi
  * are open. */
 int session_open_output(struct guest_session *session, uint32_t stream, struct error *err);
 
-/* Standard input: how much can be sent, sending, and its end. */
-size_t session_sendable(const struct guest_session *session);
-int session_send(struct guest_session *session, struct span bytes, struct error *err);
-int session_end_input(struct guest_session *session, struct error *err);
+/* Opens one stream to the guest. */
+int session_open_input(struct guest_session *session, uint32_t stream, struct error *err);
+
+/* A process's input: how much can be sent, sending, and its end, which frees the number. */
+size_t session_sendable(const struct guest_session *session, uint32_t stream);
+int session_send(struct guest_session *session, uint32_t stream, struct span bytes,
+                 struct error *err);
+int session_end_input(struct guest_session *session, uint32_t stream, struct error *err);
 
 /* `size` bytes of this output were taken. */
 void session_grant(struct guest_session *session, uint32_t stream, size_t size);

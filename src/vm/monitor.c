@@ -221,6 +221,8 @@ bool monitor_is_drained(const struct monitor *monitor)
 static void on_output(void *argument, uint32_t stream, struct span bytes)
 {
     struct monitor *monitor = argument;
+    if (exec_take_output(monitor, stream, bytes))
+        return;
     if (monitor->group) {
         monitor_group_output(monitor, stream, bytes);
         return;
@@ -244,11 +246,11 @@ void monitor_pump_input(struct monitor *monitor)
 {
     struct client *client = clients_attached(monitor);
     while (monitor->input_open && monitor->input.size > 0) {
-        size_t size = session_sendable(monitor->session);
+        size_t size = session_sendable(monitor->session, SESSION_STDIN);
         if (size > monitor->input.size)
             size = monitor->input.size;
-        if (size == 0 ||
-            session_send(monitor->session, span_of(monitor->input.data, size), NULL) < 0)
+        if (size == 0 || session_send(monitor->session, SESSION_STDIN,
+                                      span_of(monitor->input.data, size), NULL) < 0)
             break;
         buf_consume(&monitor->input, size);
         if (client && client->input)
@@ -257,19 +259,22 @@ void monitor_pump_input(struct monitor *monitor)
     if (client)
         link_flush(&client->link);
     if (monitor->input_open && monitor->input_ended && monitor->input.size == 0) {
-        (void)session_end_input(monitor->session, NULL);
+        (void)session_end_input(monitor->session, SESSION_STDIN, NULL);
         monitor->input_open = false;
     }
 }
 
-static void on_input_writable(void *argument)
+static void on_input_writable(void *argument, uint32_t stream)
 {
-    monitor_pump_input(argument);
+    if (!exec_take_writable(argument, stream))
+        monitor_pump_input(argument);
 }
 
 static void on_exited(void *argument, const struct session_exit *exit)
 {
     struct monitor *monitor = argument;
+    if (exit->process != 0)
+        exec_exited(monitor, exit);
     if (monitor->group) {
         monitor_group_exited(monitor, exit);
         return;
@@ -418,6 +423,7 @@ static void close_all(struct monitor *monitor)
 {
     leave_machine(monitor);
     monitor_group_end(monitor);
+    execs_end(monitor);
     clients_close_all(monitor);
     container_log_close(monitor->log);
     psp_close(monitor->psp);

@@ -129,6 +129,8 @@ static void drop(struct client *client)
     struct monitor *monitor = client->monitor;
     bool ends_machine = client->owner &&
                         (monitor->config->owned || monitor->phase == MONITOR_BOOTING);
+    if (client->exec)
+        exec_leave(client);
     if (client->attached && client->input) {
         /* The process reads the end where nobody is left to write. */
         buf_truncate(&monitor->input, 0);

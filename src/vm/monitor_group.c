@@ -222,7 +222,7 @@ static int start_exec(struct member_probe *probe, const struct vm_probe *config)
 }
 
 /* A process that was started for a probe has ended. */
-static bool exec_exited(struct monitor *monitor, uint64_t process, unsigned int code)
+static bool probe_exited(struct monitor *monitor, uint64_t process, unsigned int code)
 {
     for (size_t i = 0; i < monitor->group->plan.count; i++) {
         for (size_t j = 0; j < GROUP_PROBES; j++) {
@@ -341,7 +341,7 @@ void monitor_group_exited(struct monitor *monitor, const struct session_exit *ex
 {
     struct monitor_group *group = monitor->group;
     unsigned int code = exit->signal ? 128 + exit->signal : exit->code;
-    if (exec_exited(monitor, exit->process, code))
+    if (probe_exited(monitor, exit->process, code))
         return;
     for (size_t i = 0; i < group->plan.count && exit->process == 0; i++) {
         enum group_phase phase = group->plan.members[i].phase;

@@ -35,7 +35,7 @@ static void on_guest_answer(void *argument, const json_t *result, const struct e
     struct client *client = &pending->monitor->clients[pending->slot];
     if (client->used && !client->closing && client->generation == pending->generation) {
         if (result)
-            say_result(client, pending->id, json_object());
+            say_result(client, pending->id, json_deep_copy(result));
         else
             say_error(client, pending->id, refusal);
     }
@@ -99,28 +99,81 @@ static int op_attach(struct client *client, uint64_t id, const json_t *args, str
     return 0;
 }
 
+/* The container that a request names, and the process of it that the connection carries. */
+static int find_process(struct client *client, const json_t *args, const char **id,
+                        uint64_t *process, struct error *err)
+{
+    const struct vm_process *runs;
+    const char *name = NULL;
+    *process = 0;
+    if (client->exec) {
+        *id = exec_container(client->exec);
+        *process = exec_process(client->exec);
+        return *process ? 0 : error_set(err, ERROR_REFUSED, "the process has not started");
+    }
+    if (json_find_text(args, "container", &name, err) < 0)
+        return -1;
+    return monitor_find_container(client->monitor, name ? name : "", id, &runs, err);
+}
+
 static int op_signal(struct client *client, uint64_t id, const json_t *args, struct error *err)
 {
-    uint64_t signal;
-    if (json_get_u64(args, "signal", 64, &signal, err) < 0)
+    uint64_t signal, process;
+    const char *container;
+    if (json_get_u64(args, "signal", 64, &signal, err) < 0 ||
+        find_process(client, args, &container, &process, err) < 0)
         return -1;
-    return forward(
-        client, id, "signal_container_process",
-        json_pack("{s:s, s:I}", "id", client->monitor->config->name, "signal", (json_int_t)signal),
-        on_guest_answer, err);
+    return forward(client, id, "signal_container_process",
+                   json_pack("{s:s, s:I, s:I}", "id", container, "process", (json_int_t)process,
+                             "signal", (json_int_t)signal),
+                   on_guest_answer, err);
 }
 
 static int op_resize(struct client *client, uint64_t id, const json_t *args, struct error *err)
 {
-    uint64_t rows;
-    uint64_t columns;
+    uint64_t rows, columns, process;
+    const char *container;
     if (json_get_u64(args, "rows", UINT16_MAX, &rows, err) < 0 ||
-        json_get_u64(args, "columns", UINT16_MAX, &columns, err) < 0)
+        json_get_u64(args, "columns", UINT16_MAX, &columns, err) < 0 ||
+        find_process(client, args, &container, &process, err) < 0)
         return -1;
-    return forward(client, id, "resize_terminal",
-                   json_pack("{s:s, s:I, s:I}", "id", client->monitor->config->name, "rows",
-                             (json_int_t)rows, "columns", (json_int_t)columns),
-                   on_guest_answer, err);
+    return forward(
+        client, id, "resize_terminal",
+        json_pack("{s:s, s:I, s:I, s:I}", "id", container, "process", (json_int_t)process, "rows",
+                  (json_int_t)rows, "columns", (json_int_t)columns),
+        on_guest_answer, err);
+}
+
+static int op_pause(struct client *client, uint64_t id, const json_t *args, struct error *err)
+{
+    (void)args;
+    return forward(client, id, "pause", json_object(), on_guest_answer, err);
+}
+
+static int op_unpause(struct client *client, uint64_t id, const json_t *args, struct error *err)
+{
+    (void)args;
+    return forward(client, id, "unpause", json_object(), on_guest_answer, err);
+}
+
+static int ask_of_container(struct client *client, uint64_t id, const char *op, const json_t *args,
+                            struct error *err)
+{
+    const char *container;
+    uint64_t process;
+    if (find_process(client, args, &container, &process, err) < 0)
+        return -1;
+    return forward(client, id, op, json_pack("{s:s}", "id", container), on_guest_answer, err);
+}
+
+static int op_usage(struct client *client, uint64_t id, const json_t *args, struct error *err)
+{
+    return ask_of_container(client, id, "get_usage", args, err);
+}
+
+static int op_processes(struct client *client, uint64_t id, const json_t *args, struct error *err)
+{
+    return ask_of_container(client, id, "list_processes", args, err);
 }
 
 static int op_stop(struct client *client, uint64_t id, const json_t *args, struct error *err)
@@ -235,8 +288,10 @@ static const struct {
     const char *op;
     int (*function)(struct client *, uint64_t, const json_t *, struct error *);
 } ops[] = {
-    {"attach", op_attach}, {"signal", op_signal}, {"resize", op_resize},
-    {"stop", op_stop},     {"attest", op_attest},
+    {"attach", op_attach},       {"signal", op_signal},   {"resize", op_resize},
+    {"stop", op_stop},           {"attest", op_attest},   {"exec", exec_begin},
+    {"pause", op_pause},         {"unpause", op_unpause}, {"usage", op_usage},
+    {"processes", op_processes},
 };
 
 static int on_control(void *argument, struct span text, struct error *err)
@@ -270,6 +325,10 @@ static int on_data(void *argument, uint32_t stream, struct span bytes, struct er
     struct monitor *monitor = client->monitor;
     if (stream != CLIENT_STDIN)
         return error_set(err, ERROR_PROTOCOL, "bytes on stream %u", stream);
+    if (client->exec)
+        return exec_take_input(client, bytes, err);
+    if (!client->attached)
+        return channel_grant(&client->link.channel, stream, bytes.size, err);
     if (!monitor->config->process.input || monitor->phase == MONITOR_ENDED)
         return channel_grant(&client->link.channel, stream, bytes.size, err);
     if (buf_append(&monitor->input, bytes, err) < 0)
@@ -283,6 +342,10 @@ static int on_closed(void *argument, uint32_t stream, struct error *err)
     struct client *client = argument;
     (void)stream;
     (void)err;
+    if (client->exec)
+        exec_end_input(client);
+    if (!client->attached)
+        return 0;
     client->monitor->input_ended = true;
     monitor_pump_input(client->monitor);
     return 0;
@@ -293,6 +356,8 @@ static void on_writable(void *argument, uint32_t stream)
     struct client *client = argument;
     if (stream == CLIENT_EVIDENCE)
         pump_evidence(client);
+    else if (client->exec)
+        exec_pump_output(client);
     else
         monitor_pump_output(client->monitor);
 }

@@ -1,4 +1,5 @@
 /* What the files of the monitor share: monitor.c (the machine), start.c (what its guest is asked),
+ * monitor_exec.c (processes beside the containers' first),
  * monitor_processor.c (the simulated secure processor's port), monitor_clients.c (the connections)
  * and monitor_requests.c (what they ask). */
 #ifndef CAISSON_VM_MONITOR_STATE_H
@@ -30,10 +31,13 @@ struct client {
     bool attached;
     bool input; /* attached with a standard input */
     bool told_end;
-    uint64_t generation; /* tells a reused slot from the one that asked */
+    struct monitor_exec *exec; /* the process whose streams this connection carries */
+    uint64_t generation;       /* tells a reused slot from the one that asked */
     struct buf evidence;
     size_t evidence_sent;
 };
+
+#define MONITOR_EXECS_MAX 16 /* processes beside the containers' first that run at once */
 
 struct monitor_output {
     struct buf pending; /* came from the guest, not taken by the attached client */
@@ -74,7 +78,9 @@ struct monitor {
     bool input_ended;
     bool input_open;
     struct container_log *log;
-    struct monitor_group *group; /* NULL for a machine of one container */
+    struct monitor_exec *execs[MONITOR_EXECS_MAX];
+    uint8_t execs_opened[MONITOR_EXECS_MAX]; /* streams that the guest was not told of: bit n */
+    struct monitor_group *group;             /* NULL for a machine of one container */
     unsigned int exit_code;
     unsigned int exit_signal;
     struct error failure; /* code ERROR_NONE: the container's own exit */
@@ -111,6 +117,27 @@ void monitor_group_end(struct monitor *monitor); /* frees it */
 /* The member of this name that runs: its process, and *id of its container now. NULL for none. */
 const struct vm_process *monitor_group_find(const struct monitor *monitor, const char *name,
                                             const char **id);
+
+/* monitor_exec.c: processes beside the containers' first. */
+
+/* A container of the machine: `name` is a group's member's, "" for the only one. */
+int monitor_find_container(const struct monitor *monitor, const char *name, const char **id,
+                           const struct vm_process **process, struct error *err);
+/* Does what the client's "exec" asks for; `id` is that request's. */
+int exec_begin(struct client *client, uint64_t id, const json_t *args, struct error *err);
+/* What came of and for such processes. False for a stream that is none of theirs. */
+bool exec_take_output(struct monitor *monitor, uint32_t stream, struct span bytes);
+bool exec_take_writable(struct monitor *monitor, uint32_t stream);
+void exec_exited(struct monitor *monitor, const struct session_exit *exit);
+/* The client's side: more input, its end, room for output, and that it has gone. */
+int exec_take_input(struct client *client, struct span bytes, struct error *err);
+void exec_end_input(struct client *client);
+void exec_pump_output(struct client *client);
+void exec_leave(struct client *client);
+/* The container and the process that a client's signals and sizes are for. */
+const char *exec_container(const struct monitor_exec *exec);
+uint64_t exec_process(const struct monitor_exec *exec);
+void execs_end(struct monitor *monitor); /* frees all */
 
 /* start.c */
 

@@ -32,8 +32,8 @@ static void on_ended(void *argument, const struct error *err)
     (void)argument, (void)err;
 }
 
-static const struct session_handler functions = {on_hello, on_output, on_output_closed,
-                                                 on_hello, on_exited, on_ended};
+static const struct session_handler functions = {on_hello,         on_output, on_output_closed,
+                                                 on_output_closed, on_exited, on_ended};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -31,7 +31,7 @@ static uint64_t run_tool(struct world *world)
     struct gate_process_name name = name_of(world->id);
     check_ok(gate_created(&world->gate, &name, 43, &world->err), &world->err);
     collect(world);
-    expect(world, "\"ok\":true,\"result\":{\"pid\":43}");
+    expect(world, "\"ok\":true,\"result\":{\"pid\":43,\"process\":");
     return name.process;
 }
 

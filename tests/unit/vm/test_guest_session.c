@@ -50,9 +50,9 @@ static void on_output_closed(void *argument, uint32_t stream)
     ((struct fixture *)argument)->closed++;
 }
 
-static void on_input_writable(void *argument)
+static void on_input_writable(void *argument, uint32_t stream)
 {
-    (void)argument;
+    (void)argument, (void)stream;
 }
 
 static void on_exited(void *argument, const struct session_exit *exit)
@@ -271,14 +271,16 @@ static void sends_input_within_the_credit_alone(void **state)
     static const uint8_t bytes[CHANNEL_WINDOW];
     say(fixture, HELLO);
     check_ok(session_open_streams(fixture->session, true, true, &err), &err);
-    assert_int_equal(session_sendable(fixture->session), CHANNEL_WINDOW);
-    check_ok(session_send(fixture->session, span_of(bytes, sizeof bytes), &err), &err);
-    assert_int_equal(session_sendable(fixture->session), 0);
-    check_error(session_send(fixture->session, span_of(bytes, 1), &err), &err, ERROR_LIMIT);
+    assert_int_equal(session_sendable(fixture->session, SESSION_STDIN), CHANNEL_WINDOW);
+    check_ok(session_send(fixture->session, SESSION_STDIN, span_of(bytes, sizeof bytes), &err),
+             &err);
+    assert_int_equal(session_sendable(fixture->session, SESSION_STDIN), 0);
+    check_error(session_send(fixture->session, SESSION_STDIN, span_of(bytes, 1), &err), &err,
+                ERROR_LIMIT);
     send_frame(fixture, CREDIT, SESSION_STDIN, span_of("\5\0\0\0", 4));
-    assert_int_equal(session_sendable(fixture->session), 5);
-    check_ok(session_end_input(fixture->session, &err), &err);
-    assert_int_equal(session_sendable(fixture->session), 0);
+    assert_int_equal(session_sendable(fixture->session, SESSION_STDIN), 5);
+    check_ok(session_end_input(fixture->session, SESSION_STDIN, &err), &err);
+    assert_int_equal(session_sendable(fixture->session, SESSION_STDIN), 0);
 }
 
 static void tells_the_exit_after_the_output(void **state)
