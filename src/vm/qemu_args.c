@@ -226,7 +226,9 @@ static void add_scratch(struct line *line, const struct qemu_config *config)
         "file.cache.no-flush=on,file.filename=/dev/fdset/%d",
         SCRATCH_SET);
     add(line, "-device");
-    add(line, "scsi-hd,bus=scsi0.0,channel=0,scsi-id=0,lun=%zu,drive=scratch", config->disk_count);
+    /* A host's disk that is full is an error in the guest, where QEMU would halt the machine. */
+    add(line, "scsi-hd,bus=scsi0.0,channel=0,scsi-id=0,lun=%zu,drive=scratch,werror=report",
+        config->disk_count);
 }
 
 static void add_disks(struct line *line, const struct qemu_config *config)

@@ -16,7 +16,7 @@ def make_disk(path, size=SIZE_MIN):
 def writable(disk, lun=DISK_LUN):
     """QEMU's arguments for a disk behind which a file lies that the test may write to as well."""
     return ["-drive", f"if=none,id=scratch{lun},file={disk},format=raw,file.locking=off",
-            "-device", f"scsi-hd,drive=scratch{lun},bus=scsi.0,channel=0,scsi-id=0,lun={lun}"]
+            "-device", f"scsi-hd,drive=scratch{lun},werror=report,bus=scsi.0,channel=0,scsi-id=0,lun={lun}"]
 
 
 def devices(disk):

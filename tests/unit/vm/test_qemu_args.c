@@ -211,7 +211,8 @@ static void a_scratch_disk_comes_last_and_is_written_to(void **state)
     check_has(&args, "-blockdev",
               "driver=raw,node-name=scratch,cache.no-flush=on,file.driver=file,file.locking=off,"
               "file.cache.no-flush=on,file.filename=/dev/fdset/260");
-    check_has(&args, "-device", "scsi-hd,bus=scsi0.0,channel=0,scsi-id=0,lun=2,drive=scratch");
+    check_has(&args, "-device",
+              "scsi-hd,bus=scsi0.0,channel=0,scsi-id=0,lun=2,drive=scratch,werror=report");
 }
 
 static void refuses_a_scratch_disk_for_which_no_lun_is_left(void **state)
