@@ -13,6 +13,7 @@
 #include "policy/generate.h"
 
 #define CONTAINERS 10
+#define MANY       350 /* containers of a policy of a megabyte */
 #define LAYERS     4
 #define ROUNDS     2000
 
@@ -26,6 +27,7 @@ struct world {
     struct policy_state *state;
     char hashes[CONTAINERS * LAYERS][65];
     const char *layers[CONTAINERS * LAYERS];
+    struct policy_draft_container drafts[MANY];
     char names[CONTAINERS][32];
     const char *args[CONTAINERS][3];
     char targets[CONTAINERS * LAYERS][32];
@@ -95,13 +97,8 @@ static const char *const process_env[] = {
     "UNKNOWN_THAT_IS_DROPPED=1",
 };
 
-static struct buf write_policy(struct world *world)
+static void describe(struct world *world)
 {
-    struct policy_draft_container containers[CONTAINERS] = {0};
-    struct policy_draft draft = {.generation = POLICY_GENERATION_DEFAULT,
-                                 .containers = containers,
-                                 .container_count = CONTAINERS};
-    struct buf out = BUF_WITH_LIMIT(POLICY_SIZE_MAX);
     for (size_t i = 0; i < CONTAINERS; i++) {
         (void)snprintf(world->names[i], sizeof world->names[i], "service-%zu", i);
         world->args[i][0] = "/usr/bin/python3";
@@ -112,7 +109,7 @@ static struct buf write_policy(struct world *world)
             (void)snprintf(world->targets[j], sizeof world->targets[j], "/run/mounts/scsi/m%zu", j);
             world->layers[j] = world->hashes[j];
         }
-        containers[i] = (struct policy_draft_container){
+        world->drafts[i] = (struct policy_draft_container){
             .name = world->names[i],
             .has_command = true,
             .command = {world->args[i], 3},
@@ -123,8 +120,91 @@ static struct buf write_policy(struct world *world)
             .seccomp_sha256 = "",
         };
     }
+    for (size_t i = CONTAINERS; i < MANY; i++)
+        world->drafts[i] = world->drafts[i % CONTAINERS];
+}
+
+static struct buf write_policy(struct world *world, size_t count)
+{
+    struct policy_draft draft = {.generation = POLICY_GENERATION_DEFAULT,
+                                 .containers = world->drafts,
+                                 .container_count = count};
+    struct buf out = BUF_WITH_LIMIT(POLICY_SIZE_MAX);
     require(policy_generate(&draft, &out, NULL) == 0, "the policy cannot be written");
     return out;
+}
+
+static double read_time(const struct buf *text, size_t rounds, struct policy **policy)
+{
+    static struct samples samples;
+    samples.count = 0;
+    for (size_t i = 0; i < rounds; i++) {
+        policy_free(*policy);
+        double start = now_us();
+        require(policy_parse(buf_span(text), 0, policy, NULL) == 0, "cannot be read");
+        take(&samples, start);
+    }
+    return median(&samples);
+}
+
+/* A fragment with the containers of a policy: the same text between other lines. */
+static struct buf write_fragment(const struct buf *policy)
+{
+    struct buf out = BUF_WITH_LIMIT(POLICY_SIZE_MAX);
+    const char *rows = strstr(buf_text(policy), "\ncontainers := ");
+    const char *end = rows ? strchr(rows + 1, '\n') : NULL;
+    require(end && buf_printf(&out, NULL,
+                              "package side\nsvn := 1\nframework_version := \"0.2.3\"%.*s\n",
+                              (int)(end - rows), rows) == 0,
+            "the fragment cannot be written");
+    return out;
+}
+
+/* Loading a fragment of one container: what comes after its signature. */
+static double fragment_time(const struct buf *text)
+{
+    static const char policy_text[] =
+        "package policy\napi_version := \"0.10.0\"\nframework_version := \"0.2.3\"\nfragments := "
+        "[{\"issuer\":\"i\",\"feed\":\"f\",\"minimum_svn\":\"1\",\"includes\":[\"containers\"]}]\n"
+        "load_fragment := data.framework.load_fragment\n";
+    static struct samples samples;
+    struct policy *policy;
+    struct policy_state *state;
+    struct policy_decision decision = {0};
+    const struct policy_fragment fragment = {"i", "f", false, 0, buf_span(text)};
+    require(policy_parse(span_of_text(policy_text), 0, &policy, NULL) == 0, "cannot be read");
+    for (size_t i = 0; i < 200; i++) {
+        require(policy_state_new(policy, &state, NULL) == 0, "no memory is left");
+        double start = now_us();
+        require(policy_load_fragment(state, &fragment, &decision), decision.reason);
+        take(&samples, start);
+        policy_state_free(state);
+    }
+    policy_decision_fini(&decision);
+    policy_free(policy);
+    return median(&samples);
+}
+
+static void print_row(const char *what, double us, double goal)
+{
+    (void)printf("RESULT | policy: %s | %.1f µs | < %.0f µs | %s\n", what, us, goal,
+                 us < goal ? "ok" : "missed");
+}
+
+static void bench_reading(struct world *world)
+{
+    struct policy *policy = NULL;
+    struct buf text = write_policy(world, MANY);
+    struct buf one = write_policy(world, 1);
+    struct buf fragment = write_fragment(&one);
+    print_row("load_fragment of one container, after its signature", fragment_time(&fragment),
+              1000);
+    (void)fprintf(stderr, "a policy of %zu KiB\n", text.size >> 10);
+    print_row("reading a policy of 1 MiB", read_time(&text, 20, &policy), 10000);
+    policy_free(policy);
+    buf_fini(&text);
+    buf_fini(&one);
+    buf_fini(&fragment);
 }
 
 static const char *const caps[] = {
@@ -196,25 +276,13 @@ static void run_container(struct world *world, size_t index, struct policy_decis
     take(&world->signal, start);
 }
 
-static void print_row(const char *what, double us, double goal)
-{
-    (void)printf("RESULT | policy: %s | %.1f µs | < %.0f µs | %s\n", what, us, goal,
-                 us < goal ? "ok" : "missed");
-}
-
 int main(void)
 {
     static struct world world;
     struct policy_decision decision = {0};
-    struct samples *loads = calloc(1, sizeof *loads);
-    struct buf text = write_policy(&world);
-    require(loads != NULL, "no memory is left");
-    for (size_t i = 0; i < 200; i++) {
-        policy_free(world.policy);
-        double start = now_us();
-        require(policy_parse(buf_span(&text), 0, &world.policy, NULL) == 0, "cannot be read");
-        take(loads, start);
-    }
+    describe(&world);
+    struct buf text = write_policy(&world, CONTAINERS);
+    double reading = read_time(&text, 200, &world.policy);
     for (size_t round = 0; round < ROUNDS / CONTAINERS; round++) {
         require(policy_state_new(world.policy, &world.state, NULL) == 0, "no memory is left");
         for (size_t i = 0; i < CONTAINERS; i++)
@@ -227,10 +295,10 @@ int main(void)
     print_row("create_container refused", median(&world.refused), 100);
     print_row("signal_container_process", median(&world.signal), 20);
     (void)printf("RESULT | policy: reading %zu KiB, ten containers | %.0f µs | | info\n",
-                 text.size >> 10, median(loads));
+                 text.size >> 10, reading);
+    bench_reading(&world);
     policy_decision_fini(&decision);
     policy_free(world.policy);
     buf_fini(&text);
-    free(loads);
     return 0;
 }

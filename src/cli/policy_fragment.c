@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "cli/commands.h"
 #include "evidence/signed_fragment.h"
+#include "format/json.h"
 #include "os/file.h"
 #include "policy/describe.h"
 #include "policy/policy.h"
@@ -47,6 +48,27 @@ static void print_head(const struct cose_sign1 *message, const struct signed_fra
                  hex);
 }
 
+/* The row that a policy's `fragments` needs: this issuer, this feed, from this svn on. */
+static int print_import(const struct signed_fragment *fragment, const char *own_svn,
+                        struct error *err)
+{
+    char svn[32];
+    BUF_AUTO text = BUF_WITH_LIMIT(65536);
+    (void)snprintf(svn, sizeof svn, "%" PRIu64, fragment->svn);
+    if (!own_svn && !fragment->has_svn)
+        return error_set(err, ERROR_INVALID, "the fragment has no svn in header or text");
+    json_auto_t *row = json_pack("{s:s%, s:[s], s:s%, s:s}", "feed", fragment->feed.data,
+                                 fragment->feed.size, "includes", "containers", "issuer",
+                                 fragment->issuer.data, fragment->issuer.size, "minimum_svn",
+                                 own_svn ? own_svn : svn);
+    if (!row)
+        return error_memory(err);
+    if (json_append_pretty(row, &text, err) < 0)
+        return -1;
+    (void)fputs(buf_text(&text), stdout);
+    return EXIT_OK;
+}
+
 static int run_show(const struct args *args, struct error *err)
 {
     struct cose_sign1 message;
@@ -62,8 +84,11 @@ static int run_show(const struct args *args, struct error *err)
         (void)fwrite(fragment.text.data, 1, fragment.text.size, stdout);
         return EXIT_OK;
     }
-    if (policy_parse_fragment(fragment.text, &policy, err) < 0 ||
-        policy_describe(policy, &page, err) < 0)
+    if (policy_parse_fragment(fragment.text, &policy, err) < 0)
+        return -1;
+    if (args_has(args, "import"))
+        return print_import(&fragment, policy_svn(policy), err);
+    if (policy_describe(policy, &page, err) < 0)
         return -1;
     print_head(&message, &fragment, policy_svn(policy));
     (void)printf("NOT VERIFIED: see caisson policy fragment verify\n%s", buf_text(&page));
@@ -126,6 +151,7 @@ static int run_verify(const struct args *args, struct error *err)
 }
 
 static const struct option_rule show_options[] = {
+    {.name = "import", .help = "Print the row of a policy's fragments that lets it in, as JSON"},
     {.name = "text", .help = "Print the fragment's text alone, as it was signed"},
     {0},
 };

@@ -101,6 +101,8 @@ class Tool(Folder):
                 self.assertIn(algorithm, show)
                 self.assertIn(FEED, show)
                 self.assertEqual(caisson("show", "--text", path)[0].decode(), fragment_text([]))
+                row = json.loads(caisson("show", "--import", path)[0])
+                self.assertEqual(row, {"feed": FEED, "includes": ["containers"], "issuer": signer.issuer(), "minimum_svn": "5"})
                 out, _ = caisson("verify", "--issuer", signer.issuer(), "--feed", FEED, "--min-svn", "5", path)
                 self.assertTrue(out.startswith(b"ACCEPTED\n"))
         path = signer.file("cose", signer.sign(fragment_text([]), "--algorithm", "PS256"))

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 
 #include "../made.h"
+#include "../vectors.h"
 #include "base/text.h"
+#include "evidence/cose_signer.h"
 #include "evidence/signed_fragment.h"
 
 static const char text[] = "package side\nsvn := \"5\"\nframework_version := \"0.2.3\"\n";
@@ -247,6 +249,48 @@ static void accepts_each_scheme(void **state)
     }
 }
 
+static void read_real(const char *name, struct buf *bytes, struct cose_sign1 *message)
+{
+    struct signed_fragment fragment;
+    struct error err = {0};
+    vectors_read(name, bytes);
+    check_refused(signed_fragment_verify(buf_span(bytes), &fragment, &err), &err,
+                  "no policy fragment");
+    check_ok(cose_parse(buf_span(bytes), message, &err), &err);
+}
+
+/* Messages of others: their signers are who they say, and none is a fragment. */
+static void knows_real_signers(void **state)
+{
+    static const char *const names[] = {"cose/esrp.test.cose",
+                                        "cose/esrp_transparent_hash_envelop.cose",
+                                        "cose/esrp_with_grafted_receipt.cose"};
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct error err = {0};
+        struct cose_sign1 message;
+        BUF_AUTO bytes = BUF_WITH_LIMIT(COSE_SIZE_MAX);
+        vectors_need(names[i]);
+        read_real(names[i], &bytes, &message);
+        check_ok(cose_signer_verify(&message, &err), &err);
+        ((uint8_t *)(uintptr_t)message.payload.data)[0] ^= 1;
+        check_refused(cose_signer_verify(&message, &err), &err, "signature: ");
+    }
+}
+
+/* A ledger's list of keys is signed by a key on P-256 with SHA-384: no scheme that is taken here.
+ */
+static void refuses_a_real_message_by_another_scheme(void **state)
+{
+    struct error err = {0};
+    struct cose_sign1 message;
+    BUF_AUTO bytes = BUF_WITH_LIMIT(COSE_SIZE_MAX);
+    (void)state;
+    vectors_need("cose/aci-cc-ttl.ttl.cose");
+    read_real("cose/aci-cc-ttl.ttl.cose", &bytes, &message);
+    check_refused(cose_signer_verify(&message, &err), &err, "signature: the key is not o");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +302,8 @@ int main(void)
         cmocka_unit_test(refuses_other_signatures),
         cmocka_unit_test(refuses_changed_and_cut_bytes),
         cmocka_unit_test(accepts_each_scheme),
+        cmocka_unit_test(knows_real_signers),
+        cmocka_unit_test(refuses_a_real_message_by_another_scheme),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
