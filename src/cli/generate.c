@@ -99,10 +99,11 @@ static int list_layers(struct parts *parts, const struct image *image,
 static const char **split_words(char *text, size_t *count)
 {
     const char **words = calloc(strlen(text) / 2 + 1, sizeof *words);
-    char *rest = NULL;
     *count = 0;
-    for (char *word = strtok_r(text, " ", &rest); words && word; word = strtok_r(NULL, " ", &rest))
-        words[(*count)++] = word;
+    for (char *word; words && (word = strsep(&text, " "));) {
+        if (*word)
+            words[(*count)++] = word;
+    }
     return words;
 }
 

@@ -40,32 +40,42 @@ int control_group_statistics(const char *id, struct buf *out, struct error *err)
     return 0;
 }
 
+/* The word of this place in a line; "" behind its end. */
+static const char *word_at(const char *line, size_t place)
+{
+    for (; place > 0 && line; place--) {
+        line = strchr(line, ' ');
+        line += line != NULL;
+    }
+    return line ? line : "";
+}
+
 /* proc_pid_stat(5): the number, the name in brackets, which is the process's own choice and may
- * hold brackets, the state; of the numbers behind it the 11th and 12th are ticks of the clock, the
- * 21st pages. One that has ended meanwhile is left out. */
+ * hold brackets and blanks; from the last bracket on the 1st word is the state, the 12th and 13th
+ * are ticks of the clock, the 22nd pages. One that has ended meanwhile is left out. */
 static int append_process(const char *pid, struct buf *out, struct error *err)
 {
     BUF_AUTO text = BUF_WITH_LIMIT(FILE_MAX);
-    unsigned long long user = 0, system = 0, pages = 0;
-    char path[64], state = '?', name[32] = "";
+    char path[64], name[32];
     struct stat status;
+    size_t size = 0;
     (void)snprintf(path, sizeof path, "/proc/%.20s/stat", pid);
     if (stat(path, &status) < 0 || read_at(AT_FDCWD, path, &text, NULL) < 0)
         return 0;
-    (void)sscanf(buf_text(&text), "%*u (%31[^)]", name);
+    const char *from = strchr(buf_text(&text), '(');
     const char *rest = strrchr(buf_text(&text), ')');
-    (void)sscanf(
-        rest ? rest : "",
-        ") %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu %llu %*s %*s %*s %*s %*s %*s %*s "
-        "%*s %llu",
-        &state, &user, &system, &pages);
-    for (char *at = name; *at; at++)
-        *at = *at >= ' ' && *at <= '~' && *at != '"' && *at != '\\' ? *at : '?';
+    for (; from && from + 1 + size < rest && size < sizeof name - 1; size++) {
+        char each = from[1 + size];
+        name[size] = each >= ' ' && each <= '~' && each != '"' && each != '\\' ? each : '?';
+    }
+    name[size] = '\0';
     return buf_printf(out, err,
-                      "%s{\"pid\":%.20s,\"user\":%u,\"state\":\"%c\",\"ticks\":%llu,\"pages\":%llu,"
-                      "\"name\":\"%s\"}",
-                      out->data[out->size - 1] == '[' ? "" : ",", pid, status.st_uid, state,
-                      user + system, pages, name);
+                      "%s{\"pid\":%.20s,\"user\":%u,\"state\":\"%.1s\",\"ticks\":%llu,"
+                      "\"pages\":%llu,\"name\":\"%s\"}",
+                      out->data[out->size - 1] == '[' ? "" : ",", pid, status.st_uid,
+                      word_at(rest, 1),
+                      strtoull(word_at(rest, 12), NULL, 10) + strtoull(word_at(rest, 13), NULL, 10),
+                      strtoull(word_at(rest, 22), NULL, 10), name);
 }
 
 int control_group_processes(const char *id, struct buf *out, struct error *err)
@@ -75,8 +85,8 @@ int control_group_processes(const char *id, struct buf *out, struct error *err)
     if (group < 0 || read_at(group, "cgroup.procs", &text, err) < 0 ||
         buf_append_text(out, "[", err) < 0)
         return -1;
-    for (char *pid = text.data ? strtok((char *)text.data, "\n") : NULL;
-         pid && out->size < LIST_SIZE_MAX; pid = strtok(NULL, "\n")) {
+    char *rest = (char *)text.data;
+    for (char *pid; rest && (pid = strsep(&rest, "\n")) && *pid && out->size < LIST_SIZE_MAX;) {
         if (append_process(pid, out, err) < 0)
             return -1;
     }
