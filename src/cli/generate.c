@@ -141,8 +141,8 @@ static int write_policy(struct parts *parts, const struct image *image,
         .command = {(const char *const *)workload->args, count_of(workload->args)},
         .working_dir = workload->cwd,
         .stop_signal = image->config.stop_signal,
-        .seccomp_sha256 = "",
     };
+    confinement_describe(&workload->confinement, &container);
     if (split_env(parts, image, workload, &container, err) < 0 ||
         list_layers(parts, image, disks, &container, err) < 0 ||
         list_execs(parts, workload, &container, err) < 0 ||

@@ -42,6 +42,7 @@ struct run {
     struct port_rule ports[PORTS_MAX];
     struct kvm_probe kvm_probe;
     struct vm_config config;
+    json_t *confinement;
 };
 
 static void run_fini(struct run *run)
@@ -54,6 +55,7 @@ static void run_fini(struct run *run)
     image_free(run->image);
     store_free(run->store);
     workload_fini(&run->workload);
+    json_decref(run->confinement);
     buf_fini(&run->policy);
     run_fragments_fini(&run->fragments);
     free(run->guest_folder);
@@ -145,6 +147,10 @@ static int set_process(struct run *run, struct error *err)
         return -1;
     if (add_environment(run, err) < 0)
         return -1;
+    run->confinement = confinement_request(&run->workload.confinement, err);
+    if (!run->confinement || confinement_add_limits(args, run->confinement, err) < 0)
+        return -1;
+    process->confinement = run->confinement;
     process->args = run->workload.args;
     process->env = run->workload.env;
     process->cwd = run->workload.cwd;

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/policy_file.h"
+#include "cli/size.h"
 #include "cli/workload.h"
 #include "crypto/random.h"
 #include "os/file.h"
@@ -21,8 +22,6 @@
 #define HOST_IS_HOSTILE "the host is what the container is protected from"
 #define NO_DEVICES      "there are no host devices: " HOST_IS_HOSTILE
 #define NO_SHARING      "no namespace is shared with the host"
-#define NO_CAPABILITIES                                                                            \
-    "the policy alone says which capabilities there are, and caisson asks for the default ones"
 #define NO_FOLDERS                                                                                 \
     "a folder of the host's is neither secret nor checked: " HOST_IS_HOSTILE                       \
     "; put the files into a layer of the image"
@@ -52,6 +51,7 @@ const struct option_rule run_option_rules[] = {
      .help = "What is written goes to memory (the default), disk, or disk:SIZE, encrypted (10g)"},
     {.name = "storage-opt", .operand = "size=SIZE"}, /* Docker's word for it */
     {.name = "cpus", .operand = "COUNT", .help = "The machine's CPUs (1)"},
+    LIMIT_OPTIONS,
     {.name = "read-only", .help = "Mount the root file system read-only"},
     {.name = "group",
      .operand = "FILE",
@@ -83,7 +83,6 @@ const struct option_rule run_option_rules[] = {
     {.name = "device-cgroup-rule", .operand = "RULE", .refusal = NO_DEVICES},
     {.name = "gpus", .operand = "WHICH", .refusal = NO_DEVICES},
     {.name = "volume", .letter = 'v', .operand = "PATH", .refusal = NO_FOLDERS},
-    {.name = "mount", .operand = "WHAT", .refusal = NO_FOLDERS},
     {.name = "volumes-from", .operand = "NAME", .refusal = NO_FOLDERS},
     {.name = "pid", .operand = "KIND", .refusal = NO_SHARING},
     {.name = "ipc", .operand = "KIND", .refusal = NO_SHARING},
@@ -93,11 +92,8 @@ const struct option_rule run_option_rules[] = {
     {.name = "cgroup-parent",
      .operand = "NAME",
      .refusal = "the container is in no cgroup of the host's, but in a machine of its own"},
-    {.name = "cap-add", .operand = "NAME", .refusal = NO_CAPABILITIES},
-    {.name = "cap-drop", .operand = "NAME", .refusal = NO_CAPABILITIES},
-    {.name = "security-opt",
-     .operand = "OPTION",
-     .refusal = "the policy alone says what confines the container"},
+    {.name = "init",
+     .refusal = "the first process is the one that the policy names; put an init into the image"},
     {.name = "runtime", .operand = "NAME", .refusal = "the runtime is part of the measured guest"},
     {0},
 };
@@ -125,39 +121,13 @@ static int read_tee(const struct args *args, enum vm_tee *tee, struct error *err
         reason.text);
 }
 
-/* Docker's sizes: a number with b, k, m or g. */
-static bool read_bytes(const char *text, size_t len, uint64_t *out)
-{
-    static const struct {
-        char unit;
-        unsigned int shift;
-    } units[] = {{'b', 0}, {'k', 10}, {'m', 20}, {'g', 30}};
-    char number[24];
-    unsigned int shift = 0;
-    for (size_t i = 0; len > 0 && i < sizeof units / sizeof *units; i++) {
-        if ((text[len - 1] | 0x20) == units[i].unit) {
-            shift = units[i].shift;
-            len--;
-            break;
-        }
-    }
-    if (len == 0 || len >= sizeof number)
-        return false;
-    memcpy(number, text, len);
-    number[len] = '\0';
-    if (!text_to_u64(number, UINT64_MAX >> shift, out))
-        return false;
-    *out <<= shift;
-    return true;
-}
-
 static int read_memory(const char *text, uint32_t *mib, struct error *err)
 {
     uint64_t value;
     *mib = MEMORY_DEFAULT_MIB;
     if (!text)
         return 0;
-    if (!read_bytes(text, strlen(text), &value))
+    if (!size_parse(text, &value))
         return error_set(err, ERROR_USAGE, "--memory is \"%s\"; 256m or 2g are sizes", text);
     value >>= 20;
     if (value < QEMU_MEMORY_MIN || value > QEMU_MEMORY_MAX)
@@ -169,7 +139,7 @@ static int read_memory(const char *text, uint32_t *mib, struct error *err)
 
 static int read_scratch_size(const char *option, const char *text, uint64_t *out, struct error *err)
 {
-    if (!read_bytes(text, strlen(text), out) || *out < MACHINE_SCRATCH_MIN ||
+    if (!size_parse(text, out) || *out < MACHINE_SCRATCH_MIN ||
         *out > MACHINE_SCRATCH_MAX)
         return error_set(err, ERROR_USAGE, "%s: the size is \"%s\"; %llum to %llug can be", option,
                          text, MACHINE_SCRATCH_MIN >> 20, MACHINE_SCRATCH_MAX >> 30);
@@ -323,7 +293,10 @@ static int check_workload(const struct args *args, struct error *err)
     static char word[] = "-";
     char *const command[] = {word, NULL};
     WORKLOAD_AUTO workload;
-    return workload_init(&workload, &nothing, args, command, err);
+    json_auto_t *limits = json_object();
+    if (workload_init(&workload, &nothing, args, command, err) < 0)
+        return -1;
+    return limits ? confinement_add_limits(args, limits, err) : error_memory(err);
 }
 
 /* What a manifest says itself, and what its containers' logs take the place of. */

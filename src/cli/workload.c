@@ -190,11 +190,12 @@ int workload_init(struct workload *workload, const struct oci_config *image,
     }
     if (workload->cwd[0] != '/')
         return error_set(err, ERROR_INVALID, "the folder \"%s\" is not absolute", workload->cwd);
-    return 0;
+    return confinement_read(args, &workload->confinement, err);
 }
 
 void workload_fini(struct workload *workload)
 {
+    confinement_fini(&workload->confinement);
     list_free(workload->args);
     list_free(workload->env);
     list_free(workload->execs);

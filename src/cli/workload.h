@@ -6,7 +6,7 @@
 #ifndef CAISSON_CLI_WORKLOAD_H
 #define CAISSON_CLI_WORKLOAD_H
 
-#include "cli/args.h"
+#include "cli/confinement.h"
 #include "format/oci.h"
 
 #define WORKLOAD_WORDS_MAX 1024 /* arguments, and variables */
@@ -21,6 +21,7 @@ struct workload {
     char *cwd;
     char *user;   /* "", "USER", "USER:GROUP" */
     char **execs; /* commands that may be run in it later, words parted by blanks */
+    struct confinement confinement;
 };
 
 /* The options that any process has, for a command's table. */
@@ -42,7 +43,7 @@ struct workload {
 
 /* The options that change a workload, for a command's table (see workload_init). */
 #define WORKLOAD_OPTIONS                                                                           \
-    WORKLOAD_PROCESS_OPTIONS,                                                                      \
+    WORKLOAD_PROCESS_OPTIONS, CONFINEMENT_OPTIONS,                                                 \
         {.name = "allow-exec",                                                                     \
          .operand = "COMMAND",                                                                     \
          .repeats = true,                                                                          \

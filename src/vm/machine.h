@@ -16,6 +16,8 @@
 #ifndef CAISSON_VM_MACHINE_H
 #define CAISSON_VM_MACHINE_H
 
+#include <jansson.h>
+
 #include "vm/group.h"
 #include "vm/http_probe.h"
 #include "vm/passt.h"
@@ -43,6 +45,9 @@ struct vm_process {
     bool input; /* has a standard input */
     uint32_t rows;
     uint32_t columns;
+    /* Keys of create_container that replace the usual ones, but that "mounts" are added to them;
+     * NULL for none. */
+    const json_t *confinement;
 };
 
 enum vm_probe_kind { VM_PROBE_EXEC, VM_PROBE_HTTP, VM_PROBE_TCP };

@@ -135,11 +135,25 @@ static json_t *mounts_json(const struct monitor *monitor, const struct start_con
     return mounts;
 }
 
+/* The caller's own words about what the container is confined by, over the usual ones. */
+static json_t *confine(json_t *args, const json_t *confinement)
+{
+    json_t *mounts = json_object_get(args, "mounts");
+    if (!args || !confinement)
+        return args;
+    (void)json_array_extend(mounts, json_object_get(confinement, "mounts"));
+    json_incref(mounts);
+    /* jansson takes a mutable object and leaves it alone. */
+    (void)json_object_update(args, (json_t *)(uintptr_t)confinement);
+    (void)json_object_set_new(args, "mounts", mounts);
+    return args;
+}
+
 static json_t *container_json(const struct monitor *monitor,
                               const struct start_container *container)
 {
     const struct vm_process *process = container->process;
-    return json_pack(
+    json_t *args = json_pack(
         "{s:s, s:o, s:o, s:s, s:s, s:i, s:o, s:b, s:b, s:b, s:o, s:s, s:b, s:i, s:i, s:i, s:i, "
         "s:i}",
         "id", container->id, "args", texts_json(process->args), "env", texts_json(process->env),
@@ -149,6 +163,7 @@ static json_t *container_json(const struct monitor *monitor,
         "hostname", process->hostname, "terminal", process->terminal, "rows", (int)process->rows,
         "columns", (int)process->columns, "stdin", (int)container->streams[0], "stdout",
         (int)container->streams[1], "stderr", (int)container->streams[2]);
+    return confine(args, process->confinement);
 }
 
 json_t *start_exec_json(const char *id, const struct vm_process *process, char *const *args)

@@ -17,8 +17,8 @@ LOOP = "echo ready; while :; do sleep 0.1; done"
 REFUSED = [["--privileged"], ["--device", "/dev/null"], ["-v", "/:/host"], ["--mount", "type=bind"], ["--pid", "host"],
            ["--ipc", "host"], ["--uts", "host"], ["--userns", "host"], ["--cgroupns", "host"],
            ["--volumes-from", "x"], ["--gpus", "all"], ["--device-cgroup-rule", "c 1:3 mr"], ["--cgroup-parent", "/x"],
-           ["--cap-add", "ALL"], ["--cap-drop", "ALL"], ["--net", "host"], ["--network", "container:x"],
-           ["--security-opt", "seccomp=unconfined"], ["--runtime", "runc"], ["--network", "host"]]
+           ["--init"], ["--mount", "type=volume,dst=/x"], ["--net", "host"], ["--network", "container:x"],
+           ["--security-opt", "apparmor=unconfined"], ["--runtime", "runc"], ["--network", "host"]]
 
 
 class Options(CliCase):
@@ -36,7 +36,8 @@ class Options(CliCase):
                        ["-p", "80:80/sctp"], ["-p", "127.0.0.1:80:80/udp"], ["-p", "80:1", "-p", "80:2"], ["--network", "none", "-p", "80:80"],
                        ["--net", "none", "--network", "none"], ["--name", "../x"], ["--name", ""], ["--name", "a" * 65],
                        ["--tee", "tdx"], ["--pull", "often"], ["--hostname", "a b"], ["-h", "a" * 65], ["-w", "relative"],
-                       ["-e", "=x"], ["-e", ""], ["-e", b"A=\xff"], ["-i", "-t"]):
+                       ["-e", "=x"], ["--cap-add", "x"], ["--ulimit", "nofile"], ["--sysctl", "x"], ["--tmpfs", "x"], ["--shm-size", "x"],
+                       ["--security-opt", "seccomp=/dev/null"], ["-e", ""], ["-e", b"A=\xff"], ["-i", "-t"]):
             with self.subTest(option=option):
                 tee = [] if "--tee" in option else ["--tee", "simulated"]
                 result = self.caisson("run", *tee, *option, "oci:/nowhere", check=False)

@@ -2,6 +2,7 @@
 """`caisson run` as a user meets it: exit codes, signals, standard streams, a terminal, names, options."""
 import fcntl
 import hashlib
+import json
 import os
 import pty
 import select
@@ -15,6 +16,14 @@ from lib import tap
 from lib.cli import CliCase
 
 SHELL = ["/bin/sh", "-c"]
+# The usual capabilities (linux/capability.h) without CAP_KILL, and with CAP_NET_ADMIN.
+CAPABILITIES = 0xa80425fb & ~(1 << 5) | 1 << 12
+# In Docker's form: one rule is for whoever lacks the capability, one for another processor.
+PROFILE = {"defaultAction": "SCMP_ACT_ALLOW", "comment": "of a test", "syscalls": [
+    {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 28, "args": None, "excludes": {"caps": ["CAP_SYS_ADMIN"]}},
+    {"name": "unlink", "action": "SCMP_ACT_ERRNO", "includes": {"arches": ["s390x"]}}]}  # fmt: skip
+# Podman's, of Debian's golang-github-containers-common; written as one would write Docker's.
+DEFAULT_PROFILE = "/usr/share/containers/seccomp.json"
 
 
 class Run(CliCase):
@@ -58,6 +67,33 @@ class Run(CliCase):
                 result = self.run_image("busybox", "/bin/true", options=option, check=False)
                 self.assertIn(result.returncode, (1, 2))
                 self.assertIn(option[0].encode(), result.stderr)
+
+    def test_is_confined_as_the_caller_says(self):
+        """The generated policy and the request say the same: the guest lets it start, and it has all of it."""
+        with open(os.path.join(self.folder, "profile"), "w", encoding="ascii") as file:
+            json.dump(PROFILE, file)
+        script = """
+        sed -n 's/^\\(CapBnd\\|CapEff\\|NoNewPrivs\\|Seccomp\\):[\t ]*//p' /proc/self/status
+        mkdir /tmp/x 2>&1
+        touch /tmp/y && rm /tmp/y && echo removed
+        ulimit -n; cat /proc/sys/net/core/somaxconn
+        df -k /dev/shm /cache /other | awk '{print $2}' | tail -n 3
+        cp /bin/busybox /cache/true && /cache/true && echo executed
+        """
+        result = self.run_image("busybox", *SHELL, script, options=[
+            "--security-opt", f"seccomp={file.name}", "--security-opt", "no-new-privileges", "--cap-drop", "KILL",
+            "--cap-add", "NET_ADMIN", "--ulimit", "nofile=2048:4096", "--sysctl", "net.core.somaxconn=77", "--shm-size", "3m",
+            "--tmpfs", "/cache:exec,size=8m", "--mount", "type=tmpfs,dst=/other,tmpfs-size=4m"])
+        self.assertEqual(result.stdout.decode().splitlines(), [
+            f"{CAPABILITIES:016x}", f"{CAPABILITIES:016x}", "1", "2", "mkdir: can't create directory '/tmp/x': No space left on device",
+            "removed", "2048", "77", "3072", "8192", "4096", "executed"])
+
+    def test_a_default_profile_lets_programs_run(self):
+        if not os.path.exists(DEFAULT_PROFILE):
+            self.skipTest(f"no {DEFAULT_PROFILE}")
+        script = "ls / >/dev/null && mount -t tmpfs x /tmp 2>/dev/null || echo no mounting; grep ^Seccomp: /proc/self/status"
+        result = self.run_image("busybox", *SHELL, script, options=["--security-opt", f"seccomp={DEFAULT_PROFILE}"])
+        self.assertEqual(result.stdout.decode().split(), ["no", "mounting", "Seccomp:", "2"])
 
     def test_options_reach_the_process(self):
         script = "id -u; id -g; pwd; cat /proc/sys/kernel/hostname; env | grep -E '^(A|B|HOME_OF)=' | sort"

@@ -1,0 +1,93 @@
+/*
+ * What a container is confined by, in Docker's words: capabilities, seccomp, tmpfs mounts, limits,
+ * sysctls. What policies have words for goes into a generated policy and into the request to the
+ * guest alike, so that the two cannot differ; limits and sysctls go into the request alone.
+ */
+#ifndef CAISSON_CLI_CONFINEMENT_H
+#define CAISSON_CLI_CONFINEMENT_H
+
+#include <jansson.h>
+
+#include "cli/args.h"
+#include "crypto/digest.h"
+#include "policy/generate.h"
+
+#define CONFINEMENT_MOUNTS_MAX       16
+#define CONFINEMENT_OPTIONS_MAX      16
+#define CONFINEMENT_CAPABILITIES_MAX 64
+
+struct confinement_tmpfs {
+    char *text; /* what the others point into */
+    const char *options[CONFINEMENT_OPTIONS_MAX];
+};
+
+struct confinement {
+    uint64_t capabilities; /* bit N: the kernel's number N */
+    bool no_new_privileges;
+    json_t *seccomp; /* NULL for no profile */
+    char seccomp_sha256[2 * SHA256_SIZE + 1];
+    struct confinement_tmpfs tmpfs[CONFINEMENT_MOUNTS_MAX];
+    struct policy_mount mounts[CONFINEMENT_MOUNTS_MAX];
+    size_t mount_count;
+    /* How the capabilities differ from the default ones. */
+    const char *added[CONFINEMENT_CAPABILITIES_MAX], *dropped[CONFINEMENT_CAPABILITIES_MAX];
+    size_t added_count, dropped_count;
+};
+
+/* The options, for a command's table. */
+#define CONFINEMENT_OPTIONS                                                                        \
+    {.name = "cap-add",                                                                            \
+     .operand = "NAME",                                                                            \
+     .repeats = true,                                                                              \
+     .help = "Give this capability, or ALL"},                                                      \
+        {.name = "cap-drop",                                                                       \
+         .operand = "NAME",                                                                        \
+         .repeats = true,                                                                          \
+         .help = "Take this capability away, or ALL"},                                             \
+        {.name = "security-opt",                                                                   \
+         .operand = "OPTION",                                                                      \
+         .repeats = true,                                                                          \
+         .help = "seccomp=FILE, seccomp=unconfined (the default), no-new-privileges"},             \
+        {.name = "tmpfs",                                                                          \
+         .operand = "DIR[:OPTIONS]",                                                               \
+         .repeats = true,                                                                          \
+         .help = "Mount a folder in memory (noexec,nosuid,nodev; size=64m)"},                      \
+        {.name = "mount",                                                                          \
+         .operand = "type=tmpfs,dst=DIR[,…]",                                                      \
+         .repeats = true,                                                                          \
+         .help = "The same, in words: tmpfs-size, tmpfs-mode, readonly"},                          \
+    {                                                                                              \
+        .name = "shm-size", .operand = "SIZE", .help = "The size of /dev/shm (64m)"                \
+    }
+
+/* Reads them. ERROR_USAGE or ERROR_REFUSED names the option. The caller calls confinement_fini()
+ * either way. */
+int confinement_read(const struct args *args, struct confinement *out, struct error *err);
+void confinement_fini(struct confinement *confinement);
+
+/* Puts it into a container's draft, which borrows. */
+void confinement_describe(const struct confinement *confinement,
+                          struct policy_draft_container *draft);
+
+/* The keys of create_container that it decides (vm/machine.h), for the caller to json_decref();
+ * NULL with ERROR_LIMIT where memory runs out. */
+json_t *confinement_request(const struct confinement *confinement, struct error *err);
+
+/* --tmpfs, --mount and --shm-size, for confinement_read(). */
+int confinement_read_mounts(const struct args *args, struct confinement *out, struct error *err);
+
+#define LIMIT_OPTIONS                                                                              \
+    {.name = "ulimit",                                                                             \
+     .operand = "NAME=SOFT[:HARD]",                                                                \
+     .repeats = true,                                                                              \
+     .help = "A resource limit: core, memlock, nofile, nproc or stack; -1 for none"},              \
+    {                                                                                              \
+        .name = "sysctl", .operand = "NAME=VALUE", .repeats = true,                                \
+        .help = "A setting of the container's IPC, or of TCP"                                      \
+    }
+
+/* Adds "rlimits" and "sysctls" to the request. ERROR_USAGE for what is malformed; names and bounds
+ * are the guest's to know. */
+int confinement_add_limits(const struct args *args, json_t *request, struct error *err);
+
+#endif
