@@ -139,8 +139,7 @@ static int read_memory(const char *text, uint32_t *mib, struct error *err)
 
 static int read_scratch_size(const char *option, const char *text, uint64_t *out, struct error *err)
 {
-    if (!size_parse(text, out) || *out < MACHINE_SCRATCH_MIN ||
-        *out > MACHINE_SCRATCH_MAX)
+    if (!size_parse(text, out) || *out < MACHINE_SCRATCH_MIN || *out > MACHINE_SCRATCH_MAX)
         return error_set(err, ERROR_USAGE, "%s: the size is \"%s\"; %llum to %llug can be", option,
                          text, MACHINE_SCRATCH_MIN >> 20, MACHINE_SCRATCH_MAX >> 30);
     *out &= ~((1ULL << 20) - 1);
