@@ -151,6 +151,24 @@ void confinement_describe(const struct confinement *confinement,
     draft->mount_count = confinement->mount_count;
 }
 
+void confinement_ask(const struct confinement *confinement,
+                     const char *names[CONFINEMENT_CAPABILITIES_MAX],
+                     struct policy_process *process)
+{
+    struct policy_list set = {.items = names};
+    for (size_t i = 0; i < policy_privileged_capability_count; i++) {
+        if (confinement->capabilities >> i & 1)
+            names[set.count++] = policy_privileged_capability_names[i];
+    }
+    process->capabilities.sets[POLICY_BOUNDING] = set;
+    process->capabilities.sets[POLICY_EFFECTIVE] = set;
+    process->capabilities.sets[POLICY_PERMITTED] = set;
+    process->no_new_privileges = confinement->no_new_privileges;
+    process->seccomp_sha256 = confinement->seccomp_sha256;
+    process->mounts = confinement->mounts;
+    process->mount_count = confinement->mount_count;
+}
+
 /* --- the request ------------------------------------------------------------------------------ */
 
 static json_t *capabilities_json(uint64_t capabilities)

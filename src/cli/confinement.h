@@ -69,6 +69,11 @@ void confinement_fini(struct confinement *confinement);
 void confinement_describe(const struct confinement *confinement,
                           struct policy_draft_container *draft);
 
+/* Puts it into a process that a policy is asked about; `names` holds its capabilities. Borrows. */
+void confinement_ask(const struct confinement *confinement,
+                     const char *names[CONFINEMENT_CAPABILITIES_MAX],
+                     struct policy_process *process);
+
 /* The keys of create_container that it decides (vm/machine.h), for the caller to json_decref();
  * NULL with ERROR_LIMIT where memory runs out. */
 json_t *confinement_request(const struct confinement *confinement, struct error *err);

@@ -41,7 +41,8 @@ static int generate(const struct args *args, const struct image_options *options
     IMAGE_AUTO image = image_resolve(store, operands[0], options, err);
     WORKLOAD_AUTO workload = {0};
     int result = -1;
-    if (image && workload_init(&workload, &image->config, args, operands + 1, err) == 0)
+    if (image && workload_init(&workload, &image->config, args, operands + 1, err) == 0 &&
+        confinement_read(args, &workload.confinement, err) == 0)
         result = generate_policy_of_image(image, options, &workload, policy, err);
     progress_clear(progress);
     return result;

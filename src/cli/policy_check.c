@@ -8,7 +8,6 @@
 #include "cli/progress.h"
 #include "cli/workload.h"
 #include "image/image.h"
-#include "policy/capabilities.h"
 
 #define LAYERS_MAX 256 /* of one image, as a guest takes them */
 
@@ -45,9 +44,8 @@ static bool ask_process(struct policy_state *state, const struct workload *workl
                         struct policy_decision *decision)
 {
     char user[256];
-    const struct policy_list caps = {policy_default_capability_names,
-                                     policy_default_capability_count};
-    const struct policy_process process = {
+    const char *names[CONFINEMENT_CAPABILITIES_MAX];
+    struct policy_process process = {
         .container_id = "c",
         .sandbox_id = "c",
         .args = {(const char *const *)workload->args, count_of(workload->args)},
@@ -55,9 +53,8 @@ static bool ask_process(struct policy_state *state, const struct workload *workl
         .cwd = workload->cwd,
         .user = identity_of(workload->user, user),
         .umask = "0022",
-        .seccomp_sha256 = "",
-        .capabilities = {{caps, caps, {0}, caps, {0}}},
     };
+    confinement_ask(&workload->confinement, names, &process);
     return policy_create_container(state, &process, decision);
 }
 
@@ -118,7 +115,8 @@ static int check_image(const struct args *args, const struct image_options *imag
     char *const nothing[] = {NULL};
     WORKLOAD_AUTO workload = {0};
     IMAGE_AUTO image = image_resolve(store, reference, image_options, err);
-    if (!image || workload_init(&workload, &image->config, args, nothing, err) < 0)
+    if (!image || workload_init(&workload, &image->config, args, nothing, err) < 0 ||
+        confinement_read(args, &workload.confinement, err) < 0)
         return -1;
     struct image_disk *disks = image_disks(image, image_options, err);
     if (!disks)

@@ -139,7 +139,9 @@ static int set_process(struct run *run, struct error *err)
     process->read_only_root = args_has(args, "read-only");
     process->umask = UMASK_DEFAULT;
     (void)terminal_size(STDIN_FILENO, &process->rows, &process->columns);
-    if (workload_init(&run->workload, &run->image->config, args, args_operands(args) + 1, err) < 0)
+    if (workload_init(&run->workload, &run->image->config, args, args_operands(args) + 1, err) <
+            0 ||
+        confinement_read(args, &run->workload.confinement, err) < 0)
         return -1;
     if (!args_has(args, "policy") &&
         generate_policy(run->image, run->disks, &run->workload, POLICY_GENERATION_DEFAULT,

@@ -293,7 +293,8 @@ static int check_workload(const struct args *args, struct error *err)
     char *const command[] = {word, NULL};
     WORKLOAD_AUTO workload;
     json_auto_t *limits = json_object();
-    if (workload_init(&workload, &nothing, args, command, err) < 0)
+    if (workload_init(&workload, &nothing, args, command, err) < 0 ||
+        confinement_read(args, &workload.confinement, err) < 0)
         return -1;
     return limits ? confinement_add_limits(args, limits, err) : error_memory(err);
 }

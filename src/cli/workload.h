@@ -21,7 +21,7 @@ struct workload {
     char *cwd;
     char *user;   /* "", "USER", "USER:GROUP" */
     char **execs; /* commands that may be run in it later, words parted by blanks */
-    struct confinement confinement;
+    struct confinement confinement; /* the usual one until confinement_read() */
 };
 
 /* The options that any process has, for a command's table. */
