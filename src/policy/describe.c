@@ -135,6 +135,28 @@ static void describe_container(struct page *page, const struct policy_container 
     describe_weak(page, container);
 }
 
+/* Whoever signs may add these: a row is as strong as the signer's key. */
+static void describe_fragment(struct page *page, const struct fragment_rule *rule)
+{
+    static const struct {
+        unsigned int include;
+        const char *name;
+    } parts[] = {{INCLUDE_CONTAINERS, "containers"},
+                 {INCLUDE_FRAGMENTS, "further fragments"},
+                 {INCLUDE_EXTERNALS, "processes in the guest"},
+                 {INCLUDE_PLATFORM, "rules for all containers"}};
+    LINE(page,
+         "fragment from %s, feed %s, from svn %s on, may add:", quote(&page->quotes, rule->issuer),
+         quote(&page->quotes, rule->feed), quote(&page->quotes, rule->minimum_svn));
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        if (rule->includes & parts[i].include)
+            LINE(page, " %s;", parts[i].name);
+    }
+    LINE(page, "%s\n", rule->includes ? "" : " nothing");
+    if (rule->needs_receipts)
+        LINE(page, "  WEAK          required_receipts are not verified here: it is never loaded\n");
+}
+
 static void describe_points(struct page *page, const struct policy *policy)
 {
     for (unsigned int i = 0; i < POLICY_POINT_COUNT; i++) {
@@ -146,10 +168,7 @@ static void describe_points(struct page *page, const struct policy *policy)
     if (policy->allow_dump_stacks || policy->allow_runtime_logging)
         LINE(page, "WEAK: the host may read stacks or logs of the guest\n");
     for (size_t i = 0; i < policy->fragment_count; i++)
-        LINE(page, "fragment from %s, feed %s, from svn %s on\n",
-             quote(&page->quotes, policy->fragments[i].issuer),
-             quote(&page->quotes, policy->fragments[i].feed),
-             quote(&page->quotes, policy->fragments[i].minimum_svn));
+        describe_fragment(page, &policy->fragments[i]);
 }
 
 static void describe_rows(struct page *page, const struct policy *policy, const char *what,

@@ -84,6 +84,14 @@ class Signer:
         return self.path(what)
 
 
+def rule(signer, **changes):
+    return dict({"feed": FEED, "includes": ["containers"], "issuer": signer.issuer(), "minimum_svn": "5"}, **changes)
+
+
+def policy_with(rules, containers=()):
+    return policies.policy(list(containers)).replace(b"fragments := []", b"fragments := " + json.dumps(rules).encode())
+
+
 class Folder(unittest.TestCase):
     def setUp(self):
         super().setUp()
@@ -107,6 +115,14 @@ class Tool(Folder):
                 self.assertTrue(out.startswith(b"ACCEPTED\n"))
         path = signer.file("cose", signer.sign(fragment_text([]), "--algorithm", "PS256"))
         self.assertIn("PS256", caisson("show", path)[0].decode())
+
+    def test_show_tells_whom_a_policy_lets_add_what(self):
+        signer = Signer(self.work, "a")
+        text = policy_with([rule(signer, includes=["containers", "fragments"]), rule(signer, feed="x", required_receipts=["l"])])
+        shown = subprocess.run([paths.CAISSON, "policy", "show", signer.file("policy", text)], check=True, timeout=60,
+                               stdout=subprocess.PIPE).stdout.decode()
+        self.assertIn('feed "registry.example/side", from svn "5" on, may add: containers; further fragments;', shown)
+        self.assertIn("it is never loaded", shown)
 
     def test_verify_refuses_by_name(self):
         signer = Signer(self.work, "a")
@@ -143,14 +159,6 @@ class Tool(Folder):
         path = signer.file("cose", signer.sign(fragment_text([], svn=None), "--svn", "7", "--issuer", by_use))
         caisson("verify", "--issuer", by_use, "--min-svn", "7", path)
         caisson("verify", "--min-svn", "8", path, status=1)
-
-
-def rule(signer, **changes):
-    return dict({"feed": FEED, "includes": ["containers"], "issuer": signer.issuer(), "minimum_svn": "5"}, **changes)
-
-
-def policy_with(rules, containers=()):
-    return policies.policy(list(containers)).replace(b"fragments := []", b"fragments := " + json.dumps(rules).encode())
 
 
 def load(channel, data, size=None):

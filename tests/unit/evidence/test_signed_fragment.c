@@ -278,7 +278,7 @@ static void knows_real_signers(void **state)
     }
 }
 
-/* A ledger's list of keys is signed by a key on P-256 with SHA-384: no scheme that is taken here.
+/* A list of ledgers' keys: it says ES384, and its signer's key is not on P-384, which goes with it.
  */
 static void refuses_a_real_message_by_another_scheme(void **state)
 {
