@@ -35,6 +35,7 @@ const struct command *const commands[] = {
     &command_policy_fragment_show,
     &command_policy_fragment_verify,
     &command_confcom_acipolicygen,
+    &command_confcom_acifragmentgen,
     &command_verify_snp, /* all before `verify`, whose operand would else be "snp" */
     &command_verify_sgx,
     &command_verify_tdx,

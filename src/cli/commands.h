@@ -26,6 +26,7 @@ extern const struct command command_measure_snp;
 extern const struct command command_policy_check;
 extern const struct command command_policy_diff;
 extern const struct command command_policy_eval;
+extern const struct command command_confcom_acifragmentgen;
 extern const struct command command_confcom_acipolicygen;
 extern const struct command command_policy_fragment_show;
 extern const struct command command_policy_fragment_sign;

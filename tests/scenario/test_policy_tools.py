@@ -80,6 +80,27 @@ class Tools(unittest.TestCase):
         self.policy("diff", first, status=2)
         self.policy("diff", first, "/nonexistent", status=3)
 
+    def confcom(self, *words, status=0):
+        result = subprocess.run([paths.CAISSON, "confcom", "acifragmentgen", *words], env=self.environment,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+        self.assertEqual(result.returncode, status, result.stderr.decode())
+        return result.stdout.decode(), result.stderr.decode()
+
+    def test_acifragmentgen_writes_the_policys_containers_as_a_fragment(self):
+        image = self.image("one")
+        out, _ = self.confcom("--image", image, "--namespace", "side", "--svn", "7")
+        lines = out.split("\n")
+        self.assertEqual(lines[:7], ["package side", "", 'svn := "7"', 'framework_version := "0.2.3"', "", "fragments := []", ""])
+        (row,) = json.loads(lines[7].removeprefix("containers := "))
+        with open(self.generated(image), encoding="utf-8") as file:
+            line = next(line for line in file if line.startswith("containers := "))
+        self.assertEqual(row["layers"], json.loads(line.removeprefix("containers := "))[0]["layers"])
+        self.assertEqual(row["command"], ["/bin/app", "go"])
+        for words, status, said in ((("--namespace", "policy", "--svn", "1"), 1, "reserved"), (("--namespace", "a.b", "--svn", "1"), 2, "not a name"),
+                                    (("--namespace", "a", "--svn", "x"), 2, "not a number"), (("--namespace", "a"), 2, "--svn"),
+                                    (("--namespace", "a", "--svn", "1", "--key", "k"), 1, "fragment sign")):
+            self.assertIn(said, self.confcom("--image", image, *words, status=status)[1])
+
     def test_allow_all_only_when_it_is_asked_for(self):
         image = self.image("one")
         path = self.file("all.rego", 'package policy\napi_version := "0.10.0"\nframework_version := "0.2.3"\n' + "".join(
