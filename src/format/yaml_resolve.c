@@ -137,7 +137,7 @@ static void without_underscores(const char *text, char out[NUMBER_MAX + 1])
 /* A new number; NULL without an error when the text is none. */
 static json_t *number(const char *text, struct error *err)
 {
-    char plain[NUMBER_MAX + 1];
+    char plain[NUMBER_MAX + 1] = "";
     if (strlen(text) > NUMBER_MAX || !(is_digit(*text) || strchr("+-.", *text)))
         return NULL;
     if (*text == '.') {

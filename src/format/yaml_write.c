@@ -29,7 +29,7 @@ static bool is_plain(const char *text)
     static const char signs[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./";
     size_t size = strspn(text, signs);
-    if (size < 2 || text[size] || size > 128 || strchr("0123456789-_.", *text))
+    if (text[size] || size < 2 || size > 128 || strchr("0123456789-_.", *text))
         return false;
     json_auto_t *value = yaml_resolve(text, NULL);
     return json_is_string(value);

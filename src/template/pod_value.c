@@ -4,6 +4,7 @@
  */
 #include "template/pod_read.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "template/quantity.h"
@@ -118,7 +119,7 @@ static int divide(const struct pod_reader *reader, const char *quantity, const j
         quantity_parse(quantity, &value, err) < 0 || quantity_parse(divisor, &by, err) < 0)
         return -1;
     by = by ? by : 1000; /* "0" stands for the default */
-    *out = pod_format(reader, err, "%llu", (unsigned long long)(value / by + (value % by > 0)));
+    *out = pod_format(reader, err, "%" PRIu64, value / by + (value % by > 0));
     return *out ? 0 : -1;
 }
 
