@@ -12,7 +12,7 @@ static const struct option_rule options[] = {
     {.name = "interactive", .letter = 'i', .help = "Join standard input"},
     {.name = "tty", .letter = 't', .help = "Give the process a terminal"},
     {.name = "detach", .letter = 'd', .help = "Leave it running, its output to nowhere"},
-    {.name = "container", .operand = "NAME", .help = "In a group: the container"},
+    {.name = "container", .letter = 'c', .operand = "NAME", .help = "In a group: the container"},
     {.name = "privileged", .refusal = "a process gets no more than its container has"},
     {.name = "entrypoint",
      .operand = "PROGRAM",

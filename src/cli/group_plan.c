@@ -29,6 +29,7 @@ void group_plan_fini(struct group_plan *plan)
     for (size_t i = 0; i < plan->made_count; i++)
         (void)unlink(plan->disks[i].path);
     free(plan->disks);
+    json_decref(plan->confinements);
     arena_fini(&plan->arena);
     *plan = (struct group_plan){0};
 }
@@ -231,6 +232,8 @@ static int check_security(const struct pod_security *security, struct error *err
         return error_set(err, ERROR_REFUSED,
                          "privileged: it would hand the container the machine's kernel, which "
                          "guards the policy");
+    if (security->capabilities_add.count > 0)
+        return error_set(err, ERROR_REFUSED, "added capabilities are not handed on yet");
     if (*security->seccomp)
         return error_set(err, ERROR_REFUSED, "a seccomp profile is not handed on yet");
     return 0;
@@ -259,6 +262,25 @@ static int set_process(struct group_plan *plan, const struct group_source *sourc
     if (draft->command.count == 0)
         return error_set(err, ERROR_INVALID, "neither the image nor the manifest names a program");
     member->stop_signal = draft->stop_signal ? policy_signal_number(draft->stop_signal) : 0;
+    return 0;
+}
+
+/* Without limits the guest need not turn its controllers on. */
+static int set_limits(struct group_plan *plan, const struct pod_resources *resources,
+                      struct vm_process *process, struct error *err)
+{
+    if (resources->memory_limit == 0 && resources->cpu_limit == 0)
+        return 0;
+    json_t *limits = json_object();
+    if (limits && resources->memory_limit > 0)
+        (void)json_object_set_new(limits, "memory",
+                                  json_integer((json_int_t)resources->memory_limit));
+    if (limits && resources->cpu_limit > 0)
+        (void)json_object_set_new(limits, "cpu", json_integer((json_int_t)resources->cpu_limit));
+    json_t *confinement = json_pack("{s:o}", "limits", limits);
+    if (!confinement || json_array_append_new(plan->confinements, confinement) < 0)
+        return error_memory(err);
+    process->confinement = confinement;
     return 0;
 }
 
@@ -443,6 +465,7 @@ static int set_member(struct group_plan *plan, const struct group_source *source
     if (container->post_start.count > 0 || container->pre_stop.count > 0)
         return error_set(err, ERROR_REFUSED, "lifecycle hooks are not run");
     if (set_process(plan, source, index, member, err) < 0 ||
+        set_limits(plan, &container->resources, &member->process, err) < 0 ||
         set_layers(plan, source, index, member, err) < 0 ||
         set_mounts(plan, container, member, err) < 0)
         return -1;
@@ -462,6 +485,9 @@ int group_plan_make(struct group_plan *plan, const struct group_source *source, 
     plan->hostname = *pod->host_name ? pod->host_name : pod->name;
     if (!plan->members || !plan->names || !plan->title)
         return -1;
+    plan->confinements = json_array();
+    if (!plan->confinements)
+        return error_memory(err);
     /* Published ports first: those for probes stand behind them. */
     for (size_t i = 0; i < count; i++) {
         plan->names[i] = arena_text(&plan->arena, pod->containers[i].name);

@@ -26,6 +26,7 @@ struct group_plan {
     char **names; /* of the containers, NULL-terminated */
     struct vm_member *members;
     size_t member_count;
+    json_t *confinements;  /* what the processes' point into */
     struct vm_disk *disks; /* each layer once, whoever has it */
     size_t disk_count;
     size_t made_count;                 /* the first so many were made for this run */

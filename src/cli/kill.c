@@ -12,7 +12,7 @@ static const struct option_rule options[] = {
      .letter = 's',
      .operand = "SIGNAL",
      .help = "By name or number (default: KILL)"},
-    {.name = "container", .operand = "NAME", .help = "In a group: the container"},
+    {.name = "container", .letter = 'c', .operand = "NAME", .help = "In a group: the container"},
     {0},
 };
 

@@ -16,7 +16,7 @@
 
 static const struct option_rule options[] = {
     {.name = "no-stream", .help = "Print once and end"},
-    {.name = "container", .operand = "NAME", .help = "In a group: the container"},
+    {.name = "container", .letter = 'c', .operand = "NAME", .help = "In a group: the container"},
     {.name = "json", .help = "Print JSON, once"},
     {0},
 };

@@ -11,7 +11,7 @@
 #define PAGE_KIB       4
 
 static const struct option_rule options[] = {
-    {.name = "container", .operand = "NAME", .help = "In a group: the container"},
+    {.name = "container", .letter = 'c', .operand = "NAME", .help = "In a group: the container"},
     {.name = "json", .help = "Print JSON"},
     {0},
 };

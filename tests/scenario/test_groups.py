@@ -1,0 +1,203 @@
+#!/usr/bin/python3
+"""Container groups: a Kubernetes manifest in one machine, as its owner and as a relying party meet it."""
+import json
+import os
+import re
+import secrets
+
+from lib import paths, tap
+from lib.cli import CliCase
+
+# Fetches from the server by the loopback that they share; fails the first time; makes the server sick once.
+WORKER = """
+echo run >> /work/runs
+n=$(wc -l < /work/runs)
+echo "run $n, $(cat /sys/fs/cgroup/memory.max)"
+[ "$n" -gt 1 ] || exit 3
+while ! wget -q -O - http://127.0.0.1:8080/health; do sleep 0.2; done
+ps | grep -q 'httpd -f' && echo 'sees the server'
+echo x > /dev/shm/shared
+touch /work/sick
+while [ ! -e /work/healed ]; do sleep 0.2; done
+echo done
+while :; do sleep 1; done
+"""
+
+SERVER = """
+cat /work/state /etc/settings/greeting /etc/settings/secret
+[ ! -e /work/sick ] || { touch /work/healed; cat /dev/shm/shared; }
+rm -f /work/sick
+mkdir -p /tmp/www
+echo ok > /tmp/www/health
+exec httpd -f -p 8080 -h /tmp/www
+"""
+
+DATA = [
+    {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"greeting": "good morning\n"}},
+    {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "hidden"}, "stringData": {"secret": "sesame\n"}},
+]
+
+SETTINGS = {"name": "settings", "projected": {"sources": [{"configMap": {"name": "settings"}},
+                                                         {"secret": {"name": "hidden"}}]}}  # fmt: skip
+WORK = {"name": "work", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}}
+AT_WORK = {"name": "work", "mountPath": "/work"}
+PATIENT = {"periodSeconds": 1, "timeoutSeconds": 60}
+
+
+class Groups(CliCase):
+    def container(self, name, script, **more):
+        return {"name": name, "image": self.image("busybox"), "command": ["/bin/sh", "-c", script],
+                "volumeMounts": [AT_WORK], **more}  # fmt: skip
+
+    def manifest(self, leaf, **spec):
+        """A pod's file: JSON is YAML too."""
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "shop"}, "spec": {"volumes": [WORK], **spec}}
+        path = os.path.join(self.folder, leaf)
+        with open(path, "w", encoding="utf-8") as file:
+            for document in [*DATA, pod]:
+                file.write("---\n" + json.dumps(document) + "\n")
+        return path
+
+    def start(self, manifest, *options):
+        name = self.name()
+        self.caisson("run", "--tee", "simulated", "-d", "--name", name, "--group", manifest, *options)
+        return name
+
+    def inspect(self, name):
+        return json.loads(self.caisson("inspect", name).stdout)
+
+    def state(self, name, container):
+        return next(each for each in self.inspect(name)["containers"] if each["name"] == container)
+
+    def log(self, name, container):
+        return self.caisson("logs", "-c", container, name).stdout.decode()
+
+    def verify(self, name, policy, *options):
+        """The verdict on fresh evidence: exit code and the line about the containers."""
+        nonce, evidence = secrets.token_hex(16), os.path.join(self.folder, "evidence.json")
+        self.caisson("attest", name, "--nonce", nonce, "-o", evidence)
+        result = self.caisson("verify", evidence, "--nonce", nonce, "--policy", policy, "--guest",
+                              os.path.join(paths.GUEST, "manifest.json"), "--trust-simulated",
+                              os.path.join(self.home, "simulated"), *options, check=False)  # fmt: skip
+        lines = [line for line in result.stdout.decode().splitlines()
+                 if re.match(r"\s+(pass|FAIL|skip)\s+containers ", line)]  # fmt: skip
+        self.assertEqual(len(lines), 1, result.stdout.decode() + result.stderr.decode())
+        return result.returncode, lines[0]
+
+    def policy_of(self, manifest):
+        path = os.path.join(self.folder, "policy.rego")
+        self.caisson("policy", "generate", "--kubernetes", manifest, "-o", path)
+        return path
+
+    def test_a_pod_lives_as_its_manifest_says(self):
+        server = self.container(
+            "server", SERVER,
+            startupProbe={"exec": {"command": ["/bin/sh", "-c", "test -e /tmp/www/health"]}, "failureThreshold": 100,
+                          **PATIENT},
+            readinessProbe={"httpGet": {"path": "/health", "port": 8080}, **PATIENT},
+            livenessProbe={"exec": {"command": ["/bin/sh", "-c", "test ! -e /work/sick"]}, "failureThreshold": 1,
+                           **PATIENT})  # fmt: skip
+        server["volumeMounts"] = [AT_WORK, {"name": "settings", "mountPath": "/etc/settings"}]
+        worker = self.container("worker", WORKER, readinessProbe={"tcpSocket": {"port": 8080}, **PATIENT},
+                                resources={"limits": {"memory": "64Mi", "cpu": "500m"}})  # fmt: skip
+        manifest = self.manifest(
+            "pod.yaml", restartPolicy="OnFailure", shareProcessNamespace=True, terminationGracePeriodSeconds=5,
+            volumes=[WORK, SETTINGS], containers=[server, worker],
+            initContainers=[self.container("first", "echo prepared > /work/state"),
+                            self.container("second", "cat /work/state; ls /work; df -k /work | tail -n 1")])  # fmt: skip
+        policy = self.policy_of(manifest)
+        name = self.start(manifest)
+        self.eventually(lambda: "done" in self.log(name, "worker"), what="end of the worker's work")
+        self.eventually(lambda: self.inspect(name)["ready"], what="readiness")
+        states = {each["name"]: each for each in self.inspect(name)["containers"]}
+        self.assertEqual([(each["status"], each["exit_code"]) for each in (states["first"], states["second"])],
+                         [("exited", 0)] * 2)
+        self.assertEqual((states["worker"]["status"], states["worker"]["restarts"]), ("running", 1))
+        self.assertGreaterEqual(states["server"]["restarts"], 1)
+        second = self.log(name, "second").splitlines()
+        self.assertEqual(second[:2], ["prepared", "state"])
+        self.assertEqual(second[2].split()[1], "1024")
+        self.assertEqual(self.log(name, "server").splitlines()[:3], ["prepared", "good morning", "sesame"])
+        self.assertIn("x", self.log(name, "server").splitlines()[3:])
+        worker_log = self.log(name, "worker").splitlines()
+        self.assertEqual(worker_log, ["run 1, 67108864", "run 2, 67108864", "ok", "sees the server", "done"])
+        self.assertIn("second | prepared\n", self.logs(name))
+        self.assertIn(b"(ready)", self.caisson("ps").stdout)
+        healthy = ["/bin/sh", "-c", "test ! -e /work/sick"]  # a probe's command is in the policy
+        self.caisson("exec", "-c", "server", name, *healthy)
+        for container, command, code in (("worker", healthy, 1), ("server", ["/bin/sh", "-c", "true"], 1),
+                                         ("second", healthy, 3)):  # fmt: skip
+            result = self.caisson("exec", "-c", container, name, *command, check=False)
+            self.assertEqual(result.returncode, code, result.stderr)
+        code, line = self.verify(name, policy)
+        self.assertEqual(code, 0, line)
+        self.assertIn("2 run, 2 have ended well", line)
+        self.caisson("stop", "-t", "20", name)
+        self.assertEqual(self.inspect(name)["status"], "exited")
+        self.assertEqual(self.state(name, "worker")["restarts"], 1)
+
+    def test_one_that_is_left_out_is_seen(self):
+        alive = "while :; do sleep 1; done"
+        both = [self.container("a", alive), self.container("b", alive + "; true")]
+        policy = self.policy_of(self.manifest("both.yaml", containers=both))
+        name = self.start(self.manifest("one.yaml", containers=both[:1]), "--policy", policy)
+        self.assertTrue(self.eventually(lambda: self.inspect(name)["ready"], what="readiness of the one"))
+        code, line = self.verify(name, policy)
+        self.assertEqual(code, 1, line)
+        self.assertRegex(line, "FAIL.*1 run, 0 have ended well")
+        code, line = self.verify(name, policy, "--partial")
+        self.assertEqual(code, 0, line)
+        self.assertIn("skip", line)
+
+    def test_an_order_that_is_not_the_policys_is_refused(self):
+        init, main = self.container("init", "true"), self.container("main", "echo ran")
+        policy = self.policy_of(self.manifest("whole.yaml", containers=[main], initContainers=[init]))
+        result = self.caisson("run", "--tee", "simulated", "--rm", "--policy", policy, "--group",
+                              self.manifest("main.yaml", containers=[main]), check=False)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(b"after init containers that have not ended well", result.stderr)
+        self.assertNotIn(b"ran", result.stdout)
+
+    def test_an_init_container_that_fails_ends_the_group(self):
+        manifest = self.manifest("fails.yaml", restartPolicy="Never", containers=[self.container("main", "echo ran")],
+                                 initContainers=[self.container("init", "echo fails; exit 7")])
+        result = self.caisson("run", "--tee", "simulated", "--rm", "--group", manifest, check=False)
+        self.assertEqual(result.returncode, 7, result.stderr)
+        self.assertEqual(result.stdout, b"init | fails\n")
+        self.assertEqual(os.listdir(self.environment["CAISSON_RUN"]), [])
+
+    def test_a_single_container_can_be_started_again(self):
+        name = self.name()
+        result = self.caisson("run", "--tee", "simulated", "--name", name, "--restart", "on-failure:1",
+                              self.image("busybox"), "/bin/sh", "-c", "echo tried; exit 3", check=False)
+        self.assertEqual(result.returncode, 3, result.stderr)
+        self.assertEqual(result.stdout, b"tried\ntried\n")
+        self.assertEqual(self.inspect(name)["containers"][0]["restarts"], 1)
+
+    def test_refuses_what_it_does_not_do(self):
+        main = self.container("main", "true")
+        refused = {
+            "lifecycle": dict(main, lifecycle={"preStop": {"exec": {"command": ["/bin/true"]}}}),
+            "privileged": dict(main, securityContext={"privileged": True}),
+            "capabilities": dict(main, securityContext={"capabilities": {"add": ["NET_ADMIN"]}}),
+            "TLS": dict(main, readinessProbe={"httpGet": {"port": 1, "scheme": "HTTPS"}}),
+            "characters": dict(main, name="n" * 54),
+        }
+        for word, container in refused.items():
+            with self.subTest(word=word):
+                result = self.caisson("run", "--tee", "simulated", "--group",
+                                      self.manifest("no.yaml", containers=[container]), check=False)
+                self.assertEqual(result.returncode, 1, result.stderr)
+                self.assertIn(word.encode(), result.stderr)
+        manifest = self.manifest("pod.yaml", containers=[main])
+        for options in (["--group", manifest, "busybox"], ["--group", manifest, "-t"], ["--group", manifest, "-e", "A=1"],
+                        ["--workload", "x", "busybox"], ["--restart", "sometimes", "busybox"],
+                        ["--restart", "always", "-i", "busybox"]):  # fmt: skip
+            with self.subTest(options=options):
+                result = self.caisson("run", "--tee", "simulated", *options, check=False)
+                self.assertEqual(result.returncode, 2, result.stderr)
+        self.assertEqual(os.listdir(self.environment["CAISSON_RUN"]), [])
+
+
+if __name__ == "__main__":
+    tap.main()
