@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 """More processes in a container that runs, over the real channel: what the policy describes of them runs, bound as
 the first one is, and nothing else does; signals, pausing, figures, and the end of it all."""
+import hashlib
+import json
 import os
 import time
 
@@ -262,6 +264,24 @@ class Ends(HostileCase):
             _, output, _ = workload.start(channel, limits={"memory": 64 << 20, "cpu": 500, "count": 40})
             channel.wait(lambda: output.data.count(b"\n") == 3, 60, "limits")
             self.assertEqual(output.data.decode().splitlines(), ["40", str(64 << 20), "50000 100000"])
+
+
+class Confined(HostileCase):
+    """What is the container's alone to say, a later process has too: also where it gets no new privileges to install it by."""
+
+    def test_has_the_containers_profile_and_limits(self):
+        profile = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+            {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 28}]}  # fmt: skip
+        digest = hashlib.sha256(json.dumps(profile, separators=(",", ":")).encode()).hexdigest()
+        command = ["/bin/sh", "-c", "grep -E '^(Seccomp|CapEff):' /proc/self/status; ulimit -n; mkdir /tmp/x 2>&1"]
+        workload = Workload("busybox", SLEEP, seccomp_profile_sha256=digest, exec_processes=[{"command": command, "signals": []}])
+        with workload.boot() as machine:
+            workload.mount(machine.channel)
+            workload.start(machine.channel, seccomp=profile, rlimits={"nofile": [2048, 2048]})
+            for user, capabilities in (("", "00000000a80425fb"), ("1000:7", "0" * 16)):
+                _, output, _ = Exec(machine.channel, workload, command, user=user).wait()
+                self.assertEqual(output.decode().splitlines(), [
+                    f"CapEff:\t{capabilities}", "Seccomp:\t2", "2048", "mkdir: can't create directory '/tmp/x': No space left on device"])
 
 
 if __name__ == "__main__":
