@@ -86,13 +86,16 @@ int confinement_read_mounts(const struct args *args, struct confinement *out, st
      .operand = "NAME=SOFT[:HARD]",                                                                \
      .repeats = true,                                                                              \
      .help = "A resource limit: core, memlock, nofile, nproc or stack; -1 for none"},              \
+        {.name = "pids-limit",                                                                     \
+         .operand = "COUNT",                                                                       \
+         .help = "How many processes and threads the container may have"},                         \
     {                                                                                              \
         .name = "sysctl", .operand = "NAME=VALUE", .repeats = true,                                \
         .help = "A setting of the container's IPC, or of TCP"                                      \
     }
 
-/* Adds "rlimits" and "sysctls" to the request. ERROR_USAGE for what is malformed; names and bounds
- * are the guest's to know. */
+/* Adds "rlimits", "sysctls" and "limits" to the request. ERROR_USAGE for what is malformed; names
+ * and bounds are the guest's to know. */
 int confinement_add_limits(const struct args *args, json_t *request, struct error *err);
 
 #endif

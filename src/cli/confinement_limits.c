@@ -5,6 +5,8 @@
 #include "base/text.h"
 #include "cli/confinement.h"
 
+#define PIDS_MAX 4194304 /* what the kernel can number; docs/protocol.md */
+
 /* A number, or -1 for none. */
 static bool read_number(const char *text, json_int_t *out)
 {
@@ -63,6 +65,21 @@ static int add_all(const struct args *args, const char *option, json_t *object,
     return 0;
 }
 
+/* Docker's 0 and -1 stand for no limit. */
+static int add_group_limits(const struct args *args, json_t *request, struct error *err)
+{
+    const char *text = args_get(args, "pids-limit");
+    uint64_t count = 0;
+    if (!text || strcmp(text, "-1") == 0)
+        return 0;
+    if (!text_to_u64(text, PIDS_MAX, &count))
+        return error_set(err, ERROR_USAGE, "--pids-limit is \"%s\"; 1 to %d can be, -1 for none",
+                         text, PIDS_MAX);
+    if (json_object_set_new(request, "limits", json_pack("{s:I}", "count", (json_int_t)count)) < 0)
+        return error_memory(err);
+    return 0;
+}
+
 int confinement_add_limits(const struct args *args, json_t *request, struct error *err)
 {
     json_t *limits = json_object();
@@ -71,7 +88,8 @@ int confinement_add_limits(const struct args *args, json_t *request, struct erro
                        json_object_set_new(request, "sysctls", sysctls) < 0
                    ? error_memory(err)
                    : 0;
-    if (made < 0 || add_all(args, "ulimit", limits, add_ulimit, err) < 0)
+    if (made < 0 || add_all(args, "ulimit", limits, add_ulimit, err) < 0 ||
+        add_group_limits(args, request, err) < 0)
         return -1;
     return add_all(args, "sysctl", sysctls, add_sysctl, err);
 }

@@ -166,14 +166,22 @@ static json_t *container_json(const struct monitor *monitor,
     return confine(args, process->confinement);
 }
 
+/* A process gets what its container has: where that is not the usual, too. */
 json_t *start_exec_json(const char *id, const struct vm_process *process, char *const *args)
 {
-    return json_pack("{s:s, s:o, s:o, s:s, s:s, s:i, s:o, s:b, s:b, s:i, s:i, s:i, s:i, s:i}", "id",
-                     id, "args", texts_json(args), "env", texts_json(process->env), "cwd",
-                     process->cwd, "user", process->user, "umask", (int)process->umask,
-                     "capabilities", capabilities_json(), "no_new_privileges",
-                     process->no_new_privileges, "terminal", false, "rows", 0, "columns", 0,
-                     "stdin", 0, "stdout", 0, "stderr", 0);
+    static const char *const shared[] = {"capabilities", "no_new_privileges"};
+    json_t *request = json_pack(
+        "{s:s, s:o, s:o, s:s, s:s, s:i, s:o, s:b, s:b, s:i, s:i, s:i, s:i, s:i}", "id", id, "args",
+        texts_json(args), "env", texts_json(process->env), "cwd", process->cwd, "user",
+        process->user, "umask", (int)process->umask, "capabilities", capabilities_json(),
+        "no_new_privileges", process->no_new_privileges, "terminal", false, "rows", 0, "columns", 0,
+        "stdin", 0, "stdout", 0, "stderr", 0);
+    for (size_t i = 0; request && i < sizeof shared / sizeof *shared; i++) {
+        json_t *own = json_object_get(process->confinement, shared[i]);
+        if (own)
+            (void)json_object_set(request, shared[i], own);
+    }
+    return request;
 }
 
 int start_queue_container(struct monitor *monitor, const struct start_container *container,

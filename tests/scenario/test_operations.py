@@ -191,6 +191,18 @@ class Ends(CliCase):
         self.assertEqual(result.returncode, 1)
         self.assertIn(b"does not run", result.stderr)
 
+    def test_a_process_is_confined_as_its_container_is(self):
+        name = self.start_image("busybox", "/bin/sleep", "1000", options=[
+            "--allow-exec", "/bin/cat /proc/self/status", "--allow-exec", "/bin/cat /sys/fs/cgroup/pids.max",
+            "--cap-add", "SYS_PTRACE", "--cap-drop", "MKNOD", "--security-opt", "no-new-privileges", "--pids-limit", "77"])
+        status = self.caisson("exec", name, "/bin/cat", "/proc/self/status").stdout.decode()
+        self.assertRegex(status, r"NoNewPrivs:\t1\n")
+        self.assertRegex(status, r"CapBnd:\t00000000a00c25fb\n")
+        self.assertEqual(self.caisson("exec", name, "/bin/cat", "/sys/fs/cgroup/pids.max").stdout, b"77\n")
+        for limit in ("x", "-2", "4194305"):
+            result = self.run_image("busybox", "/bin/true", options=["--pids-limit", limit], check=False)
+            self.assertEqual(result.returncode, 2, result.stderr)
+
     def test_nothing_may_be_run_unless_the_policy_was_made_so(self):
         name = self.start_image("busybox", "/bin/sleep", "1000")
         result = self.caisson("exec", name, "/bin/sh", check=False)
