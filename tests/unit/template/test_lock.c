@@ -41,7 +41,7 @@ static void reads_images(void **state)
 static void finds_no_other_image(void **state)
 {
     static const char text[] = "{\"b:latest\": {\"config\": {}, " LAYERS "}}";
-    static const char *const others[] = {"",   "b:1", "b@sha256:" HASH,
+    static const char *const others[] = {"",   "b:1", ("b@sha256:" HASH),
                                          "b:", "bb",  "b:latest:latest"};
     struct error err = {0};
     IMAGE_LOCK_AUTO lock = NULL;

@@ -47,7 +47,7 @@ static void writes_what_is_read_back(void **state)
 static void tells_each_difference(void **state)
 {
     (void)state;
-    static const char *const other_env[] = {"A=2", env[1], "C="};
+    static const char *const other_env[] = {"A=2", "B=\xc3\xa4\"\n", "C="};
     static const char *const other_layers[] = {HASH};
     struct error err = {0};
     const struct template_image old = image();
