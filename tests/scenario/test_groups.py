@@ -10,23 +10,23 @@ from lib.cli import CliCase
 
 # Fetches from the server by the loopback that they share; fails the first time; makes the server sick once.
 WORKER = """
-echo run >> /work/runs
-n=$(wc -l < /work/runs)
+echo run >> /pool/runs
+n=$(wc -l < /pool/runs)
 echo "run $n, $(cat /sys/fs/cgroup/memory.max)"
 [ "$n" -gt 1 ] || exit 3
 while ! wget -q -O - http://127.0.0.1:8080/health; do sleep 0.2; done
 ps | grep -q 'httpd -f' && echo 'sees the server'
 echo x > /dev/shm/shared
-touch /work/sick
-while [ ! -e /work/healed ]; do sleep 0.2; done
+touch /pool/sick
+while [ ! -e /pool/healed ]; do sleep 0.2; done
 echo done
 while :; do sleep 1; done
 """
 
 SERVER = """
-cat /work/state /etc/settings/greeting /etc/settings/secret
-[ ! -e /work/sick ] || { touch /work/healed; cat /dev/shm/shared; }
-rm -f /work/sick
+cat /pool/state /etc/settings/greeting /etc/settings/secret
+[ ! -e /pool/sick ] || { touch /pool/healed; cat /dev/shm/shared; }
+rm -f /pool/sick
 mkdir -p /tmp/www
 echo ok > /tmp/www/health
 exec httpd -f -p 8080 -h /tmp/www
@@ -40,7 +40,7 @@ DATA = [
 SETTINGS = {"name": "settings", "projected": {"sources": [{"configMap": {"name": "settings"}},
                                                          {"secret": {"name": "hidden"}}]}}  # fmt: skip
 WORK = {"name": "work", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}}
-AT_WORK = {"name": "work", "mountPath": "/work"}
+AT_WORK = {"name": "work", "mountPath": "/pool"}
 PATIENT = {"periodSeconds": 1, "timeoutSeconds": 60}
 
 
@@ -95,7 +95,7 @@ class Groups(CliCase):
             startupProbe={"exec": {"command": ["/bin/sh", "-c", "test -e /tmp/www/health"]}, "failureThreshold": 100,
                           **PATIENT},
             readinessProbe={"httpGet": {"path": "/health", "port": 8080}, **PATIENT},
-            livenessProbe={"exec": {"command": ["/bin/sh", "-c", "test ! -e /work/sick"]}, "failureThreshold": 1,
+            livenessProbe={"exec": {"command": ["/bin/sh", "-c", "test ! -e /pool/sick"]}, "failureThreshold": 1,
                            **PATIENT})  # fmt: skip
         server["volumeMounts"] = [AT_WORK, {"name": "settings", "mountPath": "/etc/settings"}]
         worker = self.container("worker", WORKER, readinessProbe={"tcpSocket": {"port": 8080}, **PATIENT},
@@ -103,8 +103,8 @@ class Groups(CliCase):
         manifest = self.manifest(
             "pod.yaml", restartPolicy="OnFailure", shareProcessNamespace=True, terminationGracePeriodSeconds=5,
             volumes=[WORK, SETTINGS], containers=[server, worker],
-            initContainers=[self.container("first", "echo prepared > /work/state"),
-                            self.container("second", "cat /work/state; ls /work; df -k /work | tail -n 1")])  # fmt: skip
+            initContainers=[self.container("first", "echo prepared > /pool/state"),
+                            self.container("second", "cat /pool/state; ls /pool; df -k /pool | tail -n 1")])  # fmt: skip
         policy = self.policy_of(manifest)
         name = self.start(manifest)
         self.eventually(lambda: "done" in self.log(name, "worker"), what="end of the worker's work")
@@ -123,7 +123,7 @@ class Groups(CliCase):
         self.assertEqual(worker_log, ["run 1, 67108864", "run 2, 67108864", "ok", "sees the server", "done"])
         self.assertIn("second | prepared\n", self.logs(name))
         self.assertIn(b"(ready)", self.caisson("ps").stdout)
-        healthy = ["/bin/sh", "-c", "test ! -e /work/sick"]  # a probe's command is in the policy
+        healthy = ["/bin/sh", "-c", "test ! -e /pool/sick"]  # a probe's command is in the policy
         self.caisson("exec", "-c", "server", name, *healthy)
         for container, command, code in (("worker", healthy, 1), ("server", ["/bin/sh", "-c", "true"], 1),
                                          ("second", healthy, 3)):  # fmt: skip

@@ -52,7 +52,7 @@ static pid_t serve(int listener, const char *wanted, const char *answer)
         return pid;
     char request[4096] = "";
     size_t size = 0;
-    int fd = accept(listener, NULL, NULL);
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     while (size < sizeof request - 1 && !strstr(request, "\r\n\r\n")) {
         ssize_t got = read(fd, request + size, sizeof request - 1 - size);
         if (got <= 0)
