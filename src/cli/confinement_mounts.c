@@ -173,7 +173,7 @@ static int read_mount(const char *word, struct confinement *out, struct error *e
         return -1;
     if (words.size && !size_parse(words.size, &size))
         return error_set(err, ERROR_USAGE, "tmpfs-size is \"%.64s\"; 64m is a size", words.size);
-    TEXT_AUTO bytes = text_format(words.size ? ",size=%llu" : "", (unsigned long long)size);
+    TEXT_AUTO bytes = words.size ? text_format(",size=%llu", (unsigned long long)size) : strdup("");
     TEXT_AUTO same = text_format("%s:rw%s%s%s%s", words.destination, words.read_only ? ",ro" : "",
                                  words.mode ? ",mode=" : "", words.mode ? words.mode : "",
                                  bytes ? bytes : "");
