@@ -154,8 +154,8 @@ static void refuses_values_that_are_not_there(void **state)
                                           "configMapKeyRef: {name: elsewhere, key: k}",
                                           "secretKeyRef: {name: m, key: k}",
                                           "secretKeyRef: {name: s, key: none}",
-                                          "resourceFieldRef: {containerName: z, resource: "
-                                          "limits.cpu}"};
+                                          ("resourceFieldRef: {containerName: z, resource: "
+                                           "limits.cpu}")};
     for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
         char text[1024];
         (void)snprintf(text, sizeof text, MANIFEST_POD(", env: [" FROM("A", "%s") "]", "") DATA,
