@@ -11,11 +11,13 @@
 #ifndef CAISSON_TEMPLATE_ARM_H
 #define CAISSON_TEMPLATE_ARM_H
 
+#include "template/expression.h"
 #include "template/group.h"
 
 struct template_arm_options {
-    bool exact;             /* as az confcom reads */
-    bool approve_wildcards; /* a variable whose value is unknown may have any */
+    bool exact;                    /* as az confcom reads */
+    bool approve_wildcards;        /* a variable whose value is unknown may have any */
+    struct expression_facts facts; /* of the deployment, when expressions are evaluated */
     /* Set by the reader: variables left out for want of a value, and the last one's name. */
     size_t left_out;
     const char *left_out_name;

@@ -3,6 +3,7 @@
 #define CAISSON_TEMPLATE_ARM_PARTS_H
 
 #include "template/arm.h"
+#include "template/expression.h"
 #include "template/parts.h"
 
 struct arm {
@@ -12,6 +13,9 @@ struct arm {
     json_t *parameters; /* what the template declares; an object, or NULL */
     json_t *given;      /* what the parameter file gives; an object, or NULL */
     json_t *variables;  /* an object, or NULL */
+    struct expression_scope scope;
+    json_t *parameter_values; /* evaluated before */
+    json_t *variable_values;
 };
 
 /* The member of that key in any case, as it stands; NULL where it is absent. */
@@ -29,6 +33,10 @@ int arm_exact_is_open(const struct arm *arm, const char *text, bool *out, struct
 
 /* What Python's str() makes of a value. */
 int arm_python_text(const json_t *value, struct buf *out, struct error *err);
+
+/* Makes the reader evaluate expressions. arm_evaluate_fini() after the last of them. */
+int arm_evaluate_init(struct arm *arm, struct error *err);
+void arm_evaluate_fini(struct arm *arm);
 
 /* The groups of one resource: containers, init containers, volumes. */
 int arm_read_group(const struct arm *arm, json_t *resource, struct template_group *group,
