@@ -42,8 +42,8 @@ static const struct option_rule options[] = {
     {.name = "enable-stdio", .help = "Let standard streams out, which is the default"},
     {.name = "diff",
      .letter = 'd',
-     .help = "Compare with the policy that is in the template; exit with 2 where they differ"},
-    {.name = "print-existing-policy", .help = "Print the policies that are in the template"},
+     .help = "Compare with the policy that is in the file; exit with 2 where they differ"},
+    {.name = "print-existing-policy", .help = "Print the policies that are in the file"},
     {.name = "outraw", .help = "Print the policy as text, containers on one line"},
     {.name = "outraw-pretty-print", .help = "Print the policy as text, containers over many lines"},
     {.name = "print-policy", .help = "Print the policy in base64"},
@@ -190,24 +190,13 @@ static int fill_form(const struct args *args, struct template_form *form, struct
     return 0;
 }
 
-static int read_template(const struct args *args, struct template_groups *groups, struct error *err)
+static int read_template(const struct args *args, struct arm_file *file,
+                         struct template_groups *groups, struct error *err)
 {
-    BUF_AUTO text = BUF_WITH_LIMIT(TEMPLATE_SIZE_MAX);
-    BUF_AUTO parameters = BUF_WITH_LIMIT(TEMPLATE_SIZE_MAX);
-    struct template_arm_options arm = {.exact = true,
+    struct template_arm_options how = {.exact = true,
                                        .approve_wildcards = args_has(args, "approve-wildcards")};
-    const char *path = args_get(args, "template-file");
-    const char *parameters_path = args_get(args, "parameters");
-    if (file_read(path, &text, err) < 0 ||
-        (parameters_path && file_read(parameters_path, &parameters, err) < 0))
-        return -1;
-    if (template_read_arm(buf_span(&text), buf_span(&parameters), &arm, groups, err) < 0)
-        return error_context(err, "%s", path);
-    if (arm.left_out > 0)
-        log_warning("%zu variables without a value are left out, %.64s the last; with "
-                    "--approve-wildcards they may be any",
-                    arm.left_out, arm.left_out_name);
-    return 0;
+    return arm_file_read(file, args_get(args, "template-file"), args_get(args, "parameters"), &how,
+                         groups, err);
 }
 
 static int read_input(const char *path, struct template_groups *groups, struct error *err)
@@ -249,12 +238,12 @@ static int read_fragments(const struct args *args, struct template_groups *group
 }
 
 /* What the groups of a manifest point at is in `pods`. */
-static int read_groups(const struct args *args, struct template_groups *groups, struct pods *pods,
-                       struct error *err)
+static int read_groups(const struct args *args, struct arm_file *file,
+                       struct template_groups *groups, struct pods *pods, struct error *err)
 {
     int status;
     if (args_has(args, "template-file"))
-        status = read_template(args, groups, err);
+        status = read_template(args, file, groups, err);
     else if (args_has(args, "input"))
         status = read_input(args_get(args, "input"), groups, err);
     else if (args_has(args, "image"))
@@ -271,9 +260,11 @@ static int run(const struct args *args, struct error *err)
     PODS_AUTO pods = {0};
     TEMPLATE_GROUPS_AUTO groups = {0};
     WORKLOAD_IMAGES_AUTO images = {0};
-    struct confcom_output output = {.args = args, .groups = &groups};
+    ARM_FILE_AUTO file = {0};
+    struct confcom_output output = {
+        .args = args, .groups = &groups, .template = &file, .pods = &pods};
     if (check_options(args, err) < 0 || fill_form(args, &output.form, err) < 0 ||
-        template_groups_init(&groups, err) < 0 || read_groups(args, &groups, &pods, err) < 0)
+        template_groups_init(&groups, err) < 0 || read_groups(args, &file, &groups, &pods, err) < 0)
         return -1;
     if (args_has(args, "print-existing-policy"))
         return confcom_print_existing(&output, err);
@@ -292,11 +283,9 @@ const struct command command_confcom_acipolicygen = {
     .operands = "",
     .summary = "Write policies as az confcom acipolicygen does, byte for byte",
     .description =
-        "Takes the options of az confcom acipolicygen and prints the same bytes. A template "
-        "without "
-        "--outraw, --outraw-pretty-print or --print-policy gets the policy written into it, and "
-        "its "
-        "SHA-256 is printed.\n\n"
+        "Takes the options of az confcom acipolicygen and prints the same bytes. A template or "
+        "manifest without --outraw, --outraw-pretty-print or --print-policy gets the policy "
+        "written into it, and its SHA-256 is printed.\n\n"
         "No container engine is needed. Images come from --images or --tar, from the local store, "
         "or from their registries. Nothing is asked: what confcom asks for, --approve-wildcards "
         "answers with yes, and its absence with no.\n\n"

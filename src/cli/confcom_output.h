@@ -4,11 +4,14 @@
 #define CAISSON_CLI_CONFCOM_OUTPUT_H
 
 #include "cli/args.h"
-#include "template/group.h"
+#include "cli/arm_file.h"
+#include "template/pod.h"
 
 struct confcom_output {
     const struct args *args;
     struct template_groups *groups;
+    struct arm_file *template; /* what --template-file names */
+    struct pods *pods;         /* of --virtual-node-yaml */
     struct template_form form; /* compact */
     struct template_images images;
 };

@@ -3,13 +3,13 @@
 
 #include <string.h>
 
-#include "base/hex.h"
 #include "cli/command.h"
 #include "cli/commands.h"
 #include "cli/generate.h"
 #include "cli/policy_file.h"
 #include "cli/policy_manifest.h"
 #include "cli/policy_output.h"
+#include "cli/policy_template.h"
 #include "cli/progress.h"
 #include "os/file.h"
 #include "policy/describe.h"
@@ -17,6 +17,7 @@
 static const struct option_rule generate_options[] = {
     WORKLOAD_OPTIONS,
     POLICY_MANIFEST_OPTIONS,
+    POLICY_TEMPLATE_OPTIONS,
     {.name = "output",
      .letter = 'o',
      .operand = "FILE",
@@ -48,6 +49,22 @@ static int generate(const struct args *args, const struct image_options *options
     return result;
 }
 
+/* What only files that describe workloads have a use for. */
+static int check_for_image(const struct args *args, struct error *err)
+{
+    static const char *const others[] = {"images",     "workload",     "write",
+                                         "parameters", "subscription", "resource-group",
+                                         "location",   "diff",         "approve-wildcards"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        if (args_has(args, others[i]))
+            return error_set(err, ERROR_USAGE,
+                             "--%s goes with a file that describes workloads: --arm, --input or "
+                             "--kubernetes",
+                             others[i]);
+    }
+    return 0;
+}
+
 static int run_generate(const struct args *args, struct error *err)
 {
     struct progress progress;
@@ -56,17 +73,18 @@ static int run_generate(const struct args *args, struct error *err)
     const char *pull = args_get(args, "pull");
     BUF_AUTO policy = BUF_WITH_LIMIT(POLICY_SIZE_MAX);
     bool manifest = args_has(args, "kubernetes");
-    if (args_operand_count(args) == 0 && !manifest)
+    bool described = manifest || policy_template_wanted(args);
+    if (args_operand_count(args) == 0 && !described)
         return error_set(err, ERROR_USAGE, "name an image");
-    if (!manifest &&
-        (args_has(args, "images") || args_has(args, "workload") || args_has(args, "write")))
-        return error_set(err, ERROR_USAGE, "--images, --workload and --write go with --kubernetes");
+    if (!described && check_for_image(args, err) < 0)
+        return -1;
     if (pull && !image_pull_parse(pull, &options.pull))
         return error_set(err, ERROR_USAGE, "--pull is \"%s\", not missing, always or never", pull);
     progress_init(&progress, args_has(args, "quiet"));
     options.observer = progress_observer(&progress);
-    if (manifest) {
-        int status = policy_generate_manifest(args, &options, err);
+    if (described) {
+        int status = policy_template_wanted(args) ? policy_generate_template(args, &options, err)
+                                                  : policy_generate_manifest(args, &options, err);
         progress_clear(&progress);
         return status;
     }
@@ -86,10 +104,8 @@ static int read_policy(const struct args *args, struct buf *text, struct error *
 
 static void print_hash(struct span text)
 {
-    uint8_t digest[SHA256_SIZE];
-    char hex[2 * SHA256_SIZE + 1];
-    sha256_digest(text, digest);
-    hex_encode(span_of(digest, sizeof digest), hex);
+    char hex[65];
+    policy_output_hash(text, hex);
     (void)printf("%s\n", hex);
 }
 
@@ -134,6 +150,11 @@ const struct command command_policy_generate = {
         "values of ConfigMaps and Secrets that stand in the same file, their mounts, and in which "
         "order they start. Values as files are bound by a layer of each container. What a "
         "confidential machine cannot give, as hostPath or hostNetwork, is refused.\n\n"
+        "With --arm it describes a container group of an Azure Resource Manager template, whose "
+        "functions, parameters, variables, conditions and copy loops are evaluated; what only the "
+        "deployment knows is refused, unless --subscription, --resource-group or --location tell "
+        "it, or --approve-wildcards leaves a variable open. --write puts each policy into its "
+        "group and leaves all other bytes of the template as they are.\n\n"
         "Its SHA-256 (caisson policy hash) is what the hardware reports as HOST_DATA.",
     .options = generate_options,
     .run = run_generate,

@@ -22,7 +22,7 @@ static int run(const struct args *args, struct error *err)
         return error_set(err, ERROR_USAGE, "diff wants two policies");
     if (policy_file_read(args, paths[0], &first, &a, err) < 0 ||
         policy_file_read(args, paths[1], &second, &b, err) < 0 ||
-        policy_diff(buf_span(&first), buf_span(&second), &page, &same, err) < 0)
+        policy_diff(buf_span(&first), buf_span(&second), POLICY_DIFF_VALUES, &page, &same, err) < 0)
         return -1;
     (void)fwrite(page.data, 1, page.size, stdout);
     return same ? EXIT_OK : EXIT_REFUSED;

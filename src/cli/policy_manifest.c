@@ -2,8 +2,6 @@
 
 #include <stdio.h>
 
-#include "base/base64.h"
-#include "base/hex.h"
 #include "cli/command.h"
 #include "cli/pod_file.h"
 #include "cli/policy_output.h"
@@ -63,13 +61,11 @@ static int write_all(const struct args *args, struct pods *pods, struct template
     BUF_AUTO lines = BUF_WITH_LIMIT((size_t)1 << 20);
     for (size_t i = 0; i < groups->count; i++) {
         BUF_AUTO policy = BUF_WITH_LIMIT(POLICY_SIZE_MAX);
-        uint8_t digest[SHA256_SIZE];
-        char hex[2 * SHA256_SIZE + 1];
+        char hex[65];
         if (make_policy(groups, i, images, &policy, err) < 0 ||
             pod_file_annotate(pods, groups->groups[i].place, buf_span(&policy), err) < 0)
             return -1;
-        sha256_digest(buf_span(&policy), digest);
-        hex_encode(span_of(digest, sizeof digest), hex);
+        policy_output_hash(buf_span(&policy), hex);
         if (buf_printf(&lines, err, "%s  %s\n", hex, groups->groups[i].name) < 0)
             return -1;
     }

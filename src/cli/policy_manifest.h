@@ -12,12 +12,13 @@
      .help = "Describe the pods of this Kubernetes manifest, and no IMAGE"},                       \
         {.name = "workload",                                                                       \
          .operand = "NAME",                                                                        \
-         .help = "Of a manifest with several workloads, the one of this name"},                    \
+         .help = "Of several workloads or container groups, the one of this name"},                \
         {.name = "images",                                                                         \
          .operand = "LOCK",                                                                        \
          .help = "Take images from this lock alone (see policy lock)"},                            \
     {                                                                                              \
-        .name = "write", .help = "Write the policies into the manifest, as annotations"            \
+        .name = "write",                                                                           \
+        .help = "Write the policies into the manifest (as annotations) or the ARM template"        \
     }
 
 /* Makes the policies of the manifest that --kubernetes names. The exit status, or -1. */

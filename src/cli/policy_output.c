@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/hex.h"
+#include "crypto/digest.h"
 #include "os/output.h"
 #include "policy/policy.h"
 
@@ -22,4 +24,11 @@ int policy_output_check(struct span policy, struct error *err)
     if (policy_parse(policy, POLICY_STRICT, &parsed, err) < 0)
         return error_context(err, "this image cannot be described by a policy");
     return 0;
+}
+
+void policy_output_hash(struct span policy, char hex[65])
+{
+    uint8_t digest[SHA256_SIZE];
+    sha256_digest(policy, digest);
+    hex_encode(span_of(digest, sizeof digest), hex);
 }

@@ -8,6 +8,9 @@
 /* Reads the policy back: one that no guest accepts is an error here, not at its start. */
 int policy_output_check(struct span policy, struct error *err);
 
+/* The SHA-256 of a policy in hex: the HOST_DATA of machines that enforce it. */
+void policy_output_hash(struct span policy, char hex[65]);
+
 /* Writes the bytes that are measured to `path`, or to the output for NULL and "-". They have no
  * line end: a terminal gets one, a file does not. */
 int policy_output_write(const char *path, struct span policy, struct error *err);

@@ -1,5 +1,8 @@
 #include "policy/diff.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "policy/policy.h"
 #include "policy/reason.h"
 #include "policy/rego.h"
@@ -8,6 +11,7 @@ struct page {
     struct buf *out;
     struct error *err;
     struct quotes quotes;
+    enum policy_diff_form form;
     size_t lines;
     bool failed;
 };
@@ -64,12 +68,50 @@ static size_t put_elements(struct page *page, const char *sign, const char *wher
     return count;
 }
 
+/* The rules of variables that the other list lacks, by the variables' names. */
+static size_t put_rule_names(struct page *page, const char *sign, const char *where,
+                             const json_t *rules, const json_t *other)
+{
+    size_t i;
+    size_t count = 0;
+    const json_t *rule;
+    json_array_foreach (rules, i, rule) {
+        const char *pattern = json_string_value(json_object_get(rule, "pattern"));
+        size_t len = pattern ? strcspn(pattern, "=") : 0;
+        char name[128];
+        if (len == 0 || !pattern[len] || has_element(other, rule))
+            continue;
+        (void)snprintf(name, sizeof name, "%.*s", (int)(len < sizeof name ? len : sizeof name - 1),
+                       pattern);
+        LINE(page, "%senv_rules: %s %s\n", where, sign, quote(&page->quotes, name));
+        count++;
+    }
+    return count;
+}
+
+static void put_names(struct page *page, const char *where, const char *key, const json_t *first,
+                      const json_t *second)
+{
+    if (strcmp(key, "env_rules") == 0 && put_rule_names(page, "-", where, first, second) +
+                                                 put_rule_names(page, "+", where, second, first) >
+                                             0)
+        return;
+    LINE(page, "%s%s: %s\n", where, key,
+         !first    ? "only in the second"
+         : !second ? "only in the first"
+                   : "differs");
+}
+
 /* Lists of rules and layers differ by elements; a command, whose order counts, as a whole. */
 static void compare_member(struct page *page, const char *where, const char *key,
                            const json_t *first, const json_t *second)
 {
     if (first && second && json_equal(first, second))
         return;
+    if (page->form == POLICY_DIFF_NAMES) {
+        put_names(page, where, key, first, second);
+        return;
+    }
     bool lists = json_is_array(first) && json_is_array(second) && strcmp(key, "command") != 0;
     if (!lists || put_elements(page, "-", where, key, first, second) +
                           put_elements(page, "+", where, key, second, first) ==
@@ -197,12 +239,12 @@ static int read_module(struct span text, const char *which, struct rego_module *
     return 0;
 }
 
-int policy_diff(struct span first, struct span second, struct buf *out, bool *same,
-                struct error *err)
+int policy_diff(struct span first, struct span second, enum policy_diff_form form, struct buf *out,
+                bool *same, struct error *err)
 {
     struct rego_module a;
     struct rego_module b;
-    struct page page = {.out = out, .err = err};
+    struct page page = {.out = out, .err = err, .form = form};
     if (read_module(first, "first", &a, err) < 0)
         return -1;
     if (read_module(second, "second", &b, err) < 0) {

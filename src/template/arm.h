@@ -31,4 +31,10 @@ int template_read_arm(struct span text, struct span parameters,
                       struct template_arm_options *options, struct template_groups *groups,
                       struct error *err);
 
+/* Appends `text`, a template, with the policy (base64) as ccePolicy of the group at `place`; all
+ * other bytes stay. ERROR_INVALID where there is no place for it; what was appended is then of no
+ * use. */
+int template_write_arm(struct span text, size_t place, const char *policy, struct buf *out,
+                       struct error *err);
+
 #endif

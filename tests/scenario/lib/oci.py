@@ -85,3 +85,14 @@ class Image:
         with open(os.path.join(path, "oci-layout"), "w", encoding="ascii") as out:
             json.dump({"imageLayoutVersion": "1.0.0"}, out)
         return path
+
+    def write_archive(self, path, tag):
+        """A docker archive, as `docker save` writes it."""
+        config = self.config["digest"].split(":")[1] + ".json"
+        layers = [f"{number}/layer.tar" for number in range(len(self.layers))]
+        with tarfile.open(path, mode="w") as tar:
+            add_file(tar, config, self.blobs[self.config["digest"]])
+            for name, layer in zip(layers, self.layers):
+                add_file(tar, name, self.blobs[layer["digest"]])
+            add_file(tar, "manifest.json", json.dumps([{"Config": config, "RepoTags": [tag], "Layers": layers}]).encode())
+        return path
