@@ -1,5 +1,5 @@
 /* Templates, read both ways, with the template itself as parameter file where the first byte is
- * odd: what is read gives a policy or says why not. */
+ * odd: what is read gives a policy or says why not; a policy is put into what was read. */
 #include "fuzz.h"
 
 #include "template/arm.h"
@@ -12,6 +12,26 @@ static const struct template_image *find(void *context, const char *reference, s
         .working_dir = "", .user = "", .stop_signal = "", .layers = {layers, 1}};
     (void)context, (void)reference, (void)err;
     return &image;
+}
+
+/* A policy that was put into the text is the one that is read there. */
+static void write_one(struct span text, const struct template_group *group, bool exact)
+{
+    struct template_arm_options options = {.exact = exact, .approve_wildcards = true};
+    struct error err = {0};
+    BUF_AUTO written = BUF_WITH_LIMIT(TEMPLATE_SIZE_MAX);
+    TEMPLATE_GROUPS_AUTO again = {0};
+    if (template_write_arm(text, group->place, "UA==", &written, &err) < 0) {
+        fuzz_require(err.code != ERROR_NONE && err.text[0]);
+        return;
+    }
+    if (template_groups_init(&again, &err) < 0 ||
+        template_read_arm(buf_span(&written), span_of(NULL, 0), &options, &again, &err) < 0)
+        return;
+    for (size_t i = 0; i < again.count; i++) {
+        if (again.groups[i].place == group->place)
+            fuzz_require(again.groups[i].policy && strcmp(again.groups[i].policy, "UA==") == 0);
+    }
 }
 
 static void read_one(struct span text, struct span parameters, bool exact)
@@ -32,6 +52,8 @@ static void read_one(struct span text, struct span parameters, bool exact)
         BUF_AUTO out = BUF_WITH_LIMIT(POLICY_SIZE_MAX);
         if (template_policy(&groups, &groups.groups[i], &form, &images, &out, &err) == 0)
             fuzz_require(out.size > 0);
+        if (i == 0)
+            write_one(text, &groups.groups[i], exact);
     }
 }
 
