@@ -202,10 +202,11 @@ static const char *kind_of(const struct rego_statement *statement)
                                            : "the framework's reason";
 }
 
-static void compare_statements(struct page *page, const struct rego_statement *first,
+/* One of the two may be NULL. */
+static void compare_statements(struct page *page, const char *name,
+                               const struct rego_statement *first,
                                const struct rego_statement *second)
 {
-    const char *name = first ? first->name : second->name;
     const json_t *a = first ? first->value : NULL;
     const json_t *b = second ? second->value : NULL;
     bool rows = json_is_array(a) && json_is_array(b);
@@ -221,11 +222,11 @@ static void compare_modules(struct page *page, const struct rego_module *first,
                             const struct rego_module *second)
 {
     for (size_t i = 0; i < first->count; i++)
-        compare_statements(page, &first->statements[i],
+        compare_statements(page, first->statements[i].name, &first->statements[i],
                            rego_find(second, first->statements[i].name));
     for (size_t i = 0; i < second->count; i++) {
         if (!rego_find(first, second->statements[i].name))
-            compare_statements(page, NULL, &second->statements[i]);
+            compare_statements(page, second->statements[i].name, NULL, &second->statements[i]);
     }
 }
 

@@ -214,13 +214,13 @@ static json_t *slice(const struct call *call, size_t from, size_t to, struct err
 
 static json_t *run_take(const struct call *call, struct error *err)
 {
-    size_t count;
+    size_t count = 0;
     return take_count(call, &count, err) < 0 ? NULL : slice(call, 0, count, err);
 }
 
 static json_t *run_skip(const struct call *call, struct error *err)
 {
-    size_t count;
+    size_t count = 0;
     if (take_count(call, &count, err) < 0)
         return NULL;
     return slice(call, count, json_array_size(call->items[0]), err);
