@@ -89,8 +89,9 @@ static bool read_process(const char *text, ssize_t size, pid_t *pid)
 
 void start_peek(int outcome, pid_t *pid)
 {
-    char text[PROCESS_SIZE];
-    (void)read_process(text, recv(outcome, text, sizeof text, MSG_PEEK | MSG_DONTWAIT), pid);
+    char text[PROCESS_SIZE] = {0};
+    ssize_t size = recv(outcome, text, sizeof text, MSG_PEEK | MSG_DONTWAIT);
+    (void)read_process(text, size, pid);
 }
 
 enum start_state start_read(int outcome, struct start_told *told, struct error *err)

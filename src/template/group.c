@@ -72,7 +72,9 @@ static int add_image(struct template_groups *groups, const struct template_conta
                      struct error *err)
 {
     bool sidecar = template_is_sidecar(container->image);
-    struct policy_list entrypoint = sidecar ? (struct policy_list){0} : image->entrypoint;
+    struct policy_list entrypoint = {0};
+    if (!sidecar)
+        entrypoint = image->entrypoint;
     if (add_args(draft, entrypoint, container->args, &groups->arena, err) < 0)
         return -1;
     if (sidecar) {
