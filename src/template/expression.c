@@ -37,6 +37,18 @@ int call_text(const struct call *call, size_t index, const char **out, struct er
     return 0;
 }
 
+int call_ascii(const struct call *call, size_t index, const char **out, struct error *err)
+{
+    if (call_text(call, index, out, err) < 0)
+        return -1;
+    for (const char *at = *out; *at; at++) {
+        if (*at & 0x80)
+            return error_set(err, ERROR_INVALID, "%s(): positions in text that is not ASCII",
+                             call->name);
+    }
+    return 0;
+}
+
 int call_number(const struct call *call, size_t index, json_int_t *out, struct error *err)
 {
     if (!json_is_integer(call->items[index]))

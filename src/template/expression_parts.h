@@ -44,6 +44,8 @@ extern const struct function expression_deployment_functions[];
 
 /* Typed arguments; each refuses with function and number. */
 int call_text(const struct call *call, size_t index, const char **out, struct error *err);
+/* Positions are bytes: a text with others than ASCII is refused rather than cut in a character. */
+int call_ascii(const struct call *call, size_t index, const char **out, struct error *err);
 int call_number(const struct call *call, size_t index, json_int_t *out, struct error *err);
 int call_bool(const struct call *call, size_t index, bool *out, struct error *err);
 int call_wrong(const struct call *call, size_t index, const char *expected, struct error *err);

@@ -196,24 +196,11 @@ static json_t *run_trim(const struct call *call, struct error *err)
     return call_make_text(call, span_of(text, size), err);
 }
 
-/* Positions are bytes: a text with others than ASCII is refused rather than cut in a character. */
-static int ascii_text(const struct call *call, size_t index, const char **out, struct error *err)
-{
-    if (call_text(call, index, out, err) < 0)
-        return -1;
-    for (const char *at = *out; *at; at++) {
-        if (*at & 0x80)
-            return error_set(err, ERROR_INVALID, "%s(): positions in text that is not ASCII",
-                             call->name);
-    }
-    return 0;
-}
-
 static json_t *run_substring(const struct call *call, struct error *err)
 {
     const char *text;
     json_int_t start, length;
-    if (ascii_text(call, 0, &text, err) < 0 || call_number(call, 1, &start, err) < 0)
+    if (call_ascii(call, 0, &text, err) < 0 || call_number(call, 1, &start, err) < 0)
         return NULL;
     json_int_t size = (json_int_t)strlen(text);
     length = size - start;
@@ -247,7 +234,7 @@ static json_t *find_text(const struct call *call, bool last, struct error *err)
 {
     const char *text, *part;
     json_int_t found = -1;
-    if (ascii_text(call, 0, &text, err) < 0 || ascii_text(call, 1, &part, err) < 0)
+    if (call_ascii(call, 0, &text, err) < 0 || call_ascii(call, 1, &part, err) < 0)
         return NULL;
     size_t len = strlen(part);
     size_t size = strlen(text);

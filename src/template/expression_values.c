@@ -189,21 +189,30 @@ static json_t *run_contains(const struct call *call, struct error *err)
     return call_make_bool(false);
 }
 
-/* How many of an array's elements are meant: 0 to all of them. */
-static int take_count(const struct call *call, size_t *out, struct error *err)
+/* How many elements or characters are there, and how many of them are meant: 0 to all. */
+static int take_count(const struct call *call, size_t *size, size_t *out, struct error *err)
 {
     json_int_t count;
-    size_t size = json_array_size(call->items[0]);
-    if (!json_is_array(call->items[0]))
-        return call_wrong(call, 0, "an array", err);
+    const char *text;
+    if (!json_is_string(call->items[0]) && !json_is_array(call->items[0]))
+        return call_wrong(call, 0, "a string or an array", err);
+    *size = json_array_size(call->items[0]);
+    if (json_is_string(call->items[0])) {
+        if (call_ascii(call, 0, &text, err) < 0)
+            return -1;
+        *size = strlen(text);
+    }
     if (call_number(call, 1, &count, err) < 0)
         return -1;
-    *out = count < 0 ? 0 : (size_t)count < size ? (size_t)count : size;
+    *out = count < 0 ? 0 : (size_t)count < *size ? (size_t)count : *size;
     return 0;
 }
 
 static json_t *slice(const struct call *call, size_t from, size_t to, struct error *err)
 {
+    const char *text = json_string_value(call->items[0]);
+    if (text)
+        return call_make_text(call, span_of(text + from, to - from), err);
     json_t *out = call_make(call, json_array(), err);
     for (size_t i = from; out && i < to; i++) {
         if (json_array_append(out, json_array_get(call->items[0], i)) < 0)
@@ -214,16 +223,16 @@ static json_t *slice(const struct call *call, size_t from, size_t to, struct err
 
 static json_t *run_take(const struct call *call, struct error *err)
 {
+    size_t size = 0;
     size_t count = 0;
-    return take_count(call, &count, err) < 0 ? NULL : slice(call, 0, count, err);
+    return take_count(call, &size, &count, err) < 0 ? NULL : slice(call, 0, count, err);
 }
 
 static json_t *run_skip(const struct call *call, struct error *err)
 {
+    size_t size = 0;
     size_t count = 0;
-    if (take_count(call, &count, err) < 0)
-        return NULL;
-    return slice(call, count, json_array_size(call->items[0]), err);
+    return take_count(call, &size, &count, err) < 0 ? NULL : slice(call, count, size, err);
 }
 
 static json_t *run_range(const struct call *call, struct error *err)
