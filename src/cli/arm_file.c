@@ -67,6 +67,8 @@ int arm_file_compare(const struct template_group *group, struct span policy, str
     bool same = false;
     if (!group->policy || !*group->policy)
         return buf_append_text(out, "there is no policy in the file\n", err);
+    if (expression_is(group->policy))
+        return buf_append_text(out, "the policy in the file is an expression\n", err);
     if (base64_decode(span_of_text(group->policy), &there, err) < 0)
         return error_context(err, "the policy of \"%.64s\"", group->name);
     if (span_equal(buf_span(&there), policy))

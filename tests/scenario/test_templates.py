@@ -215,6 +215,13 @@ class Templates(unittest.TestCase):
         self.assertNotEqual(self.confcom(*words, "--debug-mode", "-y").stdout, digest)
         self.assertIn("exec_processes", self.confcom(*words, "--diff", status=2).stdout)
 
+    def test_replaces_an_expression(self):
+        self.write("template.json", TEMPLATE.replace('"ccePolicy": ""', '"ccePolicy": "[parameters(\'key\')]"'))
+        told = self.generate(*self.ARM, "--diff", status=1).stdout
+        self.assertIn("the policy in the file is an expression\n", told)
+        self.generate(*self.ARM, "--write")
+        self.assertIn("MODE=FAST", self.policies("template.json")["shop"])
+
     def test_refuses_to_compare_with_what_is_no_policy(self):
         self.write("template.json", TEMPLATE.replace('"ccePolicy": ""', f'"ccePolicy": "{base64.b64encode(b"package x").decode()}"'))
         self.assertIn('"shop"', self.generate(*self.ARM, "--diff", status=1).stderr)
