@@ -84,9 +84,14 @@ static void on_boot_timeout(evutil_socket_t fd, short what, void *argument)
 
 static void on_stop_timeout(evutil_socket_t fd, short what, void *argument)
 {
+    struct monitor *monitor = argument;
+    struct error err = {0};
     (void)fd;
     (void)what;
-    end_with(argument, ERROR_NONE, "stopped: the container did not end by itself in time");
+    (void)error_set(&err, ERROR_NONE,
+                    "stopped: the container did not end by itself in time (%u ms)",
+                    monitor->stop_timeout_ms);
+    monitor_end(monitor, &err);
 }
 
 static void on_stop_signal(void *argument, const json_t *result, const struct error *refusal)
@@ -99,6 +104,7 @@ void monitor_stop(struct monitor *monitor, uint32_t timeout_ms)
 {
     struct timeval timeout = milliseconds(timeout_ms);
     int signal = monitor->config->stop_signal ? (int)monitor->config->stop_signal : SIGTERM;
+    monitor->stop_timeout_ms = timeout_ms;
     if (monitor->phase != MONITOR_RUNNING || timeout_ms == 0) {
         end_with(monitor, ERROR_NONE, "stopped");
         return;

@@ -63,6 +63,7 @@ struct monitor {
     struct event *passt_ended;
     struct event *boot_timer;
     struct event *stop_timer;
+    uint32_t stop_timeout_ms; /* what the stop timer was set to */
     struct event *passt_timer;
     struct event *told_to_end; /* SIGTERM */
     struct event *sweep; /* closes clients and looks whether all is done, outside their handlers */

@@ -150,10 +150,10 @@ class Ends(CliCase):
         self.eventually(lambda: "ready" in self.logs(name), what="log")
         start = time.monotonic()
         self.caisson("stop", "-t", "2", name)
-        self.assertTrue(2 <= time.monotonic() - start < 9)
+        self.assertGreaterEqual(time.monotonic() - start, 2)
         record = json.loads(self.caisson("inspect", name).stdout)
         self.assertEqual((record["status"], record["exit_code"]), ("exited", 137))
-        self.assertIn("in time", record["failure"])
+        self.assertIn("in time (2000 ms)", record["failure"])
         self.assertEqual(self.caisson("stop", name).stdout.decode().strip(), name)
 
     def test_rm_needs_force_for_what_runs(self):
