@@ -25,6 +25,14 @@ static int read_seconds(const struct args *args, uint64_t *seconds, struct error
     return 0;
 }
 
+/* A monitor that ends while it is asked has written down before what became of its machine. */
+static bool has_ended(const char *name)
+{
+    struct error why = {0};
+    CLIENT_AUTO connection = client_connect(name, &why);
+    return !connection && why.code == ERROR_REFUSED;
+}
+
 static int stop_one(const struct args *args, const char *name, struct error *err)
 {
     struct client_exit end;
@@ -38,8 +46,11 @@ static int stop_one(const struct args *args, const char *name, struct error *err
     }
     if (!connection)
         return -1;
-    if (client_stop(connection, (uint32_t)seconds * 1000, &end, err) < 0)
-        return error_context(err, "%s", name);
+    if (client_stop(connection, (uint32_t)seconds * 1000, &end, err) < 0) {
+        if (err->code != ERROR_UNAVAILABLE || !has_ended(name))
+            return error_context(err, "%s", name);
+        end = (struct client_exit){0};
+    }
     if (end.failure.code == ERROR_REFUSED)
         (void)fprintf(stderr, "caisson: %s: %s; its machine was ended\n", name, end.failure.text);
     (void)printf("%s\n", name);

@@ -198,6 +198,7 @@ class Streams(CliCase):
         return found
 
     def test_a_closed_stream_is_never_a_file_of_the_stores(self):
+        self.environment["CAISSON_HOME"] = os.path.join(self.folder, "home")  # other tests write to the common one
         self.run_image("busybox", "/bin/true")
         before = self.files()
         results = [self.run_closed(fd, "-i") for fd in (0, 1, 2)]
