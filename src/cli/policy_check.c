@@ -63,7 +63,7 @@ static bool ask(struct policy_state *state, const struct image *image,
                 const struct image_disk *disks, const struct workload *workload,
                 struct policy_decision *decision)
 {
-    char targets[LAYERS_MAX][32];
+    char targets[LAYERS_MAX][48];
     const char *layers[LAYERS_MAX];
     size_t count = image->layer_count;
     for (size_t i = 0; i < count; i++) {

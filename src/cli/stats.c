@@ -46,7 +46,7 @@ static uint64_t sum_of_disks(const char *text, const char *key)
     uint64_t sum = 0;
     for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
         unsigned long major = strtoul(line, NULL, 10);
-        TEXT_AUTO one = text_format("%.*s", (int)strcspn(line, "\n"), line);
+        TEXT_AUTO one = strndup(line, strcspn(line, "\n"));
         if (one && (major == 8 || (major >= 65 && major <= 71) || (major >= 128 && major <= 135)))
             sum += sum_of(one, key);
     }
