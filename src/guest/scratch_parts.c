@@ -19,8 +19,10 @@ bool scratch_block_read(struct cursor *cursor, struct scratch_block *out)
     if (cursor->rest.size == 0 || !cursor_le64(cursor, &out->offset) ||
         !cursor_le32(cursor, &head) || !cursor_le32(cursor, &tail))
         return false;
-    if (head > SCRATCH_BLOCK_SIZE || tail > SCRATCH_BLOCK_SIZE - head)
+    if (head > SCRATCH_BLOCK_SIZE || tail > SCRATCH_BLOCK_SIZE - head) {
         cursor->failed = true;
+        return false;
+    }
     memset(out->bytes, 0, sizeof out->bytes);
     return cursor_copy(cursor, out->bytes, head) &&
            cursor_copy(cursor, out->bytes + SCRATCH_BLOCK_SIZE - tail, tail);
