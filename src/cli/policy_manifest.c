@@ -20,34 +20,12 @@ static int make_policy(struct template_groups *groups, size_t index,
     return 0;
 }
 
-/* The one that --workload names, or the only one. */
-static int choose(const struct args *args, const struct template_groups *groups, size_t *out,
-                  struct error *err)
-{
-    const char *name = args_get(args, "workload");
-    size_t found = 0;
-    for (size_t i = 0; i < groups->count; i++) {
-        if (!name || strcmp(groups->groups[i].name, name) == 0) {
-            *out = i;
-            found++;
-        }
-    }
-    if (found == 1)
-        return 0;
-    if (found == 0)
-        return error_set(err, ERROR_NOT_FOUND, "the manifest has no workload \"%.64s\"", name);
-    return error_set(err, ERROR_USAGE,
-                     "the manifest has %zu workloads%s: name one with --workload, or write all "
-                     "policies into it with --write",
-                     found, name ? " of that name" : "");
-}
-
 static int write_one(const struct args *args, struct template_groups *groups,
                      const struct template_images *images, struct error *err)
 {
     BUF_AUTO policy = BUF_WITH_LIMIT(POLICY_SIZE_MAX);
     size_t index = 0;
-    if (choose(args, groups, &index, err) < 0 ||
+    if (policy_output_choose(args, groups, "manifest", "workload", &index, err) < 0 ||
         make_policy(groups, index, images, &policy, err) < 0 ||
         policy_output_write(args_get(args, "output"), buf_span(&policy), err) < 0)
         return -1;

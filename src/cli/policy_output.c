@@ -1,6 +1,7 @@
 #include "cli/policy_output.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/hex.h"
@@ -15,6 +16,28 @@ int policy_output_write(const char *path, struct span policy, struct error *err)
     (void)fwrite(policy.data, 1, policy.size, stdout);
     if (isatty(STDOUT_FILENO))
         (void)putchar('\n');
+    return 0;
+}
+
+int policy_output_choose(const struct args *args, const struct template_groups *groups,
+                         const char *place, const char *noun, size_t *out, struct error *err)
+{
+    const char *name = args_get(args, "workload");
+    size_t found = 0;
+    for (size_t i = 0; i < groups->count; i++) {
+        if (!name || strcmp(groups->groups[i].name, name) == 0) {
+            *out = i;
+            found++;
+        }
+    }
+    if (found == 0)
+        return error_set(err, ERROR_NOT_FOUND, "the %s has no %s \"%.64s\"", place, noun,
+                         name ? name : "");
+    if (found > 1)
+        return error_set(err, ERROR_USAGE,
+                         "the %s has %zu %ss%s: name one with --workload, or write all policies "
+                         "into it with --write",
+                         place, found, noun, name ? " of that name" : "");
     return 0;
 }
 

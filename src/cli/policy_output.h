@@ -4,6 +4,13 @@
 
 #include "base/error.h"
 #include "base/span.h"
+#include "cli/args.h"
+#include "template/group.h"
+
+/* The group that --workload names, or the only one. `place` and `noun` are what file and group are
+ * called in messages: "manifest", "workload". */
+int policy_output_choose(const struct args *args, const struct template_groups *groups,
+                         const char *place, const char *noun, size_t *out, struct error *err);
 
 /* Reads the policy back: one that no guest accepts is an error here, not at its start. */
 int policy_output_check(struct span policy, struct error *err);
