@@ -3,12 +3,10 @@
  * process of its own that has no file, no privilege and no system call but reading, writing and
  * ending.
  *
- * The message comes on standard input. The answer goes to standard output: status 0 and
- *
- *     u64 size of the issuer, of the feed; u64 svn, or all ones where the header has none; the
- * issuer, the feed, the fragment's text
- *
- * (integers little endian), or status 1 and the reason. Whoever started it trusts this answer, so
+ * The message comes on standard input. The answer goes to standard output: with status 0 the svn
+ * as a u64 in the machine's order, FRAGMENT_WITHOUT_SVN where the header has none, the issuer and
+ * the feed, each with a zero byte behind it (neither holds one), and the fragment's text; with
+ * status 1 the reason. Whoever started it trusts this answer, so
  * the program is part of the measured guest. It lies beside the first process, not in it, because
  * it reads certificates that come from the host.
  */

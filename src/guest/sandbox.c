@@ -113,18 +113,23 @@ static int start_holder(struct sandbox *sandbox, struct error *err)
 int sandbox_make(struct sandbox *sandbox, const struct policy_group *group,
                  const struct in_addr *dns, size_t dns_count, struct error *err)
 {
+    if (sandbox->made && !sandbox->whole)
+        return error_set(err, ERROR_SYSTEM, "what the containers share could not be made");
     if (sandbox->made)
         return 0;
     if (write_resolv_conf(dns, dns_count, err) < 0)
         return -1;
-    sandbox->made = true; /* what fails from here on is not tried again: the folders are there */
-    if (!group)
-        return 0;
-    if (make_folders(group, sandbox->has_scratch, err) < 0)
-        return -1;
-    sandbox->shared_ipc = group->shared_ipc;
-    sandbox->shared_pid = group->shared_pid;
-    return sandbox->shared_ipc || sandbox->shared_pid ? start_holder(sandbox, err) : 0;
+    sandbox->made = true;
+    if (group) {
+        if (make_folders(group, sandbox->has_scratch, err) < 0)
+            return -1;
+        sandbox->shared_ipc = group->shared_ipc;
+        sandbox->shared_pid = group->shared_pid;
+        if ((sandbox->shared_ipc || sandbox->shared_pid) && start_holder(sandbox, err) < 0)
+            return -1;
+    }
+    sandbox->whole = true;
+    return 0;
 }
 
 /* --- joining ---------------------------------------------------------------------------------- */

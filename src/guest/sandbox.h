@@ -24,6 +24,7 @@
 
 struct sandbox {
     bool made;
+    bool whole;       /* all of it could be made; what is not is not tried again */
     bool has_scratch; /* the machine has a scratch disk */
     bool shared_ipc, shared_pid;
     int holder; /* of the shared namespaces, a pidfd; -1 for none */
