@@ -201,14 +201,6 @@ bool process_can_become(const struct process_user *user)
            WEXITSTATUS(status) == 0;
 }
 
-int process_watch(pid_t pid, struct error *err)
-{
-    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-    if (fd < 0)
-        return error_system(err, errno, "pidfd_open of process %d", (int)pid);
-    return fd;
-}
-
 int process_wait(pid_t pid, int *status, struct error *err)
 {
     while (waitpid(pid, status, 0) < 0) {
