@@ -1,0 +1,128 @@
+#include "service/store.h"
+
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "service/store_backend.h"
+
+struct store *store_open(const char *path, struct error *err)
+{
+    struct store *store = calloc(1, sizeof *store);
+    if (!store) {
+        (void)error_memory(err);
+        return NULL;
+    }
+    store->backend = &store_sqlite;
+    store->state = store_sqlite_open(path, err);
+    if (!store->state) {
+        free(store);
+        return NULL;
+    }
+    return store;
+}
+
+void store_close(struct store *store)
+{
+    if (!store)
+        return;
+    store->backend->close(store->state);
+    free(store);
+}
+
+void store_cleanup(struct store **store)
+{
+    store_close(*store);
+}
+
+static int check_name(const char *what, const char *name, struct error *err)
+{
+    size_t len = strlen(name);
+    if (len == 0)
+        return error_set(err, ERROR_INVALID, "the %s is empty", what);
+    if (len > STORE_NAME_MAX)
+        return error_set(err, ERROR_LIMIT, "the %s has %zu bytes; at most %d are kept", what, len,
+                         STORE_NAME_MAX);
+    if (!text_is_utf8(span_of(name, len)))
+        return error_set(err, ERROR_INVALID, "the %s is not UTF-8", what);
+    for (const char *at = name; *at; at++) {
+        if ((unsigned char)*at < 0x20 || *at == 0x7f)
+            return error_set(err, ERROR_INVALID, "the %s \"%s\" holds a control character", what,
+                             name);
+    }
+    return 0;
+}
+
+static int check_key(const struct store_key *key, struct error *err)
+{
+    if (check_name("tenant", key->tenant, err) < 0 || check_name("kind", key->kind, err) < 0)
+        return -1;
+    return check_name("name", key->name, err);
+}
+
+static int check_page(size_t count, struct error *err)
+{
+    if (count > STORE_PAGE_MAX)
+        return error_set(err, ERROR_LIMIT, "%zu were asked for; at most %d come at a time", count,
+                         STORE_PAGE_MAX);
+    return 0;
+}
+
+int store_get(struct store *store, const struct store_key *key, struct buf *value,
+              uint64_t *revision, struct error *err)
+{
+    *revision = STORE_ABSENT;
+    if (check_key(key, err) < 0)
+        return -1;
+    return store->backend->get(store->state, key, value, revision, err);
+}
+
+int store_put(struct store *store, const struct store_key *key, struct span value,
+              uint64_t *revision, struct error *err)
+{
+    if (check_key(key, err) < 0)
+        return -1;
+    if (value.size > STORE_VALUE_MAX)
+        return error_set(err, ERROR_LIMIT, "%s \"%s\" has %zu bytes; at most %zu are kept",
+                         key->kind, key->name, value.size, STORE_VALUE_MAX);
+    return store->backend->put(store->state, key, value, revision, err);
+}
+
+int store_remove(struct store *store, const struct store_key *key, uint64_t revision,
+                 struct error *err)
+{
+    if (check_key(key, err) < 0)
+        return -1;
+    return store->backend->remove(store->state, key, revision, err);
+}
+
+int store_list(struct store *store, const char *tenant, const char *kind, const char *after,
+               size_t count, store_visit_name *visit, void *context, struct error *err)
+{
+    if (check_name("tenant", tenant, err) < 0 || check_name("kind", kind, err) < 0 ||
+        check_page(count, err) < 0)
+        return -1;
+    return store->backend->list(store->state, tenant, kind, after, count, visit, context, err);
+}
+
+int store_append(struct store *store, const struct store_draft *drafts, size_t count,
+                 struct error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (check_name("tenant", drafts[i].tenant, err) < 0)
+            return -1;
+    }
+    return store->backend->append(store->state, drafts, count, err);
+}
+
+int store_read(struct store *store, const char *tenant, uint64_t first, size_t count,
+               store_visit_entry *visit, void *context, struct error *err)
+{
+    if ((tenant && check_name("tenant", tenant, err) < 0) || check_page(count, err) < 0)
+        return -1;
+    return store->backend->read(store->state, tenant, first, count, visit, context, err);
+}
+
+int store_backup(struct store *store, const char *path, struct error *err)
+{
+    return store->backend->backup(store->state, path, err);
+}

@@ -1,0 +1,92 @@
+/*
+ * What the service must not lose: records and a log that only grows, behind one interface. A
+ * back-end is a table of functions (service/store_backend.h); SQLite is the one there is.
+ *
+ * A record is bytes under a tenant, a kind and a name. It has a revision, which each change makes
+ * another: who writes says which one was read, so that two writers never lose each other's change.
+ * What a function acknowledges is on the disk: neither kill -9 nor a power cut takes it back.
+ *
+ * A store serves any number of threads, and one process: a second one is refused.
+ */
+#ifndef CAISSON_SERVICE_STORE_H
+#define CAISSON_SERVICE_STORE_H
+
+#include "base/buf.h"
+
+#define STORE_NAME_MAX  255               /* bytes of a tenant, a kind, a name; each at least one */
+#define STORE_VALUE_MAX ((size_t)1 << 20) /* bytes of a record */
+#define STORE_ENTRY_MAX ((size_t)64 << 10) /* bytes of an entry of the log */
+#define STORE_PAGE_MAX  1000               /* records or entries that one call gives */
+
+struct store;
+
+struct store_key {
+    const char *tenant, *kind, *name; /* UTF-8 without control characters */
+};
+
+#define STORE_ABSENT 0 /* the revision of a record that is not there */
+
+/* Opens the store in the SQLite file `path` and makes it, mode 0600, where there is none. NULL with
+ * ERROR_REFUSED where another process has it open, or the file is no store of this version. */
+struct store *store_open(const char *path, struct error *err);
+
+/* Closes it; NULL is nothing. */
+void store_close(struct store *store);
+#define STORE_AUTO __attribute__((cleanup(store_cleanup))) struct store *
+void store_cleanup(struct store **store);
+
+/* Appends the record's bytes to `value` and sets its revision. ERROR_NOT_FOUND, and STORE_ABSENT,
+ * where it is not there. */
+int store_get(struct store *store, const struct store_key *key, struct buf *value,
+              uint64_t *revision, struct error *err);
+
+/* Writes the record where its revision is `*revision`, which becomes the new one. ERROR_REFUSED
+ * where it is another: nothing is changed then. */
+int store_put(struct store *store, const struct store_key *key, struct span value,
+              uint64_t *revision, struct error *err);
+
+/* Removes the record where its revision is `revision`; else as store_put(). */
+int store_remove(struct store *store, const struct store_key *key, uint64_t revision,
+                 struct error *err);
+
+/* Called with each name, in the order of its bytes; a result other than 0 ends the listing. */
+typedef int store_visit_name(void *context, const char *name, struct error *err);
+
+/* Visits up to `count` (at most STORE_PAGE_MAX) names of a kind that follow `after` ("" for the
+ * first). It must not call the store. */
+int store_list(struct store *store, const char *tenant, const char *kind, const char *after,
+               size_t count, store_visit_name *visit, void *context, struct error *err);
+
+/* An entry of the log. Numbers begin with 1 and have no gaps. */
+struct store_entry {
+    uint64_t number;
+    const char *tenant;
+    struct span bytes;
+};
+
+/* Given the last entry (number 0 where there is none), makes the bytes of one that follows it. */
+typedef int store_make_entry(void *context, const struct store_entry *last, struct buf *out,
+                             struct error *err);
+
+/* An entry to be. */
+struct store_draft {
+    const char *tenant;
+    store_make_entry *make; /* must not call the store */
+    void *context;
+};
+
+/* Appends entries, all or none, with no other between them. */
+int store_append(struct store *store, const struct store_draft *drafts, size_t count,
+                 struct error *err);
+
+typedef int store_visit_entry(void *context, const struct store_entry *entry, struct error *err);
+
+/* Visits up to `count` (at most STORE_PAGE_MAX) entries from number `first` on, of all tenants or
+ * of one (NULL: all), in their order. It must not call the store. */
+int store_read(struct store *store, const char *tenant, uint64_t first, size_t count,
+               store_visit_entry *visit, void *context, struct error *err);
+
+/* Writes a copy of the store as it is now to `path`, which must not exist. Others may go on. */
+int store_backup(struct store *store, const char *path, struct error *err);
+
+#endif

@@ -1,0 +1,33 @@
+/* What a back-end of the store offers; service/store.c checks what goes into it. */
+#ifndef CAISSON_SERVICE_STORE_BACKEND_H
+#define CAISSON_SERVICE_STORE_BACKEND_H
+
+#include "service/store.h"
+
+/* As the functions of service/store.h, with arguments that hold to its limits. Any number of
+ * threads may call. */
+struct store_backend {
+    void (*close)(void *state);
+    int (*get)(void *state, const struct store_key *key, struct buf *value, uint64_t *revision,
+               struct error *err);
+    int (*put)(void *state, const struct store_key *key, struct span value, uint64_t *revision,
+               struct error *err);
+    int (*remove)(void *state, const struct store_key *key, uint64_t revision, struct error *err);
+    int (*list)(void *state, const char *tenant, const char *kind, const char *after, size_t count,
+                store_visit_name *visit, void *context, struct error *err);
+    int (*append)(void *state, const struct store_draft *drafts, size_t count, struct error *err);
+    int (*read)(void *state, const char *tenant, uint64_t first, size_t count,
+                store_visit_entry *visit, void *context, struct error *err);
+    int (*backup)(void *state, const char *path, struct error *err);
+};
+
+struct store {
+    const struct store_backend *backend;
+    void *state; /* the back-end's */
+};
+
+/* The back-end of a SQLite file: see store_open(). The result is the caller's, who calls close. */
+extern const struct store_backend store_sqlite;
+void *store_sqlite_open(const char *path, struct error *err);
+
+#endif

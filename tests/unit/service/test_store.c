@@ -1,0 +1,408 @@
+/* The store: what it keeps, what it refuses, and what kill -9 cannot take. */
+#include "../check.h"
+
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../remove_tree.h"
+#include "base/text.h"
+#include "os/fd.h"
+#include "service/store.h"
+
+static char folder[256], path[300];
+
+static int make_folder(void **state)
+{
+    (void)state;
+    const char *base = getenv("TMPDIR");
+    (void)snprintf(folder, sizeof folder, "%s/caisson-store-XXXXXX", base ? base : "/tmp");
+    if (!mkdtemp(folder))
+        return -1;
+    (void)snprintf(path, sizeof path, "%s/store", folder);
+    return 0;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    return remove_tree(folder);
+}
+
+static struct store *open_store(void)
+{
+    struct error err = {0};
+    struct store *store = store_open(path, &err);
+    if (!store)
+        fail_msg("%s", err.text);
+    return store;
+}
+
+static const struct store_key key = {"acme", "key", "db"};
+
+static void keeps_records_with_their_revision(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    STORE_AUTO store = open_store();
+    uint64_t revision = STORE_ABSENT, read = 0;
+    BUF_AUTO value = BUF_WITH_LIMIT(100);
+    check_error(store_get(store, &key, &value, &read, &err), &err, ERROR_NOT_FOUND);
+    check_ok(store_put(store, &key, span_of("a\0b", 3), &revision, &err), &err);
+    store_close(store);
+    store = open_store();
+    check_ok(store_get(store, &key, &value, &read, &err), &err);
+    assert_int_equal(read, revision);
+    assert_true(span_equal(buf_span(&value), span_of("a\0b", 3)));
+    check_ok(store_put(store, &key, span_of("", 0), &revision, &err), &err);
+    assert_true(revision != read);
+    buf_truncate(&value, 0);
+    check_ok(store_get(store, &key, &value, &read, &err), &err);
+    assert_int_equal(value.size, 0);
+}
+
+static void refuses_a_change_of_what_was_not_read(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    STORE_AUTO store = open_store();
+    uint64_t first = STORE_ABSENT, again = STORE_ABSENT, old;
+    check_ok(store_put(store, &key, span_of_text("1"), &first, &err), &err);
+    check_error(store_put(store, &key, span_of_text("2"), &again, &err), &err, ERROR_REFUSED);
+    assert_int_equal(again, STORE_ABSENT);
+    old = first;
+    check_ok(store_put(store, &key, span_of_text("3"), &first, &err), &err);
+    check_error(store_put(store, &key, span_of_text("4"), &old, &err), &err, ERROR_REFUSED);
+    check_error(store_remove(store, &key, old, &err), &err, ERROR_REFUSED);
+    check_ok(store_remove(store, &key, first, &err), &err);
+    check_error(store_remove(store, &key, first, &err), &err, ERROR_REFUSED);
+    /* One that was removed and made again is another, whoever still knows the old revision. */
+    again = STORE_ABSENT;
+    check_ok(store_put(store, &key, span_of_text("5"), &again, &err), &err);
+    check_error(store_put(store, &key, span_of_text("6"), &first, &err), &err, ERROR_REFUSED);
+    BUF_AUTO value = BUF_WITH_LIMIT(100);
+    check_ok(store_get(store, &key, &value, &again, &err), &err);
+    assert_string_equal(buf_text(&value), "5");
+}
+
+static void refuses_names_and_values_beyond_its_limits(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    STORE_AUTO store = open_store();
+    uint64_t revision = STORE_ABSENT;
+    char long_name[STORE_NAME_MAX + 2];
+    memset(long_name, 'x', sizeof long_name);
+    long_name[STORE_NAME_MAX + 1] = '\0';
+    const struct store_key bad[] = {
+        {"", "key", "db"},        {"acme", "", "db"},      {"acme", "key", ""},
+        {"acme", "key", "a\nb"},  {"acme", "key", "\xff"}, {"acme", "key", long_name},
+        {long_name, "key", "db"}, {"acme", "key", "\x7f"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        if (store_put(store, &bad[i], span_of_text("1"), &revision, &err) == 0)
+            fail_msg("%zu was taken", i);
+    }
+    long_name[STORE_NAME_MAX] = '\0';
+    struct store_key longest = {"acme", "key", long_name};
+    check_ok(store_put(store, &longest, span_of_text("1"), &revision, &err), &err);
+    uint8_t *big = calloc(1, STORE_VALUE_MAX + 1);
+    assert_non_null(big);
+    check_error(store_put(store, &longest, span_of(big, STORE_VALUE_MAX + 1), &revision, &err),
+                &err, ERROR_LIMIT);
+    check_ok(store_put(store, &longest, span_of(big, STORE_VALUE_MAX), &revision, &err), &err);
+    free(big);
+}
+
+static int join_names(void *context, const char *name, struct error *err)
+{
+    return buf_printf(context, err, "%s ", name);
+}
+
+static int stop_listing(void *context, const char *name, struct error *err)
+{
+    (void)context;
+    return error_set(err, ERROR_INVALID, "enough at %s", name);
+}
+
+static void lists_a_tenants_names_in_pages(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    STORE_AUTO store = open_store();
+    static const char *const names[] = {"b", "a", "c", "d"};
+    for (size_t i = 0; i < 4; i++) {
+        uint64_t revision = STORE_ABSENT, other = STORE_ABSENT;
+        struct store_key mine = {"acme", "key", names[i]}, theirs = {"umbrella", "key", "theirs"};
+        check_ok(store_put(store, &mine, span_of_text("1"), &revision, &err), &err);
+        if (i == 0)
+            check_ok(store_put(store, &theirs, span_of_text("1"), &other, &err), &err);
+    }
+    BUF_AUTO seen = BUF_WITH_LIMIT(100);
+    check_ok(store_list(store, "acme", "key", "", 3, join_names, &seen, &err), &err);
+    assert_string_equal(buf_text(&seen), "a b c ");
+    check_ok(store_list(store, "acme", "key", "c", 3, join_names, &seen, &err), &err);
+    assert_string_equal(buf_text(&seen), "a b c d ");
+    check_ok(store_list(store, "acme", "policy", "", 3, join_names, &seen, &err), &err);
+    assert_string_equal(buf_text(&seen), "a b c d ");
+    check_error(store_list(store, "acme", "key", "", 3, stop_listing, NULL, &err), &err,
+                ERROR_INVALID);
+    check_error(store_list(store, "acme", "key", "", STORE_PAGE_MAX + 1, join_names, &seen, &err),
+                &err, ERROR_LIMIT);
+}
+
+/* An entry that holds the number and the bytes of the one before it. */
+static int make_entry(void *context, const struct store_entry *last, struct buf *out,
+                      struct error *err)
+{
+    if (strcmp(context, "fails") == 0)
+        return error_set(err, ERROR_INVALID, "no entry");
+    return buf_printf(out, err, "%s after %llu %.*s", (const char *)context,
+                      (unsigned long long)last->number, (int)last->bytes.size > 1 ? 1 : 0,
+                      (const char *)last->bytes.data);
+}
+
+static int join_entries(void *context, const struct store_entry *entry, struct error *err)
+{
+    return buf_printf(context, err, "%llu %s: %.*s\n", (unsigned long long)entry->number,
+                      entry->tenant, (int)entry->bytes.size, (const char *)entry->bytes.data);
+}
+
+static void appends_all_entries_or_none(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    STORE_AUTO store = open_store();
+    char a[] = "a", b[] = "b", fails[] = "fails";
+    struct store_draft two[] = {{"acme", make_entry, a}, {"umbrella", make_entry, b}};
+    struct store_draft broken[] = {{"acme", make_entry, a}, {"acme", make_entry, fails}};
+    check_ok(store_append(store, two, 2, &err), &err);
+    check_error(store_append(store, broken, 2, &err), &err, ERROR_INVALID);
+    check_ok(store_append(store, two, 1, &err), &err);
+    BUF_AUTO seen = BUF_WITH_LIMIT(1000);
+    check_ok(store_read(store, NULL, 1, 10, join_entries, &seen, &err), &err);
+    assert_string_equal(buf_text(&seen), "1 acme: a after 0 \n2 umbrella: b after 1 a\n"
+                                         "3 acme: a after 2 b\n");
+    buf_truncate(&seen, 0);
+    check_ok(store_read(store, "acme", 2, 10, join_entries, &seen, &err), &err);
+    assert_string_equal(buf_text(&seen), "3 acme: a after 2 b\n");
+}
+
+static void log_refuses_to_be_changed_even_by_sql(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    struct store *store = open_store();
+    char a[] = "a";
+    struct store_draft one = {"acme", make_entry, a};
+    check_ok(store_append(store, &one, 1, &err), &err);
+    store_close(store);
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_not_equal(sqlite3_exec(db, "DELETE FROM log", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_not_equal(sqlite3_exec(db, "UPDATE log SET bytes = x'00'", NULL, NULL, NULL),
+                         SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static void second_process_is_refused(void **state)
+{
+    (void)state;
+    STORE_AUTO store = open_store();
+    TEXT_AUTO link = text_format("%s/hard", folder);
+    assert_non_null(link);
+    assert_int_equal(symlink(path, link), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        struct error err = {0};
+        bool refused = !store_open(path, &err) && err.code == ERROR_REFUSED;
+        bool by_link = !store_open(link, NULL);
+        _exit(refused && by_link ? 0 : 1);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+static int write_bytes(size_t offset, const char *bytes, size_t size)
+{
+    FILE *file = fopen(path, "r+b");
+    if (!file)
+        file = fopen(path, "wb");
+    bool ok = file && fseek(file, (long)offset, SEEK_SET) == 0 &&
+              fwrite(bytes, 1, size, file) == size;
+    return file && fclose(file) == 0 && ok ? 0 : -1;
+}
+
+static void refuses_files_that_are_no_store(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    static const char text[] = "this is not a database, but it is long enough to be looked at";
+    assert_int_equal(write_bytes(0, text, sizeof text), 0);
+    assert_null(store_open(path, &err));
+    assert_int_equal(err.code, ERROR_INVALID);
+    assert_int_equal(unlink(path), 0);
+
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "CREATE TABLE other (x)", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    assert_null(store_open(path, &err));
+    assert_int_equal(err.code, ERROR_REFUSED);
+    assert_int_equal(unlink(path), 0);
+
+    store_close(open_store());
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 2", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    assert_null(store_open(path, &err));
+    assert_non_null(strstr(err.text, "version 2"));
+
+    TEXT_AUTO none = text_format("%s/none/store", folder);
+    assert_null(store_open(none, &err));
+    assert_int_equal(err.code, ERROR_SYSTEM);
+}
+
+static void only_its_owner_may_read_the_file(void **state)
+{
+    (void)state;
+    STORE_AUTO store = open_store();
+    uint64_t revision = STORE_ABSENT;
+    struct error err = {0};
+    check_ok(store_put(store, &key, span_of_text("1"), &revision, &err), &err);
+    static const char *const ends[] = {"", "-wal", "-shm"};
+    for (size_t i = 0; i < 3; i++) {
+        TEXT_AUTO name = text_format("%s%s", path, ends[i]);
+        struct stat status;
+        assert_int_equal(stat(name, &status), 0);
+        assert_int_equal(status.st_mode & 0777, 0600);
+    }
+}
+
+static void backup_is_a_store_with_the_same_records(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    struct store *store = open_store();
+    uint64_t revision = STORE_ABSENT, read = 0;
+    char a[] = "a";
+    struct store_draft one = {"acme", make_entry, a};
+    check_ok(store_put(store, &key, span_of_text("kept"), &revision, &err), &err);
+    check_ok(store_append(store, &one, 1, &err), &err);
+    TEXT_AUTO copy = text_format("%s/copy", folder);
+    check_ok(store_backup(store, copy, &err), &err);
+    check_error(store_backup(store, copy, &err), &err, ERROR_SYSTEM);
+    struct store_key later = {"acme", "key", "later"};
+    uint64_t other = STORE_ABSENT;
+    check_ok(store_put(store, &later, span_of_text("2"), &other, &err), &err);
+    store_close(store);
+
+    struct stat status;
+    assert_int_equal(stat(copy, &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0600);
+    store = store_open(copy, &err);
+    assert_non_null(store);
+    BUF_AUTO value = BUF_WITH_LIMIT(100);
+    check_ok(store_get(store, &key, &value, &read, &err), &err);
+    assert_string_equal(buf_text(&value), "kept");
+    assert_int_equal(read, revision);
+    check_error(store_get(store, &later, &value, &read, &err), &err, ERROR_NOT_FOUND);
+    BUF_AUTO seen = BUF_WITH_LIMIT(100);
+    check_ok(store_read(store, "acme", 1, 10, join_entries, &seen, &err), &err);
+    assert_string_equal(buf_text(&seen), "1 acme: a after 0 \n");
+    store_close(store);
+}
+
+/* Writes records and entries for ever, and says each number once it is acknowledged. */
+static void write_until_killed(int out)
+{
+    struct store *store = store_open(path, NULL);
+    char a[] = "a";
+    struct store_draft one = {"acme", make_entry, a};
+    for (uint64_t number = 0; store; number++) {
+        uint64_t revision = STORE_ABSENT;
+        char name[64];
+        (void)snprintf(name, sizeof name, "%d-%llu", (int)getpid(), (unsigned long long)number);
+        struct store_key own = {"acme", "key", name};
+        if (store_put(store, &own, span_of_text(name), &revision, NULL) < 0 ||
+            store_append(store, &one, 1, NULL) < 0 ||
+            write(out, &number, sizeof number) != sizeof number)
+            break;
+    }
+    _exit(1);
+}
+
+static void check_all_there(struct store *store, pid_t writer, uint64_t count)
+{
+    struct error err = {0};
+    for (uint64_t number = 0; number < count; number++) {
+        char name[64];
+        uint64_t revision = 0;
+        (void)snprintf(name, sizeof name, "%d-%llu", (int)writer, (unsigned long long)number);
+        struct store_key own = {"acme", "key", name};
+        BUF_AUTO value = BUF_WITH_LIMIT(100);
+        check_ok(store_get(store, &own, &value, &revision, &err), &err);
+        assert_string_equal(buf_text(&value), name);
+    }
+}
+
+static int count_entry(void *context, const struct store_entry *entry, struct error *err)
+{
+    uint64_t *count = context;
+    if (entry->number != ++*count)
+        return error_set(err, ERROR_INVALID, "entry %llu is missing", (unsigned long long)*count);
+    return 0;
+}
+
+/* Each round kills a writer at another moment after its acknowledgements. */
+static void kill_takes_nothing_that_was_acknowledged(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    uint64_t acknowledged = 0;
+    for (unsigned int round = 0; round < 25; round++) {
+        int ends[2];
+        assert_int_equal(pipe(ends), 0);
+        pid_t child = fork();
+        if (child == 0)
+            write_until_killed(ends[1]);
+        (void)close(ends[1]);
+        uint64_t number = 0, count = 0;
+        for (unsigned int i = 0; i <= round; i++)
+            assert_int_equal(read(ends[0], &number, sizeof number), sizeof number);
+        assert_int_equal(kill(child, SIGKILL), 0);
+        while (read(ends[0], &number, sizeof number) == sizeof number)
+            continue;
+        (void)close(ends[0]);
+        assert_int_equal(waitpid(child, NULL, 0), child);
+        STORE_AUTO store = open_store();
+        check_all_there(store, child, number + 1);
+        acknowledged += number + 1;
+        check_ok(store_read(store, NULL, 1, STORE_PAGE_MAX, count_entry, &count, &err), &err);
+        assert_true(count >= acknowledged || count == STORE_PAGE_MAX);
+    }
+}
+
+int main(void)
+{
+#define IN_A_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
+    const struct CMUnitTest tests[] = {
+        IN_A_FOLDER(keeps_records_with_their_revision),
+        IN_A_FOLDER(refuses_a_change_of_what_was_not_read),
+        IN_A_FOLDER(refuses_names_and_values_beyond_its_limits),
+        IN_A_FOLDER(lists_a_tenants_names_in_pages),
+        IN_A_FOLDER(appends_all_entries_or_none),
+        IN_A_FOLDER(log_refuses_to_be_changed_even_by_sql),
+        IN_A_FOLDER(second_process_is_refused),
+        IN_A_FOLDER(refuses_files_that_are_no_store),
+        IN_A_FOLDER(only_its_owner_may_read_the_file),
+        IN_A_FOLDER(backup_is_a_store_with_the_same_records),
+        IN_A_FOLDER(kill_takes_nothing_that_was_acknowledged),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
