@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "service/store_backend.h"
 
-struct store *store_open(const char *path, struct error *err)
+static struct store *open_sqlite(const char *path, bool to_read, struct error *err)
 {
     struct store *store = calloc(1, sizeof *store);
     if (!store) {
@@ -13,12 +13,22 @@ struct store *store_open(const char *path, struct error *err)
         return NULL;
     }
     store->backend = &store_sqlite;
-    store->state = store_sqlite_open(path, err);
+    store->state = store_sqlite_open(path, to_read, err);
     if (!store->state) {
         free(store);
         return NULL;
     }
     return store;
+}
+
+struct store *store_open(const char *path, struct error *err)
+{
+    return open_sqlite(path, false, err);
+}
+
+struct store *store_open_to_read(const char *path, struct error *err)
+{
+    return open_sqlite(path, true, err);
 }
 
 void store_close(struct store *store)
@@ -117,9 +127,17 @@ int store_append(struct store *store, const struct store_draft *drafts, size_t c
 int store_read(struct store *store, const char *tenant, uint64_t first, size_t count,
                store_visit_entry *visit, void *context, struct error *err)
 {
-    if ((tenant && check_name("tenant", tenant, err) < 0) || check_page(count, err) < 0)
+    if (check_name("tenant", tenant, err) < 0 || check_page(count, err) < 0)
         return -1;
     return store->backend->read(store->state, tenant, first, count, visit, context, err);
+}
+
+int store_list_logs(struct store *store, const char *after, size_t count, store_visit_name *visit,
+                    void *context, struct error *err)
+{
+    if (check_page(count, err) < 0)
+        return -1;
+    return store->backend->list_logs(store->state, after, count, visit, context, err);
 }
 
 int store_backup(struct store *store, const char *path, struct error *err)

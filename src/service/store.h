@@ -30,6 +30,9 @@ struct store_key {
  * ERROR_REFUSED where another process has it open, or the file is no store of this version. */
 struct store *store_open(const char *path, struct error *err);
 
+/* As store_open(), of one that is there, only to read: beside the process that has it open, too. */
+struct store *store_open_to_read(const char *path, struct error *err);
+
 /* Closes it; NULL is nothing. */
 void store_close(struct store *store);
 #define STORE_AUTO __attribute__((cleanup(store_cleanup))) struct store *
@@ -57,14 +60,13 @@ typedef int store_visit_name(void *context, const char *name, struct error *err)
 int store_list(struct store *store, const char *tenant, const char *kind, const char *after,
                size_t count, store_visit_name *visit, void *context, struct error *err);
 
-/* An entry of the log. Numbers begin with 1 and have no gaps. */
+/* An entry of a tenant's log. Numbers begin with 1 and have no gaps. */
 struct store_entry {
     uint64_t number;
-    const char *tenant;
     struct span bytes;
 };
 
-/* Given the last entry (number 0 where there is none), makes the bytes of one that follows it. */
+/* Given the tenant's last entry (number 0 where there is none), makes the bytes of the next. */
 typedef int store_make_entry(void *context, const struct store_entry *last, struct buf *out,
                              struct error *err);
 
@@ -75,16 +77,21 @@ struct store_draft {
     void *context;
 };
 
-/* Appends entries, all or none, with no other between them. */
+/* Appends entries to their tenants' logs, all or none. */
 int store_append(struct store *store, const struct store_draft *drafts, size_t count,
                  struct error *err);
 
 typedef int store_visit_entry(void *context, const struct store_entry *entry, struct error *err);
 
-/* Visits up to `count` (at most STORE_PAGE_MAX) entries from number `first` on, of all tenants or
- * of one (NULL: all), in their order. It must not call the store. */
+/* Visits up to `count` (at most STORE_PAGE_MAX) entries of a tenant from number `first` on, in
+ * their order. It must not call the store. */
 int store_read(struct store *store, const char *tenant, uint64_t first, size_t count,
                store_visit_entry *visit, void *context, struct error *err);
+
+/* Visits up to `count` (at most STORE_PAGE_MAX) tenants that have a log and follow `after` ("" for
+ * the first). It must not call the store. */
+int store_list_logs(struct store *store, const char *after, size_t count, store_visit_name *visit,
+                    void *context, struct error *err);
 
 /* Writes a copy of the store as it is now to `path`, which must not exist. Others may go on. */
 int store_backup(struct store *store, const char *path, struct error *err);

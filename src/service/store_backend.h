@@ -18,6 +18,8 @@ struct store_backend {
     int (*append)(void *state, const struct store_draft *drafts, size_t count, struct error *err);
     int (*read)(void *state, const char *tenant, uint64_t first, size_t count,
                 store_visit_entry *visit, void *context, struct error *err);
+    int (*list_logs)(void *state, const char *after, size_t count, store_visit_name *visit,
+                     void *context, struct error *err);
     int (*backup)(void *state, const char *path, struct error *err);
 };
 
@@ -28,6 +30,6 @@ struct store {
 
 /* The back-end of a SQLite file: see store_open(). The result is the caller's, who calls close. */
 extern const struct store_backend store_sqlite;
-void *store_sqlite_open(const char *path, struct error *err);
+void *store_sqlite_open(const char *path, bool to_read, struct error *err);
 
 #endif

@@ -35,8 +35,8 @@ enum statement {
     LIST,
     LAST_ENTRY,
     APPEND,
-    READ_ALL,
-    READ_TENANT,
+    READ,
+    LIST_LOGS,
     STATEMENTS,
 };
 
@@ -53,12 +53,11 @@ static const char *const statement_text[] = {
     [REMOVE] = "DELETE FROM record WHERE tenant = ?1 AND kind = ?2 AND name = ?3 AND revision = ?4",
     [LIST] = "SELECT name FROM record WHERE tenant = ?1 AND kind = ?2 AND name > ?3"
              " ORDER BY name LIMIT ?4",
-    [LAST_ENTRY] = "SELECT number, tenant, bytes FROM log ORDER BY number DESC LIMIT 1",
-    [APPEND] = "INSERT INTO log (number, tenant, bytes) VALUES (?1, ?2, ?3)",
-    [READ_ALL] =
-        "SELECT number, tenant, bytes FROM log WHERE number >= ?1 ORDER BY number LIMIT ?2",
-    [READ_TENANT] = "SELECT number, tenant, bytes FROM log WHERE number >= ?1 AND tenant = ?3"
-                    " ORDER BY number LIMIT ?2",
+    [LAST_ENTRY] = "SELECT number, bytes FROM log WHERE tenant = ?1 ORDER BY number DESC LIMIT 1",
+    [APPEND] = "INSERT INTO log (tenant, number, bytes) VALUES (?1, ?2, ?3)",
+    [READ] = "SELECT number, bytes FROM log WHERE tenant = ?1 AND number >= ?2"
+             " ORDER BY number LIMIT ?3",
+    [LIST_LOGS] = "SELECT DISTINCT tenant FROM log WHERE tenant > ?1 ORDER BY tenant LIMIT ?2",
 };
 _Static_assert(sizeof statement_text / sizeof statement_text[0] == STATEMENTS, "one text each");
 
@@ -72,9 +71,8 @@ static const char schema[] =
     " PRIMARY KEY (tenant, kind, name)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE revision (last INTEGER NOT NULL) STRICT;"
     "INSERT INTO revision VALUES (0);"
-    "CREATE TABLE log (number INTEGER PRIMARY KEY, tenant TEXT NOT NULL, bytes BLOB NOT NULL)"
-    " STRICT;"
-    "CREATE INDEX log_tenant ON log (tenant, number);"
+    "CREATE TABLE log (tenant TEXT NOT NULL, number INTEGER NOT NULL, bytes BLOB NOT NULL,"
+    " PRIMARY KEY (tenant, number)) STRICT, WITHOUT ROWID;"
     "CREATE TRIGGER log_keeps BEFORE DELETE ON log BEGIN SELECT RAISE(ABORT, 'the log only grows');"
     " END;"
     "CREATE TRIGGER log_stays BEFORE UPDATE ON log BEGIN SELECT RAISE(ABORT, 'the log only grows');"
@@ -275,6 +273,19 @@ static int remove_record(void *state, const struct store_key *key, uint64_t revi
     return result;
 }
 
+/* Visits the names that a statement gives; `bound`: its arguments are in place. */
+static int visit_names(struct sqlite_store *store, sqlite3_stmt *statement, bool bound,
+                       store_visit_name *visit, void *context, struct error *err)
+{
+    int result = 0, step = SQLITE_ERROR;
+    while (bound && result == 0 && (step = sqlite3_step(statement)) == SQLITE_ROW)
+        result = visit(context, (const char *)sqlite3_column_text(statement, 0), err);
+    if (result == 0 && step != SQLITE_DONE)
+        result = sqlite_error(store, err);
+    statement_end(statement);
+    return result;
+}
+
 static int list(void *state, const char *tenant, const char *kind, const char *after, size_t count,
                 store_visit_name *visit, void *context, struct error *err)
 {
@@ -283,79 +294,69 @@ static int list(void *state, const char *tenant, const char *kind, const char *a
     sqlite3_stmt *statement = statement_of(store, LIST);
     bool bound = bind_text(statement, 1, tenant) && bind_text(statement, 2, kind) &&
                  bind_text(statement, 3, after) && bind_number(statement, 4, count);
-    int result = 0, step = bound ? SQLITE_ROW : SQLITE_ERROR;
-    while (bound && result == 0 && (step = sqlite3_step(statement)) == SQLITE_ROW)
-        result = visit(context, (const char *)sqlite3_column_text(statement, 0), err);
-    if (result == 0 && step != SQLITE_DONE)
-        result = sqlite_error(store, err);
-    statement_end(statement);
+    int result = visit_names(store, statement, bound, visit, context, err);
     (void)pthread_mutex_unlock(&store->mutex);
     return result;
 }
 
-/* The last entry of the log; its bytes go to `bytes` and its tenant, which the caller frees, to
- * entry->tenant. Number 0 where the log is empty. */
-static int last_entry(struct sqlite_store *store, struct store_entry *entry, struct buf *bytes,
-                      char **tenant, struct error *err)
+static int list_logs(void *state, const char *after, size_t count, store_visit_name *visit,
+                     void *context, struct error *err)
+{
+    struct sqlite_store *store = state;
+    (void)pthread_mutex_lock(&store->mutex);
+    sqlite3_stmt *statement = statement_of(store, LIST_LOGS);
+    bool bound = bind_text(statement, 1, after) && bind_number(statement, 2, count);
+    int result = visit_names(store, statement, bound, visit, context, err);
+    (void)pthread_mutex_unlock(&store->mutex);
+    return result;
+}
+
+/* The last entry of a tenant's log, its bytes in `bytes`. Number 0 where the log is empty. */
+static int last_entry(struct sqlite_store *store, const char *tenant, struct store_entry *entry,
+                      struct buf *bytes, struct error *err)
 {
     *entry = (struct store_entry){0};
     sqlite3_stmt *statement = statement_of(store, LAST_ENTRY);
-    int step = sqlite3_step(statement), result = 0;
+    int step = bind_text(statement, 1, tenant) ? sqlite3_step(statement) : SQLITE_ERROR;
+    int result = step == SQLITE_DONE ? 0 : -1;
     if (step == SQLITE_ROW) {
         entry->number = (uint64_t)sqlite3_column_int64(statement, 0);
-        *tenant = text_format("%s", (const char *)sqlite3_column_text(statement, 1));
-        result = *tenant ? buf_append(bytes, column_bytes(statement, 2), err) : error_memory(err);
+        result = buf_append(bytes, column_bytes(statement, 1), err);
     } else if (step != SQLITE_DONE) {
-        result = sqlite_error(store, err);
+        (void)sqlite_error(store, err);
     }
     statement_end(statement);
-    entry->tenant = *tenant;
     entry->bytes = buf_span(bytes);
     return result;
 }
 
-static int write_entry(struct sqlite_store *store, const struct store_entry *entry,
-                       struct error *err)
-{
-    sqlite3_stmt *statement = statement_of(store, APPEND);
-    bool bound = bind_number(statement, 1, entry->number) &&
-                 bind_text(statement, 2, entry->tenant) && bind_bytes(statement, 3, entry->bytes);
-    int result = bound && sqlite3_step(statement) == SQLITE_DONE ? 0 : sqlite_error(store, err);
-    statement_end(statement);
-    return result;
-}
-
-static int append_entries(struct sqlite_store *store, const struct store_draft *drafts,
-                          size_t count, struct error *err)
+static int append_entry(struct sqlite_store *store, const struct store_draft *draft,
+                        struct error *err)
 {
     BUF_AUTO last_bytes = BUF_WITH_LIMIT(STORE_ENTRY_MAX);
     BUF_AUTO bytes = BUF_WITH_LIMIT(STORE_ENTRY_MAX);
-    TEXT_AUTO tenant = NULL;
     struct store_entry last;
-    if (last_entry(store, &last, &last_bytes, &tenant, err) < 0)
+    if (last_entry(store, draft->tenant, &last, &last_bytes, err) < 0 ||
+        draft->make(draft->context, &last, &bytes, err) < 0)
         return -1;
-    for (size_t i = 0; i < count; i++) {
-        buf_truncate(&bytes, 0);
-        if (drafts[i].make(drafts[i].context, &last, &bytes, err) < 0)
-            return -1;
-        struct store_entry next = {last.number + 1, drafts[i].tenant, buf_span(&bytes)};
-        if (write_entry(store, &next, err) < 0)
-            return -1;
-        struct buf swap = last_bytes; /* the new one is what the next one follows */
-        last_bytes = bytes;
-        bytes = swap;
-        last = (struct store_entry){next.number, next.tenant, buf_span(&last_bytes)};
-    }
-    return 0;
+    sqlite3_stmt *statement = statement_of(store, APPEND);
+    bool bound = bind_text(statement, 1, draft->tenant) &&
+                 bind_number(statement, 2, last.number + 1) &&
+                 bind_bytes(statement, 3, buf_span(&bytes));
+    int result = bound && sqlite3_step(statement) == SQLITE_DONE ? 0 : sqlite_error(store, err);
+    statement_end(statement);
+    return result;
 }
 
 static int append(void *state, const struct store_draft *drafts, size_t count, struct error *err)
 {
     struct sqlite_store *store = state;
     (void)pthread_mutex_lock(&store->mutex);
-    int result = begin(store, err);
+    int result = begin(store, err), appended = result;
+    for (size_t i = 0; i < count && appended == 0; i++)
+        appended = append_entry(store, &drafts[i], err);
     if (result == 0)
-        result = end(store, append_entries(store, drafts, count, err), err);
+        result = end(store, appended, err);
     (void)pthread_mutex_unlock(&store->mutex);
     return result;
 }
@@ -365,14 +366,13 @@ static int read_entries(void *state, const char *tenant, uint64_t first, size_t 
 {
     struct sqlite_store *store = state;
     (void)pthread_mutex_lock(&store->mutex);
-    sqlite3_stmt *statement = statement_of(store, tenant ? READ_TENANT : READ_ALL);
-    bool bound = bind_number(statement, 1, first) && bind_number(statement, 2, count) &&
-                 (!tenant || bind_text(statement, 3, tenant));
-    int result = 0, step = bound ? SQLITE_ROW : SQLITE_ERROR;
+    sqlite3_stmt *statement = statement_of(store, READ);
+    bool bound = bind_text(statement, 1, tenant) && bind_number(statement, 2, first) &&
+                 bind_number(statement, 3, count);
+    int result = 0, step = SQLITE_ERROR;
     while (bound && result == 0 && (step = sqlite3_step(statement)) == SQLITE_ROW) {
         struct store_entry entry = {(uint64_t)sqlite3_column_int64(statement, 0),
-                                    (const char *)sqlite3_column_text(statement, 1),
-                                    column_bytes(statement, 2)};
+                                    column_bytes(statement, 1)};
         result = visit(context, &entry, err);
     }
     if (result == 0 && step != SQLITE_DONE)
@@ -427,6 +427,7 @@ const struct store_backend store_sqlite = {
     .list = list,
     .append = append,
     .read = read_entries,
+    .list_logs = list_logs,
     .backup = backup,
 };
 
@@ -454,14 +455,14 @@ static int pragma_number(struct sqlite_store *store, const char *text, int64_t *
 }
 
 /* Makes the tables where the file is new; refuses a file of anything else. */
-static int check_schema(struct sqlite_store *store, struct error *err)
+static int check_schema(struct sqlite_store *store, bool to_read, struct error *err)
 {
     int64_t id = 0, version = 0, pages = 0;
     if (pragma_number(store, "PRAGMA application_id", &id, err) < 0 ||
         pragma_number(store, "PRAGMA user_version", &version, err) < 0 ||
         pragma_number(store, "PRAGMA page_count", &pages, err) < 0)
         return -1;
-    if (pages == 0)
+    if (pages == 0 && !to_read)
         return execute(store, schema, err);
     if (id != APPLICATION_ID)
         return error_set(err, ERROR_REFUSED, "%s is a database of something else", store->path);
@@ -472,15 +473,17 @@ static int check_schema(struct sqlite_store *store, struct error *err)
     return 0;
 }
 
-static int open_database(struct sqlite_store *store, struct error *err)
+static int open_database(struct sqlite_store *store, bool to_read, struct error *err)
 {
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+    int flags = SQLITE_OPEN_NOMUTEX | (to_read ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
     if (sqlite3_open_v2(store->path, &store->db, flags, NULL) != SQLITE_OK)
         return sqlite_error(store, err);
     /* What was changed by hand must not run as code; what is acknowledged must be on the disk. */
     (void)sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     if (execute(store, "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;", err) < 0 ||
-        check_schema(store, err) < 0 ||
+        check_schema(store, to_read, err) < 0)
+        return -1;
+    if (!to_read &&
         execute(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;", err) < 0)
         return -1;
     for (size_t i = 0; i < STATEMENTS; i++) {
@@ -517,7 +520,7 @@ static int take_file(struct sqlite_store *store, struct error *err)
     return sync_folder(store->path, err);
 }
 
-void *store_sqlite_open(const char *path, struct error *err)
+void *store_sqlite_open(const char *path, bool to_read, struct error *err)
 {
     struct sqlite_store *store = calloc(1, sizeof *store);
     if (!store || pthread_mutex_init(&store->mutex, NULL) != 0) {
@@ -529,7 +532,7 @@ void *store_sqlite_open(const char *path, struct error *err)
     store->path = text_format("%s", path);
     if (!store->path) {
         (void)error_memory(err);
-    } else if (take_file(store, err) == 0 && open_database(store, err) == 0) {
+    } else if ((to_read || take_file(store, err) == 0) && open_database(store, to_read, err) == 0) {
         return store;
     }
     close_store(store);

@@ -168,8 +168,8 @@ static int make_entry(void *context, const struct store_entry *last, struct buf 
 
 static int join_entries(void *context, const struct store_entry *entry, struct error *err)
 {
-    return buf_printf(context, err, "%llu %s: %.*s\n", (unsigned long long)entry->number,
-                      entry->tenant, (int)entry->bytes.size, (const char *)entry->bytes.data);
+    return buf_printf(context, err, "%llu: %.*s\n", (unsigned long long)entry->number,
+                      (int)entry->bytes.size, (const char *)entry->bytes.data);
 }
 
 static void appends_all_entries_or_none(void **state)
@@ -184,12 +184,16 @@ static void appends_all_entries_or_none(void **state)
     check_error(store_append(store, broken, 2, &err), &err, ERROR_INVALID);
     check_ok(store_append(store, two, 1, &err), &err);
     BUF_AUTO seen = BUF_WITH_LIMIT(1000);
-    check_ok(store_read(store, NULL, 1, 10, join_entries, &seen, &err), &err);
-    assert_string_equal(buf_text(&seen), "1 acme: a after 0 \n2 umbrella: b after 1 a\n"
-                                         "3 acme: a after 2 b\n");
+    check_ok(store_read(store, "acme", 1, 10, join_entries, &seen, &err), &err);
+    check_ok(store_read(store, "umbrella", 1, 10, join_entries, &seen, &err), &err);
+    assert_string_equal(buf_text(&seen), "1: a after 0 \n2: a after 1 a\n1: b after 0 \n");
+    buf_truncate(&seen, 0);
+    check_ok(store_list_logs(store, "", 10, join_names, &seen, &err), &err);
+    check_ok(store_list_logs(store, "acme", 10, join_names, &seen, &err), &err);
+    assert_string_equal(buf_text(&seen), "acme umbrella umbrella ");
     buf_truncate(&seen, 0);
     check_ok(store_read(store, "acme", 2, 10, join_entries, &seen, &err), &err);
-    assert_string_equal(buf_text(&seen), "3 acme: a after 2 b\n");
+    assert_string_equal(buf_text(&seen), "2: a after 1 a\n");
 }
 
 static void log_refuses_to_be_changed_even_by_sql(void **state)
@@ -226,6 +230,25 @@ static void second_process_is_refused(void **state)
     int status = -1;
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
+}
+
+static void reader_sees_what_the_owner_writes_and_changes_nothing(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    assert_null(store_open_to_read(path, &err));
+    STORE_AUTO store = open_store();
+    STORE_AUTO reader = store_open_to_read(path, &err);
+    assert_non_null(reader);
+    uint64_t revision = STORE_ABSENT, other = STORE_ABSENT;
+    check_ok(store_put(store, &key, span_of_text("1"), &revision, &err), &err);
+    BUF_AUTO value = BUF_WITH_LIMIT(100);
+    check_ok(store_get(reader, &key, &value, &revision, &err), &err);
+    assert_string_equal(buf_text(&value), "1");
+    struct store_key later = {"acme", "key", "later"};
+    check_error(store_put(reader, &later, span_of_text("1"), &other, &err), &err,
+                ERROR_UNAVAILABLE);
+    check_error(store_remove(reader, &key, revision, &err), &err, ERROR_UNAVAILABLE);
 }
 
 static int write_bytes(size_t offset, const char *bytes, size_t size)
@@ -314,7 +337,7 @@ static void backup_is_a_store_with_the_same_records(void **state)
     check_error(store_get(store, &later, &value, &read, &err), &err, ERROR_NOT_FOUND);
     BUF_AUTO seen = BUF_WITH_LIMIT(100);
     check_ok(store_read(store, "acme", 1, 10, join_entries, &seen, &err), &err);
-    assert_string_equal(buf_text(&seen), "1 acme: a after 0 \n");
+    assert_string_equal(buf_text(&seen), "1: a after 0 \n");
     store_close(store);
 }
 
@@ -383,7 +406,7 @@ static void kill_takes_nothing_that_was_acknowledged(void **state)
         STORE_AUTO store = open_store();
         check_all_there(store, child, number + 1);
         acknowledged += number + 1;
-        check_ok(store_read(store, NULL, 1, STORE_PAGE_MAX, count_entry, &count, &err), &err);
+        check_ok(store_read(store, "acme", 1, STORE_PAGE_MAX, count_entry, &count, &err), &err);
         assert_true(count >= acknowledged || count == STORE_PAGE_MAX);
     }
 }
@@ -399,6 +422,7 @@ int main(void)
         IN_A_FOLDER(appends_all_entries_or_none),
         IN_A_FOLDER(log_refuses_to_be_changed_even_by_sql),
         IN_A_FOLDER(second_process_is_refused),
+        IN_A_FOLDER(reader_sees_what_the_owner_writes_and_changes_nothing),
         IN_A_FOLDER(refuses_files_that_are_no_store),
         IN_A_FOLDER(only_its_owner_may_read_the_file),
         IN_A_FOLDER(backup_is_a_store_with_the_same_records),
