@@ -1,6 +1,7 @@
 /*
  * Private keys, and the certificates and signatures that they make: for the simulated secure
- * processor and for tests. Keys are wiped by OpenSSL when freed. The guest never links this file.
+ * processor, the services and tests. Keys are wiped by OpenSSL when freed. The guest never links
+ * this file.
  */
 #ifndef CAISSON_CRYPTO_ISSUE_H
 #define CAISSON_CRYPTO_ISSUE_H
@@ -34,7 +35,7 @@ bool private_key_matches(const struct private_key *key, const struct certificate
  * of another kind or size. */
 bool private_key_scheme(const struct private_key *key, enum signature_scheme *out);
 
-/* Appends a signature over the message by a scheme (ES* or PS*) that goes with the key; r ‖ s for
+/* Appends a signature over the message by a scheme that goes with the key; r ‖ s for
  * ECDSA. ERROR_INVALID for another. */
 int private_key_sign(const struct private_key *key, enum signature_scheme scheme,
                      struct span message, struct buf *out, struct error *err);

@@ -15,14 +15,18 @@ static const struct rule {
     const char *hash;
     const char *curve; /* NULL for RSA */
     int scalar_size;
-    bool usual; /* for keys of this kind */
+    int padding; /* of RSA */
+    bool usual;  /* for keys of this kind */
 } rules[] = {
-    {SIGNATURE_ES256, "SHA256", SN_X9_62_prime256v1, 32, true},
-    {SIGNATURE_ES384, "SHA384", SN_secp384r1, 48, true},
-    {SIGNATURE_ES512, "SHA512", SN_secp521r1, 66, true},
-    {SIGNATURE_PS384, "SHA384", NULL, 0, true},
-    {SIGNATURE_PS256, "SHA256", NULL, 0, false},
-    {SIGNATURE_PS512, "SHA512", NULL, 0, false},
+    {SIGNATURE_ES256, "SHA256", SN_X9_62_prime256v1, 32, 0, true},
+    {SIGNATURE_ES384, "SHA384", SN_secp384r1, 48, 0, true},
+    {SIGNATURE_ES512, "SHA512", SN_secp521r1, 66, 0, true},
+    {SIGNATURE_PS384, "SHA384", NULL, 0, RSA_PKCS1_PSS_PADDING, true},
+    {SIGNATURE_PS256, "SHA256", NULL, 0, RSA_PKCS1_PSS_PADDING, false},
+    {SIGNATURE_PS512, "SHA512", NULL, 0, RSA_PKCS1_PSS_PADDING, false},
+    {SIGNATURE_RS256, "SHA256", NULL, 0, RSA_PKCS1_PADDING, false},
+    {SIGNATURE_RS384, "SHA384", NULL, 0, RSA_PKCS1_PADDING, false},
+    {SIGNATURE_RS512, "SHA512", NULL, 0, RSA_PKCS1_PADDING, false},
 };
 
 static bool fits(EVP_PKEY *pkey, const struct rule *rule)
@@ -50,6 +54,13 @@ bool private_key_scheme(const struct private_key *key, enum signature_scheme *ou
     return false;
 }
 
+static bool set_padding(EVP_PKEY_CTX *ctx, int padding)
+{
+    return EVP_PKEY_CTX_set_rsa_padding(ctx, padding) == 1 &&
+           (padding != RSA_PKCS1_PSS_PADDING ||
+            EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) == 1);
+}
+
 static bool sign_message(EVP_PKEY *pkey, const struct rule *rule, struct span message, uint8_t *out,
                          size_t *size)
 {
@@ -57,9 +68,7 @@ static bool sign_message(EVP_PKEY *pkey, const struct rule *rule, struct span me
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     bool good = ctx &&
                 EVP_DigestSignInit_ex(ctx, &key_ctx, rule->hash, NULL, NULL, pkey, NULL) == 1 &&
-                (rule->curve ||
-                 (EVP_PKEY_CTX_set_rsa_padding(key_ctx, RSA_PKCS1_PSS_PADDING) == 1 &&
-                  EVP_PKEY_CTX_set_rsa_pss_saltlen(key_ctx, RSA_PSS_SALTLEN_DIGEST) == 1)) &&
+                (rule->curve || set_padding(key_ctx, rule->padding)) &&
                 EVP_DigestSign(ctx, out, size, message.data, message.size) == 1;
     EVP_MD_CTX_free(ctx);
     ERR_clear_error();
