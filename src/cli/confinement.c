@@ -11,6 +11,8 @@
 #include "format/seccomp.h"
 #include "policy/capabilities.h"
 
+#define UMASK_DEFAULT 022
+
 /* --- capabilities ----------------------------------------------------------------------------- */
 
 static uint64_t mask_of(const char *const *names, size_t count)
@@ -115,6 +117,36 @@ static int read_security_option(const char *text, struct confinement *out, struc
                      text);
 }
 
+/* --- groups and umask ------------------------------------------------------------------------- */
+
+static int read_groups(const struct args *args, struct confinement *out, struct error *err)
+{
+    const char *text;
+    while ((text = args_get_nth(args, "group-add", out->group_count))) {
+        if (out->group_count == CONFINEMENT_GROUPS_MAX)
+            return error_set(err, ERROR_LIMIT, "more than %d times --group-add",
+                             CONFINEMENT_GROUPS_MAX);
+        if (!*text || strchr(text, ':') || strlen(text) >= POLICY_USER_MAX)
+            return error_set(err, ERROR_USAGE,
+                             "--group-add is \"%.64s\"; a group's name or number can be", text);
+        out->groups[out->group_count++] = policy_draft_identity(text);
+    }
+    return 0;
+}
+
+static int read_umask(const struct args *args, struct confinement *out, struct error *err)
+{
+    const char *text = args_get(args, "umask");
+    size_t size = text ? strlen(text) : 0;
+    out->umask = UMASK_DEFAULT;
+    if (text && (size == 0 || size > 4 || text[strspn(text, "01234567")] ||
+                 (out->umask = (unsigned int)strtoul(text, NULL, 8)) > 0777))
+        return error_set(err, ERROR_USAGE, "--umask is \"%.64s\"; 0 to 0777, in octal, can be",
+                         text);
+    (void)snprintf(out->umask_text, sizeof out->umask_text, "%04o", out->umask & 0777U);
+    return 0;
+}
+
 /* --- all of it -------------------------------------------------------------------------------- */
 
 int confinement_read(const struct args *args, struct confinement *out, struct error *err)
@@ -122,7 +154,8 @@ int confinement_read(const struct args *args, struct confinement *out, struct er
     const char *text;
     *out = (struct confinement){0};
     /* A profile in Docker's form has rules that depend on the capabilities. */
-    if (read_capabilities(args, out, err) < 0)
+    if (read_capabilities(args, out, err) < 0 || read_groups(args, out, err) < 0 ||
+        read_umask(args, out, err) < 0)
         return -1;
     for (size_t i = 0; (text = args_get_nth(args, "security-opt", i)); i++) {
         if (read_security_option(text, out, err) < 0)
@@ -147,6 +180,9 @@ void confinement_describe(const struct confinement *confinement,
                                                     confinement->dropped_count};
     draft->no_new_privileges = confinement->no_new_privileges;
     draft->seccomp_sha256 = confinement->seccomp_sha256;
+    draft->groups = confinement->groups;
+    draft->group_count = confinement->group_count;
+    draft->umask = confinement->umask_text;
     draft->mounts = confinement->mounts;
     draft->mount_count = confinement->mount_count;
 }
@@ -165,6 +201,7 @@ void confinement_ask(const struct confinement *confinement,
     process->capabilities.sets[POLICY_PERMITTED] = set;
     process->no_new_privileges = confinement->no_new_privileges;
     process->seccomp_sha256 = confinement->seccomp_sha256;
+    process->umask = confinement->umask_text;
     process->mounts = confinement->mounts;
     process->mount_count = confinement->mount_count;
 }
@@ -197,6 +234,15 @@ static json_t *mounts_json(const struct confinement *confinement)
     return mounts;
 }
 
+/* NULL for none: then the key is left out. */
+static json_t *groups_json(const struct confinement *confinement)
+{
+    json_t *groups = confinement->group_count > 0 ? json_array() : NULL;
+    for (size_t i = 0; groups && i < confinement->group_count; i++)
+        (void)json_array_append_new(groups, json_string(confinement->groups[i].pattern));
+    return groups;
+}
+
 /* With these a container reaches the kernel that guards the policy. */
 static void warn_of(uint64_t capabilities)
 {
@@ -213,10 +259,10 @@ static void warn_of(uint64_t capabilities)
 
 json_t *confinement_request(const struct confinement *confinement, struct error *err)
 {
-    json_t *request = json_pack("{s:o, s:b, s:o, s:O*}", "capabilities",
-                                capabilities_json(confinement->capabilities), "no_new_privileges",
-                                confinement->no_new_privileges, "mounts", mounts_json(confinement),
-                                "seccomp", confinement->seccomp);
+    json_t *request = json_pack(
+        "{s:o, s:b, s:o, s:O*, s:o*}", "capabilities", capabilities_json(confinement->capabilities),
+        "no_new_privileges", confinement->no_new_privileges, "mounts", mounts_json(confinement),
+        "seccomp", confinement->seccomp, "groups", groups_json(confinement));
     if (!request)
         (void)error_memory(err);
     warn_of(confinement->capabilities);

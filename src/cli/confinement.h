@@ -15,6 +15,7 @@
 #define CONFINEMENT_MOUNTS_MAX       16
 #define CONFINEMENT_OPTIONS_MAX      16
 #define CONFINEMENT_CAPABILITIES_MAX 64
+#define CONFINEMENT_GROUPS_MAX       32 /* what a guest takes */
 
 struct confinement_tmpfs {
     char *text; /* what the others point into */
@@ -32,6 +33,10 @@ struct confinement {
     /* How the capabilities differ from the default ones. */
     const char *added[CONFINEMENT_CAPABILITIES_MAX], *dropped[CONFINEMENT_CAPABILITIES_MAX];
     size_t added_count, dropped_count;
+    struct policy_draft_identity groups[CONFINEMENT_GROUPS_MAX]; /* by --group-add */
+    size_t group_count;
+    unsigned int umask;
+    char umask_text[5]; /* as policies have it: "0022" */
 };
 
 /* The options, for a command's table. */
@@ -44,6 +49,11 @@ struct confinement {
          .operand = "NAME",                                                                        \
          .repeats = true,                                                                          \
          .help = "Take this capability away, or ALL"},                                             \
+        {.name = "group-add",                                                                      \
+         .operand = "GROUP",                                                                       \
+         .repeats = true,                                                                          \
+         .help = "Put the process into this group too, by name or number"},                        \
+        {.name = "umask", .operand = "MODE", .help = "The file mode mask, in octal (0022)"},       \
         {.name = "security-opt",                                                                   \
          .operand = "OPTION",                                                                      \
          .repeats = true,                                                                          \

@@ -52,7 +52,6 @@ static bool ask_process(struct policy_state *state, const struct workload *workl
         .env = {(const char *const *)workload->env, count_of(workload->env)},
         .cwd = workload->cwd,
         .user = identity_of(workload->user, user),
-        .umask = "0022",
     };
     confinement_ask(&workload->confinement, names, &process);
     return policy_create_container(state, &process, decision);

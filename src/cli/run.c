@@ -20,7 +20,6 @@
 #include "vm/client.h"
 #include "vm/machine.h"
 
-#define UMASK_DEFAULT 022
 #define RESTARTED     "main" /* the name of a container that is started again */
 #define REMOVED_TRIES 500    /* of 10 ms */
 
@@ -137,12 +136,12 @@ static int set_process(struct run *run, struct error *err)
     process->terminal = run->options.terminal;
     process->input = run->options.input;
     process->read_only_root = args_has(args, "read-only");
-    process->umask = UMASK_DEFAULT;
     (void)terminal_size(STDIN_FILENO, &process->rows, &process->columns);
     if (workload_init(&run->workload, &run->image->config, args, args_operands(args) + 1, err) <
             0 ||
         confinement_read(args, &run->workload.confinement, err) < 0)
         return -1;
+    process->umask = run->workload.confinement.umask;
     if (!args_has(args, "policy") &&
         generate_policy(run->image, run->disks, &run->workload, POLICY_GENERATION_DEFAULT,
                         &run->policy, err) < 0)

@@ -303,9 +303,10 @@ static int check_workload(const struct args *args, struct error *err)
 static int check_group(const struct args *args, struct error *err)
 {
     static const char *const of_one[] = {
-        "env",      "env-file", "workdir", "user",       "entrypoint",   "hostname", "read-only",
-        "tty",      "restart",  "cap-add", "cap-drop",   "security-opt", "tmpfs",    "mount",
-        "shm-size", "ulimit",   "sysctl",  "allow-exec", "interactive"};
+        "env",       "env-file",   "workdir",    "user",    "entrypoint", "hostname",
+        "read-only", "tty",        "restart",    "cap-add", "cap-drop",   "security-opt",
+        "tmpfs",     "mount",      "shm-size",   "ulimit",  "sysctl",     "group-add",
+        "umask",     "allow-exec", "interactive"};
     static const char *const of_group[] = {"workload", "images"};
     bool group = args_has(args, "group");
     for (size_t i = 0; group && i < sizeof of_one / sizeof *of_one; i++) {

@@ -55,7 +55,7 @@ struct machine_ops {
     int (*remove_overlay)(void *machine, const char *id, struct error *err);
     int (*unmount_device)(void *machine, const char *target, struct error *err);
     /* Looks the user up in the container's own files. */
-    int (*find_user)(void *machine, const char *id, const char *user, struct user *out,
+    int (*find_user)(void *machine, const struct request_process *process, struct user *out,
                      struct error *err);
     /* Begins to create and start; the process gets these streams (0 for none). */
     int (*create)(void *machine, const struct spec *spec, const uint32_t standard[3],

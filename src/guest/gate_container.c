@@ -228,7 +228,7 @@ static int decide_create(struct gate *gate, const struct request *request,
     struct gate_identities ids;
     struct user user;
     struct error why;
-    if (gate->ops->find_user(gate->machine, args->id, args->user, &user, &why) < 0) {
+    if (gate->ops->find_user(gate->machine, args, &user, &why) < 0) {
         gate_close_outputs(gate, args->standard);
         return gate_refuse_failed(gate, request, &why, err);
     }

@@ -189,17 +189,19 @@ static int read_beneath(const char *root, const char *path, struct buf *out, str
     return fd_read_to_end(fd, out, err) < 0 ? error_context(err, "the container's /%s", path) : 0;
 }
 
-static int machine_find_user(void *argument, const char *id, const char *user, struct user *out,
-                             struct error *err)
+static int machine_find_user(void *argument, const struct request_process *process,
+                             struct user *out, struct error *err)
 {
-    struct places places = places_of(id);
+    struct places places = places_of(process->id);
     BUF_AUTO passwd = BUF_WITH_LIMIT(USER_FILE_MAX);
     BUF_AUTO group = BUF_WITH_LIMIT(USER_FILE_MAX);
     (void)argument;
     if (read_beneath(places.root, "etc/passwd", &passwd, err) < 0 ||
         read_beneath(places.root, "etc/group", &group, err) < 0)
         return -1;
-    return user_resolve(user, buf_span(&passwd), buf_span(&group), out, err);
+    if (user_resolve(process->user, buf_span(&passwd), buf_span(&group), out, err) < 0)
+        return -1;
+    return user_add_groups(process->groups, buf_span(&group), out, err);
 }
 
 /* --- containers ------------------------------------------------------------------------------- */

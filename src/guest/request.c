@@ -296,6 +296,8 @@ static int parse_process(struct request *request, const json_t *args, struct err
         get_texts(request, args, "env", REQUEST_LIST_MAX, &out->env, err) < 0 ||
         json_get_text(args, "cwd", &out->cwd, err) < 0 ||
         json_get_text(args, "user", &out->user, err) < 0 ||
+        (json_object_get(args, "groups") &&
+         get_texts(request, args, "groups", USER_GROUPS_MAX, &out->groups, err) < 0) ||
         get_number(args, "umask", 0, 0777, &out->umask, err) < 0)
         return -1;
     if (out->args.count == 0)
@@ -473,12 +475,12 @@ static const struct operation operations[] = {
           "privileged", "read_only_root", "mounts",       "hostname",
           "terminal",   "rows",           "columns",      "stdin",
           "stdout",     "stderr",         "limits",       "seccomp",
-          "rlimits",    "sysctls"},
+          "rlimits",    "sysctls",        "groups"},
          parse_create_container},
     [REQUEST_EXEC] = {"exec_in_container",
                       {"id", "args", "env", "cwd", "user", "umask", "capabilities",
                        "no_new_privileges", "terminal", "rows", "columns", "stdin", "stdout",
-                       "stderr"},
+                       "stderr", "groups"},
                       parse_exec},
     [REQUEST_SIGNAL] = {"signal_container_process", {"id", "process", "signal"}, parse_signal},
     [REQUEST_RESIZE] = {"resize_terminal", {"id", "process", "rows", "columns"}, parse_resize},

@@ -25,7 +25,7 @@
 #define REQUEST_MEMORY_MAX    (1ULL << 50) /* bytes; limits of a container */
 #define REQUEST_CPU_MAX       1024000      /* thousandths of a CPU */
 #define REQUEST_COUNT_MAX     4194304      /* processes */
-#define REQUEST_ARRAYS_MAX    (REQUEST_MOUNTS_MAX + 8)
+#define REQUEST_ARRAYS_MAX    (REQUEST_MOUNTS_MAX + 9)
 
 enum request_op {
     REQUEST_SET_POLICY,
@@ -87,6 +87,7 @@ struct request_mount_overlay {
 struct request_process {
     const char *id, *cwd, *user, *hostname;
     struct policy_list args, env;
+    struct policy_list groups; /* besides those that the user is in; may be empty */
     unsigned int umask;
     struct policy_capabilities capabilities;
     bool no_new_privileges, privileged, read_only_root, terminal;

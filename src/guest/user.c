@@ -159,6 +159,17 @@ static bool has_group(const struct user *user, uint32_t id)
     return false;
 }
 
+static int add_group(const struct user_identity *group, struct user *user, struct error *err)
+{
+    if (has_group(user, group->id))
+        return 0;
+    if (user->group_count > USER_GROUPS_MAX)
+        return error_set(err, ERROR_LIMIT, "the user %s is in more than %d groups", user->user.name,
+                         USER_GROUPS_MAX);
+    user->groups[user->group_count++] = *group;
+    return 0;
+}
+
 /* Every group that lists the user among its members. */
 static int add_memberships(struct span group, struct user *user, struct error *err)
 {
@@ -166,12 +177,10 @@ static int add_memberships(struct span group, struct user *user, struct error *e
     struct user_identity found;
     while (user->user.name[0] && next_line(&group, &line)) {
         if (!to_identity(&line, GROUP_NAME, GROUP_GID, &found) || line.count <= GROUP_MEMBERS ||
-            !has_member(line.fields[GROUP_MEMBERS], user->user.name) || has_group(user, found.id))
+            !has_member(line.fields[GROUP_MEMBERS], user->user.name))
             continue;
-        if (user->group_count > USER_GROUPS_MAX)
-            return error_set(err, ERROR_LIMIT, "the user %s is in more than %d groups",
-                             user->user.name, USER_GROUPS_MAX);
-        user->groups[user->group_count++] = found;
+        if (add_group(&found, user, err) < 0)
+            return -1;
     }
     return 0;
 }
@@ -197,4 +206,16 @@ int user_resolve(const char *text, struct span passwd, struct span group, struct
         return -1;
     /* As in Docker: who names a group gets that one alone. */
     return names_group ? 0 : add_memberships(group, out, err);
+}
+
+int user_add_groups(struct policy_list names, struct span group, struct user *user,
+                    struct error *err)
+{
+    struct user_identity found;
+    for (size_t i = 0; i < names.count; i++) {
+        struct wanted wanted = wanted_of(span_of_text(names.items[i]));
+        if (find_group(group, &wanted, &found, err) < 0 || add_group(&found, user, err) < 0)
+            return -1;
+    }
+    return 0;
 }

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/span.h"
+#include "policy/policy.h"
 
 #define USER_NAME_SIZE  64
 #define USER_HOME_SIZE  256
@@ -32,5 +33,9 @@ struct user {
  * as every C library does. */
 int user_resolve(const char *text, struct span passwd, struct span group, struct user *out,
                  struct error *err);
+
+/* Adds groups by name or number to those that the user is in. Errors are alike. */
+int user_add_groups(struct policy_list names, struct span group, struct user *user,
+                    struct error *err);
 
 #endif

@@ -58,6 +58,9 @@ struct policy_draft_container {
     size_t mount_count;
     struct policy_draft_identity user;
     struct policy_draft_identity group;
+    const struct policy_draft_identity *groups; /* more of the process; none matters beside "any" */
+    size_t group_count;
+    const char *umask; /* four octal digits; NULL for 0022 */
     struct policy_list capabilities_add;
     struct policy_list capabilities_drop;
     bool privileged;
@@ -94,6 +97,9 @@ struct policy_draft {
 /* Appends the policy's text: the bytes that are measured, without a line end after the last line.
  * ERROR_INVALID for text that is not UTF-8 or a root hash that is none. */
 int policy_generate(const struct policy_draft *draft, struct buf *out, struct error *err);
+
+/* A user or group by its text, which is borrowed: digits are an id, all else a name. */
+struct policy_draft_identity policy_draft_identity(const char *text);
 
 /* Reads an image's user, "USER" or "USER:GROUP", as confcom does: digits are an id. `room` takes
  * the parts and must live as long as the identities. ERROR_LIMIT when it is longer than the room.

@@ -160,7 +160,13 @@ static void put_user(struct writer *writer, const struct policy_draft_container 
 {
     put(writer, ",\"user\":{\"group_idnames\":[");
     put_identity(writer, &draft->group);
-    put(writer, "],\"umask\":\"0022\",\"user_idname\":");
+    for (size_t i = 0; i < draft->group_count && draft->group.strategy; i++) {
+        put(writer, ",");
+        put_identity(writer, &draft->groups[i]);
+    }
+    put(writer, "],\"umask\":");
+    put_string(writer, draft->umask ? draft->umask : "0022");
+    put(writer, ",\"user_idname\":");
     put_identity(writer, &draft->user);
     put(writer, "}");
 }
@@ -216,9 +222,10 @@ void generate_container(struct writer *writer, const struct policy_draft_contain
     put(writer, "}");
 }
 
-static const char *strategy_of(const char *text)
+struct policy_draft_identity policy_draft_identity(const char *text)
 {
-    return *text && text[strspn(text, "0123456789")] == '\0' ? "id" : "name";
+    bool number = *text && text[strspn(text, "0123456789")] == '\0';
+    return (struct policy_draft_identity){text, number ? "id" : "name"};
 }
 
 int policy_draft_user(const char *text, char room[POLICY_USER_MAX],
@@ -233,8 +240,8 @@ int policy_draft_user(const char *text, char room[POLICY_USER_MAX],
     char *group = strchr(room, ':');
     if (group)
         *group++ = '\0';
-    out->user = (struct policy_draft_identity){room, strategy_of(room)};
+    out->user = policy_draft_identity(room);
     if (group && *group)
-        out->group = (struct policy_draft_identity){group, strategy_of(group)};
+        out->group = policy_draft_identity(group);
     return 0;
 }

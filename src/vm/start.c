@@ -169,7 +169,7 @@ static json_t *container_json(const struct monitor *monitor,
 /* A process gets what its container has: where that is not the usual, too. */
 json_t *start_exec_json(const char *id, const struct vm_process *process, char *const *args)
 {
-    static const char *const shared[] = {"capabilities", "no_new_privileges"};
+    static const char *const shared[] = {"capabilities", "no_new_privileges", "groups"};
     json_t *request = json_pack(
         "{s:s, s:o, s:o, s:s, s:s, s:i, s:o, s:b, s:b, s:i, s:i, s:i, s:i, s:i}", "id", id, "args",
         texts_json(args), "env", texts_json(process->env), "cwd", process->cwd, "user",

@@ -37,7 +37,7 @@ class Options(CliCase):
                        ["--net", "none", "--network", "none"], ["--name", "../x"], ["--name", ""], ["--name", "a" * 65],
                        ["--tee", "tdx"], ["--pull", "often"], ["--hostname", "a b"], ["-h", "a" * 65], ["-w", "relative"],
                        ["-e", "=x"], ["--cap-add", "x"], ["--ulimit", "nofile"], ["--sysctl", "x"], ["--tmpfs", "x"], ["--shm-size", "x"],
-                       ["--security-opt", "seccomp=/dev/null"], ["-e", ""], ["-e", b"A=\xff"], ["-i", "-t"]):
+                       ["--umask", "999"], ["--umask", "1777"], ["--group-add", "a:b"], ["--security-opt", "seccomp=/dev/null"], ["-e", ""], ["-e", b"A=\xff"], ["-i", "-t"]):
             with self.subTest(option=option):
                 tee = [] if "--tee" in option else ["--tee", "simulated"]
                 result = self.caisson("run", *tee, *option, "oci:/nowhere", check=False)

@@ -153,7 +153,7 @@ class Process(HostileCase):
         tmpfs = {"destination": "/cache", "options": ["nosuid", "size=1m"], "source": "tmpfs", "type": "tmpfs"}
         shm = {"destination": "/dev/shm", "options": ["nosuid", "nodev", "noexec", "mode=1777", "size=2m"], "source": "shm", "type": "tmpfs"}
         some = policies.capabilities(["CAP_CHOWN", "CAP_SYS_ADMIN"])
-        user = {"user_idname": {"pattern": "1000", "strategy": "id"}, "umask": "0027", "group_idnames": [{"pattern": "7", "strategy": "id"}]}
+        user = {"user_idname": {"pattern": "1000", "strategy": "id"}, "umask": "0027", "group_idnames": [{"pattern": i, "strategy": "id"} for i in ("7", "9")]}
         script = IDENTITY + """
         grep ^Seccomp: /proc/self/status | tr '\\t' ' '
         mkdir /tmp/x
@@ -164,7 +164,7 @@ class Process(HostileCase):
         """
         workload = Workload("busybox", ["/bin/sh", "-c", script], user=user, mounts=[tmpfs, shm], capabilities=some,
                             seccomp_profile_sha256=profile_digest(PROFILE))  # fmt: skip
-        given = {"user": "1000:7", "umask": 0o27, "mounts": [tmpfs, shm], "capabilities": some, "seccomp": PROFILE, "read_only_root": True,
+        given = {"user": "1000:7", "groups": ["9", "7"], "umask": 0o27, "mounts": [tmpfs, shm], "capabilities": some, "seccomp": PROFILE, "read_only_root": True,
                  "rlimits": {"nofile": [1024, 2048], "core": [0, 0]},
                  "sysctls": {"net.core.somaxconn": "321", "kernel.shmmni": "77", "kernel.sem": "250 32000 32 99", "fs.mqueue.queues_max": "9"}}  # fmt: skip
         with workload.boot() as machine:
@@ -173,7 +173,8 @@ class Process(HostileCase):
                 ("denied", {"seccomp": dict(PROFILE, defaultAction="SCMP_ACT_LOG")}), ("denied", {"seccomp": {}}),
                 ("denied", {"seccomp": dict(PROFILE, syscalls=PROFILE["syscalls"][:1])}), ("invalid", {"seccomp": json.dumps(PROFILE)}),
                 ("denied", {"seccomp": dict(PROFILE, syscalls=PROFILE["syscalls"][::-1])}), ("invalid", {"seccomp": None}),
-                ("denied", {"umask": 0o22}), ("denied", {"user": "1000:8"}), ("denied", {"mounts": [dict(shm, options=["size=2m"])]}),
+                ("denied", {"umask": 0o22}), ("denied", {"user": "1000:8"}), ("denied", {"groups": ["8"]}), ("denied", {"groups": ["9", "0"]}),
+                ("failed", {"groups": ["nogroup"]}), ("invalid", {"groups": "9"}), ("invalid", {"groups": [str(i) for i in range(33)]}), ("denied", {"mounts": [dict(shm, options=["size=2m"])]}),
                 ("invalid", {"rlimits": {"nofile": [4, 4]}}), ("invalid", {"rlimits": {"fsize": [0, 0]}}), ("invalid", {"rlimits": []}),
                 ("invalid", {"sysctls": {"kernel.core_pattern": "1"}}), ("invalid", {"sysctls": {"net.ipv4.conf.all.route_localnet": "1"}}),
                 ("invalid", {"sysctls": {"kernel.sem": "x"}}),
@@ -187,8 +188,8 @@ class Process(HostileCase):
             self.assertEqual((event["code"], errors.decode()), (0, "mkdir: can't create directory '/tmp/x': No space left on device\n"))
             found = output.decode().splitlines()
             status = dict(line.split(" ", 1) for line in found if " " in line and not line[0].isdigit())
-            self.assertEqual({name: status[name] for name in ("Umask", "Uid", "Gid", "NoNewPrivs", "Seccomp:")},
-                             {"Umask": "0027", "Uid": "1000 " * 3 + "1000", "Gid": "7 7 7 7", "NoNewPrivs": "0", "Seccomp:": "2"})
+            self.assertEqual({name: status[name] for name in ("Umask", "Uid", "Gid", "Groups", "NoNewPrivs", "Seccomp:")},
+                             {"Umask": "0027", "Uid": "1000 " * 3 + "1000", "Gid": "7 7 7 7", "Groups": "9", "NoNewPrivs": "0", "Seccomp:": "2"})
             # CAP_SYS_ADMIN, by which the filter was installed, is in none of the sets of what runs; bits 0 and 21 are the policy's.
             self.assertEqual([status["Cap" + name] for name in ("Inh", "Prm", "Eff", "Bnd", "Amb")], [NONE, NONE, NONE, "0000000000200001", NONE])
             self.assertEqual(found[-10:], ["0", "1024", "2048", "321", "77", "250 32000 32 99", "9", "1024", "2048", "read-only"])

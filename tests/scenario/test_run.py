@@ -104,6 +104,22 @@ class Run(CliCase):
         self.assertEqual(result.stdout.decode().splitlines(), ["1000", "1000", "/tmp", "cabin", "A=with spaces",
                                                                "B=from a file"])
 
+    def test_groups_and_umask_are_the_policys(self):
+        """A policy names the groups; a host that adds another, or takes another umask, is told which."""
+        words = ["-u", "1000:1000", "--group-add", "44", "--group-add", "root", "--umask", "27"]
+        allowed = ["--allow-exec", "id -G", "--allow-exec", "/bin/busybox grep Umask /proc/self/status"]
+        policy = os.path.join(self.folder, "groups.rego")
+        self.caisson("policy", "generate", *words, *allowed, "-o", policy, self.image("busybox"), "/bin/sleep", "1000")
+        name = self.start_image("busybox", "/bin/sleep", "1000", options=[*words, "--policy", policy])
+        self.assertEqual(self.caisson("exec", name, "id", "-G").stdout, b"1000 0 44\n")
+        self.assertIn(b"0027", self.caisson("exec", name, "/bin/busybox", "grep", "Umask", "/proc/self/status").stdout)
+        for more, reason in ((["--group-add", "45"], b'group "" (id 45) is in none of group_idnames'),
+                             (["--umask", "0"], b'umask is "0000", the policy has "0027"')):  # fmt: skip
+            with self.subTest(more=more):
+                result = self.run_image("busybox", "/bin/sleep", "1000", options=[*words, *more, "--policy", policy], check=False)
+                self.assertEqual(result.returncode, 1, result.stderr)
+                self.assertIn(reason, result.stderr)
+
     def test_the_entrypoint_can_be_replaced(self):
         result = self.run_image("busybox", "hello", options=["--entrypoint", "/bin/echo"])
         self.assertEqual(result.stdout, b"hello\n")

@@ -110,6 +110,27 @@ static void passes_limits_and_sysctls_on(void **state)
          "\"sysctls\":{\"net.core.somaxconn\":\"1024\",\"kernel.sem\":\"1 2 3 4\"}");
 }
 
+static void puts_groups_and_umask_into_request_and_policy(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    struct confinement confinement;
+    struct policy_draft_container draft = {0};
+    char *text = ask(
+        (char *[]){"run", "--group-add", "44", "--group-add=audio", "--umask", "7", NULL},
+        &confinement, &err);
+    assert_non_null(text);
+    assert_non_null(strstr(text, "\"groups\":[\"44\",\"audio\"]"));
+    assert_int_equal(confinement.umask, 7);
+    confinement_describe(&confinement, &draft);
+    assert_string_equal(draft.umask, "0007");
+    assert_int_equal(draft.group_count, 2);
+    assert_string_equal(draft.groups[0].strategy, "id");
+    assert_string_equal(draft.groups[1].strategy, "name");
+    free(text);
+    confinement_fini(&confinement);
+}
+
 static void reads_security_options(void **state)
 {
     (void)state;
@@ -145,6 +166,13 @@ static void refuses_what_is_malformed(void **state)
 {
     (void)state;
     static const char *const words[][2] = {
+        {"--group-add", ""},
+        {"--group-add", "1:2"},
+        {"--umask", ""},
+        {"--umask", "8"},
+        {"--umask", "1000"},
+        {"--umask", "00022"},
+        {"--umask", "-1"},
         {"--cap-add", "NOSUCH"},
         {"--cap-add", ""},
         {"--cap-drop", "CAP_CAP_CHOWN"},
@@ -200,6 +228,10 @@ static void refuses_too_many(void **state)
         words[2 + 2 * i] = folders[i];
     }
     refuses(words, ERROR_LIMIT, "more than 16 mounts");
+    char *groups[1 + 33 + 1] = {"run"};
+    for (size_t i = 0; i < 33; i++)
+        groups[1 + i] = "--group-add=1";
+    refuses(groups, ERROR_LIMIT, "more than 32 times --group-add");
     refuses((char *[]){"run", "--tmpfs", "/a:ro,ro,ro,ro,ro,ro,ro,ro,ro,ro,ro,ro,ro,ro", NULL},
             ERROR_LIMIT, "options of a mount");
 }
@@ -211,6 +243,7 @@ int main(void)
         cmocka_unit_test(adds_and_drops_capabilities_as_docker_does),
         cmocka_unit_test(mounts_folders_in_memory),
         cmocka_unit_test(passes_limits_and_sysctls_on),
+        cmocka_unit_test(puts_groups_and_umask_into_request_and_policy),
         cmocka_unit_test(reads_security_options),
         cmocka_unit_test(refuses_what_confidentiality_rules_out),
         cmocka_unit_test(refuses_what_is_malformed),

@@ -123,12 +123,11 @@ static int fake_unmount_device(void *argument, const char *target, struct error 
     return note(argument, "unmount_device", err, "%s", target);
 }
 
-static int fake_find_user(void *argument, const char *id, const char *user, struct user *out,
+static int fake_find_user(void *argument, const struct request_process *process, struct user *out,
                           struct error *err)
 {
-    (void)id;
     *out = (struct user){.user = {.name = "root"}, .groups = {{.name = "root"}}, .group_count = 1};
-    return note(argument, "find_user", err, "%s", user);
+    return note(argument, "find_user", err, "%s", process->user);
 }
 
 static int fake_create(void *argument, const struct spec *spec, const uint32_t standard[3],

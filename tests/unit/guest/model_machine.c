@@ -404,11 +404,12 @@ static int model_unmount_device(void *argument, const char *target, struct error
     return begins(machine, "unmount_device", err) ? -1 : 0;
 }
 
-static int model_find_user(void *argument, const char *id, const char *user, struct user *out,
+static int model_find_user(void *argument, const struct request_process *process, struct user *out,
                            struct error *err)
 {
     struct model_machine *machine = argument;
-    (void)user;
+    const char *id = process->id;
+    const char *user = process->user;
     require(machine, model_find(machine, id) != NULL, "reads files of %s, which is no root", id);
     if (begins(machine, "find_user", err))
         return -1;

@@ -1,6 +1,8 @@
 /* Users and groups as an image's configuration names them. */
 #include "../check.h"
 
+#include <stdio.h>
+
 #include "base/buf.h"
 
 #include "guest/user.h"
@@ -122,6 +124,56 @@ static void refuses_malformed_users(void **state)
         check_error(resolve(texts[i], &user, &err), &err, ERROR_INVALID);
 }
 
+static int add(const char *const *names, size_t count, struct user *user, struct error *err)
+{
+    return user_add_groups((struct policy_list){names, count}, span_of_text(GROUP), user, err);
+}
+
+static void adds_groups_once_each(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"29", "root", "77", "redis", "77"};
+    struct user user;
+    struct error err;
+    check_ok(resolve("redis:redis", &user, &err), &err);
+    check_ok(add(names, 5, &user, &err), &err);
+    assert_int_equal(user.group_count, 4);
+    assert_string_equal(user.groups[0].name, "redis");
+    assert_string_equal(user.groups[1].name, "audio");
+    assert_int_equal(user.groups[2].id, 0);
+    assert_int_equal(user.groups[3].id, 77);
+    assert_string_equal(user.groups[3].name, "");
+}
+
+static void refuses_to_add_what_is_no_group(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"nogroup", "", "-1", "4294967295", "bad", "alice", "29:30"};
+    struct user user;
+    struct error err;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        check_ok(resolve("redis:redis", &user, &err), &err);
+        check_error(add(&bad[i], 1, &user, &err), &err, ERROR_NOT_FOUND);
+    }
+}
+
+static void refuses_to_add_too_many_groups(void **state)
+{
+    (void)state;
+    char texts[USER_GROUPS_MAX + 1][8];
+    const char *names[USER_GROUPS_MAX + 1];
+    struct user user;
+    struct error err;
+    for (size_t i = 0; i <= USER_GROUPS_MAX; i++) {
+        (void)snprintf(texts[i], sizeof texts[i], "%zu", 5000 + i);
+        names[i] = texts[i];
+    }
+    check_ok(resolve("redis:redis", &user, &err), &err);
+    check_ok(add(names, USER_GROUPS_MAX, &user, &err), &err);
+    check_error(add(names + USER_GROUPS_MAX, 1, &user, &err), &err, ERROR_LIMIT);
+    check_ok(add(names, 1, &user, &err), &err);
+}
+
 static void refuses_user_in_too_many_groups(void **state)
 {
     (void)state;
@@ -148,6 +200,9 @@ int main(void)
         cmocka_unit_test(gives_a_named_group_alone),
         cmocka_unit_test(refuses_names_that_are_not_there),
         cmocka_unit_test(refuses_malformed_users),
+        cmocka_unit_test(adds_groups_once_each),
+        cmocka_unit_test(refuses_to_add_what_is_no_group),
+        cmocka_unit_test(refuses_to_add_too_many_groups),
         cmocka_unit_test(refuses_user_in_too_many_groups),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -123,6 +123,24 @@ static void writes_strings_as_confcom_does(void **state)
                       "\"A=\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\x7f<>&'\\u00e9\\ud83d\\ude00\""));
 }
 
+static void writes_more_groups_and_the_umask(void **state)
+{
+    static const struct policy_draft_identity more[] = {{"44", "id"}, {"audio", "name"}};
+    struct policy_draft_container container = redis();
+    (void)state;
+    container.group = policy_draft_identity("7");
+    container.groups = more;
+    container.group_count = 2;
+    container.umask = "0027";
+    assert_true(holds(&container, POLICY_GENERATION_B,
+                      "\"group_idnames\":[{\"pattern\":\"7\",\"strategy\":\"id\"},"
+                      "{\"pattern\":\"44\",\"strategy\":\"id\"},"
+                      "{\"pattern\":\"audio\",\"strategy\":\"name\"}],\"umask\":\"0027\""));
+    container.group = (struct policy_draft_identity){0};
+    assert_true(holds(&container, POLICY_GENERATION_B,
+                      "\"group_idnames\":[{\"pattern\":\"\",\"strategy\":\"any\"}]"));
+}
+
 static void writes_signals_by_generation(void **state)
 {
     struct policy_draft_container container = redis();
@@ -301,6 +319,7 @@ int main(void)
         cmocka_unit_test(writes_what_the_reader_reads),
         cmocka_unit_test(lets_what_it_describes_run),
         cmocka_unit_test(writes_strings_as_confcom_does),
+        cmocka_unit_test(writes_more_groups_and_the_umask),
         cmocka_unit_test(writes_signals_by_generation),
         cmocka_unit_test(orders_variables_as_confcom_does),
         cmocka_unit_test(reads_users_as_confcom_does),
