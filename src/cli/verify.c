@@ -10,9 +10,10 @@
 #include "cli/snp_evidence.h"
 #include "cli/trust.h"
 #include "cli/verdict.h"
+#include "cli/verify_fragments.h"
 #include "evidence/bundle_verify.h"
 #include "evidence/evidence_kind.h"
-#include "evidence/runtime_data.h"
+#include "evidence/runtime_statement.h"
 #include "measure/manifest.h"
 #include "os/file.h"
 
@@ -23,6 +24,11 @@ static const struct option_rule options[] = {
     POLICY_ALLOW_ALL_OPTION,
     {.name = "partial",
      .help = "Accept a machine that does not run all of the policy's containers"},
+    {.name = "fragment",
+     .operand = "feed=FEED,…",
+     .help = "A fragment that must be loaded; also issuer=DID, min-svn=N, sha256=HEX",
+     .repeats = true},
+    {.name = "no-other-fragments", .help = "Refuse fragments that no --fragment names"},
     {.name = "trust-simulated",
      .operand = "DIR",
      .help = "Accept evidence of the simulated processor in DIR, which proves nothing"},
@@ -39,6 +45,7 @@ struct inputs {
     struct manifest_measurements list;
     uint8_t (*digests)[SNP_MEASUREMENT_SIZE];
     uint8_t nonce[RUNTIME_DATA_NONCE_MAX];
+    struct verify_fragments fragments;
     struct trusted_root root;
     bool allows_all; /* the policy, at some point */
     bool recomputed; /* the launch digests; else they are the manifest's */
@@ -51,6 +58,7 @@ static void inputs_fini(struct inputs *inputs)
     buf_fini(&inputs->policy);
     manifest_fini(&inputs->manifest);
     manifest_measurements_fini(&inputs->list);
+    verify_fragments_fini(&inputs->fragments);
     free(inputs->digests);
 }
 
@@ -154,10 +162,12 @@ static int read_inputs(const struct args *args, struct span text, struct inputs 
     inputs->expectation.partial = args_has(args, "partial");
     if (check_usage(args, err) < 0 || read_nonce(args_get(args, "nonce"), inputs, err) < 0 ||
         trust_read_time(args_get(args, "at"), &inputs->expectation.chain.time, err) < 0 ||
+        verify_fragments_read(args, &inputs->fragments, err) < 0 ||
         read_bundle(args_operands(args)[0], text, inputs, err) < 0 ||
         read_policy(args, inputs, err) < 0 || read_guest(args_get(args, "guest"), inputs, err) < 0)
         return -1;
     inputs->expectation.policy = buf_span(&inputs->policy);
+    inputs->expectation.fragments = inputs->fragments.demands;
     if (!trusted)
         return 0;
     inputs->expectation.chain.roots = &inputs->root;
@@ -184,22 +194,25 @@ static const char *source_of(const struct inputs *inputs)
 
 /* What is told beside the checks. */
 static int append_note(const struct inputs *inputs, const struct manifest_measurement *machine,
-                       struct buf *note, struct error *err)
+                       const struct runtime_data *data, struct buf *note, struct error *err)
 {
     if (inputs->allows_all &&
         buf_printf(note, err, "ALLOW-ALL: the policy lets the host do what it likes\n") < 0)
         return -1;
     if (buf_printf(note, err, "launch digests expected: %s\n", source_of(inputs)) < 0)
         return -1;
-    return machine ? buf_printf(note, err, "machine: %s, %u CPU%s\n", machine->vcpu_type,
-                                machine->vcpus, machine->vcpus == 1 ? "" : "s")
-                   : 0;
+    if (machine && buf_printf(note, err, "machine: %s, %u CPU%s\n", machine->vcpu_type,
+                              machine->vcpus, machine->vcpus == 1 ? "" : "s") < 0)
+        return -1;
+    return verify_fragments_note(data, note, err);
 }
 
-static json_t *claims_of(const struct inputs *inputs, const struct manifest_measurement *machine)
+static json_t *claims_of(const struct inputs *inputs, const struct manifest_measurement *machine,
+                         const struct runtime_data *data)
 {
-    json_t *claims = json_pack("{s:s, s:s}", "tee", bundle_tee_name(inputs->bundle.tee),
-                               "measurements_from", inputs->recomputed ? "computed" : "manifest");
+    json_t *claims = json_pack("{s:s, s:s, s:o*}", "tee", bundle_tee_name(inputs->bundle.tee),
+                               "measurements_from", inputs->recomputed ? "computed" : "manifest",
+                               "fragments", verify_fragments_claims(data));
     if (claims && inputs->allows_all)
         (void)json_object_set_new(claims, "allow_all", json_true());
     if (claims && machine)
@@ -243,7 +256,7 @@ static void draw(const struct inputs *inputs, const struct snp_report *report,
          "current_tcb committed_tcb launch_tcb"},
         {"What booted", picture->measurement,
          "measurement guest_kernel guest_initrd guest_cmdline"},
-        {"The policy it enforces", picture->host_data, "host_data policy containers"},
+        {"The policy it enforces", picture->host_data, "host_data policy containers fragments"},
         {"Your nonce", picture->nonce, "report_data nonce"},
     };
     memcpy(picture->boxes, boxes, sizeof boxes);
@@ -253,11 +266,13 @@ static int print(const struct inputs *inputs, const struct snp_result *result, e
                  const struct args *args, struct error *err)
 {
     const struct manifest_measurement *machine = find_machine(inputs, &result->report);
-    BUF_AUTO note = BUF_WITH_LIMIT(4096);
-    json_auto_t *claims = claims_of(inputs, machine);
+    BUF_AUTO note = BUF_WITH_LIMIT(65536);
+    RUNTIME_STATEMENT_AUTO said;
+    (void)runtime_statement_read(buf_span(&inputs->bundle.runtime_data), &said, NULL);
+    json_auto_t *claims = claims_of(inputs, machine, &said.data);
     if (!claims)
         return error_memory(err);
-    if (append_note(inputs, machine, &note, err) < 0)
+    if (append_note(inputs, machine, &said.data, &note, err) < 0)
         return -1;
     struct picture picture;
     draw(inputs, &result->report, &picture);
@@ -291,7 +306,8 @@ static int verify_bundle(const struct args *args, struct span text, struct error
 static int check_bare_usage(const struct args *args, enum evidence_kind kind, const char *command,
                             struct error *err)
 {
-    static const char *const others[] = {"nonce", "policy", "guest"};
+    static const char *const others[] = {"nonce", "policy", "guest", "fragment",
+                                         "no-other-fragments"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         if (args_has(args, others[i]))
             return error_set(err, ERROR_USAGE,
@@ -396,6 +412,9 @@ const struct command command_verify = {
         "must "
         "run, or have ended as they may. Every check is printed with "
         "its value; the first that failed decides, and says what to do.\n\n"
+        "Fragments of the policy that the machine has loaded are listed, each with its feed, svn, "
+        "SHA-256 and issuer. The policy says whom it takes them from; what must be there besides, "
+        "and at which svn, --fragment says, and --no-other-fragments refuses the rest.\n\n"
         "An SEV-SNP report by itself is verified too, when its certificates are named after it, "
         "and a quote of SGX or TDX when its collateral is. Evidence of other kinds is recognised, "
         "and the command for it is named.\n\n"

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "evidence/runtime_data.h"
+#include "evidence/runtime_statement.h"
 
 static const struct check_rule rule_tee = {
     "tee", "docs/evidence.md",
@@ -80,7 +80,8 @@ static void check_guest(const struct bundle *bundle, const struct bundle_expecta
     (void)checks_judge(checks, &rule_cmdline, same, expectation->cmdline, bundle->cmdline);
 }
 
-/* What the guest hashes when it is asked with our nonce: all but the numbers is known. */
+/* What the guest hashes when it is asked with our nonce: known is all but the numbers, and which
+ * fragments were loaded. */
 static int expect_runtime_data(struct span nonce, const struct runtime_data *found, struct buf *out)
 {
     struct runtime_data data = *found;
@@ -100,12 +101,12 @@ enum verdict bundle_verify(const struct bundle *bundle,
     uint8_t host_data[SHA256_SIZE];
     uint8_t report_data[REPORT_DATA_SIZE];
     BUF_AUTO runtime_data = BUF_WITH_LIMIT(RUNTIME_DATA_SIZE_MAX);
-    struct runtime_data found = {0};
+    RUNTIME_STATEMENT_AUTO found;
     struct error unread = {0};
     memset(result, 0, sizeof *result);
-    (void)runtime_data_read(buf_span(&bundle->runtime_data), &found, &unread);
+    (void)runtime_statement_read(buf_span(&bundle->runtime_data), &found, &unread);
     /* Only a nonce of impossible size fails here; then nothing has been checked: refused. */
-    if (expect_runtime_data(expectation->nonce, &found, &runtime_data) < 0)
+    if (expect_runtime_data(expectation->nonce, &found.data, &runtime_data) < 0)
         return VERDICT_REFUSED;
     for (size_t i = 0; i < bundle->certificate_count; i++)
         certificates[i] = buf_span(&bundle->certificates[i]);
@@ -122,8 +123,9 @@ enum verdict bundle_verify(const struct bundle *bundle,
     (void)snp_verify(&evidence, &expectation->chain, &appraisal, result);
     check_tee(bundle, result);
     check_policy(bundle, host_data, &result->checks);
-    check_nonce(&found, &unread, expectation->nonce, &result->checks);
-    check_containers(&found, expectation->partial, &result->checks);
+    check_nonce(&found.data, &unread, expectation->nonce, &result->checks);
+    check_containers(&found.data, expectation->partial, &result->checks);
+    fragment_demands_check(&expectation->fragments, &found.data, &result->checks);
     check_guest(bundle, expectation, &result->checks);
     return checks_verdict(&result->checks);
 }

@@ -6,6 +6,7 @@
 #define CAISSON_EVIDENCE_BUNDLE_VERIFY_H
 
 #include "evidence/bundle.h"
+#include "evidence/fragment_demand.h"
 #include "evidence/snp_verify.h"
 
 /* All of it is demanded; nothing may be left out, but containers where `partial` says so. */
@@ -14,6 +15,7 @@ struct bundle_expectation {
     struct span nonce;
     struct span policy; /* the policy's bytes */
     bool partial;       /* some of the policy's containers may be missing */
+    struct fragment_demands fragments;
     uint8_t kernel[SHA256_SIZE];
     uint8_t initrd[SHA256_SIZE];
     const char *cmdline;

@@ -178,16 +178,25 @@ static int append_member(struct buf *out, const char *name, struct span bytes, s
     return buf_append_text(out, "\"", err);
 }
 
-/* The runtime data: whom this answers, and how many of the policy's containers run. */
+/* The runtime data: whom this answers, how many of the policy's containers run, what was added to
+ * the policy. */
 static int describe_self(const struct gate *gate, const struct request_attest *args,
                          struct buf *out, struct error *err)
 {
+    struct runtime_fragment fragments[RUNTIME_DATA_FRAGMENTS_MAX];
     struct policy_standing standing = policy_get_standing(gate->state);
     struct runtime_data data = {.nonce_size = args->nonce_size,
                                 .demanded = (uint32_t)standing.demanded,
                                 .running = (uint32_t)standing.running,
-                                .done = (uint32_t)standing.done};
+                                .done = (uint32_t)standing.done,
+                                .fragments = fragments,
+                                .fragment_count = policy_fragment_count(gate->state)};
     memcpy(data.nonce, args->nonce, args->nonce_size);
+    for (size_t i = 0; i < data.fragment_count; i++) {
+        const struct policy_fragment_identity *identity = policy_fragment_at(gate->state, i);
+        fragments[i] = (struct runtime_fragment){identity->issuer, identity->feed, identity->svn,
+                                                 identity->digest};
+    }
     return runtime_data_write(&data, out, err);
 }
 

@@ -206,7 +206,10 @@ static bool keep(struct loading *loading)
                     state->fragment_count, STATE_FRAGMENTS_MAX, POLICY_SIZE_MAX);
     row.identity.issuer = strdup(loading->fragment->issuer);
     row.identity.feed = strdup(loading->fragment->feed);
-    if (!row.identity.issuer || !row.identity.feed || !state_reserve(state, loading->module)) {
+    row.identity.svn = loading->module->svn_text ? strdup(loading->module->svn_text)
+                                                 : text_format("%" PRIu64, loading->svn.number);
+    if (!row.identity.issuer || !row.identity.feed || !row.identity.svn ||
+        !state_reserve(state, loading->module)) {
         state_clear_fragment(&row);
         return deny(loading->decision, "no memory is left");
     }
@@ -242,4 +245,15 @@ bool policy_load_fragment(struct policy_state *state, const struct policy_fragme
                   keep(&loading);
     policy_free(loading.module);
     return loaded && allow(decision);
+}
+
+size_t policy_fragment_count(const struct policy_state *state)
+{
+    return state->fragment_count;
+}
+
+const struct policy_fragment_identity *policy_fragment_at(const struct policy_state *state,
+                                                          size_t index)
+{
+    return &state->fragments[index].identity;
 }

@@ -80,14 +80,3 @@ bool policy_container_no_new_privileges(const struct policy_container *container
 {
     return container->no_new_privileges;
 }
-
-size_t policy_fragment_count(const struct policy_state *state)
-{
-    return state->fragment_count;
-}
-
-const struct policy_fragment_identity *policy_fragment_at(const struct policy_state *state,
-                                                          size_t index)
-{
-    return &state->fragments[index].identity;
-}

@@ -256,6 +256,7 @@ int policy_parse_fragment(struct span text, struct policy **out, struct error *e
 struct policy_fragment_identity {
     const char *issuer;
     const char *feed;
+    const char *svn;             /* the one that counted: "5", or "1.2.0" */
     uint8_t digest[SHA256_SIZE]; /* of the text */
 };
 size_t policy_fragment_count(const struct policy_state *state);

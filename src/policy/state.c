@@ -49,6 +49,7 @@ void state_clear_fragment(struct state_fragment *fragment)
     policy_free(fragment->module);
     free((void *)(uintptr_t)fragment->identity.issuer);
     free((void *)(uintptr_t)fragment->identity.feed);
+    free((void *)(uintptr_t)fragment->identity.svn);
 }
 
 void policy_state_free(struct policy_state *state)

@@ -1,7 +1,10 @@
 /*
  * Makes an evidence bundle of a simulated machine that never ran: for tests of who reads one.
  *
- * usage: make_evidence PSP_DIR MANIFEST POLICY NONCE VCPUS    the bundle comes on standard output
+ * usage: make_evidence PSP_DIR MANIFEST POLICY NONCE VCPUS [ISSUER FEED SVN]
+ *
+ * The bundle comes on standard output. The last three name a fragment that was loaded, with a
+ * digest of 01 01 … 01.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,10 +37,19 @@ static int fill_guest(const char *path, struct bundle *bundle, struct psp_launch
     return measure_simulated(&kernel, bundle->vcpus, launch->measurement, err);
 }
 
-static int fill_nonce(const char *text, struct bundle *bundle, uint8_t request[PSP_REQUEST_SIZE],
-                      struct error *err)
+static int fill_runtime_data(char *argv[], struct bundle *bundle, uint8_t request[PSP_REQUEST_SIZE],
+                             struct error *err)
 {
-    struct runtime_data data = {.nonce_size = strlen(text) / 2, .demanded = 1, .running = 1};
+    const char *text = argv[4];
+    uint8_t digest[SHA256_SIZE];
+    const struct runtime_fragment fragment = {argv[6], argv[6] ? argv[7] : NULL,
+                                              argv[6] ? argv[8] : NULL, digest};
+    struct runtime_data data = {.nonce_size = strlen(text) / 2,
+                                .demanded = 1,
+                                .running = 1,
+                                .fragments = &fragment,
+                                .fragment_count = argv[6] ? 1 : 0};
+    memset(digest, 1, sizeof digest);
     if (data.nonce_size > sizeof data.nonce ||
         !hex_decode(span_of_text(text), data.nonce, data.nonce_size))
         return error_set(err, ERROR_USAGE, "the nonce is not hexadecimal");
@@ -60,7 +72,7 @@ static int make(char *argv[], struct bundle *bundle, struct error *err)
     bundle->vcpus = (uint32_t)vcpus;
     if (fill_guest(argv[2], bundle, &launch, err) < 0 ||
         file_read(argv[3], &bundle->policy, err) < 0 ||
-        fill_nonce(argv[4], bundle, request, err) < 0)
+        fill_runtime_data(argv, bundle, request, err) < 0)
         return -1;
     sha256_digest(buf_span(&bundle->policy), launch.host_data);
     if (psp_launch(psp, &launch, err) < 0 ||
@@ -76,8 +88,10 @@ int main(int argc, char *argv[])
     BUNDLE_AUTO bundle;
     BUF_AUTO text = BUF_WITH_LIMIT(BUNDLE_SIZE_MAX);
     bundle_init(&bundle);
-    if (argc != 6) {
-        (void)fprintf(stderr, "usage: make_evidence PSP_DIR MANIFEST POLICY NONCE VCPUS >BUNDLE\n");
+    if (argc != 6 && argc != 9) {
+        (void)fprintf(stderr,
+                      "usage: make_evidence PSP_DIR MANIFEST POLICY NONCE VCPUS [ISSUER FEED SVN] "
+                      ">BUNDLE\n");
         return 2;
     }
     if (make(argv, &bundle, &err) < 0 || bundle_write(&bundle, &text, &err) < 0) {

@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 """Policy fragments: signed, shown and verified by the program; loaded, or refused by name, by a real guest; handed over
 by `caisson run --fragment`."""
+import base64
+import hashlib
 import json
 import os
 import shutil
@@ -30,6 +32,10 @@ def caisson(*words, status=0):
 def fragment_text(containers, svn='"5"', rest=""):
     svn = f"svn := {svn}\n" if svn else ""
     return f'package side\n\n{svn}framework_version := "0.2.3"\n\ncontainers := {json.dumps(containers)}\n{rest}'
+
+
+def sha256(text):
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class Signer:
@@ -179,6 +185,15 @@ class Guest(Folder, HostileCase):
             self.assertEqual(caught.exception.point, "load_fragment")
             self.assertIn(said, caught.exception.reason)
 
+    @staticmethod
+    def named(channel):
+        """The fragments that the guest names in its evidence."""
+        answer = channel.call("attest", nonce="00")
+        said = base64.b64decode(answer["runtime_data"])
+        report = base64.b64decode(answer["report"])
+        assert report[0x50:0x90] == hashlib.sha256(said).digest() + bytes(32)
+        return json.loads(said).get("fragments")
+
     def test_loads_what_the_policy_takes_and_nothing_else(self):
         signer, other = Signer(self.work, "a"), Signer(self.work, "b", "RSA")
         workload = Workload("busybox", COMMAND)
@@ -203,12 +218,16 @@ class Guest(Folder, HostileCase):
             self.refuses(channel, "cut", good[:-1], "load_fragment: ")
             self.refuses(channel, "no fragment", b"", "load_fragment: ")
             self.nothing_ran(channel)
+            self.assertIsNone(self.named(channel))
             with self.assertRaises(Refused):
                 workload.mount_devices(channel)
             load(channel, other.sign(fragment_text([]), feed="registry.example/other"))
             with self.assertRaises(Refused):
                 workload.mount_devices(channel)
             load(channel, good)
+            self.assertEqual([(row["feed"], row["svn"], row["issuer"], row["sha256"]) for row in self.named(channel)],
+                             [("registry.example/other", "5", other.issuer(), sha256(fragment_text([]))),
+                              (FEED, "5", signer.issuer(), sha256(text))])
             workload.mount_devices(channel)
             channel.call("mount_overlay", id="c", layers=workload.targets())
             self.runs_as_described(workload, channel)
@@ -230,6 +249,34 @@ class Run(Folder, CliCase):
                 self.assertIn(said, result.stderr.decode())
         result = self.run_image("busybox", *COMMAND, options=(*options, "--fragment", good))
         self.assertEqual(result.stdout.decode().strip(), CANARY)
+
+    def test_evidence_names_what_was_loaded(self):
+        signer = Signer(self.work, "a")
+        workload = Workload("busybox", ["/bin/sleep", "1000"])
+        policy = signer.file("policy", policy_with([rule(signer)]))
+        text = fragment_text([workload.container])
+        good = signer.file("cose", signer.sign(text))
+        name = self.start_image("busybox", *workload.container["command"],
+                                options=("--policy", policy, "--network", "none", "--fragment", good))
+        evidence = os.path.join(self.folder, "evidence.json")
+        self.caisson("attest", name, "--nonce", "0a0b", "-o", evidence)
+
+        def verify(*words):
+            return self.caisson("verify", evidence, "--nonce", "0a0b", "--policy", policy, "--guest",
+                                os.path.join(paths.GUEST, "manifest.json"), "--trust-simulated",
+                                os.path.join(self.home, "simulated"), "--json", "--partial", *words, check=False)
+
+        result = verify()
+        said = json.loads(result.stdout)
+        self.assertEqual((result.returncode, said["verdict"]), (0, "accepted"), result.stdout)
+        self.assertEqual(said["fragments"],
+                         [{"issuer": signer.issuer(), "feed": FEED, "svn": "5", "sha256": sha256(text)}])
+        for words, verdict in ((("--fragment", f"feed={FEED},min-svn=5,issuer={signer.issuer()}", "--no-other-fragments"), 0),
+                               (("--fragment", f"feed={FEED},min-svn=6"), 1), (("--no-other-fragments",), 1)):
+            with self.subTest(words=words):
+                result = verify(*words)
+                self.assertEqual(result.returncode, verdict, result.stdout)
+                self.assertEqual(json.loads(result.stdout).get("refused_by"), None if verdict == 0 else "fragments")
 
     def test_runs_under_a_policy_that_allows_everything_only_when_told(self):
         points = ("mount_device", "mount_overlay", "create_container", "get_properties", "shutdown_container")

@@ -112,6 +112,69 @@ def test_json_says_the_same():
     assert document["verdict"] == "refused" and document["refused_by"] == "report_data"
 
 
+ISSUER, FEED = "did:x509:0:sha256:AAAA::eku:1.2", "registry.example/side"
+
+
+def make_with_fragment(path, feed=FEED):
+    made = run(MAKE_EVIDENCE, "psp", "guest/manifest.json", "policy", NONCE, "2", ISSUER, feed, "5")
+    assert made.returncode == 0, made.stderr
+    write(path, made.stdout)
+
+
+def test_shows_the_fragments_that_were_loaded():
+    make_with_fragment("fragment.json")
+    result = verify(bundle="fragment.json")
+    text = result.stdout.decode()
+    assert result.returncode == 0, text
+    assert "skip  fragments                1 loaded" in text, text
+    assert f"\nfragment: feed {FEED}, svn 5, sha256 {'01' * 32}, of {ISSUER}\n" in text, text
+    document = json.loads(verify("--json", bundle="fragment.json").stdout)
+    assert document["fragments"] == [{"issuer": ISSUER, "feed": FEED, "svn": "5", "sha256": "01" * 32}], document
+    assert "fragments" not in json.loads(verify("--json").stdout)
+    assert "pass  fragments                none loaded" in verify().stdout.decode()
+
+
+def test_accepts_the_fragments_that_are_demanded():
+    make_with_fragment("fragment.json")
+    for words in (f"feed={FEED}", f"feed={FEED},min-svn=5", f"min-svn=4,issuer={ISSUER},feed={FEED}", f"sha256={'01' * 32}"):
+        result = verify("--fragment", words, "--no-other-fragments", bundle="fragment.json")
+        assert result.returncode == 0 and b"pass  fragments" in result.stdout, (words, result)
+    assert verify("--no-other-fragments").returncode == 0
+
+
+def test_refuses_fragments_that_differ():
+    make_with_fragment("fragment.json")
+    for words in ("feed=registry.example/other", f"feed={FEED},min-svn=6", f"feed={FEED},min-svn=5.0.0",
+                  f"feed={FEED},issuer=did:x509:0:sha256:BBBB::eku:1.2", f"sha256={'01' * 31 + '02'}"):
+        expect_refused(verify("--fragment", words, bundle="fragment.json"), "fragments")
+    expect_refused(verify("--no-other-fragments", bundle="fragment.json"), "fragments")
+    expect_refused(verify("--fragment", f"feed={FEED}", "--fragment", "feed=x", bundle="fragment.json"), "fragments")
+    expect_refused(verify("--fragment", f"feed={FEED}"), "fragments")
+    bundle = json.loads(read("fragment.json"))
+    said = base64.b64decode(bundle["runtime_data"])
+    for change in (said.replace(b'"svn":"5"', b'"svn":"6"'), said[:said.index(b',"fragments"')] + b"}"):
+        bundle["runtime_data"] = base64.b64encode(change).decode()
+        write("changed.json", json.dumps(bundle).encode())
+        expect_refused(verify(bundle="changed.json"), "report_data")
+
+
+def test_a_fragments_name_adds_no_line():
+    make_with_fragment("fragment.json", feed="x\naccepted\n\x1b[2J")
+    result = verify("--no-other-fragments", bundle="fragment.json")
+    expect_refused(result, "fragments")
+    assert b"\naccepted" not in result.stdout and b"\x1b" not in result.stdout, result.stdout
+
+
+def test_words_of_fragments_that_say_nothing_are_usage():
+    for words in ("", "feed=", "feed", "x=y", f"feed={FEED},", f"feed={FEED},feed={FEED}", "issuer=i", "min-svn=5",
+                  f"feed={FEED},min-svn=x", f"feed={FEED},min-svn=1.2", "sha256=00", f"sha256={'0g' * 32}",
+                  f"{ISSUER}:{FEED}:5"):
+        result = verify("--fragment", words)
+        assert result.returncode == 2 and b"--fragment" in result.stderr, (words, result)
+    result = verify(*["--fragment", "feed=f"] * 65)
+    assert result.returncode == 2 and b"at most 64" in result.stderr, result
+
+
 def test_refuses_without_the_root():
     result = verify(trust=False)
     expect_refused(result, "root")

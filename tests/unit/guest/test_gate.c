@@ -2,6 +2,7 @@
 #include "gate_world.h"
 
 #include "base/base64.h"
+#include "base/hex.h"
 #include "policy/model.h"
 
 /* --- the policy first ------------------------------------------------------------------------- */
@@ -488,6 +489,7 @@ static void denies_other_points_by_name(void **state)
 #define HASH_C "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
 #define SIGNED_BY(svn, issuer, text)                                                               \
     (svn "\0\0\0\0\0\0\0" issuer "\0f\0package side\nframework_version := \"0.1.0\"\n" text)
+#define SIDE_TEXT "package side\nframework_version := \"0.1.0\"\n" SIDE
 #define SIDE                                                                                       \
     "containers := [{\"command\":[\"s\"],\"env_rules\":[],\"layers\":[\"" HASH_C                   \
     "\"],\"mounts\":[],\"exec_processes\":[],\"signals\":[],\"allow_elevated\":false,"             \
@@ -517,6 +519,32 @@ static void loads_fragments_that_the_policy_takes(void **state)
     expect(world, "\"ok\":true,\"result\":{\"sha256\":\"");
     ask(world, "mount_device", DEVICE(0, HASH_C));
     expect(world, "\"ok\":true");
+}
+
+static void tells_in_evidence_which_fragments_are_loaded(void **state)
+{
+    struct world *world = *state;
+    char expected[512];
+    char digest[2 * SHA256_SIZE + 1];
+    uint8_t bytes[SHA256_SIZE];
+    open_gate(world);
+    FRAGMENT(world, SIGNED_BY("\x01", "i", SIDE));
+    expect(world, "its svn is lower");
+    ask(world, "attest", "{\"nonce\":\"00\"}");
+    expect_runtime_data(world, "{\"caisson\":\"evidence-2\",\"nonce\":\"00\",\"containers\":{"
+                               "\"demanded\":1,\"running\":0,\"done\":0}}");
+    for (int i = 0; i < 2; i++)
+        FRAGMENT(world, SIGNED_BY("\x02", "i", SIDE));
+    FRAGMENT(world, SIGNED_BY("\x02", "j", SIDE));
+    sha256_digest(span_of_text(SIDE_TEXT), bytes);
+    hex_encode(span_of(bytes, sizeof bytes), digest);
+    (void)snprintf(expected, sizeof expected,
+                   "{\"caisson\":\"evidence-2\",\"nonce\":\"00\",\"containers\":{\"demanded\":1,"
+                   "\"running\":0,\"done\":0},\"fragments\":[{\"issuer\":\"i\",\"feed\":\"f\","
+                   "\"svn\":\"2\",\"sha256\":\"%s\"}]}",
+                   digest);
+    ask(world, "attest", "{\"nonce\":\"00\"}");
+    expect_runtime_data(world, expected);
 }
 
 static void refuses_fragments_by_name(void **state)
@@ -681,6 +709,7 @@ int main(void)
         test(tells_in_evidence_which_containers_run),
         test(denies_other_points_by_name),
         test(loads_fragments_that_the_policy_takes),
+        test(tells_in_evidence_which_fragments_are_loaded),
         test(refuses_fragments_by_name),
         test(reads_one_fragment_at_a_time_and_none_before_the_policy),
         test(refuses_numbers_that_do_not_grow),

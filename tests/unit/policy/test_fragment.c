@@ -251,6 +251,7 @@ static void decides_about_containers_of_fragments(void **state)
     assert_true(load(&machine, "f", FRAGMENT("\"2\"", "")));
     assert_int_equal(policy_fragment_count(machine.state), 1);
     assert_string_equal(policy_fragment_at(machine.state, 0)->feed, "f");
+    assert_string_equal(policy_fragment_at(machine.state, 0)->svn, "2");
     stack(&machine);
     assert_false(create(&machine, caps, 1, NULL, 0));
     assert_non_null(strstr(machine.decision.reason, "CAP_MINE is missing"));
@@ -343,6 +344,8 @@ static void loads_one_fragment_once(void **state)
     assert_int_equal(policy_fragment_count(machine.state), 1);
     assert_true(load(&machine, "f", FRAGMENT("6", "")));
     assert_int_equal(policy_fragment_count(machine.state), 2);
+    assert_string_equal(policy_fragment_at(machine.state, 0)->svn, "5");
+    assert_string_equal(policy_fragment_at(machine.state, 1)->svn, "6");
     stop(&machine);
 }
 

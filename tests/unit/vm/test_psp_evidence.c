@@ -35,7 +35,10 @@ static void expect_all(void)
 }
 
 /* What the guest says of itself. */
-static struct runtime_data said = {.demanded = 3, .running = 2, .done = 1};
+static const uint8_t fragment_digest[SHA256_SIZE] = {7};
+static const struct runtime_fragment fragment = {"did:i", "f", "5", fragment_digest};
+static struct runtime_data said = {
+    .demanded = 3, .running = 2, .done = 1, .fragments = &fragment, .fragment_count = 1};
 
 static int answer(struct psp *psp, struct bundle *bundle)
 {
@@ -216,12 +219,33 @@ static void refuses_runtime_data_or_policy_of_another_bundle(void **state)
     *digit = '9';
     check_verdict(&good, "report_data");
     *digit = '3';
+    /* Nor that another fragment was loaded. */
+    digit = strstr((char *)good.runtime_data.data, "\"svn\":\"") + 7;
+    *digit = '9';
+    check_verdict(&good, "report_data");
+    *digit = '5';
     good.runtime_data.data[0] = '[';
     check_verdict(&good, "report_data");
     good.runtime_data.data[0] = '{';
     good.policy.data[0] ^= 1;
     check_verdict(&good, "policy");
     good.policy.data[0] ^= 1;
+}
+
+static void refuses_fragments_that_are_not_demanded(void **state)
+{
+    (void)state;
+    static const struct fragment_demand met = {.feed = "f", .minimum_svn = "5"};
+    static const struct fragment_demand unmet = {.feed = "f", .minimum_svn = "6"};
+    expect_all();
+    check_verdict(&good, NULL);
+    assert_int_equal(checks_find(&result.checks, "fragments")->result, CHECK_SKIPPED);
+    expectation.fragments = (struct fragment_demands){&met, 1, true};
+    check_verdict(&good, NULL);
+    expectation.fragments = (struct fragment_demands){&unmet, 1, false};
+    check_verdict(&good, "fragments");
+    expectation.fragments = (struct fragment_demands){NULL, 0, true};
+    check_verdict(&good, "fragments");
 }
 
 static void refuses_before_and_after_the_chain_is_valid(void **state)
@@ -329,6 +353,7 @@ int main(int argc, char *argv[])
         cmocka_unit_test(refuses_what_the_host_says_of_the_guest_if_it_differs),
         cmocka_unit_test(refuses_simulated_evidence_that_calls_itself_real),
         cmocka_unit_test(refuses_runtime_data_or_policy_of_another_bundle),
+        cmocka_unit_test(refuses_fragments_that_are_not_demanded),
         cmocka_unit_test(refuses_before_and_after_the_chain_is_valid),
         cmocka_unit_test(refuses_a_chain_that_is_short_long_or_reordered),
         cmocka_unit_test(refuses_every_truncation),
