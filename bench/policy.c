@@ -41,10 +41,23 @@ static double now_us(void)
     return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
 }
 
-static void take(struct samples *samples, double start)
+/* Of this process, for what takes long enough that others come in between. */
+static double cpu_us(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+static void keep(struct samples *samples, double us)
 {
     if (samples->count < ROUNDS)
-        samples->us[samples->count++] = now_us() - start;
+        samples->us[samples->count++] = us;
+}
+
+static void take(struct samples *samples, double start)
+{
+    keep(samples, now_us() - start);
 }
 
 static int by_value(const void *a, const void *b)
@@ -140,9 +153,9 @@ static double read_time(const struct buf *text, size_t rounds, struct policy **p
     samples.count = 0;
     for (size_t i = 0; i < rounds; i++) {
         policy_free(*policy);
-        double start = now_us();
+        double start = cpu_us();
         require(policy_parse(buf_span(text), 0, policy, NULL) == 0, "cannot be read");
-        take(&samples, start);
+        keep(&samples, cpu_us() - start);
     }
     return median(&samples);
 }
@@ -200,7 +213,7 @@ static void bench_reading(struct world *world)
     print_row("load_fragment of one container, after its signature", fragment_time(&fragment),
               1000);
     (void)fprintf(stderr, "a policy of %zu KiB\n", text.size >> 10);
-    print_row("reading a policy of 1 MiB", read_time(&text, 20, &policy), 10000);
+    print_row("reading a policy of 1 MiB, CPU time", read_time(&text, 20, &policy), 10000);
     policy_free(policy);
     buf_fini(&text);
     buf_fini(&one);

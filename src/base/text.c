@@ -43,7 +43,7 @@ static size_t utf8_sequence(struct span bytes)
 bool text_is_utf8(struct span bytes)
 {
     while (bytes.size > 0) {
-        size_t len = utf8_sequence(bytes);
+        size_t len = *bytes.data < 0x80 ? 1 : utf8_sequence(bytes); /* most bytes are ASCII */
         if (len == 0)
             return false;
         bytes.data += len;

@@ -15,6 +15,7 @@
 #include <jansson.h>
 
 #include "base/buf.h"
+#include "format/json_string.h"
 
 #define JSON_DEPTH_MAX 64 /* the deepest that any caller may ask for */
 
@@ -64,8 +65,5 @@ int json_append(const json_t *value, struct buf *out, struct error *err);
 
 /* As json_append(), indented by two blanks and with a newline at the end, for people. */
 int json_append_pretty(const json_t *value, struct buf *out, struct error *err);
-
-/* Appends `text` as a JSON string with its quotes. ERROR_INVALID when it is not UTF-8. */
-int json_append_string(struct buf *out, struct span text, struct error *err);
 
 #endif

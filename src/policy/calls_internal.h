@@ -2,8 +2,8 @@
 #ifndef CAISSON_POLICY_CALLS_INTERNAL_H
 #define CAISSON_POLICY_CALLS_INTERNAL_H
 
+#include "base/arena.h"
 #include "format/json.h"
-#include "policy/arena.h"
 #include "policy/calls.h"
 
 /* A text whose zero bytes another byte stands for, since the policy is asked with C strings. */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "format/json.h"
 #include "policy/policy.h"
 #include "policy/reason.h"
 #include "policy/rego.h"
@@ -202,13 +203,26 @@ static const char *kind_of(const struct rego_statement *statement)
                                            : "the framework's reason";
 }
 
+/* NULL where there is none. */
+static json_t *json_of(struct page *page, const struct rego_statement *statement)
+{
+    BUF_AUTO text = BUF_WITH_LIMIT(8 * POLICY_SIZE_MAX);
+    if (!statement || statement->kind != REGO_JSON)
+        return NULL;
+    json_t *json = value_append(&statement->value, &text, page->err) < 0
+                       ? NULL
+                       : json_loadb(buf_text(&text), text.size, JSON_DECODE_ANY, NULL);
+    page->failed = page->failed || !json;
+    return json;
+}
+
 /* One of the two may be NULL. */
 static void compare_statements(struct page *page, const char *name,
                                const struct rego_statement *first,
                                const struct rego_statement *second)
 {
-    const json_t *a = first ? first->value : NULL;
-    const json_t *b = second ? second->value : NULL;
+    json_auto_t *a = json_of(page, first);
+    json_auto_t *b = json_of(page, second);
     bool rows = json_is_array(a) && json_is_array(b);
     if (rows && strcmp(name, "containers") == 0)
         compare_containers(page, a, b);
@@ -230,12 +244,18 @@ static void compare_modules(struct page *page, const struct rego_module *first,
     }
 }
 
+/* A text in the form in which it is compared. */
+struct side {
+    struct rego_module module;
+    struct arena texts;
+};
+
 /* Only what a guest would read is compared: a difference that it could not see would mislead. */
-static int read_module(struct span text, const char *which, struct rego_module *out,
-                       struct error *err)
+static int read_side(struct span text, const char *which, struct side *out, struct error *err)
 {
     POLICY_AUTO policy = NULL;
-    if (policy_parse(text, POLICY_ALLOW_ALL, &policy, err) < 0 || rego_read(text, out, err) < 0)
+    if (policy_parse(text, POLICY_ALLOW_ALL, &policy, err) < 0 ||
+        rego_read(text, &out->texts, &out->module, err) < 0)
         return error_context(err, "the %s", which);
     return 0;
 }
@@ -243,18 +263,17 @@ static int read_module(struct span text, const char *which, struct rego_module *
 int policy_diff(struct span first, struct span second, enum policy_diff_form form, struct buf *out,
                 bool *same, struct error *err)
 {
-    struct rego_module a;
-    struct rego_module b;
+    struct side a = {.texts.limit = REGO_MEMORY_MAX};
+    struct side b = {.texts.limit = REGO_MEMORY_MAX};
     struct page page = {.out = out, .err = err, .form = form};
-    if (read_module(first, "first", &a, err) < 0)
-        return -1;
-    if (read_module(second, "second", &b, err) < 0) {
-        rego_module_fini(&a);
-        return -1;
-    }
-    compare_modules(&page, &a, &b);
-    rego_module_fini(&a);
-    rego_module_fini(&b);
+    bool read = read_side(first, "first", &a, err) == 0 &&
+                read_side(second, "second", &b, err) == 0;
+    if (read)
+        compare_modules(&page, &a.module, &b.module);
+    rego_module_fini(&a.module);
+    rego_module_fini(&b.module);
+    arena_fini(&a.texts);
+    arena_fini(&b.texts);
     *same = page.lines == 0;
-    return page.failed ? -1 : 0;
+    return read && !page.failed ? 0 : -1;
 }

@@ -1,200 +1,104 @@
 #include "policy/load.h"
 
-#define CONTAINERS_MAX 4096 /* rows of an array of the policy */
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
 
-/* Keys that older frameworks had not: where the policy's is older, the default stands and what the
- * policy says of it is passed over, as in the reference. */
-static bool since(const struct loader *loader, uint32_t minor, uint32_t patch)
+#define ROWS_MAX 4096 /* of an array of the policy */
+
+/* --- containers ------------------------------------------------------------------------------- */
+
+/* Null is a command that no process matches. */
+static int load_command(struct decoder *decoder, const struct value *value,
+                        const struct field *field, void *out)
 {
-    const struct policy *policy = loader->policy;
-    return !policy->has_framework ||
-           version_compare(policy->framework, VERSION_OF(0, minor, patch)) >= 0;
+    struct policy_container *container = out;
+    container->has_command = value->kind != VALUE_NULL;
+    return container->has_command ? policy_list_read(decoder, value, field, out) : 0;
 }
 
-static int load_command(struct loader *loader, const json_t *object, struct policy_container *out)
+static const struct field exec_fields[] = {
+    {"command", policy_list_read, offsetof(struct exec_rule, command)},
+    {"signals", load_signals, offsetof(struct exec_rule, signals),
+     .count = offsetof(struct exec_rule, signal_count)},
+    {0}};
+
+static int load_exec(struct decoder *decoder, const struct value *value, void *row)
 {
-    out->has_command = !json_is_null(json_object_get(object, "command"));
-    return out->has_command ? load_list(loader, object, "command", &out->command) : 0;
+    return fields_read(decoder, value, exec_fields, row);
 }
 
-/* What containers and external processes have in common. */
-static int load_process(struct loader *loader, const json_t *object, struct policy_container *out)
-{
-    if (load_command(loader, object, out) < 0 ||
-        load_env_rules(loader, object, &out->env_rules, &out->env_rule_count) < 0 ||
-        load_text(loader, object, "working_dir", &out->working_dir) < 0)
-        return -1;
-    return json_get_bool(object, "allow_stdio_access", &out->stdio, loader->err);
-}
+static const struct field container_fields[] = {
+    {"id", field_text, offsetof(struct policy_container, name), .optional = true},
+    {"name", field_text, offsetof(struct policy_container, name), .optional = true}, /* rather */
+    {"command", load_command, offsetof(struct policy_container, command)},
+    {"env_rules", field_rows,
+     FIELD_ROWS(struct policy_container, env_rules, env_rule_count, load_env_rule,
+                struct env_rule)},
+    {"working_dir", field_text, offsetof(struct policy_container, working_dir)},
+    {"allow_stdio_access", field_bool, offsetof(struct policy_container, stdio)},
+    {"layers", policy_list_read, offsetof(struct policy_container, layers)},
+    {"mounts", field_rows,
+     FIELD_ROWS(struct policy_container, mounts, mount_count, load_mount, struct mount_rule)},
+    {"exec_processes", field_rows,
+     FIELD_ROWS(struct policy_container, exec, exec_count, load_exec, struct exec_rule)},
+    {"signals", load_container_signals, offsetof(struct policy_container, signals),
+     .count = offsetof(struct policy_container, signal_count)},
+    {"allow_elevated", field_bool, offsetof(struct policy_container, allow_elevated)},
+    {"no_new_privileges", field_bool, offsetof(struct policy_container, no_new_privileges),
+     .since = LOAD_SINCE(2, 0)},
+    {"user", load_user, offsetof(struct policy_container, user), .since = LOAD_SINCE(2, 1)},
+    {"capabilities", load_capabilities, .since = LOAD_SINCE(2, 2)},
+    {"seccomp_profile_sha256", field_text, offsetof(struct policy_container, seccomp_sha256),
+     .since = LOAD_SINCE(2, 3)},
+    {0}};
 
-static int load_exec(struct loader *loader, const json_t *object, struct exec_rule *out)
-{
-    static const char *const known[] = {"command", "signals", NULL};
-    if (!json_is_object(object))
-        return error_set(loader->err, ERROR_INVALID, "expected an object, found %s",
-                         json_kind(object));
-    if (json_check_keys(object, known, loader->err) < 0 ||
-        load_list(loader, object, "command", &out->command) < 0)
-        return -1;
-    return load_signals(loader, object, 0, &out->signals, &out->signal_count);
-}
-
-static int load_execs(struct loader *loader, const json_t *object, struct policy_container *out)
-{
-    json_t *array;
-    if (json_get_array(object, "exec_processes", &array, loader->err) < 0)
-        return -1;
-    out->exec_count = json_array_size(array);
-    struct exec_rule *rules = arena_take(&loader->policy->arena, out->exec_count, sizeof *rules);
-    if (!rules)
-        return error_memory(loader->err);
-    for (size_t i = 0; i < out->exec_count; i++) {
-        if (load_exec(loader, json_array_get(array, i), &rules[i]) < 0)
-            return error_context(loader->err, "exec_processes[%zu]", i);
-    }
-    out->exec = rules;
-    return 0;
-}
-
-static const struct user_rule *any_user(void)
+static int load_container(struct decoder *decoder, const struct value *value, void *row)
 {
     static const struct matcher any = {.strategy = STRATEGY_ANY, .pattern = ""};
-    static const struct user_rule rule = {
-        .user = {.strategy = STRATEGY_ANY, .pattern = ""},
-        .groups = &any,
-        .group_count = 1,
-        .umask = "0022",
-    };
-    return &rule;
+    struct policy_container *out = row;
+    *out = (struct policy_container){
+        .index = decoder->index,
+        .name = "",
+        .seccomp_sha256 = "",
+        .user = {.user = any, .groups = &any, .group_count = 1, .umask = "0022"}};
+    return fields_read(decoder, value, container_fields, out);
 }
 
-/* Fields that came with later frameworks. */
-static int load_later_fields(struct loader *loader, const json_t *object,
-                             struct policy_container *out)
+static const struct field external_fields[] = {
+    {"command", load_command, offsetof(struct policy_container, command)},
+    {"env_rules", field_rows,
+     FIELD_ROWS(struct policy_container, env_rules, env_rule_count, load_env_rule,
+                struct env_rule)},
+    {"working_dir", field_text, offsetof(struct policy_container, working_dir)},
+    {"allow_stdio_access", field_bool, offsetof(struct policy_container, stdio)},
+    {0}};
+
+static int load_external(struct decoder *decoder, const struct value *value, void *row)
 {
-    out->user = *any_user();
-    out->seccomp_sha256 = "";
-    if (since(loader, 2, 0) &&
-        json_get_bool(object, "no_new_privileges", &out->no_new_privileges, loader->err) < 0)
-        return -1;
-    if (since(loader, 2, 1) && load_user(loader, object, &out->user) < 0)
-        return -1;
-    if (since(loader, 2, 2) && load_capabilities(loader, object, out) < 0)
-        return -1;
-    if (since(loader, 2, 3) &&
-        load_text(loader, object, "seccomp_profile_sha256", &out->seccomp_sha256) < 0)
-        return -1;
-    return 0;
+    struct policy_container *out = row;
+    *out = (struct policy_container){.index = decoder->index, .external = true, .name = ""};
+    return fields_read(decoder, value, external_fields, out);
 }
 
-static int load_name(struct loader *loader, const json_t *object, struct policy_container *out)
-{
-    const char *name;
-    const char *id;
-    if (json_find_text(object, "name", &name, loader->err) < 0 ||
-        json_find_text(object, "id", &id, loader->err) < 0)
-        return -1;
-    out->name = arena_text(&loader->policy->arena, name ? name : id ? id : "");
-    return out->name ? 0 : error_memory(loader->err);
-}
+/* --- fragments -------------------------------------------------------------------------------- */
 
-static int load_container(struct loader *loader, const json_t *object, struct policy_container *out)
-{
-    static const char *const known[] = {"id",
-                                        "name",
-                                        "command",
-                                        "env_rules",
-                                        "layers",
-                                        "mounts",
-                                        "exec_processes",
-                                        "signals",
-                                        "allow_elevated",
-                                        "allow_stdio_access",
-                                        "no_new_privileges",
-                                        "working_dir",
-                                        "seccomp_profile_sha256",
-                                        "capabilities",
-                                        "user",
-                                        NULL};
-    if (!json_is_object(object))
-        return error_set(loader->err, ERROR_INVALID, "expected an object, found %s",
-                         json_kind(object));
-    if (json_check_keys(object, known, loader->err) < 0 || load_name(loader, object, out) < 0 ||
-        load_process(loader, object, out) < 0 ||
-        load_list(loader, object, "layers", &out->layers) < 0 ||
-        load_mounts(loader, object, &out->mounts, &out->mount_count) < 0 ||
-        load_execs(loader, object, out) < 0 ||
-        load_signals(loader, object, !since(loader, 4, 1), &out->signals, &out->signal_count) < 0 ||
-        json_get_bool(object, "allow_elevated", &out->allow_elevated, loader->err) < 0)
-        return -1;
-    return load_later_fields(loader, object, out);
-}
-
-/* Every row of an array, with the row's name before its error. */
-static int load_rows(struct loader *loader, const json_t *array, const char *name,
-                     struct policy_container **out, size_t *count,
-                     int (*load)(struct loader *, const json_t *, struct policy_container *))
-{
-    if (!json_is_array(array))
-        return error_set(loader->err, ERROR_INVALID, "expected an array, found %s",
-                         json_kind(array));
-    *count = json_array_size(array);
-    if (*count > CONTAINERS_MAX)
-        return error_set(loader->err, ERROR_LIMIT, "%zu rows; at most %d are read", *count,
-                         CONTAINERS_MAX);
-    *out = arena_take(&loader->policy->arena, *count, sizeof **out);
-    if (!*out)
-        return error_memory(loader->err);
-    for (size_t i = 0; i < *count; i++) {
-        (*out)[i].index = i;
-        if (load(loader, json_array_get(array, i), &(*out)[i]) < 0)
-            return error_context(loader->err, "%s[%zu]", name, i);
-    }
-    return 0;
-}
-
-int load_containers(struct loader *loader, const json_t *array)
-{
-    struct policy *policy = loader->policy;
-    if (load_capability_names(loader, array) < 0)
-        return -1;
-    return load_rows(loader, array, "containers", &policy->containers, &policy->container_count,
-                     load_container);
-}
-
-static int load_external(struct loader *loader, const json_t *object, struct policy_container *out)
-{
-    static const char *const known[] = {"command", "env_rules", "working_dir", "allow_stdio_access",
-                                        NULL};
-    out->external = true;
-    out->name = "";
-    if (!json_is_object(object))
-        return error_set(loader->err, ERROR_INVALID, "expected an object, found %s",
-                         json_kind(object));
-    if (json_check_keys(object, known, loader->err) < 0)
-        return -1;
-    return load_process(loader, object, out);
-}
-
-int load_externals(struct loader *loader, const json_t *array)
-{
-    struct policy *policy = loader->policy;
-    return load_rows(loader, array, "external_processes", &policy->externals,
-                     &policy->external_count, load_external);
-}
-
-static int load_svn(struct loader *loader, const json_t *object, struct fragment_rule *out)
+/* A number or a text. */
+static int load_svn(struct decoder *decoder, const struct value *value, const struct field *field,
+                    void *out)
 {
     char number[32];
-    const json_t *svn = json_object_get(object, "minimum_svn");
-    if (!json_is_integer(svn))
-        return load_text(loader, object, "minimum_svn", &out->minimum_svn);
-    (void)snprintf(number, sizeof number, "%" JSON_INTEGER_FORMAT, json_integer_value(svn));
-    out->minimum_svn = arena_text(&loader->policy->arena, number);
-    return out->minimum_svn ? 0 : error_memory(loader->err);
+    if (value->kind != VALUE_INTEGER)
+        return field_text(decoder, value, field, out);
+    (void)snprintf(number, sizeof number, "%" PRId64, value->number);
+    const char *text = arena_text(decoder->arena, number);
+    *(const char **)field_at(field, out) = text;
+    return text ? 0 : error_memory(decoder->err);
 }
 
-static int add_include(struct loader *loader, const char *name, unsigned int *includes)
+/* What the fragment adds. */
+static int load_includes(struct decoder *decoder, const struct value *value,
+                         const struct field *field, void *out)
 {
     static const struct {
         const char *name;
@@ -206,124 +110,240 @@ static int add_include(struct loader *loader, const char *name, unsigned int *in
                  /* Only hand-written rules could use a namespace; lists of trust are denied. */
                  {"namespace", 0},
                  {"transparency_trust_lists", 0}};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        if (strcmp(known[i].name, name) == 0) {
-            *includes |= known[i].include;
-            return 0;
-        }
-    }
-    return error_set(loader->err, ERROR_INVALID, "includes: \"%.32s\" is unknown", name);
-}
-
-/* What the fragment adds, and what it must bring besides. No parameter changes a fragment that is
- * made of values. */
-static int load_includes(struct loader *loader, const json_t *object, struct fragment_rule *out)
-{
-    struct policy_list includes;
-    json_t *parameters = json_object_get(object, "parameters");
-    json_t *receipts = json_object_get(object, "required_receipts");
-    if (load_list(loader, object, "includes", &includes) < 0)
+    static const struct field list = {.key = "includes"};
+    struct policy_list names;
+    if (policy_list_read(decoder, value, &list, &names) < 0)
         return -1;
-    for (size_t i = 0; i < includes.count; i++) {
-        if (add_include(loader, includes.items[i], &out->includes) < 0)
-            return -1;
-    }
-    if (parameters && !json_is_null(parameters) && !json_is_object(parameters))
-        return error_set(loader->err, ERROR_INVALID, "parameters: expected an object, found %s",
-                         json_kind(parameters));
-    if (receipts && !json_is_null(receipts) && !json_is_array(receipts))
-        return error_set(loader->err, ERROR_INVALID,
-                         "required_receipts: expected an array, found %s", json_kind(receipts));
-    out->needs_receipts = json_array_size(receipts) > 0;
-    return 0;
-}
-
-static int load_fragment(struct loader *loader, const json_t *object, struct fragment_rule *out)
-{
-    static const char *const known[] = {
-        "issuer", "feed", "minimum_svn", "includes", "parameters", "required_receipts", NULL};
-    if (!json_is_object(object))
-        return error_set(loader->err, ERROR_INVALID, "expected an object, found %s",
-                         json_kind(object));
-    if (json_check_keys(object, known, loader->err) < 0 ||
-        load_text(loader, object, "issuer", &out->issuer) < 0 ||
-        load_text(loader, object, "feed", &out->feed) < 0 || load_svn(loader, object, out) < 0)
-        return -1;
-    return load_includes(loader, object, out);
-}
-
-int load_fragments(struct loader *loader, const json_t *array)
-{
-    struct policy *policy = loader->policy;
-    if (!json_is_array(array) || json_array_size(array) > CONTAINERS_MAX)
-        return error_set(loader->err, ERROR_INVALID, "expected an array of at most %d rows",
-                         CONTAINERS_MAX);
-    policy->fragment_count = json_array_size(array);
-    policy->fragments = arena_take(&policy->arena, policy->fragment_count,
-                                   sizeof *policy->fragments);
-    if (!policy->fragments)
-        return error_memory(loader->err);
-    for (size_t i = 0; i < policy->fragment_count; i++) {
-        if (load_fragment(loader, json_array_get(array, i), &policy->fragments[i]) < 0)
-            return error_context(loader->err, "fragments[%zu]", i);
+    for (size_t i = 0; i < names.count; i++) {
+        size_t at = 0;
+        while (at < sizeof known / sizeof *known && strcmp(known[at].name, names.items[i]) != 0)
+            at++;
+        if (at == sizeof known / sizeof *known)
+            return error_set(decoder->err, ERROR_INVALID, "includes: \"%.32s\" is unknown",
+                             names.items[i]);
+        *(unsigned int *)field_at(field, out) |= known[at].include;
     }
     return 0;
 }
 
-static int load_platform_row(struct loader *loader, const json_t *object,
-                             struct platform_rules *out)
+/* No parameter changes a fragment that is made of values. */
+static int accept_parameters(struct decoder *decoder, const struct value *value,
+                             const struct field *field, void *out)
 {
-    static const char *const known[] = {"env_rules", "mounts", NULL};
-    if (!json_is_object(object))
-        return error_set(loader->err, ERROR_INVALID, "expected an object, found %s",
-                         json_kind(object));
-    if (json_check_keys(object, known, loader->err) < 0 ||
-        load_env_rules(loader, object, &out->env_rules, &out->env_rule_count) < 0)
-        return -1;
-    return load_mounts(loader, object, &out->mounts, &out->mount_count);
+    (void)field;
+    (void)out;
+    return value->kind == VALUE_NULL || value->kind == VALUE_OBJECT
+               ? 0
+               : field_refuse(decoder, value, "an object");
 }
+
+/* What it must bring besides. */
+static int load_receipts(struct decoder *decoder, const struct value *value,
+                         const struct field *field, void *out)
+{
+    *(bool *)field_at(field, out) = value->count > 0;
+    return value->kind == VALUE_NULL || value->kind == VALUE_ARRAY
+               ? 0
+               : field_refuse(decoder, value, "an array");
+}
+
+static const struct field fragment_fields[] = {
+    {"issuer", field_text, offsetof(struct fragment_rule, issuer)},
+    {"feed", field_text, offsetof(struct fragment_rule, feed)},
+    {"minimum_svn", load_svn, offsetof(struct fragment_rule, minimum_svn)},
+    {"includes", load_includes, offsetof(struct fragment_rule, includes)},
+    {"parameters", accept_parameters, .optional = true},
+    {"required_receipts", load_receipts, offsetof(struct fragment_rule, needs_receipts),
+     .optional = true},
+    {0}};
+
+static int load_fragment(struct decoder *decoder, const struct value *value, void *row)
+{
+    return fields_read(decoder, value, fragment_fields, row);
+}
+
+/* --- rules for all ---------------------------------------------------------------------------- */
+
+static const struct field platform_fields[] = {
+    {"env_rules", field_rows,
+     FIELD_ROWS(struct platform_rules, env_rules, env_rule_count, load_env_rule, struct env_rule)},
+    {"mounts", field_rows,
+     FIELD_ROWS(struct platform_rules, mounts, mount_count, load_mount, struct mount_rule)},
+    {0}};
+
+static int load_platform_row(struct decoder *decoder, const struct value *value, void *row)
+{
+    return fields_read(decoder, value, platform_fields, row);
+}
+
+struct platform_rows {
+    const struct platform_rules *items;
+    size_t count;
+};
 
 /* All rows together hold for every container: they become one list. */
-static int merge_platform(struct loader *loader, const struct platform_rules *rows, size_t count)
+static int load_platform(struct decoder *decoder, const struct value *value,
+                         const struct field *field, void *out)
 {
-    struct policy *policy = loader->policy;
-    struct platform_rules *all = &policy->platform;
-    size_t envs = 0;
-    size_t mounts = 0;
-    for (size_t i = 0; i < count; i++) {
-        envs += rows[i].env_rule_count;
-        mounts += rows[i].mount_count;
+    static const struct field rows_field = {
+        .key = "platform_rules",
+        .max = ROWS_MAX,
+        FIELD_ROWS(struct platform_rows, items, count, load_platform_row, struct platform_rules)};
+    struct platform_rules *all = field_at(field, out);
+    struct platform_rows rows;
+    size_t envs = 0, mounts = 0;
+    if (decoder->version < LOAD_SINCE(5, 0))
+        return error_set(decoder->err, ERROR_INVALID, "needs framework_version 0.5.0");
+    if (field_rows(decoder, value, &rows_field, &rows) < 0)
+        return -1;
+    for (size_t i = 0; i < rows.count; i++) {
+        envs += rows.items[i].env_rule_count;
+        mounts += rows.items[i].mount_count;
     }
-    struct env_rule *env_rules = arena_take(&policy->arena, envs, sizeof *env_rules);
-    struct mount_rule *mount_rules = arena_take(&policy->arena, mounts, sizeof *mount_rules);
+    struct env_rule *env_rules = arena_take(decoder->arena, envs, sizeof *env_rules);
+    struct mount_rule *mount_rules = arena_take(decoder->arena, mounts, sizeof *mount_rules);
     if (!env_rules || !mount_rules)
-        return error_memory(loader->err);
-    for (size_t i = 0; i < count; i++) {
-        for (size_t j = 0; j < rows[i].env_rule_count; j++)
-            env_rules[all->env_rule_count++] = rows[i].env_rules[j];
-        for (size_t j = 0; j < rows[i].mount_count; j++)
-            mount_rules[all->mount_count++] = rows[i].mounts[j];
+        return error_memory(decoder->err);
+    for (size_t i = 0; i < rows.count; i++) {
+        for (size_t j = 0; j < rows.items[i].env_rule_count; j++)
+            env_rules[all->env_rule_count++] = rows.items[i].env_rules[j];
+        for (size_t j = 0; j < rows.items[i].mount_count; j++)
+            mount_rules[all->mount_count++] = rows.items[i].mounts[j];
     }
     all->env_rules = env_rules;
     all->mounts = mount_rules;
     return 0;
 }
 
-int load_platform_rules(struct loader *loader, const json_t *array)
+/* --- the statements --------------------------------------------------------------------------- */
+
+struct version_slot {
+    bool *has;
+    struct version *version;
+    const char **text;
+};
+
+static int load_version(struct decoder *decoder, const struct value *value,
+                        struct version_slot slot)
 {
-    struct policy *policy = loader->policy;
-    if (!json_is_array(array) || json_array_size(array) > CONTAINERS_MAX)
-        return error_set(loader->err, ERROR_INVALID, "expected an array of at most %d rows",
-                         CONTAINERS_MAX);
-    if (!since(loader, 5, 0))
-        return error_set(loader->err, ERROR_INVALID, "needs framework_version 0.5.0");
-    size_t count = json_array_size(array);
-    struct platform_rules *rows = arena_take(&policy->arena, count, sizeof *rows);
-    if (!rows)
-        return error_memory(loader->err);
-    for (size_t i = 0; i < count; i++) {
-        if (load_platform_row(loader, json_array_get(array, i), &rows[i]) < 0)
-            return error_context(loader->err, "platform_rules[%zu]", i);
+    if (value->kind != VALUE_TEXT)
+        return field_refuse(decoder, value, "a string");
+    if (!version_parse(value->text, slot.version))
+        return error_set(decoder->err, ERROR_INVALID, "\"%.32s\" is not a version like 0.10.0",
+                         value->text);
+    if (*slot.has)
+        return error_set(decoder->err, ERROR_INVALID, "is given by its old and its new name");
+    *slot.has = true;
+    *slot.text = value->text;
+    return 0;
+}
+
+static int load_api(struct decoder *decoder, const struct value *value, const struct field *field,
+                    void *out)
+{
+    struct policy *policy = out;
+    (void)field;
+    return load_version(decoder, value,
+                        (struct version_slot){&policy->has_api, &policy->api, &policy->api_text});
+}
+
+static int load_framework(struct decoder *decoder, const struct value *value,
+                          const struct field *field, void *out)
+{
+    struct policy *policy = out;
+    const uint32_t *parts = policy->framework.parts;
+    (void)field;
+    if (load_version(decoder, value,
+                     (struct version_slot){&policy->has_framework, &policy->framework,
+                                           &policy->framework_text}) < 0)
+        return -1;
+    if (parts[0] == 0 && parts[1] < 1000)
+        decoder->version = LOAD_SINCE(parts[1], parts[2] < 1000 ? parts[2] : 999U);
+    return 0;
+}
+
+/* Read, and asked by nothing here: a list of them is denied by name. */
+static int accept_lists(struct decoder *decoder, const struct value *value,
+                        const struct field *field, void *out)
+{
+    (void)field;
+    (void)out;
+    return value->kind == VALUE_ARRAY || value->kind == VALUE_OBJECT
+               ? 0
+               : field_refuse(decoder, value, "an array");
+}
+
+#define FLAG(place, name)                                                                          \
+    {                                                                                              \
+        place,                                                                                     \
+        {                                                                                          \
+#name, field_bool, offsetof(struct policy, name)                                       \
+        }                                                                                          \
     }
-    return merge_platform(loader, rows, count);
+
+/* What a policy may define, in the order in which it is read: the framework's version decides how
+ * the rest is understood. */
+static const struct {
+    enum load_place place;
+    struct field field;
+} definitions[] = {
+    {LOAD_POLICY, {"api_version", load_api}},
+    {LOAD_POLICY, {"api_svn", load_api}},
+    {LOAD_BOTH, {"framework_version", load_framework}},
+    {LOAD_BOTH, {"framework_svn", load_framework}},
+    {LOAD_FRAGMENT, {"svn", load_svn, offsetof(struct policy, svn_text)}},
+    {LOAD_BOTH,
+     {"fragments", field_rows, .max = ROWS_MAX,
+      FIELD_ROWS(struct policy, fragments, fragment_count, load_fragment, struct fragment_rule)}},
+    {LOAD_BOTH,
+     {"containers", field_rows, .max = ROWS_MAX,
+      FIELD_ROWS(struct policy, containers, container_count, load_container,
+                 struct policy_container)}},
+    {LOAD_BOTH,
+     {"external_processes", field_rows, .max = ROWS_MAX,
+      FIELD_ROWS(struct policy, externals, external_count, load_external,
+                 struct policy_container)}},
+    {LOAD_BOTH, {"platform_rules", load_platform, offsetof(struct policy, platform)}},
+    {LOAD_POLICY, {"caisson_group", load_group}},
+    {LOAD_BOTH, {"transparency_trust_lists", accept_lists}},
+    FLAG(LOAD_POLICY, allow_properties_access),
+    FLAG(LOAD_POLICY, allow_dump_stacks),
+    FLAG(LOAD_POLICY, allow_runtime_logging),
+    FLAG(LOAD_POLICY, allow_environment_variable_dropping),
+    FLAG(LOAD_POLICY, allow_unencrypted_scratch),
+    FLAG(LOAD_POLICY, allow_capability_dropping),
+    FLAG(LOAD_POLICY, allow_host_network),
+    FLAG(LOAD_POLICY, allow_log_provider_dropping),
+};
+
+#define DEFINITION_COUNT (sizeof definitions / sizeof *definitions)
+
+int load_definitions(struct policy *policy, const struct rego_module *module, enum load_place place,
+                     struct error *err)
+{
+    struct decoder decoder = {
+        .arena = &policy->arena, .version = UINT_MAX, .context = policy, .err = err};
+    if (load_capability_names(&decoder) < 0)
+        return -1;
+    for (size_t i = 0; i < DEFINITION_COUNT; i++) {
+        const struct field *field = &definitions[i].field;
+        const struct rego_statement *found = rego_find(module, field->key);
+        if (!found || !(definitions[i].place & place))
+            continue;
+        if (found->kind != REGO_JSON)
+            return error_set(err, ERROR_INVALID, "line %u: %s must be a value", found->line,
+                             found->name);
+        if (field->read(&decoder, &found->value, field, policy) < 0)
+            return error_context(err, "line %u: %s", found->line, found->name);
+    }
+    return 0;
+}
+
+bool load_is_definition(const char *name, enum load_place place)
+{
+    for (size_t i = 0; i < DEFINITION_COUNT; i++) {
+        if (strcmp(definitions[i].field.key, name) == 0)
+            return definitions[i].place & place;
+    }
+    return false;
 }

@@ -1,15 +1,24 @@
-/* From a module's statements to a policy: every key known, every type checked. Internal. */
+/*
+ * From a module's statements to a policy: every key known, every type checked. Texts are borrowed
+ * from the policy's own copy of the module. Internal.
+ *
+ * A decoder's context is the policy, and its version the framework's, since keys that an older
+ * framework had not are passed over as in the reference, and defaults stand.
+ */
 #ifndef CAISSON_POLICY_LOAD_H
 #define CAISSON_POLICY_LOAD_H
 
+#include "format/fields.h"
+#include "policy/list.h"
 #include "policy/model.h"
 #include "policy/rego.h"
 
-/* How one array of the policy is read; errors name the row: containers[3]. */
-struct loader {
-    struct policy *policy;
-    struct error *err;
-};
+#define LOAD_SINCE(minor, patch) ((minor)*1000U + (patch)) /* framework 0.minor.patch */
+
+static inline struct policy *policy_of(const struct decoder *decoder)
+{
+    return decoder->context;
+}
 
 /* Reads a policy's text or, where `names` is given, a fragment's, whose capabilities get the bits
  * that they have there. What is read borrows names from it. */
@@ -21,27 +30,24 @@ int load_text_of_module(struct span text, const struct policy *names, unsigned i
 int load_text_of_fragment(struct span text, const struct policy *names, struct policy **out,
                           struct error *err);
 
-/* Each reads one statement's value into the policy; -1 with the error set. */
-int load_containers(struct loader *loader, const json_t *array);
-int load_externals(struct loader *loader, const json_t *array);
-int load_fragments(struct loader *loader, const json_t *array);
-int load_platform_rules(struct loader *loader, const json_t *array);
-int load_group(struct loader *loader, const json_t *object); /* after the containers */
+enum load_place { LOAD_POLICY = 1U << 0, LOAD_FRAGMENT = 1U << 1, LOAD_BOTH = 3 };
 
-/* Parts, in load_parts.c. `key` is the member of `object`. */
-int load_text(struct loader *loader, const json_t *object, const char *key, const char **out);
-int load_list(struct loader *loader, const json_t *object, const char *key,
-              struct policy_list *out);
-int load_env_rules(struct loader *loader, const json_t *object, const struct env_rule **out,
-                   size_t *count);
-int load_mounts(struct loader *loader, const json_t *object, const struct mount_rule **out,
-                size_t *count);
-int load_signals(struct loader *loader, const json_t *object, uint32_t extra, const uint32_t **out,
-                 size_t *count);
-int load_user(struct loader *loader, const json_t *object, struct user_rule *out);
+/* Reads those statements that define what a policy, or a fragment, holds. */
+int load_definitions(struct policy *policy, const struct rego_module *module, enum load_place place,
+                     struct error *err);
+bool load_is_definition(const char *name, enum load_place place);
 
-/* Collects the names of all capabilities before the containers are read. */
-int load_capability_names(struct loader *loader, const json_t *containers);
-int load_capabilities(struct loader *loader, const json_t *object, struct policy_container *out);
+field_reader load_group; /* of a struct policy; after the containers */
+
+/* Parts of containers, in load_parts.c. */
+row_reader load_env_rule;            /* struct env_rule */
+row_reader load_mount;               /* struct mount_rule */
+field_reader load_signals;           /* the pointer; their number goes to field->count */
+field_reader load_container_signals; /* and those that old frameworks allow beside */
+field_reader load_user;              /* struct user_rule */
+field_reader load_capabilities;      /* of a struct policy_container */
+
+/* The names of all capabilities that the framework knows. */
+int load_capability_names(struct decoder *decoder);
 
 #endif

@@ -17,27 +17,25 @@ static bool is_listed(const struct policy_group *group, size_t row)
     return false;
 }
 
-static int load_rows(struct loader *loader, const json_t *object, const char *key,
-                     struct policy_rows *out)
+static int load_row_numbers(struct decoder *decoder, const struct value *value,
+                            const struct field *field, void *group)
 {
-    struct policy *policy = loader->policy;
-    json_t *array;
-    if (json_get_array(object, key, &array, loader->err) < 0)
-        return -1;
-    size_t *rows = arena_take(&policy->arena, json_array_size(array), sizeof *rows);
+    struct policy_rows *out = field_at(field, group);
+    if (value->kind != VALUE_ARRAY)
+        return field_refuse(decoder, value, "an array");
+    size_t *rows = arena_take(decoder->arena, value->count, sizeof *rows);
     if (!rows)
-        return error_memory(loader->err);
+        return error_memory(decoder->err);
     out->items = rows;
-    for (size_t i = 0; i < json_array_size(array); i++) {
-        const json_t *value = json_array_get(array, i);
-        json_int_t row = json_is_integer(value) ? json_integer_value(value) : -1;
-        if (row < 0 || (size_t)row >= policy->container_count ||
-            is_listed(&policy->group, (size_t)row))
-            return error_set(loader->err, ERROR_INVALID,
+    for (const struct value *each = value->first; each; each = each->next) {
+        if (each->kind != VALUE_INTEGER || each->number < 0 ||
+            (size_t)each->number >= policy_of(decoder)->container_count ||
+            is_listed(group, (size_t)each->number))
+            return error_set(decoder->err, ERROR_INVALID,
                              "%s[%zu] is not the number of a row of `containers`, or stands there "
                              "twice",
-                             key, i);
-        rows[out->count++] = (size_t)row;
+                             field->key, out->count);
+        rows[out->count++] = (size_t)each->number;
     }
     return 0;
 }
@@ -49,62 +47,52 @@ static bool is_good_name(const char *name)
     return size > 0 && size <= NAME_MAX_SIZE && name[size] == '\0';
 }
 
-static int load_empty_dir(struct loader *loader, const json_t *object, struct policy_empty_dir *out)
+static const struct field empty_dir_fields[] = {
+    {"name", field_text, offsetof(struct policy_empty_dir, name)},
+    {"memory", field_bool, offsetof(struct policy_empty_dir, memory)},
+    {"size", field_u64, offsetof(struct policy_empty_dir, size), .max = INT64_MAX},
+    {0}};
+
+static int load_empty_dir(struct decoder *decoder, const struct value *value, void *row)
 {
-    static const char *const known[] = {"name", "memory", "size", NULL};
-    if (!json_is_object(object))
-        return error_set(loader->err, ERROR_INVALID, "expected an object, found %s",
-                         json_kind(object));
-    if (json_check_keys(object, known, loader->err) < 0 ||
-        load_text(loader, object, "name", &out->name) < 0 ||
-        json_get_bool(object, "memory", &out->memory, loader->err) < 0)
+    struct policy_empty_dir *out = row;
+    if (fields_read(decoder, value, empty_dir_fields, out) < 0)
         return -1;
-    if (!is_good_name(out->name))
-        return error_set(loader->err, ERROR_INVALID,
-                         "the name \"%.80s\" is not 1 to 64 of [a-z0-9-]", out->name);
-    return json_get_u64(object, "size", INT64_MAX, &out->size, loader->err);
+    return is_good_name(out->name)
+               ? 0
+               : error_set(decoder->err, ERROR_INVALID,
+                           "the name \"%.80s\" is not 1 to 64 of [a-z0-9-]", out->name);
 }
 
-static int load_empty_dirs(struct loader *loader, const json_t *object, struct policy_group *out)
+static int load_restart(struct decoder *decoder, const struct value *value,
+                        const struct field *field, void *out)
 {
-    json_t *array;
-    if (json_get_array(object, "empty_dirs", &array, loader->err) < 0)
-        return -1;
-    size_t count = json_array_size(array);
-    if (count > EMPTY_DIRS_MAX)
-        return error_set(loader->err, ERROR_LIMIT, "%zu empty_dirs; at most %d are read", count,
-                         EMPTY_DIRS_MAX);
-    struct policy_empty_dir *dirs = arena_take(&loader->policy->arena, count, sizeof *dirs);
-    if (!dirs)
-        return error_memory(loader->err);
-    for (size_t i = 0; i < count; i++) {
-        if (load_empty_dir(loader, json_array_get(array, i), &dirs[i]) < 0)
-            return error_context(loader->err, "empty_dirs[%zu]", i);
-    }
-    out->empty_dirs = dirs;
-    out->empty_dir_count = count;
-    return 0;
+    if (value->kind != VALUE_TEXT)
+        return field_refuse(decoder, value, "a string");
+    return policy_restart_of_name(value->text, field_at(field, out))
+               ? 0
+               : error_set(decoder->err, ERROR_INVALID,
+                           "restart is \"%.32s\"; it can be Always, OnFailure or Never",
+                           value->text);
 }
 
-int load_group(struct loader *loader, const json_t *object)
+static const struct field group_fields[] = {
+    {"init", load_row_numbers, offsetof(struct policy_group, init)},
+    {"containers", load_row_numbers, offsetof(struct policy_group, containers)},
+    {"restart", load_restart, offsetof(struct policy_group, restart)},
+    {"shared_ipc", field_bool, offsetof(struct policy_group, shared_ipc)},
+    {"shared_pid", field_bool, offsetof(struct policy_group, shared_pid)},
+    {"empty_dirs", field_rows,
+     FIELD_ROWS(struct policy_group, empty_dirs, empty_dir_count, load_empty_dir,
+                struct policy_empty_dir),
+     .max = EMPTY_DIRS_MAX},
+    {0}};
+
+int load_group(struct decoder *decoder, const struct value *value, const struct field *field,
+               void *out)
 {
-    static const char *const known[] = {"init",       "containers", "restart", "shared_ipc",
-                                        "shared_pid", "empty_dirs", NULL};
-    struct policy_group *group = &loader->policy->group;
-    const char *restart;
-    loader->policy->has_group = true;
-    if (!json_is_object(object))
-        return error_set(loader->err, ERROR_INVALID, "expected an object, found %s",
-                         json_kind(object));
-    if (json_check_keys(object, known, loader->err) < 0 ||
-        load_rows(loader, object, "init", &group->init) < 0 ||
-        load_rows(loader, object, "containers", &group->containers) < 0 ||
-        json_get_text(object, "restart", &restart, loader->err) < 0 ||
-        json_get_bool(object, "shared_ipc", &group->shared_ipc, loader->err) < 0 ||
-        json_get_bool(object, "shared_pid", &group->shared_pid, loader->err) < 0)
-        return -1;
-    if (!policy_restart_of_name(restart, &group->restart))
-        return error_set(loader->err, ERROR_INVALID,
-                         "restart is \"%.32s\"; it can be Always, OnFailure or Never", restart);
-    return load_empty_dirs(loader, object, group);
+    struct policy *policy = out;
+    (void)field;
+    policy->has_group = true;
+    return fields_read(decoder, value, group_fields, &policy->group);
 }

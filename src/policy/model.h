@@ -2,7 +2,7 @@
 #ifndef CAISSON_POLICY_MODEL_H
 #define CAISSON_POLICY_MODEL_H
 
-#include "policy/arena.h"
+#include "base/arena.h"
 #include "policy/points.h"
 #include "policy/regex.h"
 
@@ -118,7 +118,7 @@ struct regex_entry {
 
 /* A policy, or a fragment of one, which has no points and no flags. */
 struct policy {
-    struct arena arena;
+    struct arena arena; /* its text too, which the rest borrows from */
     bool has_api;
     bool has_framework;
     struct version api;
@@ -143,7 +143,8 @@ struct policy {
     bool allow_unencrypted_scratch;
     bool allow_capability_dropping;
     bool allow_host_network;
-    const char *svn_text; /* of a fragment: as written; NULL where absent */
+    bool allow_log_provider_dropping; /* nothing here asks for it */
+    const char *svn_text;             /* of a fragment: as written; NULL where absent */
     /* Names by their bits. A fragment's table goes on from that of what was loaded before it, so
      * that a bit means one name in all of them. */
     const char *capability_names[CAPABILITY_NAMES_MAX];

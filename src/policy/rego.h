@@ -12,11 +12,14 @@
 #ifndef CAISSON_POLICY_REGO_H
 #define CAISSON_POLICY_REGO_H
 
-#include "format/json.h"
+#include "format/value.h"
 
 #define REGO_IDENT_MAX  64
 #define REGO_DEPTH_MAX  16
 #define REGO_STATEMENTS 128 /* in one module */
+#define REGO_MEMORY_MAX                                                                            \
+    ((size_t)64 << 20) /* bytes; a policy of 4 MiB takes less than half of it                      \
+                        */
 
 enum rego_kind {
     REGO_JSON,   /* IDENT := JSON */
@@ -27,7 +30,7 @@ enum rego_kind {
 struct rego_statement {
     enum rego_kind kind;
     char name[REGO_IDENT_MAX + 1];
-    json_t *value; /* REGO_JSON */
+    struct value value; /* REGO_JSON */
     unsigned int line;
 };
 
@@ -35,11 +38,13 @@ struct rego_module {
     char package[REGO_IDENT_MAX + 1];
     struct rego_statement statements[REGO_STATEMENTS];
     size_t count;
+    struct arena values; /* of the statements, but for their texts */
 };
 
-/* Reads the whole text. ERROR_INVALID or ERROR_LIMIT naming line and construct. On success the
- * caller calls rego_module_fini(); on failure nothing is left. */
-int rego_read(struct span text, struct rego_module *out, struct error *err);
+/* Reads the whole text; the texts in it lie in `texts` and live as long. ERROR_INVALID or
+ * ERROR_LIMIT naming line and construct. On success the caller calls rego_module_fini(); on failure
+ * nothing is left. */
+int rego_read(struct span text, struct arena *texts, struct rego_module *out, struct error *err);
 void rego_module_fini(struct rego_module *module);
 
 /* The statement that defines `name`, or NULL. */

@@ -13,8 +13,8 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "base/arena.h"
 #include "base/error.h"
-#include "policy/arena.h"
 
 #define EXPRESSION_SIZE_MAX  24576       /* bytes of one expression: ARM's own limit */
 #define EXPRESSION_DEPTH_MAX 32          /* of nested calls, and of expressions in values */

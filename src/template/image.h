@@ -9,7 +9,7 @@
 #ifndef CAISSON_TEMPLATE_IMAGE_H
 #define CAISSON_TEMPLATE_IMAGE_H
 
-#include "policy/arena.h"
+#include "base/arena.h"
 #include "policy/generate.h"
 
 struct template_image {

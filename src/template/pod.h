@@ -17,8 +17,8 @@
 
 #include <jansson.h>
 
+#include "base/arena.h"
 #include "base/buf.h"
-#include "policy/arena.h"
 #include "policy/policy.h"
 
 #define POD_TEXT_MAX       ((size_t)4 << 20) /* bytes of a manifest */

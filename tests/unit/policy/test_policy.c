@@ -96,6 +96,10 @@ static void refuses_what_is_not_of_the_shape(void **state)
         {"package policy\ncontainers := [input.x]", "line 2"},
         {"package policy\ncontainers := [\n1,\n2\n", "line 5"},
         {"package policy\ncontainers := [,]", "line 2"},
+        {"package policy\ncontainers := [\n,]", "line 3"},
+        {"package policy\ncontainers := [1 2]", "line 2: a comma"},
+        {"package policy\ncontainers := [1\n2]", "line 3: a comma"},
+        {"package policy\ncontainers := [- 1]", "line 2"},
         {"package policy\ncontainers := [[],,]", "line 2"},
         {"package policy\ncontainers := []]", "line 2"},
         {"package policy\ncontainers := [}", "line 2"},
@@ -174,6 +178,7 @@ static void refuses_spoiled_containers(void **state)
         {"\"umask\":\"0022\"", "\"umask\":18", "umask"},
         {"\"strategy\":\"name\"", "\"strategy\":\"string\"", "\"string\""},
         {"\"user\":{", "\"user\":null,\"usr\":{", "\"usr\""},
+        {"\"user\":{", "\"user\":null,\"id\":{", "\"id\""},
     };
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {

@@ -1,4 +1,4 @@
-#include "policy/arena.h"
+#include "base/arena.h"
 
 #include <stdalign.h>
 #include <stdint.h>
@@ -52,11 +52,15 @@ void *arena_take(struct arena *arena, size_t count, size_t size)
     return out;
 }
 
+char *arena_copy(struct arena *arena, struct span bytes)
+{
+    char *copy = arena_take(arena, bytes.size + 1, 1);
+    if (copy && bytes.size > 0)
+        memcpy(copy, bytes.data, bytes.size);
+    return copy;
+}
+
 char *arena_text(struct arena *arena, const char *text)
 {
-    size_t size = strlen(text) + 1;
-    char *copy = arena_take(arena, size, 1);
-    if (copy)
-        memcpy(copy, text, size);
-    return copy;
+    return arena_copy(arena, span_of_text(text));
 }

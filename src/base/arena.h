@@ -1,8 +1,8 @@
-/* Memory of a policy: taken piece by piece, freed at once. A limit bounds it. */
-#ifndef CAISSON_POLICY_ARENA_H
-#define CAISSON_POLICY_ARENA_H
+/* Memory of one document: taken piece by piece, freed at once. A limit bounds it. */
+#ifndef CAISSON_BASE_ARENA_H
+#define CAISSON_BASE_ARENA_H
 
-#include <stddef.h>
+#include "base/span.h"
 
 struct arena_block;
 
@@ -19,7 +19,8 @@ void arena_fini(struct arena *arena);
  * A size of 0 gives a valid pointer. */
 void *arena_take(struct arena *arena, size_t count, size_t size);
 
-/* A copy of a C string. */
+/* A copy of a C string, and one of bytes with a zero byte after them. */
 char *arena_text(struct arena *arena, const char *text);
+char *arena_copy(struct arena *arena, struct span bytes);
 
 #endif

@@ -1,0 +1,11 @@
+/* Lists of texts in JSON: as policies have them, and requests. */
+#ifndef CAISSON_POLICY_LIST_H
+#define CAISSON_POLICY_LIST_H
+
+#include "format/fields.h"
+#include "policy/policy.h"
+
+/* A struct policy_list; field->max bounds it. */
+field_reader policy_list_read;
+
+#endif
