@@ -1,0 +1,302 @@
+#include "service/server.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <event2/listener.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "crypto/tls_server.h"
+#include "os/fd.h"
+#include "service/connection.h"
+
+#define BACKLOG 1024
+
+const struct server_limits server_default_limits = {
+    .body = 1 << 20,
+    .handshake_ms = 10000,
+    .request_ms = 10000,
+    .answer_ms = 30000,
+    .idle_ms = 120000,
+    .connections = 16384,
+    .connections_each = 1024,
+    .requests_a_second = 500,
+};
+
+struct thread {
+    struct worker worker;
+    struct server *server;
+    struct evconnlistener *listener;
+    struct event *stop;
+    int stop_fd; /* an eventfd, which wakes the thread to its end */
+    pthread_t id;
+    bool runs;
+};
+
+struct server {
+    struct server_limits limits;
+    struct server_owner owner;
+    struct limiter *limiter;
+    pthread_mutex_t tls_mutex;
+    struct tls_server *tls; /* borrowed */
+    uint16_t port;
+    unsigned count;
+    struct thread *threads;
+};
+
+static struct ssl_st *open_session(struct server *server)
+{
+    (void)pthread_mutex_lock(&server->tls_mutex);
+    struct ssl_st *session = server->tls ? tls_server_session(server->tls) : NULL;
+    (void)pthread_mutex_unlock(&server->tls_mutex);
+    return session;
+}
+
+void server_set_tls(struct server *server, struct tls_server *tls)
+{
+    (void)pthread_mutex_lock(&server->tls_mutex);
+    server->tls = tls;
+    (void)pthread_mutex_unlock(&server->tls_mutex);
+}
+
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
+                      int size, void *argument)
+{
+    struct thread *thread = argument;
+    (void)listener;
+    (void)size;
+    struct ssl_st *session = open_session(thread->server);
+    if (thread->server->tls && !session) {
+        (void)close(fd); /* never in the clear where TLS is meant */
+        return;
+    }
+    connection_accept(&thread->worker, fd, address, session);
+}
+
+/* No descriptor or no memory is left: connections wait in the backlog until some have gone. */
+static void on_accept_error(struct evconnlistener *listener, void *argument)
+{
+    struct timespec pause = {.tv_nsec = 10000000};
+    (void)listener;
+    (void)argument;
+    (void)nanosleep(&pause, NULL);
+}
+
+static void on_settle(evutil_socket_t fd, short what, void *argument)
+{
+    struct thread *thread = argument;
+    (void)fd;
+    (void)what;
+    connection_settle_all(&thread->worker);
+}
+
+static void on_stop(evutil_socket_t fd, short what, void *argument)
+{
+    struct thread *thread = argument;
+    (void)fd;
+    (void)what;
+    (void)evconnlistener_disable(thread->listener);
+    (void)event_del(thread->stop);
+    connection_stop_all(&thread->worker);
+    if (thread->worker.count == 0)
+        (void)event_base_loopbreak(thread->worker.base);
+}
+
+static void *run_thread(void *argument)
+{
+    struct thread *thread = argument;
+    (void)event_base_dispatch(thread->worker.base);
+    connection_settle_all(&thread->worker);
+    connection_drop_all(&thread->worker);
+    return NULL;
+}
+
+static bool read_address(const char *text, uint16_t port, struct sockaddr_storage *out,
+                         socklen_t *size)
+{
+    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
+    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    *out = (struct sockaddr_storage){0};
+    if (inet_pton(AF_INET, text, &in.sin_addr) == 1) {
+        memcpy(out, &in, sizeof in);
+        *size = sizeof in;
+    } else if (inet_pton(AF_INET6, text, &in6.sin6_addr) == 1) {
+        memcpy(out, &in6, sizeof in6);
+        *size = sizeof in6;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static uint16_t port_of(int fd)
+{
+    struct sockaddr_storage address = {0};
+    struct sockaddr_in in;
+    socklen_t size = sizeof address;
+    if (getsockname(fd, (struct sockaddr *)&address, &size) < 0)
+        return 0;
+    memcpy(&in, &address, sizeof in); /* the port has the same place in IPv6 */
+    return ntohs(in.sin_port);
+}
+
+/* Opens a listening socket on the server's port, which the first one chooses where it is 0. */
+static int listen_on(struct server *server, const char *text, struct error *err)
+{
+    struct sockaddr_storage address;
+    socklen_t size;
+    int on = 1;
+    if (!read_address(text, server->port, &address, &size))
+        return error_set(err, ERROR_USAGE, "\"%s\" is no IP address", text);
+    FD_AUTO fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0 ||
+        bind(fd, (struct sockaddr *)&address, size) < 0 || listen(fd, BACKLOG) < 0)
+        return error_system(err, errno, "cannot listen on %s, port %u", text, server->port);
+    server->port = port_of(fd);
+    return fd_take(&fd);
+}
+
+static int prepare_thread(struct server *server, struct thread *thread, const char *address,
+                          struct error *err)
+{
+    struct worker *worker = &thread->worker;
+    thread->server = server;
+    thread->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    *worker = (struct worker){.base = event_base_new(),
+                              .limits = &server->limits,
+                              .owner = &server->owner,
+                              .limiter = server->limiter,
+                              .count_max = server->limits.connections / server->count + 1};
+    if (thread->stop_fd < 0 || !worker->base)
+        return error_memory(err);
+    FD_AUTO fd = listen_on(server, address, err);
+    if (fd < 0)
+        return -1;
+    worker->settle = event_new(worker->base, -1, 0, on_settle, thread);
+    thread->stop = event_new(worker->base, thread->stop_fd, EV_READ, on_stop, thread);
+    thread->listener = evconnlistener_new(worker->base, on_accept, thread,
+                                          LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+    if (!worker->settle || !thread->stop || !thread->listener || event_add(thread->stop, NULL) < 0)
+        return error_memory(err);
+    (void)fd_take(&fd); /* the listener's */
+    evconnlistener_set_error_cb(thread->listener, on_accept_error);
+    return 0;
+}
+
+/* Starts the thread with all signals blocked: they are for the one that started the server. */
+static int start_thread(struct thread *thread, struct error *err)
+{
+    sigset_t all, before;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    int result = pthread_create(&thread->id, NULL, run_thread, thread);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (result != 0)
+        return error_system(err, result, "cannot start a thread");
+    thread->runs = true;
+    return 0;
+}
+
+static void free_thread(struct thread *thread)
+{
+    struct worker *worker = &thread->worker;
+    uint64_t one = 1;
+    if (thread->runs) {
+        (void)!write(thread->stop_fd, &one, sizeof one);
+        (void)pthread_join(thread->id, NULL);
+    }
+    if (thread->listener)
+        evconnlistener_free(thread->listener);
+    if (thread->stop)
+        event_free(thread->stop);
+    if (worker->settle)
+        event_free(worker->settle);
+    if (worker->base)
+        event_base_free(worker->base);
+    free(worker->answered);
+    fd_close(&thread->stop_fd);
+}
+
+void server_stop(struct server *server)
+{
+    if (!server)
+        return;
+    /* All of them first: they end side by side. */
+    for (unsigned i = 0; i < server->count; i++) {
+        uint64_t one = 1;
+        if (server->threads[i].runs)
+            (void)!write(server->threads[i].stop_fd, &one, sizeof one);
+    }
+    for (unsigned i = 0; i < server->count; i++)
+        free_thread(&server->threads[i]);
+    limiter_free(server->limiter);
+    (void)pthread_mutex_destroy(&server->tls_mutex);
+    free(server->threads);
+    free(server);
+}
+
+static struct server *server_new(unsigned workers, const struct server_limits *limits,
+                                 const struct server_owner *owner, struct error *err)
+{
+    struct server *server = calloc(1, sizeof *server);
+    if (!server || pthread_mutex_init(&server->tls_mutex, NULL) != 0) {
+        free(server);
+        (void)error_memory(err);
+        return NULL;
+    }
+    server->limits = *limits;
+    server->owner = *owner;
+    server->threads = calloc(workers, sizeof *server->threads);
+    server->limiter = limiter_new(limits->connections_each, limits->requests_a_second, err);
+    for (unsigned i = 0; server->threads && i < workers; i++)
+        server->threads[i].stop_fd = -1;
+    if (server->threads && server->limiter) {
+        server->count = workers;
+        return server;
+    }
+    server_stop(server);
+    return NULL;
+}
+
+/* As many descriptors as may be had: a connection needs one. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+struct server *server_start(const char *address, uint16_t port, struct tls_server *tls,
+                            unsigned workers, const struct server_limits *limits,
+                            const struct server_owner *owner, struct error *err)
+{
+    struct server *server = server_new(workers, limits, owner, err);
+    if (!server)
+        return NULL;
+    server->tls = tls;
+    server->port = port;
+    (void)signal(SIGPIPE, SIG_IGN); /* TLS writes without MSG_NOSIGNAL */
+    raise_descriptor_limit();
+    int result = 0;
+    for (unsigned i = 0; i < workers && result == 0; i++)
+        result = prepare_thread(server, &server->threads[i], address, err);
+    for (unsigned i = 0; i < workers && result == 0; i++)
+        result = start_thread(&server->threads[i], err);
+    if (result == 0)
+        return server;
+    server_stop(server);
+    return NULL;
+}
+
+uint16_t server_port(const struct server *server)
+{
+    return server->port;
+}
