@@ -11,6 +11,7 @@
 
 #include "base/hex.h"
 #include "base/text.h"
+#include "cli/group_confine.h"
 #include "layer/layer.h"
 #include "os/fd.h"
 
@@ -213,30 +214,18 @@ static char **environment(struct group_plan *plan, const struct pod_container *c
     return env;
 }
 
-/* "USER:GROUP" as Kubernetes has it: a user without group is in group 0. */
+/* "USER:GROUP". A user alone is in the groups that the image's files give it. */
 static const char *user_of(struct group_plan *plan, const struct pod_security *security,
                            const char *image, struct error *err)
 {
+    if (security->user >= 0 && security->group >= 0)
+        return say(plan, err, "%lld:%lld", (long long)security->user, (long long)security->group);
     if (security->user >= 0)
-        return say(plan, err, "%lld:%lld", (long long)security->user,
-                   (long long)(security->group >= 0 ? security->group : 0));
+        return say(plan, err, "%lld", (long long)security->user);
     if (security->group >= 0)
         return say(plan, err, "%.*s:%lld", (int)strcspn(image, ":"), *image ? image : "0",
                    (long long)security->group);
     return say(plan, err, "%s", image);
-}
-
-static int check_security(const struct pod_security *security, struct error *err)
-{
-    if (security->privileged == POD_TRUE)
-        return error_set(err, ERROR_REFUSED,
-                         "privileged: it would hand the container the machine's kernel, which "
-                         "guards the policy");
-    if (security->capabilities_add.count > 0)
-        return error_set(err, ERROR_REFUSED, "added capabilities are not handed on yet");
-    if (*security->seccomp)
-        return error_set(err, ERROR_REFUSED, "a seccomp profile is not handed on yet");
-    return 0;
 }
 
 static int set_process(struct group_plan *plan, const struct group_source *source, size_t index,
@@ -247,8 +236,6 @@ static int set_process(struct group_plan *plan, const struct group_source *sourc
     const char *image_user = workload_images_user(source->images,
                                                   source->group->containers[index].image);
     struct vm_process *process = &member->process;
-    if (check_security(&container->security, err) < 0)
-        return -1;
     process->args = words(plan, draft->command, err);
     process->env = environment(plan, container, draft, err);
     process->user = user_of(plan, &container->security, image_user, err);
@@ -265,20 +252,15 @@ static int set_process(struct group_plan *plan, const struct group_source *sourc
     return 0;
 }
 
-/* Without limits the guest need not turn its controllers on. */
-static int set_limits(struct group_plan *plan, const struct pod_resources *resources,
-                      struct vm_process *process, struct error *err)
+static int set_confinement(struct group_plan *plan, const struct group_source *source, size_t index,
+                           struct vm_process *process, struct error *err)
 {
-    if (resources->memory_limit == 0 && resources->cpu_limit == 0)
-        return 0;
-    json_t *limits = json_object();
-    if (limits && resources->memory_limit > 0)
-        (void)json_object_set_new(limits, "memory",
-                                  json_integer((json_int_t)resources->memory_limit));
-    if (limits && resources->cpu_limit > 0)
-        (void)json_object_set_new(limits, "cpu", json_integer((json_int_t)resources->cpu_limit));
-    json_t *confinement = json_pack("{s:o}", "limits", limits);
-    if (!confinement || json_array_append_new(plan->confinements, confinement) < 0)
+    json_t *confinement = group_confine(source->pod, &source->pod->containers[index],
+                                        &source->group->containers[index], &source->drafts[index],
+                                        err);
+    if (!confinement)
+        return -1;
+    if (json_array_append_new(plan->confinements, confinement) < 0)
         return error_memory(err);
     process->confinement = confinement;
     return 0;
@@ -465,7 +447,7 @@ static int set_member(struct group_plan *plan, const struct group_source *source
     if (container->post_start.count > 0 || container->pre_stop.count > 0)
         return error_set(err, ERROR_REFUSED, "lifecycle hooks are not run");
     if (set_process(plan, source, index, member, err) < 0 ||
-        set_limits(plan, &container->resources, &member->process, err) < 0 ||
+        set_confinement(plan, source, index, &member->process, err) < 0 ||
         set_layers(plan, source, index, member, err) < 0 ||
         set_mounts(plan, container, member, err) < 0)
         return -1;

@@ -15,6 +15,7 @@
 #include "policy/policy.h"
 
 struct group_run {
+    const char *manifest; /* path */
     struct pods pods;
     struct template_groups groups;
     struct workload_images images;
@@ -51,11 +52,18 @@ static int make_layer(void *context, struct span tar, char hex[65], struct error
     return group_plan_add_layer(&run->plan, tar, hex, err);
 }
 
+static json_t *read_profile(void *context, const char *path, uint64_t capabilities,
+                            struct error *err)
+{
+    const struct group_run *run = context;
+    return pod_file_profile(run->manifest, path, capabilities, err);
+}
+
 static int read_manifest(const struct group_inputs *inputs, struct group_run *run,
                          struct error *err)
 {
     const struct template_pod_options options = {
-        .reading = POD_STRICT, .layer = make_layer, .context = run};
+        .reading = POD_STRICT, .layer = make_layer, .profile = read_profile, .context = run};
     if (template_groups_init(&run->groups, err) < 0 ||
         pod_file_read(inputs->manifest, POD_STRICT, &run->pods, err) < 0)
         return -1;
@@ -83,6 +91,7 @@ int group_run_make(const struct group_inputs *inputs, struct buf *policy, struct
     struct group_run *run = *out = calloc(1, sizeof *run);
     if (!run)
         return error_memory(err);
+    run->manifest = inputs->manifest;
     group_plan_init(&run->plan, inputs->folder);
     if (workload_images_init(&run->images, NULL, &inputs->images, err) < 0 ||
         read_manifest(inputs, run, err) < 0 || make_policy(inputs, run, policy, err) < 0)

@@ -1,12 +1,21 @@
 #include "cli/pod_file.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+
 #include "base/base64.h"
 #include "base/hex.h"
+#include "base/text.h"
+#include "cli/seccomp_profile.h"
 #include "format/yaml.h"
 #include "layer/layer.h"
+#include "os/fd.h"
 #include "os/file.h"
 #include "os/output.h"
 #include "template/virtual_node.h"
+
+#define PROFILE_MAX ((size_t)1 << 20) /* bytes of a seccomp profile */
 
 int pod_file_read(const char *path, enum pod_reading reading, struct pods *pods, struct error *err)
 {
@@ -41,6 +50,30 @@ int pod_file_hash_layer(void *context, struct span tar, char hex[65], struct err
         return error_context(err, "the layer of values as files");
     hex_encode(span_of(result.root_hash, sizeof result.root_hash), hex);
     return 0;
+}
+
+json_t *pod_file_profile(const char *manifest, const char *path, uint64_t capabilities,
+                         struct error *err)
+{
+    const char *slash = strrchr(manifest, '/');
+    BUF_AUTO text = BUF_WITH_LIMIT(PROFILE_MAX);
+    json_t *out = NULL;
+    TEXT_AUTO folder = text_format("%.*s", slash ? (int)(slash - manifest) + 1 : 1,
+                                   slash ? manifest : ".");
+    if (!folder) {
+        (void)error_memory(err);
+        return NULL;
+    }
+    FD_AUTO dir = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    FD_AUTO fd = dir < 0 ? -1 : fd_open_resolved(dir, path, O_RDONLY, RESOLVE_BENEATH);
+    if (fd < 0) {
+        (void)error_system(err, errno, "cannot open it in %s, the manifest's folder", folder);
+        return NULL;
+    }
+    if (fd_read_to_end(fd, &text, err) < 0 ||
+        seccomp_profile_parse(buf_span(&text), capabilities, &out, err) < 0)
+        return NULL;
+    return out;
 }
 
 /* The member, an object, made where it is not there. */

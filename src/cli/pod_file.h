@@ -10,6 +10,12 @@ int pod_file_read(const char *path, enum pod_reading reading, struct pods *pods,
 /* The root hash of the layer that a tar makes, in hex: for template_pod_options.layer. */
 int pod_file_hash_layer(void *context, struct span tar, char hex[65], struct error *err);
 
+/* A seccomp profile at `path` below the folder of the manifest, no link followed out of it, as a
+ * container with these capabilities gets it. NULL with `err`; else the caller's to json_decref().
+ */
+json_t *pod_file_profile(const char *manifest, const char *path, uint64_t capabilities,
+                         struct error *err);
+
 /* Puts a policy, in base64, into the annotation of a pod, by the pod's index. */
 int pod_file_annotate(struct pods *pods, size_t index, struct span policy, struct error *err);
 

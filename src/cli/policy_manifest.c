@@ -74,12 +74,20 @@ static int check_options(const struct args *args, struct error *err)
     return 0;
 }
 
+static json_t *read_profile(void *context, const char *path, uint64_t capabilities,
+                            struct error *err)
+{
+    return pod_file_profile(context, path, capabilities, err);
+}
+
 int policy_generate_manifest(const struct args *args, const struct image_options *options,
                              struct error *err)
 {
-    static const struct template_pod_options pod_options = {.reading = POD_STRICT,
-                                                            .layer = pod_file_hash_layer};
     const char *path = args_get(args, "kubernetes");
+    const struct template_pod_options pod_options = {.reading = POD_STRICT,
+                                                     .layer = pod_file_hash_layer,
+                                                     .profile = read_profile,
+                                                     .context = (void *)(uintptr_t)path};
     PODS_AUTO pods = {0};
     TEMPLATE_GROUPS_AUTO groups = {0};
     WORKLOAD_IMAGES_AUTO images = {0};

@@ -204,15 +204,22 @@ static int settle(json_t *profile, uint64_t capabilities, struct error *err)
     return check_whole(profile, err);
 }
 
-int seccomp_profile_read(const char *path, uint64_t capabilities, json_t **out, struct error *err)
+int seccomp_profile_parse(struct span text, uint64_t capabilities, json_t **out, struct error *err)
 {
     static const struct json_limits limits = {FILE_MAX, 8};
+    json_auto_t *profile = json_parse_object(text, &limits, err);
+    if (!profile || settle(profile, capabilities, err) < 0)
+        return -1;
+    *out = json_incref(profile);
+    return 0;
+}
+
+int seccomp_profile_read(const char *path, uint64_t capabilities, json_t **out, struct error *err)
+{
     BUF_AUTO text = BUF_WITH_LIMIT(FILE_MAX);
     if (file_read(path, &text, err) < 0)
         return -1;
-    json_auto_t *profile = json_parse_object(buf_span(&text), &limits, err);
-    if (!profile || settle(profile, capabilities, err) < 0)
+    if (seccomp_profile_parse(buf_span(&text), capabilities, out, err) < 0)
         return error_context(err, "%s", path);
-    *out = json_incref(profile);
     return 0;
 }

@@ -9,11 +9,15 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/span.h"
 
 /* Reads it as Docker does for a container with these capabilities (bit N: number N) on x86-64 and
  * the guest's kernel. The result is of the specification's form, for the caller to json_decref().
  * ERROR_INVALID, with file and place, for what is no profile; the words in it are the guest's to
  * know. */
 int seccomp_profile_read(const char *path, uint64_t capabilities, json_t **out, struct error *err);
+
+/* The same of text that was read already. */
+int seccomp_profile_parse(struct span text, uint64_t capabilities, json_t **out, struct error *err);
 
 #endif

@@ -108,6 +108,13 @@ struct policy_draft_identity policy_draft_identity(const char *text);
 int policy_draft_user(const char *text, char room[POLICY_USER_MAX],
                       struct policy_draft_container *out, struct error *err);
 
+/* The bounding, effective and permitted set of a draft's container, sorted: what its policy has.
+ * `set` takes the names, which are borrowed. ERROR_LIMIT. */
+#define POLICY_DRAFT_CAPABILITIES_MAX 128
+int policy_draft_capabilities(const struct policy_draft_container *draft,
+                              const char *set[POLICY_DRAFT_CAPABILITIES_MAX],
+                              struct policy_list *out, struct error *err);
+
 /* The number of a signal's name, "SIGQUIT"; 0 for what confcom's table lacks. */
 unsigned int policy_signal_number(const char *name);
 

@@ -25,16 +25,17 @@ static bool add_unique(const char **set, size_t *count, const char *name)
 {
     if (list_has((struct policy_list){set, *count}, name))
         return true;
-    if (*count == 128)
+    if (*count == POLICY_DRAFT_CAPABILITIES_MAX)
         return false;
     set[(*count)++] = name;
     return true;
 }
 
 /* What is added comes literally; what is dropped is taken out; then the set is sorted. */
-static void put_capability_set(struct writer *writer, const struct policy_draft_container *draft)
+int policy_draft_capabilities(const struct policy_draft_container *draft,
+                              const char *set[POLICY_DRAFT_CAPABILITIES_MAX],
+                              struct policy_list *out, struct error *err)
 {
-    const char *set[128];
     size_t count = 0;
     bool fits = true;
     const char *const *names = draft->privileged ? policy_privileged_capability_names
@@ -49,13 +50,22 @@ static void put_capability_set(struct writer *writer, const struct policy_draft_
         if (!list_has(draft->capabilities_drop, draft->capabilities_add.items[i]))
             fits = add_unique(set, &count, draft->capabilities_add.items[i]) && fits;
     }
-    if (!fits) {
-        writer->text.failed = true;
-        (void)error_set(writer->text.err, ERROR_LIMIT, "more than 128 capabilities");
-        return;
-    }
+    if (!fits)
+        return error_set(err, ERROR_LIMIT, "more than %d capabilities",
+                         POLICY_DRAFT_CAPABILITIES_MAX);
     qsort((void *)set, count, sizeof *set, by_text);
-    put_list(writer, (struct policy_list){set, count});
+    *out = (struct policy_list){set, count};
+    return 0;
+}
+
+static void put_capability_set(struct writer *writer, const struct policy_draft_container *draft)
+{
+    const char *set[POLICY_DRAFT_CAPABILITIES_MAX];
+    struct policy_list list;
+    if (policy_draft_capabilities(draft, set, &list, writer->text.err) < 0)
+        writer->text.failed = true;
+    else
+        put_list(writer, list);
 }
 
 static void put_capabilities(struct writer *writer, const struct policy_draft_container *draft)

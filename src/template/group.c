@@ -67,6 +67,39 @@ static int add_args(struct policy_draft_container *draft, struct policy_list ent
     return 0;
 }
 
+/* confcom leaves the user open where a group alone is given. */
+static int add_image_user(const struct template_container *container,
+                          const struct template_image *image, struct policy_draft_container *draft,
+                          struct arena *arena, struct error *err)
+{
+    struct policy_draft_container both;
+    if (!container->image_user || draft->user.strategy || !*image->user)
+        return 0;
+    char *room = arena_take(arena, POLICY_USER_MAX, 1);
+    if (!room)
+        return error_memory(err);
+    if (policy_draft_user(image->user, room, &both, err) < 0)
+        return -1;
+    draft->user = both.user;
+    return 0;
+}
+
+/* As a kubelet tells it: by the number alone. */
+static int check_non_root(const struct policy_draft_identity *user, struct error *err)
+{
+    if (!user->strategy)
+        return error_set(err, ERROR_REFUSED,
+                         "runAsNonRoot: the image names no user, which is root; set runAsUser");
+    if (strcmp(user->strategy, "id") != 0)
+        return error_set(err, ERROR_REFUSED,
+                         "runAsNonRoot: the image's user \"%.64s\" is a name, which does not tell; "
+                         "set runAsUser",
+                         user->pattern);
+    if (user->pattern[strspn(user->pattern, "0")] == '\0')
+        return error_set(err, ERROR_REFUSED, "runAsNonRoot: the image's user is root");
+    return 0;
+}
+
 static int add_image(struct template_groups *groups, const struct template_container *container,
                      const struct template_image *image, struct policy_draft_container *draft,
                      struct error *err)
@@ -82,6 +115,9 @@ static int add_image(struct template_groups *groups, const struct template_conta
         return 0;
     }
     if (template_add_image(draft, image, &groups->arena, err) < 0)
+        return -1;
+    if (add_image_user(container, image, draft, &groups->arena, err) < 0 ||
+        (container->non_root && check_non_root(&draft->user, err) < 0))
         return -1;
     draft->has_command = draft->has_command || container->empty_command;
     return add_layers(draft, container->layers_above, &groups->arena, err);

@@ -28,6 +28,9 @@ struct template_container {
     struct policy_list args;
     /* More layers above the image's: root hashes in hex, base first. */
     struct policy_list layers_above;
+    /* As Kubernetes has it: a group alone is for the image's user, who must not be root. */
+    bool image_user, non_root;
+    const json_t *seccomp; /* the profile whose digest the draft has; NULL for none */
     /* What an image without command gives: `[]` as on virtual nodes, or `null` as in ACI. */
     bool empty_command;
 };

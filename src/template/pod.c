@@ -109,8 +109,7 @@ static int read_restart(const struct pod_reader *reader, const struct workload *
                      "restartPolicy \"%.64s\" is not Always, OnFailure or Never", text);
 }
 
-static int read_spec(const struct pod_reader *reader, const struct workload *workload,
-                     struct error *err)
+static int read_spec(struct pod_reader *reader, const struct workload *workload, struct error *err)
 {
     struct pod *pod = reader->pod;
     uint64_t grace = 30;
@@ -122,6 +121,8 @@ static int read_spec(const struct pod_reader *reader, const struct workload *wor
         json_find_bool(reader->spec, "shareProcessNamespace", &pod->share_processes, err) < 0)
         return -1;
     pod->grace_s = (unsigned int)grace;
+    if (pod_read_sysctls(reader, err) < 0)
+        return -1;
     return pod_find_text(reader->spec, "hostname", &pod->host_name, err);
 }
 

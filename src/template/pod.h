@@ -114,16 +114,19 @@ enum pod_flag { POD_UNSET, POD_FALSE, POD_TRUE };
 struct pod_security {
     int64_t user;
     int64_t group;
-    int64_t fs_group; /* of the pod: emptyDirs are for it to write */
-    bool non_root;    /* runAsNonRoot */
+    int64_t fs_group;       /* of the pod: volumes are for it to write, and the process is in it */
+    const uint32_t *groups; /* supplementalGroups */
+    size_t group_count;
+    bool non_root; /* runAsNonRoot */
     enum pod_flag privileged;
     bool own_privileged;      /* the container says so itself, as a boolean */
     enum pod_flag escalation; /* allowPrivilegeEscalation */
     bool read_only_root;
     struct policy_list capabilities_add; /* with POD_STRICT with their prefix, "CAP_KILL" */
     struct policy_list capabilities_drop;
-    const char *seccomp;     /* base64 of a profile, as on virtual nodes; "" for none */
-    bool seccomp_unconfined; /* seccompProfile.type */
+    const char *seccomp; /* base64 of a profile, as on virtual nodes; "" for none */
+    const char
+        *seccomp_file; /* localhostProfile: a path below the manifest's folder; "" for none */
 };
 
 /* Of one container. 0 where none is given. */
@@ -183,9 +186,11 @@ struct pod {
     size_t container_count;
     size_t main_count; /* the first so many of `containers` */
     enum pod_restart restart;
-    unsigned int grace_s; /* terminationGracePeriodSeconds: 30 by default */
-    bool share_processes; /* shareProcessNamespace */
-    size_t document;      /* index of the workload in `struct pods`' documents */
+    unsigned int grace_s;           /* terminationGracePeriodSeconds: 30 by default */
+    bool share_processes;           /* shareProcessNamespace */
+    const struct pod_pair *sysctls; /* names with dots */
+    size_t sysctl_count;
+    size_t document; /* index of the workload in `struct pods`' documents */
 };
 
 struct pods {

@@ -2,12 +2,9 @@
 
 #include <stdio.h>
 
-#include "base/base64.h"
-#include "policy/capabilities.h"
 #include "template/parts.h"
+#include "template/pod_confine.h"
 #include "template/virtual_node.h"
-
-#define PROFILE_MAX ((size_t)1 << 20) /* bytes of a seccomp profile */
 
 struct maker {
     const struct template_pod_options *options;
@@ -178,79 +175,6 @@ static int fill_execs(const struct maker *maker, const struct pod_container *con
     return 0;
 }
 
-static int fill_id(const struct maker *maker, int64_t id, struct policy_draft_identity *out,
-                   struct error *err)
-{
-    if (id < 0)
-        return 0;
-    out->pattern = template_format(maker->groups, err, "%lld", (long long)id);
-    out->strategy = "id";
-    return out->pattern ? 0 : -1;
-}
-
-static bool has(struct policy_list list, const char *text)
-{
-    for (size_t i = 0; i < list.count; i++) {
-        if (strcmp(list.items[i], text) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* "ALL" dropped, and single ones added: what a runtime makes of it. confcom takes ALL for a name.
- */
-static int drop_all(const struct maker *maker, const struct pod_security *security,
-                    struct policy_draft_container *out, struct error *err)
-{
-    bool privileged = security->privileged == POD_TRUE;
-    const char *const *names = privileged ? policy_privileged_capability_names
-                                          : policy_default_capability_names;
-    size_t count = privileged ? policy_privileged_capability_count
-                              : policy_default_capability_count;
-    const char **drop = room(maker, count, sizeof *drop, err);
-    if (!drop)
-        return -1;
-    out->capabilities_drop = (struct policy_list){drop, 0};
-    for (size_t i = 0; i < count; i++) {
-        if (!has(security->capabilities_add, names[i]))
-            drop[out->capabilities_drop.count++] = names[i];
-    }
-    return 0;
-}
-
-static int fill_seccomp(const struct maker *maker, const char *text,
-                        struct policy_draft_container *out, struct error *err)
-{
-    BUF_AUTO profile = BUF_WITH_LIMIT(PROFILE_MAX);
-    out->seccomp_sha256 = "";
-    if (!*text)
-        return 0;
-    char *hash = room(maker, 65, 1, err);
-    if (!hash)
-        return -1;
-    if (base64_decode(span_of_text(text), &profile, err) < 0 ||
-        template_seccomp_hash(buf_span(&profile), hash, err) < 0)
-        return error_context(err, "seccompProfile, base64 of JSON");
-    out->seccomp_sha256 = hash;
-    return 0;
-}
-
-static int fill_security(const struct maker *maker, const struct pod_security *security,
-                         struct policy_draft_container *out, struct error *err)
-{
-    out->privileged = security->privileged == POD_TRUE;
-    out->no_new_privileges = security->escalation == POD_FALSE;
-    out->capabilities_add = security->capabilities_add;
-    out->capabilities_drop = security->capabilities_drop;
-    if (maker->options->reading == POD_STRICT && has(security->capabilities_drop, "ALL") &&
-        drop_all(maker, security, out, err) < 0)
-        return -1;
-    if (fill_id(maker, security->user, &out->user, err) < 0 ||
-        fill_id(maker, security->group, &out->group, err) < 0)
-        return -1;
-    return fill_seccomp(maker, security->seccomp, out, err);
-}
-
 static int fill_command(const struct maker *maker, const struct pod_container *container,
                         struct template_container *out, struct error *err)
 {
@@ -285,7 +209,7 @@ static int fill_container(const struct maker *maker, const struct pod_container 
         fill_mounts(maker, container, &out->draft, err) < 0 ||
         fill_layer(maker, container, out, err) < 0 ||
         fill_execs(maker, container, &out->draft, err) < 0 ||
-        fill_security(maker, &container->security, &out->draft, err) < 0)
+        pod_confine(maker->options, &container->security, maker->groups, out, err) < 0)
         return error_context(err, "container \"%.64s\"", container->name);
     return 0;
 }

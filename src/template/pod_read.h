@@ -86,6 +86,8 @@ int pod_read_probes(const struct pod_reader *reader, const json_t *container,
                     struct pod_container *out, struct error *err);
 int pod_read_security(const struct pod_reader *reader, const json_t *container,
                       struct pod_container *out, struct error *err);
+/* What the pod's security context says of all containers: sysctls. */
+int pod_read_sysctls(struct pod_reader *reader, struct error *err);
 int pod_read_resources(const struct pod_reader *reader, const json_t *container,
                        struct pod_resources *out, struct error *err);
 int pod_read_containers(struct pod_reader *reader, struct error *err);

@@ -1,7 +1,11 @@
-/* Security contexts: the container's over its pod's, key by key; and resources. */
+/* Security contexts: the container's over its pod's, key by key. */
 #include "template/pod_read.h"
 
-#include "template/quantity.h"
+#include "policy/capabilities.h"
+#include "template/pod_volume_files.h"
+
+#define ID_MAX     (UINT32_MAX - 1)
+#define GROUPS_MAX 31 /* one less than a guest takes: fsGroup is among them */
 
 static const struct pod_field pod_fields[] = {
     {"runAsUser", NULL},
@@ -10,9 +14,9 @@ static const struct pod_field pod_fields[] = {
     {"fsGroup", NULL},
     {"fsGroupChangePolicy", NULL},
     {"seccompProfile", NULL},
-    {"supplementalGroups", "a policy binds one group of a process"},
+    {"supplementalGroups", NULL},
     {"supplementalGroupsPolicy", NULL},
-    {"sysctls", "they are not supported"},
+    {"sysctls", NULL},
     {"seLinuxOptions", "the machine has no SELinux"},
     {"appArmorProfile", NULL},
     {"windowsOptions", "containers run under Linux"},
@@ -33,7 +37,7 @@ static const struct pod_field container_fields[] = {
     {"readOnlyRootFilesystem", NULL},
     {"capabilities", NULL},
     {"seccompProfile", NULL},
-    {"procMount", "what /proc hides stays hidden"},
+    {"procMount", NULL},
     {"seLinuxOptions", "the machine has no SELinux"},
     {"appArmorProfile", NULL},
     {"windowsOptions", "containers run under Linux"},
@@ -46,7 +50,7 @@ static int read_id(const json_t *context, const char *key, int64_t *out, struct 
     *out = -1;
     if (!json_object_get(context, key))
         return 0;
-    if (json_get_u64(context, key, UINT32_MAX - 1, &id, err) < 0)
+    if (json_get_u64(context, key, ID_MAX, &id, err) < 0)
         return -1;
     *out = (int64_t)id;
     return 0;
@@ -77,10 +81,13 @@ static int with_prefix(const struct pod_reader *reader, struct policy_list *list
         return -1;
     for (size_t i = 0; i < list->count; i++) {
         const char *name = list->items[i];
-        bool whole = strncmp(name, "CAP_", 4) == 0 || strcmp(name, "ALL") == 0;
+        bool all = strcmp(name, "ALL") == 0;
+        bool whole = all || strncmp(name, "CAP_", 4) == 0;
         items[i] = whole ? name : pod_format(reader, err, "CAP_%s", name);
         if (!items[i])
             return -1;
+        if (!all && policy_capability_number(items[i]) < 0)
+            return error_set(err, ERROR_INVALID, "capabilities: there is no \"%.64s\"", name);
     }
     list->items = items;
     return 0;
@@ -112,14 +119,23 @@ static int read_capabilities(const struct pod_reader *reader, const json_t *cont
     return with_prefix(reader, &out->capabilities_drop, err);
 }
 
-/* A text is a profile in base64, as on virtual nodes; an object names a type. */
+static int read_profile_file(const struct pod_reader *reader, const json_t *profile,
+                             struct pod_security *out, struct error *err)
+{
+    if (pod_get_text(profile, "localhostProfile", &out->seccomp_file, err) < 0)
+        return -1;
+    return reader->reading == POD_STRICT ? pod_check_file_path(out->seccomp_file, err) : 0;
+}
+
+/* A text is a profile in base64, as on virtual nodes; an object names a type. The default of this
+ * runtime is no profile: the machine is what confines. */
 static int read_seccomp(const struct pod_reader *reader, const json_t *context,
                         struct pod_security *out, struct error *err)
 {
     static const struct pod_field fields[] = {{"type", NULL}, {"localhostProfile", NULL}, {0}};
     json_t *profile = json_object_get(context, "seccompProfile");
     const char *type;
-    out->seccomp = "";
+    out->seccomp = out->seccomp_file = "";
     if (!profile)
         return 0;
     if (json_is_string(profile))
@@ -130,13 +146,81 @@ static int read_seccomp(const struct pod_reader *reader, const json_t *context,
     if (pod_check_fields(reader, profile, fields, err) < 0 ||
         pod_get_text(profile, "type", &type, err) < 0)
         return error_context(err, "seccompProfile");
-    out->seccomp_unconfined = strcmp(type, "Unconfined") == 0;
-    if (out->seccomp_unconfined || strcmp(type, "RuntimeDefault") == 0)
+    if (strcmp(type, "Localhost") == 0)
+        return read_profile_file(reader, profile, out, err) < 0
+                   ? error_context(err, "seccompProfile")
+                   : 0;
+    if (json_object_get(profile, "localhostProfile"))
+        return error_set(err, ERROR_INVALID,
+                         "seccompProfile: localhostProfile is for the type Localhost");
+    if (strcmp(type, "Unconfined") == 0 || strcmp(type, "RuntimeDefault") == 0)
         return 0;
+    return error_set(
+        err, ERROR_INVALID,
+        "seccompProfile: type \"%.64s\" is not RuntimeDefault, Localhost or Unconfined", type);
+}
+
+/* --- groups ----------------------------------------------------------------------------------- */
+
+static int read_groups(const struct pod_reader *reader, const json_t *context,
+                       struct pod_security *out, struct error *err)
+{
+    json_t *array;
+    if (json_find_array(context, "supplementalGroups", &array, err) < 0)
+        return -1;
+    size_t count = json_array_size(array);
+    if (count > GROUPS_MAX)
+        return error_set(err, ERROR_LIMIT, "supplementalGroups: %zu; at most %d", count,
+                         GROUPS_MAX);
+    uint32_t *groups = pod_room(reader, count, sizeof *groups, err);
+    if (!groups)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        json_int_t id = json_integer_value(json_array_get(array, i));
+        if (!json_is_integer(json_array_get(array, i)) || id < 0 || id > ID_MAX)
+            return error_set(err, ERROR_INVALID, "supplementalGroups[%zu] is no group's number", i);
+        groups[i] = (uint32_t)id;
+    }
+    out->groups = groups;
+    out->group_count = count;
+    return 0;
+}
+
+/* A group that is named is the process's alone beside those that the manifest lists: what the image
+ * says of the user's groups counts where none is named. */
+static int check_groups_policy(const json_t *context, const struct pod_security *security,
+                               struct error *err)
+{
+    const char *policy;
+    if (pod_find_text(context, "supplementalGroupsPolicy", &policy, err) < 0)
+        return -1;
+    if (!*policy || (strcmp(policy, "Strict") == 0 && security->group >= 0) ||
+        (strcmp(policy, "Merge") == 0 && security->group < 0))
+        return 0;
+    if (strcmp(policy, "Strict") != 0 && strcmp(policy, "Merge") != 0)
+        return error_set(err, ERROR_INVALID,
+                         "supplementalGroupsPolicy \"%.64s\" is not Merge or Strict", policy);
     return error_set(err, ERROR_REFUSED,
-                     "seccompProfile: type \"%.64s\": a profile that lies on the node is not "
-                     "trusted; give the profile itself, in base64",
-                     type);
+                     "supplementalGroupsPolicy %s %s runAsGroup: the image's own groups are the "
+                     "process's where no group is named, and only there",
+                     policy, security->group < 0 ? "without" : "with");
+}
+
+/* What is not the guest's, or is not for a container to see. */
+static int check_modules(const json_t *context, struct error *err)
+{
+    json_t *profile;
+    const char *mount, *type;
+    if (pod_find_text(context, "procMount", &mount, err) < 0 ||
+        json_find_object(context, "appArmorProfile", &profile, err) < 0 ||
+        pod_find_text(profile, "type", &type, err) < 0)
+        return -1;
+    if (*mount && strcmp(mount, "Default") != 0)
+        return error_set(err, ERROR_REFUSED, "procMount \"%.64s\": what /proc hides stays hidden",
+                         mount);
+    if (strcmp(type, "Localhost") == 0)
+        return error_set(err, ERROR_REFUSED, "appArmorProfile: the guest has no AppArmor");
+    return 0;
 }
 
 static int read_context(const struct pod_reader *reader, const json_t *own, const json_t *context,
@@ -152,6 +236,10 @@ static int read_context(const struct pod_reader *reader, const json_t *own, cons
         read_flag(reader, context, "readOnlyRootFilesystem", &read_only, err) < 0 ||
         read_capabilities(reader, context, out, err) < 0 ||
         read_seccomp(reader, context, out, err) < 0)
+        return -1;
+    if (reader->reading == POD_STRICT &&
+        (read_groups(reader, context, out, err) < 0 || check_groups_policy(context, out, err) < 0 ||
+         check_modules(context, err) < 0))
         return -1;
     out->non_root = non_root == POD_TRUE;
     out->read_only_root = read_only == POD_TRUE;
@@ -180,57 +268,30 @@ int pod_read_security(const struct pod_reader *reader, const json_t *container,
     return 0;
 }
 
-static int read_quantity(const json_t *list, const char *key, bool units, uint64_t *out,
-                         struct error *err)
+int pod_read_sysctls(struct pod_reader *reader, struct error *err)
 {
-    const json_t *value = json_object_get(list, key);
-    char number[32];
-    const char *text = json_string_value(value);
-    if (!value)
-        return 0;
-    if (json_is_integer(value) || json_is_real(value)) {
-        (void)snprintf(number, sizeof number, "%.9g", json_number_value(value));
-        text = number;
-    }
-    if (!text)
-        return error_set(err, ERROR_INVALID, "%s: expected a quantity, found %s", key,
-                         json_kind(value));
-    int status = units ? quantity_parse_units(text, out, err) : quantity_parse(text, out, err);
-    return status < 0 ? error_context(err, "%s", key) : 0;
-}
-
-static int read_list(const struct pod_reader *reader, const json_t *resources, const char *key,
-                     uint64_t *cpu, uint64_t *memory, struct error *err)
-{
-    static const struct pod_field fields[] = {
-        {"cpu", NULL}, {"memory", NULL}, {"ephemeral-storage", NULL}, {0}};
-    json_t *list;
-    if (json_find_object(resources, key, &list, err) < 0)
-        return -1;
-    if (!list)
-        return 0;
-    if (pod_check_fields(reader, list, fields, err) < 0 ||
-        read_quantity(list, "cpu", false, cpu, err) < 0 ||
-        read_quantity(list, "memory", true, memory, err) < 0)
-        return error_context(err, "resources: %s", key);
-    return 0;
-}
-
-int pod_read_resources(const struct pod_reader *reader, const json_t *container,
-                       struct pod_resources *out, struct error *err)
-{
-    static const struct pod_field fields[] = {
-        {"limits", NULL}, {"requests", NULL}, {"claims", "devices cannot be had"}, {0}};
-    json_t *resources;
+    static const struct pod_field fields[] = {{"name", NULL}, {"value", NULL}, {0}};
+    json_t *context, *array, *object;
+    size_t count;
     if (reader->reading == POD_CONFCOM)
         return 0;
-    if (json_find_object(container, "resources", &resources, err) < 0)
+    if (json_find_object(reader->spec, "securityContext", &context, err) < 0 ||
+        pod_find_list(context, "sysctls", &array, &count, err) < 0)
         return -1;
-    if (!resources)
-        return 0;
-    if (pod_check_fields(reader, resources, fields, err) < 0)
-        return error_context(err, "resources");
-    if (read_list(reader, resources, "limits", &out->cpu_limit, &out->memory_limit, err) < 0)
+    struct pod_pair *sysctls = pod_room(reader, count, sizeof *sysctls, err);
+    if (!sysctls)
         return -1;
-    return read_list(reader, resources, "requests", &out->cpu_request, &out->memory_request, err);
+    reader->pod->sysctls = sysctls;
+    for (size_t i = 0; i < count; i++) {
+        if (pod_object_at(array, i, &object, err) < 0 ||
+            pod_check_fields(reader, object, fields, err) < 0 ||
+            pod_get_text(object, "name", &sysctls[i].key, err) < 0 ||
+            pod_get_text(object, "value", &sysctls[i].value, err) < 0)
+            return error_context(err, "securityContext: sysctls");
+        if (pod_pair_value(sysctls, i, sysctls[i].key))
+            return error_set(err, ERROR_INVALID,
+                             "securityContext: sysctls: \"%.64s\" is there twice", sysctls[i].key);
+        reader->pod->sysctl_count++;
+    }
+    return 0;
 }

@@ -39,6 +39,16 @@ DATA = [
 
 SETTINGS = {"name": "settings", "projected": {"sources": [{"configMap": {"name": "settings"}},
                                                          {"secret": {"name": "hidden"}}]}}  # fmt: skip
+# What a process is, as its own kernel tells.
+IDENTITY = """
+sed -n 's/^\\(Uid\\|Gid\\|Groups\\|CapBnd\\|CapEff\\|NoNewPrivs\\|Seccomp\\):[\t ]*/\\1 /p' /proc/self/status | tr '\t' ' ' | sed 's/ *$//'
+cat /proc/sys/net/core/somaxconn
+mkdir /tmp/x 2>&1 || true
+touch /file 2>&1 || true
+"""
+PROFILE = {"defaultAction": "SCMP_ACT_ALLOW",
+           "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 28}]}  # fmt: skip
+
 WORK = {"name": "work", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}}
 AT_WORK = {"name": "work", "mountPath": "/pool"}
 PATIENT = {"periodSeconds": 1, "timeoutSeconds": 60}
@@ -136,6 +146,59 @@ class Groups(CliCase):
         self.assertEqual(self.inspect(name)["status"], "exited")
         self.assertEqual(self.state(name, "worker")["restarts"], 1)
 
+    def confined(self, leaf, **pod):
+        """A pod whose containers say what they are; both may write /tmp, which is memory."""
+        with open(os.path.join(self.folder, "profile.json"), "w", encoding="ascii") as file:
+            json.dump(PROFILE, file)
+        temporary = [AT_WORK, {"name": "work", "mountPath": "/tmp"}]
+        bound = {"runAsUser": 1000, "runAsGroup": 7, "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
+                 "capabilities": {"drop": ["ALL"], "add": ["NET_ADMIN"]},
+                 "seccompProfile": {"type": "Localhost", "localhostProfile": "profile.json"}}  # fmt: skip
+        free = {"runAsUser": 0, "capabilities": {"add": ["SYS_PTRACE"], "drop": ["MKNOD"]},
+                "seccompProfile": {"type": "Unconfined"}, "procMount": "Default"}  # fmt: skip
+        return self.manifest(leaf, **{"restartPolicy": "Never", "securityContext": {
+            "supplementalGroups": [40, 41], "fsGroup": 50, "runAsNonRoot": False, "seccompProfile": {"type": "RuntimeDefault"},
+            "sysctls": [{"name": "net.core.somaxconn", "value": "77"}]}, "containers": [
+                dict(self.container("bound", IDENTITY, securityContext=bound), volumeMounts=temporary),
+                self.container("free", IDENTITY.replace("/tmp/x", "/tmp/y"), securityContext=free)], **pod})  # fmt: skip
+
+    def test_containers_are_confined_as_their_security_context_says(self):
+        manifest = self.confined("confined.yaml")
+        policy = self.policy_of(manifest)
+        name = self.name()
+        self.caisson("run", "--tee", "simulated", "--name", name, "--group", manifest, "--policy", policy)
+        self.assertEqual(self.log(name, "bound").splitlines(), [
+            "Uid 1000 1000 1000 1000", "Gid 7 7 7 7", "Groups 40 41 50", "CapEff " + "0" * 16, "CapBnd 0000000000001000", "NoNewPrivs 1",
+            "Seccomp 2", "77", "mkdir: can't create directory '/tmp/x': No space left on device",
+            "touch: /file: Read-only file system"])  # fmt: skip
+        usual = 0xA80425FB & ~(1 << 27) | 1 << 19
+        self.assertEqual(self.log(name, "free").splitlines(), [
+            "Uid 0 0 0 0", "Gid 0 0 0 0", "Groups 40 41 50", f"CapEff {usual:016x}", f"CapBnd {usual:016x}", "NoNewPrivs 0", "Seccomp 0",
+            "77"])  # fmt: skip
+
+    def test_what_confines_a_pod_is_the_policys(self):
+        """A host that asks for more than the policy has, of one container, gets none of it."""
+        def change(context):
+            containers = [dict(each) for each in self.pod["containers"]]
+            containers[0]["securityContext"] = dict(containers[0]["securityContext"], **context)
+            return {"containers": containers}
+
+        with open(self.confined("mine.yaml"), encoding="utf-8") as file:
+            self.pod = json.loads(file.read().split("---\n")[-1])["spec"]
+        policy = self.policy_of(self.confined("mine.yaml"))
+        others = {
+            "seccomp profile is \"\"": change({"seccompProfile": {"type": "Unconfined"}}),
+            "user is \"user\" (id \"1000\"), the policy has \"0\"": change({"allowPrivilegeEscalation": True}),
+            "(id \"42\") is in none of group_idnames": {"securityContext": dict(self.pod["securityContext"], supplementalGroups=[42])},
+            "capability CAP_NET_ADMIN is missing": change({"capabilities": {"drop": ["ALL"]}}),
+        }
+        for reason, pod in others.items():
+            with self.subTest(reason=reason):
+                result = self.caisson("run", "--tee", "simulated", "--rm", "--policy", policy, "--group",
+                                      self.confined("other.yaml", **pod), check=False)
+                self.assertEqual(result.returncode, 1, result.stdout + result.stderr)
+                self.assertIn(reason, result.stderr.decode())
+
     def test_one_that_is_left_out_is_seen(self):
         alive = "while :; do sleep 1; done"
         both = [self.container("a", alive), self.container("b", alive + "; true")]
@@ -179,7 +242,8 @@ class Groups(CliCase):
         refused = {
             "lifecycle": dict(main, lifecycle={"preStop": {"exec": {"command": ["/bin/true"]}}}),
             "privileged": dict(main, securityContext={"privileged": True}),
-            "capabilities": dict(main, securityContext={"capabilities": {"add": ["NET_ADMIN"]}}),
+            "names no user": dict(main, securityContext={"runAsNonRoot": True}),
+            "../no.json": dict(main, securityContext={"seccompProfile": {"type": "Localhost", "localhostProfile": "../no.json"}}),
             "TLS": dict(main, readinessProbe={"httpGet": {"port": 1, "scheme": "HTTPS"}}),
             "characters": dict(main, name="n" * 54),
         }

@@ -195,14 +195,15 @@ static void refuses_what_a_machine_cannot_give(void **state)
         {MANIFEST_POD("", "  volumes: [{name: v, projected: {sources: [{serviceAccountToken: "
                           "{path: t}}]}}]\n"),
          "serviceAccountToken"},
-        {MANIFEST_POD("", "  securityContext: {sysctls: [{name: a, value: b}]}\n"), "sysctls"},
-        {MANIFEST_POD("", "  securityContext: {supplementalGroups: [1]}\n"), "supplementalGroups"},
+        {MANIFEST_POD("", "  securityContext: {supplementalGroupsPolicy: Strict}\n"),
+         "Strict without runAsGroup"},
+        {MANIFEST_POD("", "  securityContext: {supplementalGroupsPolicy: Merge, runAsGroup: 1}\n"),
+         "Merge with runAsGroup"},
+        {MANIFEST_POD(", securityContext: {appArmorProfile: {type: Localhost}}", ""),
+         "no AppArmor"},
         {MANIFEST_POD(", volumeDevices: [{name: d}]", ""), "volumeDevices"},
         {MANIFEST_POD(", securityContext: {procMount: Unmasked}", ""), "procMount"},
         {MANIFEST_POD(", securityContext: {capabilities: {add: [ALL]}}", ""), "add ALL"},
-        {MANIFEST_POD(", securityContext: {seccompProfile: {type: Localhost, localhostProfile: p}}",
-                      ""),
-         "Localhost"},
         {MANIFEST_POD(", livenessProbe: {grpc: {port: 1}}", ""), "grpc"},
         {MANIFEST_POD(", lifecycle: {preStop: {httpGet: {port: 1}}}", ""), "httpGet"},
         {MANIFEST_POD(", resources: {claims: [{name: gpu}]}", ""), "claims"},
@@ -210,6 +211,31 @@ static void refuses_what_a_machine_cannot_give(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         manifest_check_refused(cases[i].text, ERROR_REFUSED, cases[i].words);
+}
+
+static void reads_what_confines_all_containers(void **state)
+{
+    (void)state;
+    PODS_AUTO pods = {0};
+    struct error err;
+    check_ok(manifest_read(MANIFEST_POD(", securityContext: {procMount: Default, seccompProfile: "
+                                        "{type: Localhost, localhostProfile: a/b.json}}",
+                                        "  securityContext:\n"
+                                        "    supplementalGroups: [7, 0]\n"
+                                        "    supplementalGroupsPolicy: Merge\n"
+                                        "    sysctls: [{name: kernel.sem, value: 1 2 3 4}]\n"),
+                           POD_STRICT, &pods, &err),
+             &err);
+    const struct pod *pod = &pods.items[0];
+    const struct pod_security *security = &pod->containers[0].security;
+    assert_int_equal(pod->sysctl_count, 1);
+    assert_string_equal(pod->sysctls[0].key, "kernel.sem");
+    assert_string_equal(pod->sysctls[0].value, "1 2 3 4");
+    assert_int_equal(security->group_count, 2);
+    assert_int_equal(security->groups[0], 7);
+    assert_int_equal(security->groups[1], 0);
+    assert_string_equal(security->seccomp_file, "a/b.json");
+    assert_string_equal(security->seccomp, "");
 }
 
 static void refuses_malformed_manifests(void **state)
@@ -241,6 +267,35 @@ static void refuses_malformed_manifests(void **state)
         {MANIFEST_POD(", securityContext: {runAsUser: -1}", ""), "runAsUser"},
         {MANIFEST_POD(", securityContext: {runAsUser: 0, runAsNonRoot: true}", ""), "runAsNonRoot"},
         {MANIFEST_POD(", securityContext: {privileged: \"true\"}", ""), "privileged"},
+        {MANIFEST_POD("", "  securityContext: {sysctls: [{name: a}]}\n"), "value"},
+        {MANIFEST_POD("", "  securityContext: {sysctls: [{name: a, value: '1', x: y}]}\n"), "x"},
+        {MANIFEST_POD(
+             "", "  securityContext: {sysctls: [{name: a, value: '1'}, {name: a, value: '2'}]}\n"),
+         "\"a\" is there twice"},
+        {MANIFEST_POD(", securityContext: {sysctls: []}", ""), "\"sysctls\" is unknown"},
+        {MANIFEST_POD("", "  securityContext: {supplementalGroups: 1}\n"), "expected an array"},
+        {MANIFEST_POD("", "  securityContext: {supplementalGroups: [1, -1]}\n"),
+         "supplementalGroups[1]"},
+        {MANIFEST_POD("", "  securityContext: {supplementalGroups: [4294967295]}\n"),
+         "supplementalGroups[0]"},
+        {MANIFEST_POD("", "  securityContext: {supplementalGroups: [x]}\n"),
+         "supplementalGroups[0]"},
+        {MANIFEST_POD("", "  securityContext: {supplementalGroupsPolicy: Some}\n"),
+         "not Merge or Strict"},
+        {MANIFEST_POD(", securityContext: {capabilities: {add: [NOSUCH]}}", ""), "no \"NOSUCH\""},
+        {MANIFEST_POD(", securityContext: {capabilities: {drop: [net_raw]}}", ""), "\"net_raw\""},
+        {MANIFEST_POD(", securityContext: {seccompProfile: {type: Default}}", ""), "\"Default\""},
+        {MANIFEST_POD(", securityContext: {seccompProfile: {type: Localhost}}", ""),
+         "localhostProfile"},
+        {MANIFEST_POD(
+             ", securityContext: {seccompProfile: {type: Unconfined, localhostProfile: p}}", ""),
+         "for the type Localhost"},
+        {MANIFEST_POD(
+             ", securityContext: {seccompProfile: {type: Localhost, localhostProfile: ../p}}", ""),
+         "\"../p\""},
+        {MANIFEST_POD(
+             ", securityContext: {seccompProfile: {type: Localhost, localhostProfile: /p}}", ""),
+         "\"/p\""},
         {MANIFEST_POD("", "  - {name: c, image: j}\n"), "\"c\" is there twice"},
         {MANIFEST_POD("", "  - {image: j}\n"), "without a name"},
         {MANIFEST_POD("", "  restartPolicy: Sometimes\n"), "restartPolicy"},
@@ -324,6 +379,7 @@ int main(void)
         cmocka_unit_test(lets_a_container_override_its_pods_security),
         cmocka_unit_test(finds_the_pods_of_workloads),
         cmocka_unit_test(refuses_what_a_machine_cannot_give),
+        cmocka_unit_test(reads_what_confines_all_containers),
         cmocka_unit_test(refuses_malformed_manifests),
         cmocka_unit_test(refuses_mounts_with_doubtful_paths),
         cmocka_unit_test(reads_as_confcom_does),

@@ -10,13 +10,13 @@ static const char *const layers[] = {LAYER};
 static const char *const entrypoint[] = {"/entry"};
 static const char *const cmd[] = {"image's"};
 static const char *const env[] = {"PATH=/bin"};
-static const struct template_image image = {.env = {env, 1},
-                                            .entrypoint = {entrypoint, 1},
-                                            .cmd = {cmd, 1},
-                                            .working_dir = "/srv",
-                                            .user = "",
-                                            .stop_signal = "",
-                                            .layers = {layers, 1}};
+static struct template_image image = {.env = {env, 1},
+                                      .entrypoint = {entrypoint, 1},
+                                      .cmd = {cmd, 1},
+                                      .working_dir = "/srv",
+                                      .user = "",
+                                      .stop_signal = "",
+                                      .layers = {layers, 1}};
 
 static const struct template_image *find(void *context, const char *reference, struct error *err)
 {
@@ -125,6 +125,106 @@ static void drops_all_capabilities_but_those_added(void **state)
                  words);
 }
 
+/* A profile that allows nothing but by its path, and one without that path. */
+static json_t *read_profile(void *context, const char *path, uint64_t capabilities,
+                            struct error *err)
+{
+    (void)context;
+    if (strcmp(path, "profiles/one.json") == 0)
+        return json_pack("{s:s, s:[{s:[s], s:s}]}", "defaultAction",
+                         capabilities >> 12 & 1 ? "SCMP_ACT_ALLOW" : "SCMP_ACT_ERRNO", "syscalls",
+                         "names", "read", "action", "SCMP_ACT_ALLOW");
+    (void)error_set(err, ERROR_NOT_FOUND, "no such file");
+    return NULL;
+}
+
+static char *policy_with(const char *text, struct error *err)
+{
+    struct buf policy = BUF_WITH_LIMIT(1 << 20);
+    const struct template_pod_options options = {.reading = POD_STRICT, .profile = read_profile};
+    if (generate(text, options, &policy, err) == 0)
+        return buf_take_text(&policy);
+    buf_fini(&policy);
+    return NULL;
+}
+
+static void holds(const char *text, const char *words)
+{
+    struct error err = {0};
+    char *policy = policy_with(text, &err);
+    if (!policy)
+        fail_msg("%s", err.text);
+    if (!strstr(policy, words))
+        fail_msg("no %s in %s", words, policy);
+    free(policy);
+}
+
+static void writes_all_groups_of_a_process(void **state)
+{
+    (void)state;
+    holds(MANIFEST_POD(", securityContext: {runAsGroup: 6}",
+                       "  securityContext: {supplementalGroups: [7, 8], fsGroup: 9}\n"),
+          "\"group_idnames\":[{\"pattern\":\"6\",\"strategy\":\"id\"},{\"pattern\":\"7\","
+          "\"strategy\":\"id\"},{\"pattern\":\"8\",\"strategy\":\"id\"},{\"pattern\":\"9\","
+          "\"strategy\":\"id\"}],");
+    holds(MANIFEST_POD("", "  securityContext: {fsGroup: 9}\n"),
+          "\"group_idnames\":[{\"pattern\":\"\",\"strategy\":\"any\"}],");
+}
+
+static void binds_the_images_user_beside_a_group(void **state)
+{
+    (void)state;
+    image.user = "redis:redis";
+    holds(MANIFEST_POD(", securityContext: {runAsGroup: 6}", ""),
+          "\"group_idnames\":[{\"pattern\":\"6\",\"strategy\":\"id\"}],\"umask\":\"0022\","
+          "\"user_idname\":{\"pattern\":\"redis\",\"strategy\":\"name\"}");
+    image.user = "";
+}
+
+static void takes_a_profile_from_beside_the_manifest(void **state)
+{
+    (void)state;
+#define PROFILE "seccompProfile: {type: Localhost, localhostProfile: profiles/one.json}"
+    holds(MANIFEST_POD(", securityContext: {" PROFILE "}", ""),
+          "\"seccomp_profile_sha256\":"
+          "\"277c010494e13af16396386972b35492f5b124b47b9ba26f4697cf0c966f47fd\"");
+    /* Its rules may depend on the capabilities that the container gets. */
+    holds(MANIFEST_POD(", securityContext: {capabilities: {add: [NET_ADMIN]}, " PROFILE "}", ""),
+          "\"seccomp_profile_sha256\":"
+          "\"83a182d3fbe2e494fe4954a9ac6e3a675b5afba2f5da2fd040db72f402f0fc01\"");
+    struct error err = {0};
+    assert_null(policy_with(MANIFEST_POD(", securityContext: {seccompProfile: {type: Localhost, "
+                                         "localhostProfile: other.json}}",
+                                         ""),
+                            &err));
+    assert_int_equal(err.code, ERROR_NOT_FOUND);
+    assert_non_null(strstr(err.text, "other.json"));
+}
+
+/* As a kubelet refuses it, but before anything runs. */
+static void refuses_root_where_it_must_not_be(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *user, *words;
+    } cases[] = {
+        {"", "names no user"}, {"0", "is root"}, {"000:1", "is root"}, {"redis", "\"redis\" is a"}};
+    struct error err = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        image.user = cases[i].user;
+        assert_null(policy_with(MANIFEST_POD(", securityContext: {runAsNonRoot: true}", ""), &err));
+        assert_int_equal(err.code, ERROR_REFUSED);
+        if (!strstr(err.text, cases[i].words))
+            fail_msg("%s: %s", cases[i].user, err.text);
+    }
+    image.user = "999";
+    holds(MANIFEST_POD(", securityContext: {runAsNonRoot: true}", ""), "\"pattern\":\"999\"");
+    image.user = "redis";
+    holds(MANIFEST_POD(", securityContext: {runAsNonRoot: true, runAsUser: 5}", ""),
+          "\"pattern\":\"5\"");
+    image.user = "";
+}
+
 static int refuse(const char *text, struct template_pod_options options, struct error *err)
 {
     BUF_AUTO policy = BUF_WITH_LIMIT(1 << 20);
@@ -147,6 +247,8 @@ static void refuses_what_a_policy_cannot_bind(void **state)
                                     ""),
                        strict, &err),
                 &err, ERROR_REFUSED);
+    check_error(refuse(MANIFEST_POD(", securityContext: {" PROFILE "}", ""), strict, &err), &err,
+                ERROR_REFUSED);
     check_error(
         refuse(MANIFEST_POD(", securityContext: {seccompProfile: \"e30\"}", ""), strict, &err),
         &err, ERROR_INVALID);
@@ -187,6 +289,10 @@ int main(void)
         cmocka_unit_test(binds_command_variables_and_order),
         cmocka_unit_test(binds_files_by_a_layer_and_folders_by_a_mount),
         cmocka_unit_test(drops_all_capabilities_but_those_added),
+        cmocka_unit_test(writes_all_groups_of_a_process),
+        cmocka_unit_test(binds_the_images_user_beside_a_group),
+        cmocka_unit_test(takes_a_profile_from_beside_the_manifest),
+        cmocka_unit_test(refuses_root_where_it_must_not_be),
         cmocka_unit_test(refuses_what_a_policy_cannot_bind),
         cmocka_unit_test(leaves_open_only_what_is_approved),
     };
