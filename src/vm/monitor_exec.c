@@ -241,14 +241,18 @@ static void on_answer(void *argument, const json_t *result, const struct error *
     struct client *client = exec->client;
     struct error err = {0};
     uint64_t process = 0;
-    if (result && json_get_u64(result, "process", (uint64_t)1 << 53, &process, &err) < 0)
-        result = NULL;
+    /* Which process it is nobody could say any more, nor what its streams carry. */
+    if (result && json_get_u64(result, "process", (uint64_t)1 << 53, &process, &err) < 0) {
+        err.code = ERROR_PROTOCOL;
+        (void)error_context(&err, "the guest's answer to exec_in_container");
+        monitor_end(exec->monitor, &err);
+        return;
+    }
     if (!result) {
-        const struct error *why = refusal ? refusal : &err;
         if (client)
-            client_say(client,
-                       json_pack("{s:I, s:b, s:{s:i, s:s}}", "id", (json_int_t)exec->request, "ok",
-                                 false, "error", "code", (int)why->code, "text", why->text));
+            client_say(client, json_pack("{s:I, s:b, s:{s:i, s:s}}", "id",
+                                         (json_int_t)exec->request, "ok", false, "error", "code",
+                                         (int)refusal->code, "text", refusal->text));
         close_input(exec);
         free_exec(exec);
         return;
