@@ -208,15 +208,17 @@ static int read_input(const char *path, struct template_groups *groups, struct e
                                                                   : 0;
 }
 
-static int read_manifest(const struct args *args, struct pods *pods, struct template_groups *groups,
-                         struct error *err)
+static int read_manifest(struct confcom_output *output, struct error *err)
 {
+    const struct args *args = output->args;
     const char *path = args_get(args, "virtual-node-yaml");
     const struct template_pod_options how = {
         .reading = POD_CONFCOM, .approve_wildcards = args_has(args, "approve-wildcards")};
-    if (pod_file_read(path, POD_CONFCOM, pods, err) < 0)
+    if (pod_file_read(path, POD_CONFCOM, output->pods, output->manifest, err) < 0)
         return -1;
-    return template_read_pods(pods, &how, groups, err) < 0 ? error_context(err, "%s", path) : 0;
+    return template_read_pods(output->pods, &how, output->groups, err) < 0
+               ? error_context(err, "%s", path)
+               : 0;
 }
 
 /* confcom lists them for templates and manifests; in --input they stand in the file itself. */
@@ -237,19 +239,20 @@ static int read_fragments(const struct args *args, struct template_groups *group
                                                                     : 0;
 }
 
-/* What the groups of a manifest point at is in `pods`. */
-static int read_groups(const struct args *args, struct arm_file *file,
-                       struct template_groups *groups, struct pods *pods, struct error *err)
+/* What the groups of a manifest point at is in the output's pods. */
+static int read_groups(struct confcom_output *output, struct error *err)
 {
+    const struct args *args = output->args;
+    struct template_groups *groups = output->groups;
     int status;
     if (args_has(args, "template-file"))
-        status = read_template(args, file, groups, err);
+        status = read_template(args, output->template, groups, err);
     else if (args_has(args, "input"))
         status = read_input(args_get(args, "input"), groups, err);
     else if (args_has(args, "image"))
         status = template_of_image(args_get(args, "image"), groups, err);
     else
-        status = read_manifest(args, pods, groups, err);
+        status = read_manifest(output, err);
     return status < 0 ? -1 : read_fragments(args, groups, err);
 }
 
@@ -260,11 +263,15 @@ static int run(const struct args *args, struct error *err)
     PODS_AUTO pods = {0};
     TEMPLATE_GROUPS_AUTO groups = {0};
     WORKLOAD_IMAGES_AUTO images = {0};
-    ARM_FILE_AUTO file = {0};
-    struct confcom_output output = {
-        .args = args, .groups = &groups, .template = &file, .pods = &pods};
+    ARM_FILE_AUTO template = {0};
+    POD_MANIFEST_AUTO manifest = {0};
+    struct confcom_output output = {.args = args,
+                                    .groups = &groups,
+                                    .template = &template,
+                                    .manifest = &manifest,
+                                    .pods = &pods};
     if (check_options(args, err) < 0 || fill_form(args, &output.form, err) < 0 ||
-        template_groups_init(&groups, err) < 0 || read_groups(args, &file, &groups, &pods, err) < 0)
+        template_groups_init(&groups, err) < 0 || read_groups(&output, err) < 0)
         return -1;
     if (args_has(args, "print-existing-policy"))
         return confcom_print_existing(&output, err);

@@ -65,14 +65,13 @@ static int put_policy(struct confcom_output *output, const struct template_group
 {
     return args_has(output->args, "template-file")
                ? arm_file_put(output->template, group, policy, err)
-               : pod_file_annotate(output->pods, group->place, policy, err);
+               : pod_file_annotate(output->manifest, output->pods, group->place, policy, err);
 }
 
 static int write_file(const struct confcom_output *output, struct error *err)
 {
-    return args_has(output->args, "template-file")
-               ? arm_file_write(output->template, err)
-               : pod_file_write(args_get(output->args, "virtual-node-yaml"), output->pods, err);
+    return args_has(output->args, "template-file") ? arm_file_write(output->template, err)
+                                                   : pod_file_write(output->manifest, err);
 }
 
 /* All policies into the file that they were read from; their hashes are printed. */

@@ -5,14 +5,15 @@
 
 #include "cli/args.h"
 #include "cli/arm_file.h"
-#include "template/pod.h"
+#include "cli/pod_file.h"
 
 struct confcom_output {
     const struct args *args;
     struct template_groups *groups;
-    struct arm_file *template; /* what --template-file names */
-    struct pods *pods;         /* of --virtual-node-yaml */
-    struct template_form form; /* compact */
+    struct arm_file *template;     /* what --template-file names */
+    struct pod_manifest *manifest; /* what --virtual-node-yaml names */
+    struct pods *pods;             /* of that */
+    struct template_form form;     /* compact */
     struct template_images images;
 };
 

@@ -65,7 +65,7 @@ static int read_manifest(const struct group_inputs *inputs, struct group_run *ru
     const struct template_pod_options options = {
         .reading = POD_STRICT, .layer = make_layer, .profile = read_profile, .context = run};
     if (template_groups_init(&run->groups, err) < 0 ||
-        pod_file_read(inputs->manifest, POD_STRICT, &run->pods, err) < 0)
+        pod_file_read(inputs->manifest, POD_STRICT, &run->pods, NULL, err) < 0)
         return -1;
     if (template_read_pods(&run->pods, &options, &run->groups, err) < 0 ||
         choose(run, inputs->workload, err) < 0)

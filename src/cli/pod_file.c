@@ -3,21 +3,27 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <sys/stat.h>
 
 #include "base/base64.h"
 #include "base/hex.h"
 #include "base/text.h"
 #include "cli/seccomp_profile.h"
-#include "format/yaml.h"
+#include "format/yaml_put.h"
 #include "layer/layer.h"
 #include "os/fd.h"
 #include "os/file.h"
 #include "os/output.h"
 #include "template/virtual_node.h"
 
-#define PROFILE_MAX ((size_t)1 << 20) /* bytes of a seccomp profile */
+#define PROFILE_MAX ((size_t)1 << 20)  /* bytes of a seccomp profile */
+#define WRITTEN_MAX ((size_t)64 << 20) /* bytes of a manifest with its policies */
 
-int pod_file_read(const char *path, enum pod_reading reading, struct pods *pods, struct error *err)
+static const struct yaml_limits written = {
+    .size = WRITTEN_MAX, .depth = POD_DEPTH_MAX + POD_PLACE_STEPS, .nodes = 2 * POD_NODES_MAX};
+
+int pod_file_read(const char *path, enum pod_reading reading, struct pods *pods,
+                  struct pod_manifest *file, struct error *err)
 {
     static const struct yaml_limits limits = {
         .size = POD_TEXT_MAX, .depth = POD_DEPTH_MAX, .nodes = POD_NODES_MAX};
@@ -27,7 +33,16 @@ int pod_file_read(const char *path, enum pod_reading reading, struct pods *pods,
     json_auto_t *documents = yaml_read(buf_span(&text), &limits, err);
     if (!documents || pods_read(documents, reading, pods, err) < 0)
         return error_context(err, "%s", path);
+    if (file) {
+        *file = (struct pod_manifest){path, text};
+        text = (struct buf)BUF_WITH_LIMIT(0);
+    }
     return 0;
+}
+
+void pod_manifest_fini(struct pod_manifest *file)
+{
+    buf_fini(&file->text);
 }
 
 static int read_span(void *arg, void *out, size_t size, size_t *got, struct error *err)
@@ -76,32 +91,34 @@ json_t *pod_file_profile(const char *manifest, const char *path, uint64_t capabi
     return out;
 }
 
-/* The member, an object, made where it is not there. */
-static json_t *object_in(json_t *object, const char *key)
+int pod_file_annotate(struct pod_manifest *file, const struct pods *pods, size_t index,
+                      struct span policy, struct error *err)
 {
-    json_t *member = json_object_get(object, key);
-    if (!member && json_object_set_new(object, key, json_object()) == 0)
-        member = json_object_get(object, key);
-    return member;
-}
-
-int pod_file_annotate(struct pods *pods, size_t index, struct span policy, struct error *err)
-{
-    BUF_AUTO text = BUF_WITH_LIMIT(2 * policy.size + 4);
-    json_t *template = pod_template(pods, index);
-    json_t *annotations = object_in(object_in(template, "metadata"), "annotations");
-    if (base64_encode(policy, &text, err) < 0)
+    BUF_AUTO value = BUF_WITH_LIMIT(2 * policy.size + 4);
+    BUF_AUTO text = BUF_WITH_LIMIT(WRITTEN_MAX);
+    struct pod_place place;
+    struct yaml_step steps[POD_PLACE_STEPS + 3];
+    pod_find_place(pods, index, &place);
+    for (size_t i = 0; i < place.count; i++)
+        steps[i] = (struct yaml_step){place.keys[i], place.indices[i]};
+    steps[place.count] = (struct yaml_step){.key = "metadata"};
+    steps[place.count + 1] = (struct yaml_step){.key = "annotations"};
+    steps[place.count + 2] = (struct yaml_step){.key = TEMPLATE_POLICY_ANNOTATION};
+    const struct yaml_way way = {place.document, steps, place.count + 3};
+    if (base64_encode(policy, &value, err) < 0)
         return -1;
-    if (json_object_set_new(annotations, TEMPLATE_POLICY_ANNOTATION, json_string(buf_text(&text))) <
-        0)
-        return error_memory(err);
+    if (yaml_put(buf_span(&file->text), &written, &way, buf_text(&value), &text, err) < 0)
+        return error_context(err, "%s: the annotation of %s \"%.64s\"", file->path,
+                             pods->items[index].kind, pods->items[index].name);
+    struct buf old = file->text;
+    file->text = text;
+    text = old; /* released on return */
     return 0;
 }
 
-int pod_file_write(const char *path, const struct pods *pods, struct error *err)
+int pod_file_write(const struct pod_manifest *file, struct error *err)
 {
-    BUF_AUTO text = BUF_WITH_LIMIT((size_t)64 << 20);
-    if (yaml_write(pods->documents, &text, err) < 0)
-        return error_context(err, "%s", path);
-    return output_write(path, buf_span(&text), 0644, err);
+    struct stat status;
+    mode_t mode = stat(file->path, &status) == 0 ? status.st_mode & 0777 : 0644;
+    return output_write(file->path, buf_span(&file->text), mode, err);
 }

@@ -60,7 +60,7 @@ static int add_manifest(json_t *lock, const struct template_images *images, cons
                         struct error *err)
 {
     PODS_AUTO pods = {0};
-    if (pod_file_read(path, POD_CONFCOM, &pods, err) < 0)
+    if (pod_file_read(path, POD_CONFCOM, &pods, NULL, err) < 0)
         return -1;
     for (size_t i = 0; i < pods.count; i++) {
         const struct pod *pod = &pods.items[i];

@@ -33,21 +33,22 @@ static int write_one(const struct args *args, struct template_groups *groups,
 }
 
 /* All policies into the manifest; their hashes are printed, as the names' lines. */
-static int write_all(const struct args *args, struct pods *pods, struct template_groups *groups,
-                     const struct template_images *images, struct error *err)
+static int write_all(struct pod_manifest *file, const struct pods *pods,
+                     struct template_groups *groups, const struct template_images *images,
+                     struct error *err)
 {
     BUF_AUTO lines = BUF_WITH_LIMIT((size_t)1 << 20);
     for (size_t i = 0; i < groups->count; i++) {
         BUF_AUTO policy = BUF_WITH_LIMIT(POLICY_SIZE_MAX);
         char hex[65];
         if (make_policy(groups, i, images, &policy, err) < 0 ||
-            pod_file_annotate(pods, groups->groups[i].place, buf_span(&policy), err) < 0)
+            pod_file_annotate(file, pods, groups->groups[i].place, buf_span(&policy), err) < 0)
             return -1;
         policy_output_hash(buf_span(&policy), hex);
         if (buf_printf(&lines, err, "%s  %s\n", hex, groups->groups[i].name) < 0)
             return -1;
     }
-    if (pod_file_write(args_get(args, "kubernetes"), pods, err) < 0)
+    if (pod_file_write(file, err) < 0)
         return -1;
     (void)fputs(buf_text(&lines), stdout);
     return EXIT_OK;
@@ -89,16 +90,17 @@ int policy_generate_manifest(const struct args *args, const struct image_options
                                                      .profile = read_profile,
                                                      .context = (void *)(uintptr_t)path};
     PODS_AUTO pods = {0};
+    POD_MANIFEST_AUTO file = {0};
     TEMPLATE_GROUPS_AUTO groups = {0};
     WORKLOAD_IMAGES_AUTO images = {0};
     if (check_options(args, err) < 0 || template_groups_init(&groups, err) < 0 ||
-        pod_file_read(path, POD_STRICT, &pods, err) < 0)
+        pod_file_read(path, POD_STRICT, &pods, &file, err) < 0)
         return -1;
     if (template_read_pods(&pods, &pod_options, &groups, err) < 0)
         return error_context(err, "%s", path);
     if (workload_images_init(&images, args_get(args, "images"), options, err) < 0)
         return -1;
     const struct template_images source = workload_images_source(&images);
-    return args_has(args, "write") ? write_all(args, &pods, &groups, &source, err)
+    return args_has(args, "write") ? write_all(&file, &pods, &groups, &source, err)
                                    : write_one(args, &groups, &source, err);
 }

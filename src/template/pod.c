@@ -226,7 +226,7 @@ static void drop_nulls(json_t *value)
 }
 
 /* A document, or, for a List (kubectl get -o yaml), each of its items. */
-static int add_document(struct pods *pods, json_t *document, struct error *err)
+static int add_document(struct pods *pods, size_t number, json_t *document, struct error *err)
 {
     const char *kind = json_string_value(json_object_get(document, "kind"));
     json_t *items = json_object_get(document, "items");
@@ -237,10 +237,12 @@ static int add_document(struct pods *pods, json_t *document, struct error *err)
         if (!json_is_object(json_array_get(items, i)))
             return error_set(err, ERROR_INVALID, "items[%zu]: expected an object, found %s", i,
                              json_kind(json_array_get(items, i)));
-        if (json_array_append(pods->documents, json_array_get(items, i)) < 0)
+        if (json_array_append(pods->documents, json_array_get(items, i)) < 0 ||
+            json_array_append_new(pods->origins, json_pack("[i, i]", (int)number, (int)i)) < 0)
             return error_memory(err);
     }
-    if (count == 0 && json_array_append(pods->documents, document) < 0)
+    if (count == 0 && (json_array_append(pods->documents, document) < 0 ||
+                       json_array_append_new(pods->origins, json_pack("[i]", (int)number)) < 0))
         return error_memory(err);
     return 0;
 }
@@ -249,7 +251,7 @@ static int add_documents(struct pods *pods, json_t *copy, struct error *err)
 {
     drop_nulls(copy);
     for (size_t i = 0; i < json_array_size(copy); i++) {
-        if (add_document(pods, json_array_get(copy, i), err) < 0)
+        if (add_document(pods, i, json_array_get(copy, i), err) < 0)
             return error_context(err, "document %zu", i + 1);
     }
     return 0;
@@ -294,22 +296,33 @@ static int read_all(struct pods *pods, enum pod_reading reading, struct error *e
 int pods_read(const json_t *documents, enum pod_reading reading, struct pods *pods,
               struct error *err)
 {
-    *pods = (struct pods){.arena = {.limit = POD_ARENA_MAX}, .documents = json_array()};
+    *pods = (struct pods){
+        .arena = {.limit = POD_ARENA_MAX}, .documents = json_array(), .origins = json_array()};
     json_auto_t *copy = json_deep_copy(documents);
-    if (!pods->documents || !copy)
+    if (!pods->documents || !pods->origins || !copy)
         return error_memory(err);
     return add_documents(pods, copy, err) < 0 ? -1 : read_all(pods, reading, err);
 }
 
-json_t *pod_template(struct pods *pods, size_t index)
+void pod_find_place(const struct pods *pods, size_t index, struct pod_place *out)
 {
-    json_t *document = json_array_get(pods->documents, pods->items[index].document);
-    return pod_of(document, find_workload(document));
+    size_t document = pods->items[index].document;
+    const json_t *origin = json_array_get(pods->origins, document);
+    const struct workload *workload = find_workload(json_array_get(pods->documents, document));
+    *out = (struct pod_place){.document = (size_t)json_integer_value(json_array_get(origin, 0))};
+    if (json_array_size(origin) > 1) {
+        out->keys[0] = "items";
+        out->indices[1] = (size_t)json_integer_value(json_array_get(origin, 1));
+        out->count = 2;
+    }
+    for (size_t i = 0; i < 4 && workload->path[i]; i++)
+        out->keys[out->count++] = workload->path[i];
 }
 
 void pods_fini(struct pods *pods)
 {
     json_decref(pods->documents);
+    json_decref(pods->origins);
     arena_fini(&pods->arena);
     *pods = (struct pods){0};
 }

@@ -196,6 +196,8 @@ struct pod {
 struct pods {
     struct arena arena;
     json_t *documents; /* an array: the manifests as they were read, nulls left out */
+    json_t *origins;   /* where each stands in the text: [document], or [document, item of a List]
+                        */
     struct pod *items;
     size_t count;
 };
@@ -213,9 +215,18 @@ int pods_read(const json_t *documents, enum pod_reading reading, struct pods *po
 void pods_fini(struct pods *pods);
 #define PODS_AUTO __attribute__((cleanup(pods_fini))) struct pods
 
-/* The part of a pod's document that has the pod's own `metadata` and `spec`: borrowed, to be
- * changed. */
-json_t *pod_template(struct pods *pods, size_t index);
+#define POD_PLACE_STEPS 8
+
+/* Where a pod's own `metadata` and `spec` are in the text that was read: the document, and the way
+ * in it. Keys are borrowed; one that is NULL stands for an element by its index. */
+struct pod_place {
+    size_t document;
+    size_t count;
+    const char *keys[POD_PLACE_STEPS];
+    size_t indices[POD_PLACE_STEPS];
+};
+
+void pod_find_place(const struct pods *pods, size_t index, struct pod_place *out);
 
 /* The value of a label or annotation; NULL where it is absent. */
 const char *pod_pair_value(const struct pod_pair *pairs, size_t count, const char *key);

@@ -162,6 +162,57 @@ class Kubernetes(unittest.TestCase):
         with open(self.pod, encoding="utf-8") as file:
             self.assertEqual(file.read(), text)
 
+    def written(self, text, *words):
+        """What --write makes of a manifest, and its lines that are new."""
+        path = self.path("written.yaml")
+        with open(path, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+        os.chmod(path, 0o640)
+        self.generate(path, "--write", *words)
+        self.assertEqual(os.stat(path).st_mode & 0o777, 0o640)
+        with open(path, encoding="utf-8", newline="") as file:
+            made = file.read()
+        return made, [line for line in made.splitlines() if line not in text.splitlines()]
+
+    def test_writes_one_annotation_and_leaves_the_rest(self):
+        self.lock_file = self.lock()
+        policy = base64.b64encode(self.generate(self.pod).encode()).decode()
+        line = f'{ANNOTATION}: "{policy}"'
+        new = POD.replace("metadata:\n", f"metadata:\n  annotations:\n    {line}\n", 1)
+        self.assertEqual(self.written(POD)[0], new)
+        self.assertEqual(self.written(new)[0], new)
+        old = new.replace(policy, "old   # as of May")
+        self.assertEqual(self.written(old.replace('"old', "old").replace('May"', "May"))[0],
+                         new.replace(line, line + "   # as of May"))
+        windows = POD.replace("\n", "\r\n")
+        made, lines = self.written(windows)
+        self.assertEqual(made, new.replace("\n", "\r\n"))
+        self.assertEqual(len(lines), 2)
+        flow = POD.replace("metadata:\n  name: shop\n", "metadata: {name: shop, labels: {a: b}} # flow\n", 1)
+        made, lines = self.written(flow)
+        self.assertEqual(lines, [f'metadata: {{"annotations": {{"{ANNOTATION}": "{policy}"}}, name: shop, labels: {{a: b}}}} # flow'])
+
+    def test_writes_into_items_of_lists(self):
+        self.lock_file = self.lock()
+        pod, settings = POD.split("---\n")
+        items = "".join("- " + "\n  ".join(part.rstrip().split("\n")[skip:]) + "\n" for part, skip in ((pod, 1), (settings, 0)))
+        text = "# all of it\napiVersion: v1\nkind: List\nitems:\n" + items
+        made, lines = self.written(text)
+        self.assertEqual([line.split(":")[0] for line in lines], ["    annotations", "      " + ANNOTATION])
+        self.assertEqual([line for line in made.split("\n") if line not in lines], text.split("\n"))
+        self.assertTrue(made.index("metadata:") < made.index(lines[0]) < made.index("name: shop"))
+
+    def test_refuses_to_write_where_more_would_change(self):
+        self.lock_file = self.lock()
+        named = "metadata:\n  name: shop\n"
+        for more, said in (("  labels: &l {a: b}\n  annotations: *l\n", "aliases"),
+                           (f"  annotations:\n    {ANNOTATION}: | # x\n      old\n", "a comment")):
+            text = POD.replace(named, named + more, 1)
+            path = self.write("alias.yaml", text)
+            self.assertIn(said, self.generate(path, "--write", status=1))
+            with open(path, encoding="utf-8") as file:
+                self.assertEqual(file.read(), text)
+
     def test_chooses_among_workloads(self):
         self.lock_file = self.lock()
         other = POD.split("---")[0].replace("name: shop", "name: other").replace("MODE, valueFrom: {configMapKeyRef: "
