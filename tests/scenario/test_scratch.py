@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The encrypted scratch disk against its host, which holds the file behind it and changes what it likes: what a
 container reads is what it wrote, or an I/O error."""
+import json
 import os
 import random
 import tempfile
@@ -281,6 +282,28 @@ class Refusals(hostile.HostileCase):
                     self.runs_as_described(workload, channel, b"written\n")
                     channel.call("shutdown_container", id=workload.name)
                     channel.call("unmount_overlay", id=workload.name)
+
+
+class Sandbox(hostile.HostileCase):
+    """What the containers of a group share is made before the first of them, whole or not at all."""
+
+    def test_what_could_not_be_made_whole_stays_refused(self):
+        twice = [{"name": "twice", "memory": False, "size": 0}] * 2  # one folder of a name is there already
+        group = {"init": [], "containers": [0], "restart": "Always", "shared_ipc": True, "shared_pid": True, "empty_dirs": twice}
+        workload = Workload("busybox", ["/bin/sh", "-c", "true"])
+        policy = workload.policy().replace(b"fragments := []", b"fragments := []\ncaisson_group := " + json.dumps(group).encode())
+        with tempfile.TemporaryDirectory() as folder:
+            disk = scratch.make_disk(os.path.join(folder, "disk"))
+            with workload.boot(policy, extra=scratch.devices(disk)) as machine:
+                machine.channel.set_policy(policy)
+                scratch.mount(machine.channel)
+                workload.mount_devices(machine.channel)
+                for name, reason in (("a", "emptydir-twice: File exists"), ("b", "what the containers share could not be made"),
+                                     ("c", "what the containers share could not be made")):
+                    machine.channel.call("mount_overlay", id=name, layers=workload.targets())
+                    refusal = self.refused(machine.channel, "create_container", "failed", **workload.process(id=name))
+                    self.assertIn(reason, refusal.reason)
+                self.nothing_ran(machine.channel)
 
 
 if __name__ == "__main__":
