@@ -135,7 +135,7 @@ static int make_scratch(const struct machine *machine, const struct places *plac
                         struct error *err)
 {
     if (machine->has_scratch)
-        return scratch_add_folder(places->folder, 0700, places->scratch, err);
+        return scratch_add_folder(places->folder, 0700, 0, places->scratch, err);
     if (dir_make_all(places->scratch, 0700, err) < 0)
         return -1;
     return mount_filesystem("scratch", places->scratch, "tmpfs", MS_NODEV, "size=50%,mode=0700",

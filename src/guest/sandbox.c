@@ -47,22 +47,32 @@ static int write_resolv_conf(const struct in_addr *dns, size_t count, struct err
     return fd_write_all(fd, buf_span(&text), err);
 }
 
+/* Every user may write, as in Kubernetes. What is made in a group's folder is the group's. */
+static int open_up(const char *path, unsigned int group, struct error *err)
+{
+    if (chown(path, 0, group) < 0 || chmod(path, group ? 02777 : 0777) < 0)
+        return error_system(err, errno, "cannot open up %s", path);
+    return 0;
+}
+
 /* On the scratch disk, where the machine has one and memory was not asked for; else one with a
- * limit is a file system of its own. Every user may write, as in Kubernetes. */
+ * limit is a file system of its own. */
 static int make_empty_dir(const struct policy_empty_dir *dir, bool has_scratch, struct error *err)
 {
     char path[sizeof EMPTY_DIRS + 80];
     char options[80];
     (void)snprintf(path, sizeof path, EMPTY_DIRS "/%.64s", dir->name);
     (void)snprintf(options, sizeof options, "emptydir-%.64s", dir->name);
-    if (has_scratch && !dir->memory)
-        return scratch_add_folder(options, 0777, path, err);
-    if (dir_make_all(path, 0755, err) < 0)
+    if (has_scratch && !dir->memory) {
+        if (scratch_add_folder(options, 0777, dir->size, path, err) < 0)
+            return -1;
+        return open_up(path, dir->group, err);
+    }
+    (void)snprintf(options, sizeof options, "size=%llu", (unsigned long long)dir->size);
+    if (dir_make_all(path, 0755, err) < 0 ||
+        (dir->size && mount_filesystem("emptydir", path, "tmpfs", MS_NODEV, options, err) < 0))
         return -1;
-    if (chmod(path, 0777) < 0)
-        return error_system(err, errno, "cannot open up %s", path);
-    (void)snprintf(options, sizeof options, "size=%llu,mode=0777", (unsigned long long)dir->size);
-    return dir->size ? mount_filesystem("emptydir", path, "tmpfs", MS_NODEV, options, err) : 0;
+    return open_up(path, dir->group, err);
 }
 
 static int make_folders(const struct policy_group *group, bool has_scratch, struct error *err)

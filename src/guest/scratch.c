@@ -37,6 +37,8 @@
 #define SECTOR_SIZE 512
 #define UNIT_SIZE   4096
 
+#define QUOTA_ENABLE_SIMPLE 4 /* BTRFS_QUOTA_CTL_ENABLE_SIMPLE_QUOTA, which older headers lack */
+
 /* --- the parts -------------------------------------------------------------------------------- */
 
 static int read_digest(uint64_t *size, uint8_t digest[SHA256_SIZE], struct error *err)
@@ -237,16 +239,32 @@ int scratch_open(const struct request_scratch_mount *request, struct error *err)
     return open_device(request->lun, template, err);
 }
 
+/* Simple quotas (Linux 6.7) count what is written from now on; the group 0 is the folder's own. */
+static int limit_folder(const char *path, uint64_t size, struct error *err)
+{
+    struct btrfs_ioctl_quota_ctl_args simple = {.cmd = QUOTA_ENABLE_SIMPLE};
+    struct btrfs_ioctl_qgroup_limit_args limit = {
+        .lim = {.flags = BTRFS_QGROUP_LIMIT_MAX_RFER, .max_rfer = size}};
+    FD_AUTO fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || ioctl(fd, BTRFS_IOC_QUOTA_CTL, &simple) < 0 ||
+        ioctl(fd, BTRFS_IOC_QGROUP_LIMIT, &limit) < 0)
+        return error_system(err, errno, "cannot limit %s", path);
+    return 0;
+}
+
 /* A folder is a subvolume: taking it away with all that is in it is one call. */
-int scratch_add_folder(const char *name, mode_t mode, const char *target, struct error *err)
+int scratch_add_folder(const char *name, mode_t mode, uint64_t size, const char *target,
+                       struct error *err)
 {
     TEXT_AUTO path = text_format("%s/%s", GATE_SCRATCH, name);
     if (!path)
         return error_memory(err);
     if (dir_make_all(target, 0700, err) < 0 || command(BTRFS_IOC_SUBVOL_CREATE, name, err) < 0)
         return -1;
-    if (chmod(path, mode) < 0 || mount(path, target, NULL, MS_BIND, NULL) < 0) {
-        (void)error_system(err, errno, "cannot bind %s to %s", path, target);
+    bool limited = !size || limit_folder(path, size, err) == 0;
+    if (!limited || chmod(path, mode) < 0 || mount(path, target, NULL, MS_BIND, NULL) < 0) {
+        if (limited)
+            (void)error_system(err, errno, "cannot bind %s to %s", path, target);
         (void)command(BTRFS_IOC_SNAP_DESTROY, name, NULL);
         return -1;
     }

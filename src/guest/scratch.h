@@ -32,8 +32,10 @@
 int scratch_open(const struct request_scratch_mount *request, struct error *err);
 
 /* Makes a folder of this name on the scratch, which must be open, and binds it to `target`, which
- * it makes. `name` has no slash, and is not there yet. */
-int scratch_add_folder(const char *name, mode_t mode, const char *target, struct error *err);
+ * it makes. `name` has no slash, and is not there yet. `size` is how many bytes it takes, with what
+ * the file system needs for them; 0 for no limit. */
+int scratch_add_folder(const char *name, mode_t mode, uint64_t size, const char *target,
+                       struct error *err);
 
 /* Takes such a folder away, with all that is in it. */
 void scratch_remove_folder(const char *name, const char *target);

@@ -184,13 +184,15 @@ static void describe_group(struct page *page, const struct policy *policy)
     const struct policy_group *group = &policy->group;
     LINE(page, "group: all of these containers, in this order\n");
     describe_rows(page, policy, "first, alone", group->init);
+    describe_rows(page, policy, "sidecar", group->sidecars);
     describe_rows(page, policy, "container", group->containers);
     LINE(page, "  restart       %s\n", policy_restart_name(group->restart));
     LINE(page, "  shared        network%s%s\n", group->shared_ipc ? ", IPC" : "",
          group->shared_pid ? ", processes" : "");
     for (size_t i = 0; i < group->empty_dir_count; i++)
-        LINE(page, "  empty folder  %s%s\n", group->empty_dirs[i].name,
-             group->empty_dirs[i].memory ? ", in memory" : "");
+        LINE(page, "  empty folder  %s%s%s\n", group->empty_dirs[i].name,
+             group->empty_dirs[i].memory ? ", in memory" : "",
+             group->empty_dirs[i].size ? ", of a limited size" : "");
 }
 
 int policy_describe(const struct policy *policy, struct buf *out, struct error *err)

@@ -22,7 +22,12 @@ void generate_group(struct writer *writer, const struct policy_group *group)
     put(writer, ",\"empty_dirs\":[");
     for (size_t i = 0; i < group->empty_dir_count; i++) {
         const struct policy_empty_dir *dir = &group->empty_dirs[i];
-        put(writer, i ? ",{\"memory\":" : "{\"memory\":");
+        put(writer, i ? ",{" : "{");
+        if (dir->group) {
+            (void)snprintf(text, sizeof text, "\"group\":%u,", dir->group);
+            put(writer, text);
+        }
+        put(writer, "\"memory\":");
         put_bool(writer, dir->memory);
         put(writer, ",\"name\":");
         put_string(writer, dir->name);
@@ -37,5 +42,9 @@ void generate_group(struct writer *writer, const struct policy_group *group)
     put_bool(writer, group->shared_ipc);
     put(writer, ",\"shared_pid\":");
     put_bool(writer, group->shared_pid);
+    if (group->sidecars.count > 0) {
+        put(writer, ",\"sidecars\":");
+        put_rows(writer, group->sidecars);
+    }
     put(writer, "}\n\n");
 }

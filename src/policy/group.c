@@ -1,5 +1,14 @@
 #include "policy/group.h"
 
+bool policy_has_row(struct policy_rows rows, size_t row)
+{
+    for (size_t i = 0; i < rows.count; i++) {
+        if (rows.items[i] == row)
+            return true;
+    }
+    return false;
+}
+
 /* What has become of one row so far, whatever ids it was started under. */
 struct history {
     bool started;
@@ -38,6 +47,12 @@ static size_t place_of(const struct policy_state *state, struct policy_rows rows
     return place;
 }
 
+/* One of `init`, by its place there. */
+static bool is_sidecar(const struct policy_group *group, size_t init)
+{
+    return init < group->init.count && policy_has_row(group->sidecars, group->init.items[init]);
+}
+
 /* Why the group does not let this row start now; NULL where it does. */
 static const char *objection(const struct policy_state *state, const struct policy_container *row)
 {
@@ -50,13 +65,18 @@ static const char *objection(const struct policy_state *state, const struct poli
     if (own.running)
         return "runs already";
     for (size_t i = 0; i < init; i++) {
-        if (!history_at(state, group->init, i).succeeded)
-            return "comes after init containers that have not ended well";
+        struct history before = history_at(state, group->init, i);
+        if (is_sidecar(group, i) ? !before.started : !before.succeeded)
+            return "comes after init containers that have not ended well, or sidecars that have "
+                   "not "
+                   "been started";
     }
     for (size_t i = 0; i < place && init == group->init.count; i++) {
         if (!history_at(state, group->containers, i).started)
             return "comes after containers that have not been started";
     }
+    if (is_sidecar(group, init))
+        return NULL;
     if (own.succeeded && (init < group->init.count || group->restart != POLICY_RESTART_ALWAYS))
         return "has ended well, and is not started again";
     if (own.started && group->restart == POLICY_RESTART_NEVER)
@@ -159,7 +179,8 @@ struct policy_standing policy_get_standing(const struct policy_state *state)
             count_row(state, &policy->containers[i], true, &standing);
     }
     for (size_t i = 0; i < group->init.count; i++)
-        count_row(state, &policy->containers[group->init.items[i]], true, &standing);
+        count_row(state, &policy->containers[group->init.items[i]], !is_sidecar(group, i),
+                  &standing);
     for (size_t i = 0; i < group->containers.count; i++)
         count_row(state, &policy->containers[group->containers.items[i]],
                   group->restart != POLICY_RESTART_ALWAYS, &standing);

@@ -4,17 +4,12 @@
 #define EMPTY_DIRS_MAX 64
 #define NAME_MAX_SIZE  64
 
-/* A row stands in one list, once. */
-static bool is_listed(const struct policy_group *group, size_t row)
+/* A row stands in one list, once; sidecars are some of those in `init`. */
+static bool may_list(const struct policy_group *group, const struct policy_rows *list, size_t row)
 {
-    const struct policy_rows lists[] = {group->init, group->containers};
-    for (size_t i = 0; i < 2; i++) {
-        for (size_t j = 0; j < lists[i].count; j++) {
-            if (lists[i].items[j] == row)
-                return true;
-        }
-    }
-    return false;
+    if (list == &group->sidecars)
+        return policy_has_row(group->init, row) && !policy_has_row(*list, row);
+    return !policy_has_row(group->init, row) && !policy_has_row(group->containers, row);
 }
 
 static int load_row_numbers(struct decoder *decoder, const struct value *value,
@@ -30,10 +25,10 @@ static int load_row_numbers(struct decoder *decoder, const struct value *value,
     for (const struct value *each = value->first; each; each = each->next) {
         if (each->kind != VALUE_INTEGER || each->number < 0 ||
             (size_t)each->number >= policy_of(decoder)->container_count ||
-            is_listed(group, (size_t)each->number))
+            !may_list(group, out, (size_t)each->number))
             return error_set(decoder->err, ERROR_INVALID,
                              "%s[%zu] is not the number of a row of `containers`, or stands there "
-                             "twice",
+                             "twice, or is a sidecar that `init` lacks",
                              field->key, out->count);
         rows[out->count++] = (size_t)each->number;
     }
@@ -51,6 +46,7 @@ static const struct field empty_dir_fields[] = {
     {"name", field_text, offsetof(struct policy_empty_dir, name)},
     {"memory", field_bool, offsetof(struct policy_empty_dir, memory)},
     {"size", field_u64, offsetof(struct policy_empty_dir, size), .max = INT64_MAX},
+    {"group", field_uint, offsetof(struct policy_empty_dir, group), true, .max = UINT32_MAX - 1},
     {0}};
 
 static int load_empty_dir(struct decoder *decoder, const struct value *value, void *row)
@@ -78,6 +74,7 @@ static int load_restart(struct decoder *decoder, const struct value *value,
 
 static const struct field group_fields[] = {
     {"init", load_row_numbers, offsetof(struct policy_group, init)},
+    {"sidecars", load_row_numbers, offsetof(struct policy_group, sidecars), true},
     {"containers", load_row_numbers, offsetof(struct policy_group, containers)},
     {"restart", load_restart, offsetof(struct policy_group, restart)},
     {"shared_ipc", field_bool, offsetof(struct policy_group, shared_ipc)},

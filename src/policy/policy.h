@@ -174,8 +174,9 @@ bool policy_restart_of_name(const char *name, enum policy_restart *out);
 
 struct policy_empty_dir {
     const char *name;
-    bool memory;   /* never on a disk */
-    uint64_t size; /* bytes; 0 for no limit of its own */
+    bool memory;        /* never on a disk */
+    uint64_t size;      /* bytes; 0 for no limit of its own */
+    unsigned int group; /* whose it is, and what is made in it; 0 for root's */
 };
 
 struct policy_rows {
@@ -183,8 +184,11 @@ struct policy_rows {
     size_t count;
 };
 
+bool policy_has_row(struct policy_rows rows, size_t row);
+
 struct policy_group {
     struct policy_rows init;       /* run one after the other, each to a good end */
+    struct policy_rows sidecars;   /* of `init`: these are started, and not waited for */
     struct policy_rows containers; /* then these are started, in this order */
     enum policy_restart restart;
     bool shared_ipc, shared_pid;

@@ -12,17 +12,20 @@
 #define ENTRIES_MAX (8 * POD_LIST_MAX)
 #define NAME_MAX_   100 /* bytes of ustar's name field */
 #define PREFIX_MAX  155
+#define GROUP_MAX   07777777 /* of ustar's field */
 
 struct entry {
     char *path; /* relative */
     bool folder;
     unsigned int mode;
+    unsigned int group;
     struct span content;
 };
 
 struct listing {
     struct entry *items;
     size_t count;
+    unsigned int group; /* whose the values are: fsGroup, or 0 */
 };
 
 static void listing_fini(struct listing *listing)
@@ -98,7 +101,8 @@ static int add_file(struct listing *listing, const char *folder, const char *nam
     if (size < 0 || (size_t)size >= sizeof path)
         return error_set(err, ERROR_LIMIT, "the path \"/%.64s…\" is longer than %d bytes", folder,
                          PREFIX_MAX + NAME_MAX_ + 1);
-    const struct entry entry = {.mode = file ? file->mode : 0644,
+    const struct entry entry = {.mode = file ? file->mode | (listing->group ? 0440U : 0) : 0644,
+                                .group = file ? listing->group : 0,
                                 .content = file ? file->content : (struct span){0}};
     if (add_above(listing, path, err) < 0)
         return -1;
@@ -109,7 +113,8 @@ static int add_file(struct listing *listing, const char *folder, const char *nam
 static int add_folder(struct listing *listing, const char *path, const struct pod_volume *volume,
                       const char *below, struct error *err)
 {
-    const struct entry folder = {.folder = true, .mode = 0755};
+    const struct entry folder = {
+        .folder = true, .mode = listing->group ? 02755 : 0755, .group = listing->group};
     size_t size = strlen(below);
     if (add_above(listing, path, err) < 0 || add(listing, span_of_text(path), &folder, err) < 0 ||
         add_file(listing, path, OPAQUE, NULL, err) < 0)
@@ -217,7 +222,7 @@ static int put_entry(const struct entry *entry, struct buf *out, struct error *e
         return -1;
     put_octal(header + 100, 8, entry->mode);
     put_octal(header + 108, 8, 0);
-    put_octal(header + 116, 8, 0);
+    put_octal(header + 116, 8, entry->group);
     put_octal(header + 124, 12, entry->content.size);
     put_octal(header + 136, 12, 0);
     memset(header + 148, ' ', 8);
@@ -266,6 +271,12 @@ int pod_files_tar(const struct pod_container *container, struct buf *out, struct
     struct listing listing = {0};
     if (!pod_has_files(container))
         return 0;
+    if (container->security.fs_group > GROUP_MAX)
+        return error_set(err, ERROR_REFUSED,
+                         "container \"%.64s\": fsGroup %lld: of values as files it is at most %d",
+                         container->name, (long long)container->security.fs_group, GROUP_MAX);
+    if (container->security.fs_group > 0)
+        listing.group = (unsigned int)container->security.fs_group;
     listing.items = calloc(ENTRIES_MAX, sizeof *listing.items);
     int status = listing.items ? write_entries(&listing, container, out, err) : error_memory(err);
     listing_fini(&listing);

@@ -231,11 +231,13 @@ static int fill_empty_dirs(const struct maker *maker, struct policy_group *out, 
     if (!dirs)
         return -1;
     out->empty_dirs = dirs;
+    int64_t group = pod->containers[0].security.fs_group; /* the pod's: alike in all */
     for (size_t i = 0; i < pod->volume_count; i++) {
         const struct pod_volume *volume = &pod->volumes[i];
         if (volume->type == POD_VOLUME_EMPTY_DIR)
             dirs[out->empty_dir_count++] = (struct policy_empty_dir){
-                volume->name, volume->in_memory, volume->size_limit};
+                volume->name, volume->in_memory, volume->size_limit,
+                group > 0 ? (unsigned int)group : 0};
     }
     return 0;
 }

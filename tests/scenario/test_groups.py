@@ -199,6 +199,25 @@ class Groups(CliCase):
                 self.assertEqual(result.returncode, 1, result.stdout + result.stderr)
                 self.assertIn(reason, result.stderr.decode())
 
+    def test_empty_folders_on_the_disk_have_their_limit_and_group(self):
+        """A limit is the folder's alone; what is deleted counts no more; other users' files are the pod's group's."""
+        script = """
+        cat /etc/settings/greeting; stat -c '%u:%g %a' /disk /pool /etc/settings/greeting
+        dd if=/dev/zero of=/disk/big bs=1M count=16 2>&1 | grep -o 'Disk quota exceeded' || true
+        rm /disk/big && sync && dd if=/dev/zero of=/disk/small bs=1M count=2 2>/dev/null && stat -c '%u:%g %s' /disk/small
+        dd if=/dev/zero of=/free/big bs=1M count=16 2>/dev/null && stat -c '%u:%g %s' /free/big
+        """
+        volumes = [WORK, SETTINGS, {"name": "disk", "emptyDir": {"sizeLimit": "6Mi"}}, {"name": "free", "emptyDir": {}}]
+        main = self.container("main", script)
+        main["volumeMounts"] = [AT_WORK, *({"name": name, "mountPath": path} for name, path in (
+            ("settings", "/etc/settings"), ("disk", "/disk"), ("free", "/free")))]  # fmt: skip
+        manifest = self.manifest("disk.yaml", restartPolicy="Never", volumes=volumes, containers=[main],
+                                 securityContext={"runAsUser": 1000, "runAsGroup": 7, "fsGroup": 50})
+        name = self.name()
+        self.caisson("run", "--tee", "simulated", "--name", name, "--scratch", "disk:512m", "--group", manifest)
+        self.assertEqual(self.log(name, "main").splitlines(), [
+            "good morning", "0:50 2777", "0:50 2777", "0:50 644", "Disk quota exceeded", f"1000:50 {2 << 20}", f"1000:50 {16 << 20}"])
+
     def test_one_that_is_left_out_is_seen(self):
         alive = "while :; do sleep 1; done"
         both = [self.container("a", alive), self.container("b", alive + "; true")]

@@ -223,6 +223,41 @@ static void starts_nothing_outside_of_the_group(void **state)
     stop(&m);
 }
 
+#define SIDECARS                                                                                   \
+    "caisson_group := "                                                                            \
+    "{\"init\":[2,3],\"sidecars\":[2],\"containers\":[0,1],\"restart\":\"Never\","                 \
+    "\"shared_ipc\":true,\"shared_pid\":false,\"empty_dirs\":[]}"
+
+static void starts_what_follows_a_sidecar_that_has_been_started(void **state)
+{
+    struct machine m;
+    (void)state;
+    start(&m, POLICY(ROWS, SIDECARS));
+    denied(&m, "check", "check", "or sidecars that have not been started");
+    denied(&m, "db", "db", "after init containers that have not ended well");
+    assert_true(create(&m, "setup", "setup"));
+    denied(&m, "setup2", "setup", "runs already");
+    denied(&m, "db", "db", "after init containers that have not ended well");
+    assert_true(create(&m, "check", "check"));
+    denied(&m, "db", "db", "after init containers that have not ended well");
+    policy_container_exited(m.state, "check", 0);
+    denied(&m, "check2", "check", "has ended well");
+    expect_standing(&m, 4, 1, 1);
+    assert_true(create(&m, "db", "db"));
+    assert_true(create(&m, "web", "web"));
+    expect_standing(&m, 4, 3, 1);
+    /* It is started again whatever its end and the group's word: and it is never done. */
+    policy_container_exited(m.state, "setup", 0);
+    expect_standing(&m, 4, 2, 1);
+    assert_true(create(&m, "setup3", "setup"));
+    policy_container_exited(m.state, "setup3", 1);
+    assert_true(create(&m, "setup4", "setup"));
+    expect_standing(&m, 4, 3, 1);
+    policy_container_exited(m.state, "web", 1);
+    denied(&m, "web2", "web", "never started again");
+    stop(&m);
+}
+
 static void reads_all_of_a_group(void **state)
 {
     struct machine m;
@@ -247,8 +282,10 @@ static void is_read_as_it_was_written(void **state)
     static const size_t rest[] = {0};
     static const char *const args[] = {"/bin/web"};
     static const char *const layers[] = {HASH_A};
-    static const struct policy_empty_dir dirs[] = {{"cache", true, 4096}, {"data", false, 0}};
+    static const struct policy_empty_dir dirs[] = {{"cache", true, 4096, 0},
+                                                   {"data", false, 0, 50}};
     static const struct policy_group group = {.init = {first, 1},
+                                              .sidecars = {first, 1},
                                               .containers = {rest, 1},
                                               .restart = POLICY_RESTART_NEVER,
                                               .shared_pid = true,
@@ -281,6 +318,10 @@ static void is_read_as_it_was_written(void **state)
     assert_int_equal(read->empty_dir_count, 2);
     assert_string_equal(read->empty_dirs[1].name, "data");
     assert_false(read->empty_dirs[1].memory);
+    assert_int_equal(read->empty_dirs[0].group, 0);
+    assert_int_equal(read->empty_dirs[1].group, 50);
+    assert_int_equal(read->sidecars.count, 1);
+    assert_int_equal(read->sidecars.items[0], 1);
     check_ok(policy_describe(policy, &page, &err), &err);
     assert_non_null(strstr(buf_text(&page), "restart       Never"));
     assert_non_null(strstr(buf_text(&page), "empty folder  cache, in memory"));
@@ -295,6 +336,12 @@ static void refuses_a_group_that_is_not_one(void **state)
         "{}",
         "{\"init\":[],\"containers\":[0]," REST "}",
         "{\"init\":[],\"containers\":[0]," REST ",\"empty_dirs\":{}}",
+        "{\"init\":[],\"sidecars\":[0],\"containers\":[0]," REST ",\"empty_dirs\":[]}",
+        "{\"init\":[1],\"sidecars\":[0],\"containers\":[]," REST ",\"empty_dirs\":[]}",
+        "{\"init\":[1],\"sidecars\":[1,1],\"containers\":[0]," REST ",\"empty_dirs\":[]}",
+        "{\"init\":[1],\"sidecars\":1,\"containers\":[0]," REST ",\"empty_dirs\":[]}",
+        "{\"init\":[],\"containers\":[0]," REST
+        ",\"empty_dirs\":[{\"name\":\"a\",\"memory\":true,\"size\":0,\"group\":4294967295}]}",
         "{\"init\":[],\"containers\":[5]," REST ",\"empty_dirs\":[]}",
         "{\"init\":[],\"containers\":[-1]," REST ",\"empty_dirs\":[]}",
         "{\"init\":[],\"containers\":[\"0\"]," REST ",\"empty_dirs\":[]}",
@@ -335,6 +382,7 @@ int main(void)
         cmocka_unit_test(starts_in_the_group_s_order),
         cmocka_unit_test(restarts_as_the_group_says),
         cmocka_unit_test(starts_nothing_outside_of_the_group),
+        cmocka_unit_test(starts_what_follows_a_sidecar_that_has_been_started),
         cmocka_unit_test(reads_all_of_a_group),
         cmocka_unit_test(is_read_as_it_was_written),
         cmocka_unit_test(refuses_a_group_that_is_not_one),

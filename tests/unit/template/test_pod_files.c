@@ -42,11 +42,12 @@ static void list(struct span tar, struct buf *out)
         if (!more)
             break;
         assert_int_equal(entry.uid, 0);
-        assert_int_equal(entry.gid, 0);
         assert_int_equal(entry.mtime.sec, 0);
         check_ok(buf_printf(out, &err, "%c %04o %.*s", entry.type, (unsigned int)entry.mode,
                             (int)entry.name.size, (const char *)entry.name.data),
                  &err);
+        if (entry.gid > 0)
+            check_ok(buf_printf(out, &err, " (%u)", (unsigned int)entry.gid), &err);
         do {
             check_ok(tar_read(&reader, &piece, &err), &err);
             if (piece.size > 0)
@@ -92,6 +93,28 @@ static void writes_a_config_map_as_a_folder(void **state)
                 "0 0644 etc/app/.wh..wh..opq\n"
                 "5 0755 etc/app/sub/\n"
                 "0 0644 etc/app/sub/b bee\n");
+}
+
+/* Folders above the mount are nobody's but root's. */
+static void gives_values_to_the_pods_group(void **state)
+{
+    (void)state;
+    check_files(MANIFEST_POD(", volumeMounts: [{name: v, mountPath: /etc/app}]",
+                             "  securityContext: {fsGroup: 50}\n" VOLUME
+                             "configMap: {name: m, items: [{key: b.conf, path: b}, {key: "
+                             "a.conf, path: \"-a\", mode: 0400}]}\n") DATA,
+                "5 0755 etc/\n"
+                "5 2755 etc/app/ (50)\n"
+                "0 0440 etc/app/-a (50)\n"
+                "0 0644 etc/app/.wh..wh..opq\n"
+                "0 0644 etc/app/b (50) bee\n");
+    struct error err;
+    check_error(refuse(MANIFEST_POD(", volumeMounts: [{name: v, mountPath: /etc/app}]",
+                                    "  securityContext: {fsGroup: 2097152}\n" VOLUME
+                                    "configMap: {name: m}\n") DATA,
+                       &err),
+                &err, ERROR_REFUSED);
+    assert_non_null(strstr(err.text, "fsGroup 2097152"));
 }
 
 static void writes_what_is_projected(void **state)
@@ -252,6 +275,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_a_config_map_as_a_folder),
+        cmocka_unit_test(gives_values_to_the_pods_group),
         cmocka_unit_test(writes_what_is_projected),
         cmocka_unit_test(writes_one_file_of_a_volume),
         cmocka_unit_test(writes_nothing_without_files),

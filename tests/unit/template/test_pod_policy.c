@@ -167,6 +167,9 @@ static void writes_all_groups_of_a_process(void **state)
           "\"group_idnames\":[{\"pattern\":\"6\",\"strategy\":\"id\"},{\"pattern\":\"7\","
           "\"strategy\":\"id\"},{\"pattern\":\"8\",\"strategy\":\"id\"},{\"pattern\":\"9\","
           "\"strategy\":\"id\"}],");
+    holds(
+        MANIFEST_POD("", "  securityContext: {fsGroup: 9}\n  volumes: [{name: v, emptyDir: {}}]\n"),
+        "\"empty_dirs\":[{\"group\":9,\"memory\":false,\"name\":\"v\",\"size\":0}]");
     holds(MANIFEST_POD("", "  securityContext: {fsGroup: 9}\n"),
           "\"group_idnames\":[{\"pattern\":\"\",\"strategy\":\"any\"}],");
 }
