@@ -1,0 +1,156 @@
+#include "service/vault.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/secret.h"
+#include "crypto/digest.h"
+#include "crypto/random.h"
+#include "crypto/seal.h"
+#include "os/fd.h"
+#include "os/output.h"
+
+#define VERSION     1
+#define KEY_ID_SIZE 8
+#define HEAD_SIZE   (1 + KEY_ID_SIZE)
+#define AAD_MAX     (HEAD_SIZE + 3 * (STORE_NAME_MAX + 1))
+
+struct vault {
+    uint8_t key[AES256_KEY_SIZE];
+    uint8_t head[HEAD_SIZE]; /* what each sealed record begins with */
+};
+
+void vault_close(struct vault *vault)
+{
+    if (!vault)
+        return;
+    secret_wipe(vault, sizeof *vault);
+    free(vault);
+}
+
+void vault_cleanup(struct vault **vault)
+{
+    vault_close(*vault);
+}
+
+static void name_key(struct vault *vault)
+{
+    uint8_t digest[SHA256_SIZE];
+    struct sha256 ctx;
+    sha256_init(&ctx);
+    sha256_update(&ctx, span_of_text("caisson vault"));
+    sha256_update(&ctx, span_of(vault->key, sizeof vault->key));
+    sha256_final(&ctx, digest);
+    vault->head[0] = VERSION;
+    memcpy(vault->head + 1, digest, KEY_ID_SIZE);
+}
+
+static int read_key(int fd, const char *path, struct vault *vault, struct error *err)
+{
+    struct stat status;
+    uint8_t more;
+    size_t got = 0, rest = 0;
+    if (fstat(fd, &status) < 0)
+        return error_system(err, errno, "%s", path);
+    if (!S_ISREG(status.st_mode) || (status.st_mode & 077))
+        return error_set(err, ERROR_REFUSED,
+                         "the master key %s must be a file that only its owner may read: chmod 600",
+                         path);
+    if (fd_read_full(fd, vault->key, sizeof vault->key, &got, err) < 0 ||
+        fd_read_full(fd, &more, 1, &rest, err) < 0)
+        return error_context(err, "%s", path);
+    if (got != sizeof vault->key || rest != 0)
+        return error_set(err, ERROR_INVALID, "the master key %s does not have %zu bytes", path,
+                         sizeof vault->key);
+    return 0;
+}
+
+/* Whole or not at all. The service holds the lock of its store by now: no other makes one too. */
+static int make_key(const char *path, struct vault *vault, struct error *err)
+{
+    OUTPUT_AUTO output;
+    if (output_init(&output, path, 0600, err) < 0 ||
+        random_bytes(vault->key, sizeof vault->key, err) < 0 ||
+        fd_write_all(output.fd, span_of(vault->key, sizeof vault->key), err) < 0)
+        return error_context(err, "the master key %s", path);
+    return output_publish(&output, true, err);
+}
+
+static int open_key(const char *path, struct vault *vault, bool *made, struct error *err)
+{
+    *made = false;
+    FD_AUTO fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
+    if (fd >= 0)
+        return read_key(fd, path, vault, err);
+    if (errno != ENOENT)
+        return error_system(err, errno, "cannot open the master key %s", path);
+    *made = true;
+    return make_key(path, vault, err);
+}
+
+struct vault *vault_open_file(const char *path, bool *made, struct error *err)
+{
+    struct vault *vault = calloc(1, sizeof *vault);
+    if (!vault) {
+        (void)error_memory(err);
+        return NULL;
+    }
+    if (open_key(path, vault, made, err) < 0) {
+        vault_close(vault);
+        return NULL;
+    }
+    name_key(vault);
+    return vault;
+}
+
+static size_t write_aad(const struct vault *vault, const struct store_key *place,
+                        uint8_t out[AAD_MAX])
+{
+    const char *const parts[] = {place->tenant, place->kind, place->name};
+    size_t size = HEAD_SIZE;
+    memcpy(out, vault->head, HEAD_SIZE);
+    for (size_t i = 0; i < 3; i++) {
+        size_t len = strnlen(parts[i], STORE_NAME_MAX);
+        memcpy(out + size, parts[i], len);
+        size += len;
+        out[size++] = '\0';
+    }
+    return size;
+}
+
+int vault_seal(const struct vault *vault, const struct store_key *place, struct span plain,
+               struct buf *out, struct error *err)
+{
+    uint8_t iv[GCM_IV_SIZE], tag[GCM_TAG_SIZE], aad[AAD_MAX];
+    size_t aad_size = write_aad(vault, place, aad);
+    if (random_bytes(iv, sizeof iv, err) < 0 ||
+        buf_append(out, span_of(vault->head, HEAD_SIZE), err) < 0 ||
+        buf_append(out, span_of(iv, sizeof iv), err) < 0 ||
+        gcm_seal(vault->key, iv, span_of(aad, aad_size), plain, out, tag, err) < 0)
+        return -1;
+    return buf_append(out, span_of(tag, sizeof tag), err);
+}
+
+int vault_unseal(const struct vault *vault, const struct store_key *place, struct span sealed,
+                 struct buf *out, struct error *err)
+{
+    uint8_t aad[AAD_MAX];
+    size_t aad_size = write_aad(vault, place, aad);
+    if (sealed.size < VAULT_OVERHEAD || sealed.data[0] != VERSION)
+        return error_set(err, ERROR_REFUSED, "%s \"%s\" is not sealed as it should be", place->kind,
+                         place->name);
+    if (memcmp(sealed.data, vault->head, HEAD_SIZE) != 0)
+        return error_set(err, ERROR_REFUSED,
+                         "%s \"%s\" was sealed for another master key: put that one in place",
+                         place->kind, place->name);
+    const uint8_t *iv = sealed.data + HEAD_SIZE, *cipher = iv + GCM_IV_SIZE;
+    size_t size = sealed.size - VAULT_OVERHEAD;
+    if (gcm_unseal(vault->key, iv, span_of(aad, aad_size), span_of(cipher, size), cipher + size,
+                   out, err) < 0)
+        return error_set(err, ERROR_REFUSED, "%s \"%s\" was changed in the store", place->kind,
+                         place->name);
+    return 0;
+}

@@ -1,0 +1,41 @@
+/*
+ * What is secret in the store is sealed for a master key, by AES-256-GCM, for its own place: a
+ * record that is copied to another name, tenant or kind cannot be opened there. The store's file
+ * without the master key says nothing but names and sizes.
+ *
+ *     1 byte   version, 1
+ *     8 bytes  which master key: the first of SHA-256("caisson vault" ‖ key)
+ *     12 bytes IV, random
+ *     …        ciphertext
+ *     16 bytes tag
+ *
+ * The additional data are version, key id, and tenant, kind and name with a zero byte after each.
+ */
+#ifndef CAISSON_SERVICE_VAULT_H
+#define CAISSON_SERVICE_VAULT_H
+
+#include "service/store.h"
+
+#define VAULT_OVERHEAD (1 + 8 + 12 + 16) /* bytes that sealing adds */
+
+struct vault;
+
+/* Opens the master key in the file `path`: 32 bytes, which only its owner may read. Where there is
+ * none it is made, mode 0600, and *made says so: whoever loses it loses what was sealed. The caller
+ * frees the vault, which wipes the key; it holds the lock of the store that the key is for, so that
+ * no other makes one at the same time. ERROR_REFUSED for a file that others may read or write. */
+struct vault *vault_open_file(const char *path, bool *made, struct error *err);
+void vault_close(struct vault *vault);
+#define VAULT_AUTO __attribute__((cleanup(vault_cleanup))) struct vault *
+void vault_cleanup(struct vault **vault);
+
+/* Appends the sealed bytes for this place. */
+int vault_seal(const struct vault *vault, const struct store_key *place, struct span plain,
+               struct buf *out, struct error *err);
+
+/* Appends the plaintext, which the caller wipes. ERROR_REFUSED for what was sealed for another
+ * master key or place, or was changed. */
+int vault_unseal(const struct vault *vault, const struct store_key *place, struct span sealed,
+                 struct buf *out, struct error *err);
+
+#endif
