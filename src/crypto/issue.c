@@ -214,14 +214,20 @@ static bool fill(X509 *x509, const struct issue_request *request, EVP_PKEY *subj
 }
 
 /* Certificates and lists are signed alike: the context says how, by the kind of the key. */
-static EVP_MD_CTX *new_signature(EVP_PKEY *key)
+static const EVP_MD *hash_for(const EVP_PKEY *key, bool pkcs1)
 {
-    bool is_rsa = EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA;
+    if (EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA)
+        return pkcs1 ? EVP_sha256() : EVP_sha384();
+    return EVP_PKEY_get_bits(key) == 384 ? EVP_sha384() : EVP_sha256();
+}
+
+static EVP_MD_CTX *new_signature(EVP_PKEY *key, bool pkcs1)
+{
+    bool is_pss = EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA && !pkcs1;
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     EVP_PKEY_CTX *pctx = NULL;
-    bool good = ctx && EVP_DigestSignInit(ctx, &pctx, is_rsa ? EVP_sha384() : EVP_sha256(), NULL,
-                                          key) == 1;
-    if (good && is_rsa)
+    bool good = ctx && EVP_DigestSignInit(ctx, &pctx, hash_for(key, pkcs1), NULL, key) == 1;
+    if (good && is_pss)
         good = EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING) == 1 &&
                EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, SHA384_SIZE) == 1;
     if (good)
@@ -230,9 +236,9 @@ static EVP_MD_CTX *new_signature(EVP_PKEY *key)
     return NULL;
 }
 
-static bool sign(X509 *x509, EVP_PKEY *issuer_key)
+static bool sign(X509 *x509, EVP_PKEY *issuer_key, bool pkcs1)
 {
-    EVP_MD_CTX *ctx = new_signature(issuer_key);
+    EVP_MD_CTX *ctx = new_signature(issuer_key, pkcs1);
     bool good = ctx && X509_sign_ctx(x509, ctx) > 0;
     EVP_MD_CTX_free(ctx);
     return good;
@@ -244,7 +250,8 @@ int certificate_issue(const struct issue_request *request, const struct private_
     X509 *x509 = X509_new();
     unsigned char *bytes = NULL;
     int size = -1;
-    if (x509 && fill(x509, request, pkey_of(subject_key)) && sign(x509, pkey_of(issuer_key)))
+    if (x509 && fill(x509, request, pkey_of(subject_key)) &&
+        sign(x509, pkey_of(issuer_key), request->pkcs1))
         size = i2d_X509(x509, &bytes);
     X509_free(x509);
     ERR_clear_error();
@@ -291,7 +298,7 @@ int crl_issue(const struct issue_crl_request *request, const struct private_key 
               struct buf *der, struct error *err)
 {
     X509_CRL *crl = X509_CRL_new();
-    EVP_MD_CTX *ctx = new_signature(pkey_of(issuer_key));
+    EVP_MD_CTX *ctx = new_signature(pkey_of(issuer_key), false);
     unsigned char *bytes = NULL;
     int size = -1;
     if (crl && ctx && fill_crl(crl, request) && X509_CRL_sign_ctx(crl, ctx) > 0)

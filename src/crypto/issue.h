@@ -67,12 +67,14 @@ struct issue_request {
     int64_t not_before; /* seconds since 1970 */
     int64_t not_after;
     bool is_ca; /* basicConstraints and keyUsage, critical */
+    bool pkcs1; /* an RSA key signs by RSASSA-PKCS1-v1_5 with SHA-256, which every reader knows */
     const struct issue_extension *extensions;
     size_t extension_count;
 };
 
 /* Appends, in DER, a certificate for `subject_key` (its public half) that `issuer_key` signs: an
- * RSA key by RSASSA-PSS with SHA-384, a key on P-256 by ECDSA with SHA-256. */
+ * RSA key by RSASSA-PSS with SHA-384 (or see `pkcs1`), a key on P-256 by ECDSA with SHA-256, one on
+ * P-384 with SHA-384. */
 int certificate_issue(const struct issue_request *request, const struct private_key *subject_key,
                       const struct private_key *issuer_key, struct buf *der, struct error *err);
 
