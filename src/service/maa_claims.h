@@ -1,0 +1,39 @@
+/*
+ * Evidence of MAA's clients, verified, and the claims that follow from it, by MAA's names and
+ * types. What the evidence must be is not decided here but by the tenant's policy: a machine that
+ * may be debugged is a claim. That it holds, and that it binds the data that came with it, is.
+ * Pure.
+ */
+#ifndef CAISSON_SERVICE_MAA_CLAIMS_H
+#define CAISSON_SERVICE_MAA_CLAIMS_H
+
+#include "evidence/checks.h"
+#include "evidence/trusted_root.h"
+#include "service/maa_request.h"
+
+/* Whom to believe about a guest (evidence/uvm_endorsement.h). */
+struct maa_endorser {
+    const char *issuer; /* NULL: the one that Microsoft publishes for ACI's guests */
+    const char *feed;
+    uint64_t minimum_svn;
+};
+
+struct maa_trust {
+    int64_t time;                     /* seconds since 1970 */
+    const struct trusted_root *roots; /* besides those that are pinned */
+    size_t root_count;
+    struct maa_endorser endorser;
+};
+
+struct maa_result {
+    struct checks checks;
+    bool simulated; /* under a root that is named as simulated: the claims say so */
+    json_t *claims; /* an object; NULL where the evidence is refused. The caller frees it */
+};
+
+/* Verifies a request's evidence. ERROR_INVALID for what is no evidence of its kind, ERROR_REFUSED,
+ * naming the check, for evidence that does not hold; result->checks say the rest. */
+int maa_verify_snp(const struct maa_request *request, const struct maa_trust *trust,
+                   struct maa_result *result, struct error *err);
+
+#endif
