@@ -11,8 +11,9 @@
 #include "vm/client.h"
 #include "vm/record.h"
 
-#define ROUND_MS 1000
-#define MIB      (1024.0 * 1024.0)
+#define ROUND_MS   1000
+#define MIB        (1024.0 * 1024.0)
+#define DISK_MAJOR 254 /* virtio-blk's in the guest */
 
 static const struct option_rule options[] = {
     {.name = "no-stream", .help = "Print once and end"},
@@ -39,15 +40,15 @@ static uint64_t sum_of(const char *text, const char *key)
     return sum;
 }
 
-/* What dm-verity and dm-crypt move their disks move too: the lines of SCSI disks alone are taken
- * (Linux Documentation/admin-guide/devices.txt). */
+/* What dm-verity and dm-crypt move their disks move too: the lines of the disks alone are taken.
+ * Their driver is the first that the guest loads, and so gets the first number that Linux gives
+ * away (Documentation/admin-guide/devices.txt). */
 static uint64_t sum_of_disks(const char *text, const char *key)
 {
     uint64_t sum = 0;
     for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
-        unsigned long major = strtoul(line, NULL, 10);
         TEXT_AUTO one = strndup(line, strcspn(line, "\n"));
-        if (one && (major == 8 || (major >= 65 && major <= 71) || (major >= 128 && major <= 135)))
+        if (one && strtoul(line, NULL, 10) == DISK_MAJOR)
             sum += sum_of(one, key);
     }
     return sum;

@@ -65,19 +65,15 @@ static int open_console(struct error *err)
     return 0;
 }
 
-/* "name.ko parameter=value". A device that this machine lacks is no failure; what needs it will say
- * so. The file is of no more use, and the memory that it takes is. */
-static int load_one(char *line, struct error *err)
+/* A device that this machine lacks is no failure; what needs it will say so. The file is of no more
+ * use, and the memory that it takes is. */
+static int load_one(const char *name, struct error *err)
 {
-    char *space = strchr(line, ' ');
-    const char *parameters = space ? space + 1 : "";
-    if (space)
-        *space = '\0';
-    TEXT_AUTO path = text_format("%s/%s", MODULES, line);
+    TEXT_AUTO path = text_format("%s/%s", MODULES, name);
     struct error why;
     if (!path)
         return error_memory(err);
-    if (module_load(path, parameters, &why) < 0 && why.code != ERROR_UNAVAILABLE) {
+    if (module_load(path, &why) < 0 && why.code != ERROR_UNAVAILABLE) {
         if (err)
             *err = why;
         return -1;

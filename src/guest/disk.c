@@ -9,22 +9,18 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/hex.h"
 #include "base/text.h"
+#include "format/disk_place.h"
 #include "format/verity.h"
 #include "os/devicemapper.h"
 #include "os/fd.h"
 #include "os/file.h"
 #include "os/mount.h"
 
-#define SCSI_HOSTS     "/sys/class/scsi_host"
-#define SCSI_DEVICES   "/sys/class/scsi_device"
-#define WAIT_ROUNDS    1500 /* of two milliseconds: a disk that was just plugged in may come late */
-#define ROUND_MS       2
-#define NANOSECONDS_MS 1000000
+#define PCI_DEVICES "/sys/bus/pci/devices"
 
 static void closedir_cleanup(DIR **dir)
 {
@@ -33,81 +29,30 @@ static void closedir_cleanup(DIR **dir)
 }
 #define DIR_AUTO __attribute__((cleanup(closedir_cleanup))) DIR
 
-/* The kernel makes the name of a new disk a little before the disk can be opened. */
-static bool can_open(const char *path)
+/* The path of the folder's first entry that begins so. The caller frees it; NULL for none. */
+static char *first_in(const char *folder, const char *prefix)
 {
-    FD_AUTO fd = open(path, O_RDONLY | O_CLOEXEC);
-    return fd >= 0;
-}
-
-/* The name of the one block device of a SCSI device "H:0:0:L". */
-static bool read_block_name(const char *device, char path[DISK_PATH_SIZE])
-{
-    TEXT_AUTO folder = text_format("%s/%s/device/block", SCSI_DEVICES, device);
     DIR_AUTO *dir = folder ? opendir(folder) : NULL;
     struct dirent *entry;
     while (dir && (entry = readdir(dir))) {
-        if (entry->d_name[0] == '.')
-            continue;
-        int size = snprintf(path, DISK_PATH_SIZE, "/dev/%s", entry->d_name);
-        return size > 0 && size < DISK_PATH_SIZE && can_open(path);
+        if (text_starts_with(entry->d_name, prefix))
+            return text_format("%s/%s", folder, entry->d_name);
     }
-    return false;
+    return NULL;
 }
 
-/* True for "H:0:0:LUN": the guest's machines have one controller with one target. */
-static bool has_lun(const char *name, unsigned int lun)
-{
-    char end[32];
-    (void)snprintf(end, sizeof end, ":0:0:%u", lun);
-    return strcmp(name + strspn(name, "0123456789"), end) == 0;
-}
-
-static bool look_for_lun(unsigned int lun, char path[DISK_PATH_SIZE])
-{
-    DIR_AUTO *dir = opendir(SCSI_DEVICES);
-    struct dirent *entry;
-    while (dir && (entry = readdir(dir))) {
-        if (has_lun(entry->d_name, lun) && read_block_name(entry->d_name, path))
-            return true;
-    }
-    return false;
-}
-
-/*
- * Makes the kernel look at this LUN: it looks at none by itself (scsi_mod.scan=manual), since
- * asking each of virtio-scsi's 256 possible targets takes a tenth of a machine's start, and a disk
- * that no request names needs no driver. One that is known already, or not there, is no error here.
- */
-static int scan_lun(unsigned int lun, struct error *err)
-{
-    DIR_AUTO *dir = opendir(SCSI_HOSTS);
-    struct dirent *entry;
-    while (dir && (entry = readdir(dir))) {
-        if (entry->d_name[0] == '.')
-            continue;
-        char address[32];
-        (void)snprintf(address, sizeof address, "0 0 %u", lun);
-        TEXT_AUTO path = text_format("%s/%s/scan", SCSI_HOSTS, entry->d_name);
-        FD_AUTO fd = path ? open(path, O_WRONLY | O_CLOEXEC) : -1;
-        if (fd < 0 || write(fd, address, strlen(address)) < 0)
-            return error_system(err, errno, "cannot scan for disks by %s", entry->d_name);
-    }
-    return 0;
-}
-
+/* The kernel has known all disks since it loaded their driver. */
 int disk_find(unsigned int lun, char path[DISK_PATH_SIZE], struct error *err)
 {
-    if (scan_lun(lun, err) < 0)
-        return -1;
-    const struct timespec pause = {.tv_nsec = (long)ROUND_MS * NANOSECONDS_MS};
-    for (int i = 0; i < WAIT_ROUNDS; i++) {
-        if (look_for_lun(lun, path))
-            return 0;
-        (void)nanosleep(&pause, NULL);
-    }
-    return error_set(err, ERROR_NOT_FOUND, "no disk with LUN %u came up in %d ms", lun,
-                     WAIT_ROUNDS * ROUND_MS);
+    TEXT_AUTO device = text_format(PCI_DEVICES "/0000:00:%02x.%x", DISK_SLOT(lun),
+                                   DISK_FUNCTION(lun));
+    TEXT_AUTO driver = first_in(device, "virtio");
+    TEXT_AUTO folder = driver ? text_format("%s/block", driver) : NULL;
+    TEXT_AUTO disk = first_in(folder, "vd");
+    if (!disk)
+        return error_set(err, ERROR_NOT_FOUND, "there is no disk with LUN %u", lun);
+    int size = snprintf(path, DISK_PATH_SIZE, "/dev%s", strrchr(disk, '/'));
+    return size < DISK_PATH_SIZE ? 0 : error_set(err, ERROR_LIMIT, "%s is too long a name", disk);
 }
 
 static int read_exactly(int fd, void *out, size_t size, uint64_t offset, struct error *err)

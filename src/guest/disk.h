@@ -1,7 +1,6 @@
 /*
- * Layer disks: found by their LUN on the virtio-scsi controller, checked against a root hash by
- * dm-verity, mounted read-only. What is on a disk is the host's until a block of it has passed
- * dm-verity.
+ * Layer disks: found by their number, checked against a root hash by dm-verity, mounted read-only.
+ * What is on a disk is the host's until a block of it has passed dm-verity.
  */
 #ifndef CAISSON_GUEST_DISK_H
 #define CAISSON_GUEST_DISK_H
@@ -11,7 +10,8 @@
 
 #define DISK_PATH_SIZE 64
 
-/* Waits for the disk with this LUN, and writes its path ("/dev/sda") to `path`. */
+/* Writes the path of the disk with this LUN ("/dev/vda") to `path`. Disks are those that the
+ * machine started with. */
 int disk_find(unsigned int lun, char path[DISK_PATH_SIZE], struct error *err);
 
 /* Attaches the disk with this LUN at the target. On failure nothing is left. */

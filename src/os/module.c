@@ -16,12 +16,12 @@ static int check(const char *name, long status, struct error *err)
     return error_system(err, errno, "cannot load %s", name);
 }
 
-int module_load(const char *path, const char *parameters, struct error *err)
+int module_load(const char *path, struct error *err)
 {
     FD_AUTO fd = file_open_read(path, err);
     if (fd < 0)
         return -1;
-    return check(path, syscall(SYS_finit_module, fd, parameters, 0), err);
+    return check(path, syscall(SYS_finit_module, fd, "", 0), err);
 }
 
 int module_load_bytes(const char *name, struct span module, struct error *err)

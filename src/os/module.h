@@ -5,11 +5,11 @@
 #include "base/error.h"
 #include "base/span.h"
 
-/* Loads an uncompressed module with these parameters ("" for none). One that is loaded already
- * counts as loaded. ERROR_UNAVAILABLE where the machine lacks what the module drives (ENODEV). */
-int module_load(const char *path, const char *parameters, struct error *err);
+/* Loads an uncompressed module. One that is loaded already counts as loaded. ERROR_UNAVAILABLE
+ * where the machine lacks what the module drives (ENODEV). */
+int module_load(const char *path, struct error *err);
 
-/* The same from memory, without parameters; `name` is for errors. */
+/* The same from memory; `name` is for errors. */
 int module_load_bytes(const char *name, struct span module, struct error *err);
 
 #endif

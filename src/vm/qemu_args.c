@@ -9,6 +9,10 @@
 
 #define ARGS_MAX (72 + 6 * QEMU_DISKS_MAX) /* six words a disk */
 
+/* With more disks a 1-CPU machine has too few interrupt vectors for two a disk, and a disk that
+ * gets none does not work: then all share the bus's four lines. */
+#define DISKS_WITH_VECTORS 32
+
 /* The sets of descriptors (-add-fd) that are no disk's; a disk has the one of its LUN and 1. */
 enum { CONSOLE_SET = QEMU_DISKS_MAX + 1, KVM_SET, SEV_SET, SCRATCH_SET };
 
@@ -214,6 +218,22 @@ static void add_network(struct line *line, const struct qemu_config *config)
     add_device(line, "virtio-net", "%s", ",netdev=net0,romfile=");
 }
 
+static size_t count_disks(const struct qemu_config *config)
+{
+    return config->disk_count + (config->scratch_fd >= 0);
+}
+
+/* The disk of this number, behind which the node `drive` is. */
+static void add_disk(struct line *line, const struct qemu_config *config, size_t number,
+                     const char *drive, const char *more)
+{
+    size_t count = count_disks(config);
+    add_device(line, "virtio-blk", ",drive=%s,addr=%zx.%zx%s%s,num-queues=1,queue-size=64%s", drive,
+               DISK_SLOT(number), DISK_FUNCTION(number),
+               count > DISK_SLOTS ? ",multifunction=on" : "",
+               count > DISKS_WITH_VECTORS ? ",vectors=0" : "", more);
+}
+
 /* Nothing on it outlives the machine: what the guest flushes need not reach the host's disk. */
 static void add_scratch(struct line *line, const struct qemu_config *config)
 {
@@ -225,16 +245,12 @@ static void add_scratch(struct line *line, const struct qemu_config *config)
         "driver=raw,node-name=scratch,cache.no-flush=on,file.driver=file,file.locking=off,"
         "file.cache.no-flush=on,file.filename=/dev/fdset/%d",
         SCRATCH_SET);
-    add(line, "-device");
     /* A host's disk that is full is an error in the guest, where QEMU would halt the machine. */
-    add(line, "scsi-hd,bus=scsi0.0,channel=0,scsi-id=0,lun=%zu,drive=scratch,werror=report",
-        config->disk_count);
+    add_disk(line, config, config->disk_count, "scratch", ",werror=report");
 }
 
 static void add_disks(struct line *line, const struct qemu_config *config)
 {
-    if (config->disk_count > 0 || config->scratch_fd >= 0)
-        add_device(line, "virtio-scsi", ",id=scsi0,virtqueue_size=64,cmd_per_lun=32");
     for (size_t i = 0; i < config->disk_count; i++) {
         add_fd(line, config->disk_fds[i], i + 1);
         add(line, "-blockdev");
@@ -242,8 +258,9 @@ static void add_disks(struct line *line, const struct qemu_config *config)
             "driver=raw,node-name=disk%zu,read-only=on,file.driver=file,file.locking=off,"
             "file.filename=/dev/fdset/%zu",
             i, i + 1);
-        add(line, "-device");
-        add(line, "scsi-hd,bus=scsi0.0,channel=0,scsi-id=0,lun=%zu,drive=disk%zu", i, i);
+        char node[32];
+        (void)snprintf(node, sizeof node, "disk%zu", i);
+        add_disk(line, config, i, node, "");
     }
 }
 
@@ -255,9 +272,9 @@ static int check(const struct qemu_config *config, struct error *err)
     if (config->vcpus < 1 || config->vcpus > QEMU_VCPUS_MAX)
         return error_set(err, ERROR_INVALID, "%u CPUs; 1 to %u can be", config->vcpus,
                          QEMU_VCPUS_MAX);
-    size_t disks = config->disk_count + (config->scratch_fd >= 0);
+    size_t disks = count_disks(config);
     if (disks > QEMU_DISKS_MAX)
-        return error_set(err, ERROR_LIMIT, "%zu disks; a machine takes %u", disks, QEMU_DISKS_MAX);
+        return error_set(err, ERROR_LIMIT, "%zu disks; a machine takes %d", disks, QEMU_DISKS_MAX);
     return 0;
 }
 

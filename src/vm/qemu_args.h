@@ -11,8 +11,9 @@
 
 #include "base/buf.h"
 #include "crypto/digest.h"
+#include "format/disk_place.h"
 
-#define QEMU_DISKS_MAX  256 /* LUNs of one controller */
+#define QEMU_DISKS_MAX  DISK_PLACES
 #define QEMU_VCPUS_MAX  64
 #define QEMU_MEMORY_MIN 72 /* MiB: with less the kernel does not come up */
 #define QEMU_MEMORY_MAX (1024 * 1024)

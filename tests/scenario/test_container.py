@@ -67,16 +67,6 @@ class Container(HostileCase):
         self.finds_nothing(PLACES)
 
 
-class Disks(HostileCase):
-    def test_kernel_looks_at_no_disk_that_no_request_names(self):
-        workload = Workload("busybox", ["/bin/sh", "-c", "cd /sys/class/scsi_device && echo *"])
-        path = workload.disks[0][0]
-        with workload.boot(disks=[path, path, None, path]) as machine:
-            workload.mount(machine.channel)
-            _, output, _ = workload.run(machine.channel)
-            self.assertEqual(output.decode().split(":", 1)[1], "0:0:0\n")
-
-
 class Names(HostileCase):
     def test_refuses_an_id_that_is_an_option(self):
         workload = Workload("busybox", ["/bin/true"])

@@ -170,7 +170,7 @@ class Processes(HostileCase):
         self.assertGreater(times[0], 0)
         self.assertGreater(times[1], times[0])
         self.assertGreater(int(second["memory.current"]), 65536)
-        self.assertIn("8:0 rbytes=", second["io.stat"])
+        self.assertIn("254:0 rbytes=", second["io.stat"])
         self.refused(self.channel, "get_usage", "order", id="d")
 
     def test_lists_the_containers_processes_alone(self):

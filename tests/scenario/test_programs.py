@@ -180,6 +180,10 @@ class Programs(CliCase):
                     "750", "2"]
         self.assertEqual(result.stdout.decode().splitlines(), expected)
 
+    def test_an_image_of_more_layers_than_a_bus_has_slots(self):
+        result = self.run_image("tower", "/bin/sh", "-c", "cat /floor-*")
+        self.assertEqual(sorted(map(int, result.stdout.split())), list(range(1, 35)))
+
     def test_the_machine_reaches_the_host_by_ports_that_are_published_only(self):
         """A port that is not published is closed; what is published answers on the address that was named."""
         port, other = free_port(), free_port()

@@ -246,8 +246,9 @@ class Refusals(hostile.HostileCase):
             wrong = os.path.join(folder, "wrong")
             with open(wrong, "wb") as file:
                 file.write(parts)
-            extra = scratch.devices(good) + scratch.writable(small, 2)
-            with workload.boot(extra=extra, disks=[workload.disks[0][0], wrong]) as machine:
+            kept = scratch.make_disk(os.path.join(folder, "kept"), scratch.SIZE_MIN)
+            extra = scratch.devices(good) + scratch.writable(small, 3)
+            with workload.boot(extra=extra, disks=[workload.disks[0][0], wrong, kept]) as machine:
                 self.refuses(machine.channel, workload)
 
     def refuses(self, channel, workload):
@@ -256,7 +257,7 @@ class Refusals(hostile.HostileCase):
         channel.set_policy(workload.policy())
         for wrong in ({}, {"lun": 256}, {"parts_lun": -1}, {"lun": "1"}, {"encrypted": False}):
             self.refused(channel, "scratch_mount", "invalid", **(wrong and {**good, **wrong}))
-        cases = {"does not hold the parts": {"parts_lun": 1}, "needs": {"lun": 2}, "Read-only": {"lun": 0}}
+        cases = {"does not hold the parts": {"parts_lun": 1}, "needs": {"lun": 3}, "not permitted": {"lun": 2}}
         for text, changes in cases.items():
             self.assertIn(text, self.refused(channel, "scratch_mount", "failed", timeout=60, **{**good, **changes}).reason)
         scratch.mount(channel)

@@ -68,6 +68,11 @@ def host_khz():
     return 1000000
 
 
+def disk_device(drive, lun):
+    """QEMU's device for the disk of this number (src/format/disk_place.h), one of few."""
+    return f"virtio-blk-pci,disable-legacy=on,drive={drive},addr={4 + lun:x}.0,num-queues=1,queue-size=64"
+
+
 def command_of(folder, disks, channel_fd, processor_fd, memory=256, extra=(), append="", serial=None):
     """`append` goes behind the command line, `serial` says where the serial line goes other than to a file."""
     with open(os.path.join(paths.GUEST, "cmdline.simulated"), encoding="ascii") as file:
@@ -86,12 +91,11 @@ def command_of(folder, disks, channel_fd, processor_fd, memory=256, extra=(), ap
         "-device", "virtserialport,chardev=channel,name=org.caisson.channel.0",
         "-chardev", f"socket,id=psp,fd={processor_fd}",
         "-device", "virtserialport,chardev=psp,name=org.caisson.psp.0",
-        "-device", "virtio-scsi-pci,disable-legacy=on,id=scsi,virtqueue_size=64,cmd_per_lun=32",
     ]  # fmt: skip
     for lun, disk in enumerate(disks):
         if disk is not None:
             command += ["-drive", f"if=none,id=disk{lun},file={disk},format=raw,readonly=on",
-                        "-device", f"scsi-hd,drive=disk{lun},bus=scsi.0,channel=0,scsi-id=0,lun={lun}"]
+                        "-device", disk_device(f"disk{lun}", lun)]
     return command + list(extra)
 
 

@@ -2,8 +2,9 @@
 import os
 
 from . import paths
+from .machine import disk_device
 
-PARTS_LUN, DISK_LUN = 200, 201
+PARTS_LUN, DISK_LUN = 20, 21
 SIZE_MIN = 320 << 20  # bytes that the guest wants of a disk (src/guest/scratch.h)
 
 
@@ -16,14 +17,14 @@ def make_disk(path, size=SIZE_MIN):
 def writable(disk, lun=DISK_LUN):
     """QEMU's arguments for a disk behind which a file lies that the test may write to as well."""
     return ["-drive", f"if=none,id=scratch{lun},file={disk},format=raw,file.locking=off",
-            "-device", f"scsi-hd,drive=scratch{lun},werror=report,bus=scsi.0,channel=0,scsi-id=0,lun={lun}"]
+            "-device", disk_device(f"scratch{lun}", lun) + ",werror=report"]
 
 
 def devices(disk):
     """QEMU's arguments for the parts' disk and the disk itself."""
     parts = os.path.join(paths.GUEST, "scratch")
     return ["-drive", f"if=none,id=parts,file={parts},format=raw,readonly=on",
-            "-device", f"scsi-hd,drive=parts,bus=scsi.0,channel=0,scsi-id=0,lun={PARTS_LUN}", *writable(disk)]
+            "-device", disk_device("parts", PARTS_LUN), *writable(disk)]
 
 
 def mount(channel, timeout=120):

@@ -73,10 +73,11 @@ static bool mentions(const struct qemu_args *args, const char *words)
     "none\n-parallel\nnone\n-no-reboot\n-sandbox\n"                                                \
     "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny\n-smp\n1\n"
 
-#define DISK(lun, fd, set)                                                                         \
+#define DISK(lun, slot, fd, set)                                                                   \
     "-add-fd\nfd=" fd ",set=" set "\n-blockdev\ndriver=raw,node-name=disk" lun                     \
     ",read-only=on,file.driver=file,file.locking=off,file.filename=/dev/fdset/" set                \
-    "\n-device\nscsi-hd,bus=scsi0.0,channel=0,scsi-id=0,lun=" lun ",drive=disk" lun "\n"
+    "\n-device\nvirtio-blk-pci,disable-legacy=on,drive=disk" lun ",addr=" slot                     \
+    ".0,num-queues=1,queue-size=64\n"
 
 static void simulated_machine_is_a_microvm_booted_by_pvh(void **state)
 {
@@ -88,21 +89,20 @@ static void simulated_machine_is_a_microvm_booted_by_pvh(void **state)
     check_ok(qemu_args_build(&config, &args, &err), &err);
     join(&args, &text);
     assert_string_equal(
-        buf_text(&text),
-        FRAME "-machine\nmicrovm,pcie=on,pic=off,pit=off,rtc=on,acpi=on,isa-serial=on,"
-              "auto-kernel-cmdline=off\n"
-              "-accel\ntcg,thread=multi\n-cpu\nmax,erms=off,fsrm=off,fsrs=off,fzrm=off\n-m\n256m\n"
-              "-kernel\n/proc/self/fd/10\n-initrd\n/proc/self/fd/11\n"
-              "-append\nquiet caisson.tee=simulated\n"
-              "-add-fd\nfd=14,set=257\n"
-              "-chardev\nfile,id=console,path=/dev/fdset/257,append=on\n-serial\nchardev:console\n"
-              "-device\nvirtio-serial-pci,disable-legacy=on,max_ports=3\n"
-              "-chardev\nsocket,id=channel,fd=12\n"
-              "-device\nvirtserialport,chardev=channel,name=org.caisson.channel.0\n"
-              "-chardev\nsocket,id=psp,fd=13\n"
-              "-device\nvirtserialport,chardev=psp,name=org.caisson.psp.0\n"
-              "-device\nvirtio-scsi-pci,disable-legacy=on,id=scsi0,virtqueue_size=64,cmd_per_lun="
-              "32\n" DISK("0", "20", "1") DISK("1", "21", "2"));
+        buf_text(&text), FRAME
+        "-machine\nmicrovm,pcie=on,pic=off,pit=off,rtc=on,acpi=on,isa-serial=on,"
+        "auto-kernel-cmdline=off\n"
+        "-accel\ntcg,thread=multi\n-cpu\nmax,erms=off,fsrm=off,fsrs=off,fzrm=off\n-m\n256m\n"
+        "-kernel\n/proc/self/fd/10\n-initrd\n/proc/self/fd/11\n"
+        "-append\nquiet caisson.tee=simulated\n"
+        "-add-fd\nfd=14,set=217\n"
+        "-chardev\nfile,id=console,path=/dev/fdset/217,append=on\n-serial\nchardev:console\n"
+        "-device\nvirtio-serial-pci,disable-legacy=on,max_ports=3\n"
+        "-chardev\nsocket,id=channel,fd=12\n"
+        "-device\nvirtserialport,chardev=channel,name=org.caisson.channel.0\n"
+        "-chardev\nsocket,id=psp,fd=13\n"
+        "-device\nvirtserialport,chardev=psp,name=org.caisson.psp.0\n" DISK("0", "4", "20", "1")
+            DISK("1", "5", "21", "2"));
 }
 
 static void snp_machine_binds_the_policy_and_the_kernel(void **state)
@@ -134,12 +134,12 @@ static void opens_no_device_that_it_is_given(void **state)
     simulated.kvm_fd = snp.kvm_fd = 17;
     snp.sev_fd = 18;
     check_ok(qemu_args_build(&simulated, &simulated_args, &err), &err);
-    check_has(&simulated_args, "-add-fd", "fd=17,set=258");
-    check_has(&simulated_args, "-accel", "kvm,device=/dev/fdset/258");
+    check_has(&simulated_args, "-add-fd", "fd=17,set=218");
+    check_has(&simulated_args, "-accel", "kvm,device=/dev/fdset/218");
     check_ok(qemu_args_build(&snp, &snp_args, &err), &err);
-    check_has(&snp_args, "-accel", "kvm,device=/dev/fdset/258");
-    check_has(&snp_args, "-add-fd", "fd=18,set=259");
-    assert_true(mentions(&snp_args, ",sev-device=/dev/fdset/259"));
+    check_has(&snp_args, "-accel", "kvm,device=/dev/fdset/218");
+    check_has(&snp_args, "-add-fd", "fd=18,set=219");
+    assert_true(mentions(&snp_args, ",sev-device=/dev/fdset/219"));
     assert_false(mentions(&snp_args, "/dev/kvm"));
 }
 
@@ -158,7 +158,7 @@ static void every_virtio_device_of_snp_is_modern_and_behind_the_iommu(void **sta
         seen++;
         assert_non_null(strstr(args.argv[i], "-pci,disable-legacy=on,iommu_platform=on"));
     }
-    assert_int_equal(seen, 3);
+    assert_int_equal(seen, 2 + config.disk_count);
     assert_false(mentions(&args, "org.caisson.psp.0"));
 }
 
@@ -207,12 +207,40 @@ static void a_scratch_disk_comes_last_and_is_written_to(void **state)
     QEMU_ARGS_AUTO args = {0};
     config.scratch_fd = 22;
     check_ok(qemu_args_build(&config, &args, &err), &err);
-    check_has(&args, "-add-fd", "fd=22,set=260");
+    check_has(&args, "-add-fd", "fd=22,set=220");
     check_has(&args, "-blockdev",
               "driver=raw,node-name=scratch,cache.no-flush=on,file.driver=file,file.locking=off,"
-              "file.cache.no-flush=on,file.filename=/dev/fdset/260");
+              "file.cache.no-flush=on,file.filename=/dev/fdset/220");
     check_has(&args, "-device",
-              "scsi-hd,bus=scsi0.0,channel=0,scsi-id=0,lun=2,drive=scratch,werror=report");
+              "virtio-blk-pci,disable-legacy=on,drive=scratch,addr=6.0,num-queues=1,queue-size=64,"
+              "werror=report");
+}
+
+/* One a slot while there are slots; then the slots' further functions, and no vectors. */
+static void each_disk_has_a_place_of_its_own(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t count;
+        const char *device; /* the last one's */
+    } cases[] = {
+        {1, "drive=disk0,addr=4.0,num-queues"},
+        {27, "drive=disk26,addr=1e.0,num-queues"},
+        {28, "drive=disk27,addr=4.1,multifunction=on,num-queues"},
+        {32, "drive=disk31,addr=8.1,multifunction=on,num-queues"},
+        {33, "drive=disk32,addr=9.1,multifunction=on,vectors=0,num-queues"},
+        {QEMU_DISKS_MAX, "drive=disk215,addr=1e.7,multifunction=on,vectors=0,num-queues"},
+    };
+    static const int fds[QEMU_DISKS_MAX] = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct error err = {0};
+        struct qemu_config config = simulated_config();
+        QEMU_ARGS_AUTO args = {0};
+        config.disk_fds = fds;
+        config.disk_count = cases[i].count;
+        check_ok(qemu_args_build(&config, &args, &err), &err);
+        assert_true(mentions(&args, cases[i].device));
+    }
 }
 
 static void refuses_a_scratch_disk_for_which_no_lun_is_left(void **state)
@@ -225,7 +253,7 @@ static void refuses_a_scratch_disk_for_which_no_lun_is_left(void **state)
     config.disk_fds = fds;
     config.disk_count = QEMU_DISKS_MAX;
     config.scratch_fd = 22;
-    check_refused(qemu_args_build(&config, &args, &err), &err, "257 disks");
+    check_refused(qemu_args_build(&config, &args, &err), &err, "217 disks");
 }
 
 static void a_command_line_stays_one_word_whatever_it_holds(void **state)
@@ -254,7 +282,7 @@ static void refuses_values_out_of_range(void **state)
         {UINT32_MAX, 1, 0, "MiB of memory"},
         {256, 0, 0, "0 CPUs"},
         {256, QEMU_VCPUS_MAX + 1, 0, "65 CPUs"},
-        {256, 1, QEMU_DISKS_MAX + 1, "257 disks"},
+        {256, 1, QEMU_DISKS_MAX + 1, "217 disks"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct error err = {0};
@@ -290,6 +318,7 @@ int main(void)
         cmocka_unit_test(has_no_network_device_unless_asked),
         cmocka_unit_test(every_disk_is_read_only),
         cmocka_unit_test(a_scratch_disk_comes_last_and_is_written_to),
+        cmocka_unit_test(each_disk_has_a_place_of_its_own),
         cmocka_unit_test(refuses_a_scratch_disk_for_which_no_lun_is_left),
         cmocka_unit_test(a_command_line_stays_one_word_whatever_it_holds),
         cmocka_unit_test(refuses_values_out_of_range),
