@@ -29,13 +29,6 @@ struct yaml_limits {
  * all else, both with line and column. */
 json_t *yaml_read(struct span text, const struct yaml_limits *limits, struct error *err);
 
-/*
- * Appends the values of an array as YAML documents. Read again by yaml_read(), or by any reader of
- * YAML 1.1 or 1.2, they are the same values: text that any of them could take for something else
- * is quoted. ERROR_MEMORY, ERROR_LIMIT.
- */
-int yaml_write(const json_t *documents, struct buf *out, struct error *err);
-
 /* What a plain scalar means: a new value, or NULL for one that JSON cannot hold (ERROR_INVALID).
  * `text` is UTF-8. */
 json_t *yaml_resolve(const char *text, struct error *err);

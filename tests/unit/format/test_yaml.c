@@ -200,38 +200,6 @@ static void refuses_many_anchors(void **state)
     assert_int_equal(err.code, ERROR_LIMIT);
 }
 
-/* Text that a reader of YAML, of whatever version, could take for something else is quoted. */
-static void writes_what_reads_back(void **state)
-{
-    (void)state;
-    static const char text[] =
-        "[{\"key\":\"plain\",\"n\":[1,-2,1.5,true,false,null],\"e\":{},\"l\":[]},"
-        "[\"\",\"y\",\"no\",\"null\",\"0o7\",\"1:30\",\"2001-12-14\",\"a: b\",\"#x\",\"- x\","
-        "\"&a\",\"*a\",\"one\\ntwo\\n\",\" lead\\n\",\"tab\\t\",\"\\u0001\",\"\u00e4\",\"<<\"]]";
-    const struct json_limits json = {.size = 4096, .depth = 8};
-    struct error err = {0};
-    BUF_AUTO out = BUF_WITH_LIMIT(4096);
-    json_auto_t *values = json_parse(span_of_text(text), &json, &err);
-    assert_non_null(values);
-    check_ok(yaml_write(values, &out, &err), &err);
-    json_auto_t *again = yaml_read(buf_span(&out), &limits, &err);
-    if (!again)
-        fail_msg("%s: %s", err.text, buf_text(&out));
-    assert_true(json_equal(values, again));
-    assert_non_null(strstr(buf_text(&out), "key: plain\n"));
-    assert_non_null(strstr(buf_text(&out), "- \"no\"\n"));
-    assert_non_null(strstr(buf_text(&out), "- \"2001-12-14\"\n"));
-}
-
-static void refuses_to_write_beyond_its_room(void **state)
-{
-    (void)state;
-    struct error err;
-    json_auto_t *values = json_pack("[{s:s}]", "key", "some text that is long");
-    BUF_AUTO out = BUF_WITH_LIMIT(16);
-    check_error(yaml_write(values, &out, &err), &err, ERROR_LIMIT);
-}
-
 /* Whatever is cut off, the rest is read or refused, never more. */
 static void survives_truncation(void **state)
 {
@@ -262,8 +230,6 @@ int main(void)
         cmocka_unit_test(refuses_what_exceeds_its_limits),
         cmocka_unit_test(refuses_a_billion_laughs),
         cmocka_unit_test(refuses_many_anchors),
-        cmocka_unit_test(writes_what_reads_back),
-        cmocka_unit_test(refuses_to_write_beyond_its_room),
         cmocka_unit_test(survives_truncation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
