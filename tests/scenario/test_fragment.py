@@ -145,6 +145,46 @@ class Tool(Folder):
             with self.subTest(change=name):
                 self.assertIn(said, caisson("verify", signer.file("bad", data), status=1)[1])
 
+    def confcom(self, *words, status=0):
+        result = subprocess.run([paths.CAISSON, "confcom", "acifragmentgen", *words], cwd=self.work, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, timeout=60, env=dict(os.environ, CAISSON_HOME=self.work))
+        self.assertEqual(result.returncode, status, result.stderr.decode())
+        return result.stdout.decode(), result.stderr.decode()
+
+    def test_confcom_signs_and_writes_the_row(self):
+        """What it signs any guest takes; the row that it prints lets that in."""
+        signer, other = Signer(self.work, "a"), Signer(self.work, "b")
+        lock = signer.file("lock", json.dumps({"r.example:5000/side:1": {"config": {"Cmd": ["/x"]}, "layers": ["ab" * 32]}}).encode())
+        words = ("--image", "r.example:5000/side:1", "--images", lock, "--namespace", "side", "--svn", "5", "--chain", signer.chain)
+        self.confcom(*words, "--no-print", "--key", signer.key)
+        path = os.path.join(self.work, "side.rego.cose")
+        caisson("verify", "--issuer", signer.issuer(), "--feed", "r.example:5000/side", "--min-svn", "5", path)
+        with open(os.path.join(self.work, "side.rego"), encoding="utf-8") as file:
+            self.assertEqual(caisson("show", "--text", path)[0].decode(), file.read())
+        row = {"feed": "r.example:5000/side", "includes": ["containers", "fragments"], "issuer": signer.issuer(), "minimum_svn": "4"}
+        words = ("--generate-import", "--fragment-path", path, "--minimum-svn", "4")
+        self.assertEqual(self.confcom(*words)[0], json.dumps({"fragments": [row]}, indent=2) + "\n")
+        rows = os.path.join(self.work, "rows.json")
+        for count in (1, 2):
+            self.assertEqual(self.confcom(*words, "--fragments-json", rows)[0], "")
+            with open(rows, encoding="utf-8") as file:
+                self.assertEqual(file.read(), json.dumps({"fragments": count * [row]}, indent=2))
+        for text, said in (("[]", "expected an object"), ('{"fragments": 1}', "expected an array"), ("{", "")):
+            bad = signer.file("bad", text.encode())
+            self.assertIn(said, self.confcom(*words, "--fragments-json", bad, status=1)[1])
+            with open(bad, encoding="utf-8") as file:
+                self.assertEqual(file.read(), text)
+        with open(path, "rb") as file:
+            data = file.read()
+        self.assertIn("signature", self.confcom("--generate-import", "--minimum-svn", "4", "--fragment-path",
+                                                signer.file("bad", data[:-1] + bytes([data[-1] ^ 1])), status=1)[1])
+        os.unlink(path)
+        os.unlink(os.path.join(self.work, "side.rego"))
+        words = ("--image", "r.example:5000/side:1", "--images", lock, "--namespace", "side", "--svn", "5", "--chain", signer.chain)
+        self.assertIn("not that of the first", self.confcom(*words, "--key", other.key, status=1)[1])
+        self.assertIn("not of the kind", self.confcom(*words, "--key", signer.key, "--algo", "PS384", status=1)[1])
+        self.assertEqual([name for name in os.listdir(self.work) if name.startswith("side")], [])
+
     def test_sign_refuses_what_no_guest_would_take(self):
         signer, other = Signer(self.work, "a"), Signer(self.work, "b")
         good = fragment_text([])

@@ -81,25 +81,52 @@ class Tools(unittest.TestCase):
         self.policy("diff", first, "/nonexistent", status=3)
 
     def confcom(self, *words, status=0):
-        result = subprocess.run([paths.CAISSON, "confcom", "acifragmentgen", *words], env=self.environment,
+        result = subprocess.run([paths.CAISSON, "confcom", "acifragmentgen", *words], env=self.environment, cwd=self.folder,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
         self.assertEqual(result.returncode, status, result.stderr.decode())
         return result.stdout.decode(), result.stderr.decode()
 
+    def read(self, name):
+        with open(os.path.join(self.folder, name), encoding="utf-8") as file:
+            return file.read()
+
     def test_acifragmentgen_writes_the_policys_containers_as_a_fragment(self):
         image = self.image("one")
-        out, _ = self.confcom("--image", image, "--namespace", "side", "--svn", "7")
-        lines = out.split("\n")
-        self.assertEqual(lines[:7], ["package side", "", 'svn := "7"', 'framework_version := "0.2.3"', "", "fragments := []", ""])
-        (row,) = json.loads(lines[7].removeprefix("containers := "))
-        with open(self.generated(image), encoding="utf-8") as file:
-            line = next(line for line in file if line.startswith("containers := "))
-        self.assertEqual(row["layers"], json.loads(line.removeprefix("containers := "))[0]["layers"])
-        self.assertEqual(row["command"], ["/bin/app", "go"])
+        out, _ = self.confcom("--image", image, "--namespace", "side", "--svn", "7", "--outraw")
+        self.assertEqual(self.read("side.rego") + "\n", out)
+        self.assertTrue(out.startswith('package side\n\nsvn := "7"\nframework_version := "0.2.3"\n\nfragments := [\n'))
+        line = out.removesuffix("\n\n").split("\n")[-1]
+        (row,) = json.loads(line.removeprefix("containers := "))
+        policy = self.read(os.path.basename(self.generated(image)))
+        theirs = next(line for line in policy.split("\n") if line.startswith("containers := "))
+        self.assertEqual(row["layers"], json.loads(theirs.removeprefix("containers := "))[0]["layers"])
+        self.assertEqual((row["command"], row["id"]), (["/bin/app", "go"], image))
+        out, _ = self.confcom("--image", image, "--namespace", "side", "--svn", "7", "--omit-id", "--no-print",
+                              "--output-filename", "out.rego")
+        self.assertEqual(out, "")
+        (pretty,) = json.loads(self.read("out.rego").split("\ncontainers := ")[1])
+        self.assertEqual(pretty, {key: value for key, value in row.items() if key not in ("id", "name")})
+
+    def test_acifragmentgen_refuses_by_name(self):
+        image = self.image("one")
         for words, status, said in ((("--namespace", "policy", "--svn", "1"), 1, "reserved"), (("--namespace", "a.b", "--svn", "1"), 2, "not a name"),
                                     (("--namespace", "a", "--svn", "x"), 2, "not a number"), (("--namespace", "a"), 2, "--svn"),
-                                    (("--namespace", "a", "--svn", "1", "--key", "k"), 1, "fragment sign")):
-            self.assertIn(said, self.confcom("--image", image, *words, status=status)[1])
+                                    (("--namespace", "a", "--svn", "1", "--key", "k"), 2, "--chain"),
+                                    (("--namespace", "a", "--svn", "1", "--minimum-svn", "1"), 2, "--generate-import"),
+                                    (("--namespace", "a", "--svn", "1", "--upload-fragment"), 1, "nothing is sent"),
+                                    (("--generate-import", "--minimum-svn", "1"), 1, "registry")):
+            with self.subTest(words=words):
+                self.assertIn(said, self.confcom("--image", image, *words, status=status)[1])
+        for words, said in ((("--generate-import",), "--fragment-path"), (("--generate-import", "--fragment-path", "x"), "--minimum-svn"),
+                            (("--generate-import", "--fragment-path", "x", "--minimum-svn", "-1"), "not a number"),
+                            (("--generate-import", "--fragment-path", "x", "--minimum-svn", "1", "--svn", "1"), "does not go"),
+                            (("--namespace", "a", "--svn", "1"), "--input")):
+            with self.subTest(words=words):
+                self.assertIn(said, self.confcom(*words, status=2)[1])
+        config = self.file("none.json", json.dumps({"containers": [], "fragments": [{"feed": "f", "issuer": "i", "minimum_svn": "1",
+                                                                                    "includes": ["containers"]}]}))
+        self.assertIn("0 containers", self.confcom("--input", config, "--namespace", "a", "--svn", "1", status=1)[1])
+        self.assertEqual([name for name in os.listdir(self.folder) if name.endswith(".rego")], [])
 
     def test_allow_all_only_when_it_is_asked_for(self):
         image = self.image("one")
