@@ -2,7 +2,7 @@
  * fails and denies. */
 #include "fuzz.h"
 
-#include "rules/rules.h"
+#include "rules/rules_lint.h"
 
 static void make_claims(struct claims *out)
 {
@@ -24,6 +24,9 @@ static void check(const struct rules *rules)
     make_claims(&claims);
     for (size_t i = 0; i < rules_count(rules); i++)
         fuzz_require(rules_info(rules, i).line > 0 && rules_info(rules, i).text.size > 0);
+    RULES_WARNINGS_AUTO warnings = {0};
+    fuzz_require(rules_lint(rules, KNOWN_ALL, &warnings, NULL) == 0);
+    fuzz_require(warnings.count <= RULES_WARNINGS_MAX);
     (void)rules_configure(rules, &claims, &properties, NULL);
     int status = rules_evaluate(rules, &claims, &result, &err);
     fuzz_require(result.reason[0] != '\0');
