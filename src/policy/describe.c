@@ -155,6 +155,8 @@ static void describe_fragment(struct page *page, const struct fragment_rule *rul
     LINE(page, "%s\n", rule->includes ? "" : " nothing");
     if (rule->needs_receipts)
         LINE(page, "  WEAK          required_receipts are not verified here: it is never loaded\n");
+    if (rule->has_parameters)
+        LINE(page, "  WEAK          parameters are not put into fragments: it is never loaded\n");
 }
 
 static void describe_points(struct page *page, const struct policy *policy)

@@ -148,6 +148,8 @@ static bool meets_rule(const struct loading *loading, const struct fragment_rule
         *why = "its svn is lower";
     else if (rule->needs_receipts)
         *why = "required_receipts are not verified here";
+    else if (rule->has_parameters)
+        *why = "parameters are not put into fragments here";
     else
         return true;
     return false;

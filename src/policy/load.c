@@ -126,12 +126,11 @@ static int load_includes(struct decoder *decoder, const struct value *value,
     return 0;
 }
 
-/* No parameter changes a fragment that is made of values. */
-static int accept_parameters(struct decoder *decoder, const struct value *value,
-                             const struct field *field, void *out)
+/* What a fragment's own rules would put into its rows: there are none here. */
+static int load_parameters(struct decoder *decoder, const struct value *value,
+                           const struct field *field, void *out)
 {
-    (void)field;
-    (void)out;
+    *(bool *)field_at(field, out) = value->count > 0;
     return value->kind == VALUE_NULL || value->kind == VALUE_OBJECT
                ? 0
                : field_refuse(decoder, value, "an object");
@@ -152,7 +151,8 @@ static const struct field fragment_fields[] = {
     {"feed", field_text, offsetof(struct fragment_rule, feed)},
     {"minimum_svn", load_svn, offsetof(struct fragment_rule, minimum_svn)},
     {"includes", load_includes, offsetof(struct fragment_rule, includes)},
-    {"parameters", accept_parameters, .optional = true},
+    {"parameters", load_parameters, offsetof(struct fragment_rule, has_parameters),
+     .optional = true},
     {"required_receipts", load_receipts, offsetof(struct fragment_rule, needs_receipts),
      .optional = true},
     {0}};

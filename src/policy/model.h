@@ -99,6 +99,7 @@ struct fragment_rule {
     const char *minimum_svn; /* decimal text, however it was written */
     unsigned int includes;   /* of enum fragment_include */
     bool needs_receipts;     /* nothing here verifies them */
+    bool has_parameters;     /* no text here could take them */
 };
 
 /* Rules that hold for every container (framework 0.5.0). */

@@ -148,6 +148,10 @@ static void refuses_malformed_texts(void **state)
         {FRAGMENT("5", "reason := data.framework.reason\n"), "no place"},
         {FRAGMENT("5", "other := [1 | 1]\n"), "line"},
         {FRAGMENT("5", "fragments := [{\"issuer\":\"i\"}]\n"), "feed"},
+        {FRAGMENT("5", "parameters := {\"mode\":{\"default\":\"fast\"}}\n"), "line 5"},
+        {"package side\nsvn := 5\nframework_version := \"0.2.3\"\n"
+         "containers := [{\"command\": parameter(\"mode\")}]\n",
+         "line 4"},
         {FRAGMENT("5", "fragments := [" RULE("i", "g", "1", "\"x\"") "]\n"), "\"x\" is unknown"},
     };
     (void)state;
@@ -173,6 +177,9 @@ static void refuses_where_the_policy_is_silent(void **state)
         {POLICY("{\"issuer\":\"i\",\"feed\":\"f\",\"minimum_svn\":1,\"includes\":[\"containers\"],"
                 "\"required_receipts\":[\"ledger\"]}"),
          "required_receipts"},
+        {POLICY("{\"issuer\":\"i\",\"feed\":\"f\",\"minimum_svn\":1,\"includes\":[\"containers\"],"
+                "\"parameters\":{\"mode\":\"fast\"}}"),
+         "parameters are not put"},
         {"package policy\napi_version := \"0.8.0\"\nframework_version := \"0.2.3\"\n"
          "load_fragment := data.framework.load_fragment\n",
          "older than this point"},
@@ -192,6 +199,25 @@ static void refuses_where_the_policy_is_silent(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         start(&machine, cases[i].policy);
         check_denied(&machine, &fragment, cases[i].words);
+        stop(&machine);
+    }
+}
+
+/* Nothing that is asked for is no demand. */
+static void takes_empty_receipts_and_parameters(void **state)
+{
+    static const char *const empty[] = {"\"required_receipts\":[]", "\"parameters\":{}",
+                                        "\"required_receipts\":null,\"parameters\":null"};
+    char policy[4096];
+    (void)state;
+    for (size_t i = 0; i < sizeof empty / sizeof *empty; i++) {
+        struct machine machine;
+        (void)snprintf(policy, sizeof policy,
+                       POLICY("{\"issuer\":\"i\",\"feed\":\"f\",\"minimum_svn\":1,\"includes\":["
+                              "\"containers\"],%s}"),
+                       empty[i]);
+        start(&machine, policy);
+        assert_true(load(&machine, "f", FRAGMENT("5", "")));
         stop(&machine);
     }
 }
@@ -384,6 +410,7 @@ int main(void)
         cmocka_unit_test(refuses_other_signers_feeds_and_versions),
         cmocka_unit_test(refuses_malformed_texts),
         cmocka_unit_test(refuses_where_the_policy_is_silent),
+        cmocka_unit_test(takes_empty_receipts_and_parameters),
         cmocka_unit_test(takes_only_what_is_included),
         cmocka_unit_test(decides_about_containers_of_fragments),
         cmocka_unit_test(keeps_containers_of_fragments_out_of_a_group),
