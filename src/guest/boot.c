@@ -1,5 +1,6 @@
 #include "guest/boot.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -65,8 +66,7 @@ static int open_console(struct error *err)
     return 0;
 }
 
-/* A device that this machine lacks is no failure; what needs it will say so. The file is of no more
- * use, and the memory that it takes is. */
+/* A device that this machine lacks is no failure; what needs it will say so. */
 static int load_one(const char *name, struct error *err)
 {
     TEXT_AUTO path = text_format("%s/%s", MODULES, name);
@@ -78,7 +78,6 @@ static int load_one(const char *name, struct error *err)
             *err = why;
         return -1;
     }
-    (void)unlink(path);
     return 0;
 }
 
@@ -155,4 +154,15 @@ int boot_prepare(enum guest_tee *tee, struct error *err)
     if (*tee == GUEST_SEV_SNP && prepare_sev_snp(err) < 0)
         return -1;
     return control_group_prepare(err);
+}
+
+void boot_tidy(void)
+{
+    DIR *folder = opendir(MODULES);
+    for (const struct dirent *entry; folder && (entry = readdir(folder));) {
+        if (text_ends_with(entry->d_name, ".ko"))
+            (void)unlinkat(dirfd(folder), entry->d_name, 0);
+    }
+    if (folder)
+        (void)closedir(folder);
 }

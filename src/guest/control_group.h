@@ -10,8 +10,7 @@
 #include "base/buf.h"
 #include "guest/spec.h"
 
-/* Makes the group that holds the containers', and begins to turn its controllers on: the kernel
- * takes two of its grace periods for it, which the machine's start need not wait for. */
+/* Makes the group that holds the containers', and turns its controllers on. */
 int control_group_prepare(struct error *err);
 
 /* Makes a container's group. Returns its folder's descriptor or -1. */

@@ -21,6 +21,7 @@
 
 #define POLLS_MAX      (2 + MACHINE_TASKS_MAX * TASK_POLLS)
 #define OUTPUT_ENOUGH  (1 << 20) /* bytes: while more wait for the host, no request is read */
+#define QUIET_MS       1000      /* without anything to do: now there is time to tidy up */
 #define FLUSH_ROUNDS   200
 #define FLUSH_ROUND_MS 10
 
@@ -29,6 +30,7 @@ struct guest {
     struct machine machine;
     int port;
     int children; /* signalfd for SIGCHLD */
+    bool tidy;
 };
 
 static _Noreturn void power_off(void)
@@ -103,8 +105,13 @@ static int turn(struct guest *guest, struct error *err)
     polls[0] = (struct pollfd){.fd = guest->port, .events = port_events(guest)};
     polls[1] = (struct pollfd){.fd = guest->children, .events = POLLIN};
     size_t count = 2 + machine_collect(&guest->machine, polls + 2);
-    if (poll(polls, count, -1) < 0 && errno != EINTR)
+    int ready = poll(polls, count, guest->tidy ? -1 : QUIET_MS);
+    if (ready < 0 && errno != EINTR)
         return error_system(err, errno, "cannot wait");
+    if (ready == 0) {
+        boot_tidy();
+        guest->tidy = true;
+    }
     if ((polls[0].revents & (POLLIN | POLLHUP)) && read_port(guest, err) < 0)
         return -1;
     if (polls[1].revents & POLLIN)

@@ -139,7 +139,8 @@ void output_fini(struct output *output)
     fd_close(&output->fd);
 }
 
-int output_write(const char *path, struct span bytes, mode_t mode, struct error *err)
+static int write_whole(const char *path, struct span bytes, mode_t mode, bool lasting,
+                       struct error *err)
 {
     OUTPUT_AUTO output;
     if (output_init(&output, path, mode, err) < 0)
@@ -148,5 +149,15 @@ int output_write(const char *path, struct span bytes, mode_t mode, struct error 
         return error_context(err, "%s", path);
     if (fchmod(output.fd, mode) < 0) /* the umask had its word before */
         return error_system(err, errno, "fchmod of %s", path);
-    return output_publish(&output, true, err);
+    return output_publish(&output, lasting, err);
+}
+
+int output_write(const char *path, struct span bytes, mode_t mode, struct error *err)
+{
+    return write_whole(path, bytes, mode, true, err);
+}
+
+int output_write_passing(const char *path, struct span bytes, mode_t mode, struct error *err)
+{
+    return write_whole(path, bytes, mode, false, err);
 }

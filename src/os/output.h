@@ -39,4 +39,7 @@ int output_rename(int fd, const char *from, const char *to, struct error *err);
 /* All of it at once: `path` is replaced by these bytes, lasting, with exactly this mode. */
 int output_write(const char *path, struct span bytes, mode_t mode, struct error *err);
 
+/* The same, but not lasting: after a power cut the file may be empty. */
+int output_write_passing(const char *path, struct span bytes, mode_t mode, struct error *err);
+
 #endif

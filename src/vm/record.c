@@ -148,7 +148,9 @@ int record_write(const char *folder, const struct record *record, struct error *
         return error_memory(err);
     if (record_append_json(record, &text, err) < 0)
         return -1;
-    return output_write(path, buf_span(&text), 0600, err);
+    /* What runs does not outlive a power cut; so the start need not wait for the disk. */
+    return record->status == RECORD_EXITED ? output_write(path, buf_span(&text), 0600, err)
+                                           : output_write_passing(path, buf_span(&text), 0600, err);
 }
 
 static bool status_by_name(const char *name, enum record_status *out)

@@ -40,6 +40,28 @@ static size_t count_files(void)
     return count;
 }
 
+static void writes_all_with_exactly_that_mode(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    TEXT_AUTO path = text_format("%s/disk", folder);
+    int (*const functions[])(const char *, struct span, mode_t, struct error *) = {
+        output_write, output_write_passing};
+    mode_t before = umask(0777);
+    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
+        struct stat status;
+        char seen[8] = {0};
+        check_ok(functions[i](path, span_of_text(i ? "second" : "first"), 0640, &err), &err);
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        assert_int_equal(read(fd, seen, sizeof seen - 1), i ? 6 : 5);
+        assert_int_equal(fstat(fd, &status), 0);
+        assert_int_equal(status.st_mode & 07777, 0640);
+        (void)close(fd);
+    }
+    (void)umask(before);
+    assert_int_equal(count_files(), 1);
+}
+
 static void names_a_file_only_when_published(void **state)
 {
     (void)state;
@@ -140,6 +162,8 @@ static void names_a_file_that_had_another_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(writes_all_with_exactly_that_mode, make_folder,
+                                        remove_folder),
         cmocka_unit_test_setup_teardown(names_a_file_only_when_published, make_folder,
                                         remove_folder),
         cmocka_unit_test_setup_teardown(leaves_nothing_when_given_up, make_folder, remove_folder),
