@@ -198,6 +198,20 @@ int jwk_parse(struct span text, struct jwk *out, struct error *err)
     return object ? jwk_read(object, out, err) : -1;
 }
 
+int jwk_find(json_t *set, const char *kid, struct jwk *out, struct error *err)
+{
+    json_t *keys;
+    if (json_get_array(set, "keys", &keys, err) < 0)
+        return -1;
+    for (size_t i = 0; i < json_array_size(keys); i++) {
+        json_t *key = json_array_get(keys, i);
+        const json_t *its_kid = json_object_get(key, "kid");
+        if (json_is_string(its_kid) && strcmp(json_string_value(its_kid), kid) == 0)
+            return jwk_read(key, out, err);
+    }
+    return error_set(err, ERROR_NOT_FOUND, "the set has no key \"%.128s\"", kid);
+}
+
 bool jwk_may(const struct jwk *jwk, enum jwk_operation operation)
 {
     bool signs = operation == JWK_SIGN || operation == JWK_VERIFY;

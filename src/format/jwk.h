@@ -53,6 +53,11 @@ void jwk_fini(struct jwk *jwk);
 int jwk_read(json_t *object, struct jwk *out, struct error *err);
 int jwk_parse(struct span text, struct jwk *out, struct error *err);
 
+/* Reads the first key of this kid in a set (RFC 7517, section 5): an object with an array "keys".
+ * Keys of other kids, which may be of kinds that are not known here, are left aside.
+ * ERROR_NOT_FOUND, and as jwk_read(). */
+int jwk_find(json_t *set, const char *kid, struct jwk *out, struct error *err);
+
 /* Whether use and key_ops, where they are there, let the key do this. */
 bool jwk_may(const struct jwk *jwk, enum jwk_operation operation);
 

@@ -113,20 +113,18 @@ static int unquote(struct span body, uint8_t quote, struct buf *out, struct erro
     return 0;
 }
 
+/* Any JSON value, read inside of brackets since json_parse() takes no bare scalar; NULL for what is
+ * none. */
 static json_t *parse_json(struct span text)
 {
-    json_t *value = json_loadb((const char *)text.data, text.size,
-                               JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, NULL);
-    return value;
-}
-
-/* As deep as any document may be, which jansson's parser would not see to by itself. */
-static bool is_shallow(struct span text)
-{
-    size_t depth = 0;
-    for (size_t i = 0; i < text.size; i++)
-        depth += text.data[i] == '[' || text.data[i] == '{';
-    return depth <= JSON_DEPTH_MAX;
+    static const struct json_limits limits = {.size = JMESPATH_SIZE_MAX + 2,
+                                              .depth = JSON_DEPTH_MAX};
+    BUF_AUTO bracketed = BUF_WITH_LIMIT(limits.size);
+    if (buf_append_byte(&bracketed, '[', NULL) < 0 || buf_append(&bracketed, text, NULL) < 0 ||
+        buf_append_byte(&bracketed, ']', NULL) < 0)
+        return NULL;
+    json_auto_t *array = json_parse(buf_span(&bracketed), &limits, NULL);
+    return json_array_size(array) == 1 ? json_incref(json_array_get(array, 0)) : NULL;
 }
 
 static int read_quoted(struct span text, size_t *offset, struct jmespath_token *out,
@@ -161,10 +159,8 @@ static int read_literal(struct span text, size_t *offset, struct jmespath_token 
     BUF_AUTO raw = BUF_WITH_LIMIT(JMESPATH_SIZE_MAX);
     if (find_end(text, offset, &body, err) < 0 || unquote(body, '`', &raw, err) < 0)
         return -1;
-    if (!is_shallow(buf_span(&raw)))
-        return wrong(start, "the value has too many brackets", err);
     out->word = WORD_VALUE;
-    out->value = parse_json(span_of(buf_text(&raw), raw.size));
+    out->value = parse_json(buf_span(&raw));
     return out->value ? 0 : wrong(start, "what stands between the backticks is no JSON", err);
 }
 

@@ -241,6 +241,26 @@ static void a_certificate_must_be_for_the_key(void **state)
     EVP_PKEY_free(other);
 }
 
+static void finds_a_key_of_a_set_by_its_kid(void **state)
+{
+    (void)state;
+    json_auto_t *set = json_loads(
+        "{\"keys\":[1,{\"kty\":\"OKP\"},{\"kid\":7},{\"kty\":\"oct\",\"kid\":"
+        "\"a\",\"k\":\"AA\"},{\"kty\":\"oct\",\"kid\":\"b\",\"k\":\"AQ\"},"
+        "{\"kty\":\"OKP\",\"kid\":\"c\"}]}",
+        0, NULL);
+    json_auto_t *none = json_loads("{\"keys\":{}}", 0, NULL);
+    JWK_AUTO jwk;
+    jwk_init(&jwk);
+    check_ok(jwk_find(set, "b", &jwk, &err), &err);
+    assert_true(span_equal(buf_span(&jwk.secret), span_of("\1", 1)));
+    jwk_fini(&jwk);
+    check_error(jwk_find(set, "d", &jwk, &err), &err, ERROR_NOT_FOUND);
+    check_error(jwk_find(set, "", &jwk, &err), &err, ERROR_NOT_FOUND);
+    check_refused(jwk_find(set, "c", &jwk, &err), &err, "type \"OKP\"");
+    check_error(jwk_find(none, "a", &jwk, &err), &err, ERROR_INVALID);
+}
+
 static void refuses_every_truncation(void **state)
 {
     (void)state;
@@ -264,6 +284,7 @@ int main(void)
         cmocka_unit_test(refuses_more_than_two_primes),
         cmocka_unit_test(wipes_the_private_members_that_it_read),
         cmocka_unit_test(a_certificate_must_be_for_the_key),
+        cmocka_unit_test(finds_a_key_of_a_set_by_its_kid),
         cmocka_unit_test(refuses_every_truncation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
