@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/seccomp_profile.h"
-#include "format/seccomp.h"
+#include "format/seccomp_json.h"
 #include "policy/capabilities.h"
 
 #define UMASK_DEFAULT 022
@@ -92,7 +92,7 @@ static int read_seccomp(const char *value, struct confinement *out, struct error
     if (strcmp(value, "unconfined") == 0)
         return 0;
     if (seccomp_profile_read(value, out->capabilities, &out->seccomp, err) < 0 ||
-        seccomp_write(out->seccomp, &written, err) < 0)
+        seccomp_write_json(out->seccomp, &written, err) < 0)
         return error_context(err, "--security-opt seccomp");
     sha256_digest(buf_span(&written), digest);
     hex_encode(span_of(digest, sizeof digest), out->seccomp_sha256);

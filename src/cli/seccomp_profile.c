@@ -5,7 +5,7 @@
 
 #include "base/buf.h"
 #include "format/json.h"
-#include "format/seccomp.h"
+#include "format/seccomp_json.h"
 #include "os/file.h"
 #include "policy/capabilities.h"
 
@@ -184,7 +184,7 @@ static int check_whole(const json_t *profile, struct error *err)
 {
     static const struct json_limits limits = {SECCOMP_PROFILE_MAX, 8};
     BUF_AUTO written = BUF_WITH_LIMIT(SECCOMP_PROFILE_MAX);
-    if (seccomp_write(profile, &written, err) < 0)
+    if (seccomp_write_json(profile, &written, err) < 0)
         return -1;
     json_auto_t *again = json_parse_object(buf_span(&written), &limits, err);
     if (!again)

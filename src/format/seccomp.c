@@ -24,37 +24,40 @@ static const struct member profile_members[] = {
     {"listenerPath", NULL, NULL},     {"listenerMetadata", NULL, NULL},
     {"syscalls", NULL, rule_members}, {0}};
 
-static int write_object(const json_t *object, const struct member *members, struct buf *out,
+static int write_object(const struct value *object, const struct member *members, struct buf *out,
                         struct error *err);
 
-static int write_objects(const json_t *array, const struct member *members, struct buf *out,
+/* Of what is no list there is nothing to write. */
+static int write_objects(const struct value *array, const struct member *members, struct buf *out,
                          struct error *err)
 {
-    size_t count = json_array_size(array);
-    for (size_t i = 0; i < count; i++) {
-        if (buf_append_byte(out, i == 0 ? '[' : ',', err) < 0 ||
-            write_object(json_array_get(array, i), members, out, err) < 0)
+    if (buf_append_byte(out, '[', err) < 0)
+        return -1;
+    for (const struct value *each = array->kind == VALUE_ARRAY ? array->first : NULL; each;
+         each = each->next) {
+        if (write_object(each, members, out, err) < 0 ||
+            (each->next && buf_append_byte(out, ',', err) < 0))
             return -1;
     }
-    return buf_append_text(out, count == 0 ? "[]" : "]", err);
+    return buf_append_byte(out, ']', err);
 }
 
-static int write_value(const json_t *value, const struct member *member, struct buf *out,
+static int write_value(const struct value *value, const struct member *member, struct buf *out,
                        struct error *err)
 {
     if (!value)
         return buf_append_text(out, member->otherwise, err);
     if (member->members)
         return write_objects(value, member->members, out, err);
-    return json_append(value, out, err);
+    return value_append(value, out, err);
 }
 
-static int write_object(const json_t *object, const struct member *members, struct buf *out,
+static int write_object(const struct value *object, const struct member *members, struct buf *out,
                         struct error *err)
 {
     char before = '{';
     for (; members->key; members++) {
-        const json_t *value = json_object_get(object, members->key);
+        const struct value *value = value_member(object, members->key);
         if (!value && !members->otherwise)
             continue;
         if (buf_printf(out, err, "%c\"%s\":", before, members->key) < 0 ||
@@ -65,7 +68,7 @@ static int write_object(const json_t *object, const struct member *members, stru
     return buf_append_byte(out, '}', err);
 }
 
-int seccomp_write(const json_t *profile, struct buf *out, struct error *err)
+int seccomp_write(const struct value *profile, struct buf *out, struct error *err)
 {
     return write_object(profile, profile_members, out, err);
 }

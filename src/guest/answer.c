@@ -1,7 +1,7 @@
 #include "guest/answer.h"
 
 #include "base/text.h"
-#include "format/json.h"
+#include "format/json_string.h"
 
 static const char *const codes[] = {
     [ANSWER_INVALID] = "invalid",

@@ -2,61 +2,62 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
-#include <stdlib.h>
 
 #include "base/hex.h"
 #include "base/text.h"
 #include "format/channel.h"
 #include "format/seccomp.h"
 #include "guest/fragment.h"
+#include "policy/list.h"
 
-#define DEPTH_MAX 8
+#define DEPTH_MAX        8
+#define CAPABILITIES_MAX 64 /* of one set */
 
-/* --- values ----------------------------------------------------------------------------------- */
+/* --- texts of a form -------------------------------------------------------------------------- */
 
-static int get_number(const json_t *args, const char *key, uint64_t min, uint64_t max,
-                      unsigned int *out, struct error *err)
-{
-    uint64_t value;
-    if (json_get_u64(args, key, max, &value, err) < 0)
-        return -1;
-    if (value < min)
-        return error_set(err, ERROR_INVALID, "key \"%s\": %llu is less than %llu", key,
-                         (unsigned long long)value, (unsigned long long)min);
-    *out = (unsigned int)value;
-    return 0;
-}
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define DIGITS  "0123456789"
 
 static bool is_in(const char *text, const char *allowed)
 {
     return text[strspn(text, allowed)] == '\0';
 }
 
-#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-#define DIGITS  "0123456789"
-
-static int get_container_id(const json_t *args, const char **out, struct error *err)
+static int read_container_id(struct decoder *decoder, const struct value *value,
+                             const struct field *field, void *out)
 {
-    if (json_get_text(args, "id", out, err) < 0)
+    if (field_text(decoder, value, field, out) < 0)
         return -1;
-    size_t size = strlen(*out);
-    if (size == 0 || size > REQUEST_CONTAINER_MAX || **out == '.' || **out == '-' ||
-        !is_in(*out, LETTERS DIGITS "_.-"))
-        return error_set(err, ERROR_INVALID,
+    size_t size = strlen(value->text);
+    if (size == 0 || size > REQUEST_CONTAINER_MAX || strchr(".-", *value->text) ||
+        !is_in(value->text, LETTERS DIGITS "_.-"))
+        return error_set(decoder->err, ERROR_INVALID,
                          "key \"id\": a container's id is 1 to %d of [a-zA-Z0-9_.-], not starting "
                          "with a dot or a dash",
                          REQUEST_CONTAINER_MAX);
     return 0;
 }
 
-static int get_hostname(const json_t *args, const char **out, struct error *err)
+static int read_hostname(struct decoder *decoder, const struct value *value,
+                         const struct field *field, void *out)
 {
-    if (json_get_text(args, "hostname", out, err) < 0)
+    if (field_text(decoder, value, field, out) < 0)
         return -1;
-    if (strlen(*out) > REQUEST_HOSTNAME_MAX || !is_in(*out, LETTERS DIGITS "_.-"))
-        return error_set(err, ERROR_INVALID, "key \"hostname\": at most %d of [a-zA-Z0-9_.-]",
-                         REQUEST_HOSTNAME_MAX);
+    if (strlen(value->text) > REQUEST_HOSTNAME_MAX || !is_in(value->text, LETTERS DIGITS "_.-"))
+        return error_set(decoder->err, ERROR_INVALID,
+                         "key \"hostname\": at most %d of [a-zA-Z0-9_.-]", REQUEST_HOSTNAME_MAX);
     return 0;
+}
+
+static int read_root_hash(struct decoder *decoder, const struct value *value,
+                          const struct field *field, void *out)
+{
+    if (field_text(decoder, value, field, out) < 0)
+        return -1;
+    return strlen(value->text) == 64 && is_in(value->text, DIGITS "abcdef")
+               ? 0
+               : error_set(decoder->err, ERROR_INVALID,
+                           "key \"root_hash\": not 64 lower-case hex digits");
 }
 
 /* A layer's place: /run/mounts/scsi/mN, N without leading zeros. */
@@ -70,6 +71,13 @@ static int check_target(const char *target, struct error *err)
     return 0;
 }
 
+static int read_target(struct decoder *decoder, const struct value *value,
+                       const struct field *field, void *out)
+{
+    return field_text(decoder, value, field, out) < 0 ? -1
+                                                      : check_target(value->text, decoder->err);
+}
+
 /* An address that a host can have: none of this host's own (127/8, 0/8), of groups, or of all. The
  * loopback is what the containers trust to be theirs. */
 static bool is_of_a_host(struct in_addr address)
@@ -78,423 +86,308 @@ static bool is_of_a_host(struct in_addr address)
     return first != 0 && first != 127 && first < 224;
 }
 
-static int get_address(const json_t *args, const char *key, struct in_addr *out, struct error *err)
+static int read_address(struct decoder *decoder, const struct value *value,
+                        const struct field *field, void *out)
 {
-    const char *text;
-    if (json_get_text(args, key, &text, err) < 0)
+    struct in_addr *address = field_at(field, out);
+    if (value->kind != VALUE_TEXT)
+        return field_refuse(decoder, value, "a string");
+    return inet_pton(AF_INET, value->text, address) == 1 && is_of_a_host(*address)
+               ? 0
+               : error_set(decoder->err, ERROR_INVALID,
+                           "key \"%s\": \"%.64s\" is no IPv4 address of a host", field->key,
+                           value->text);
+}
+
+static int read_dns(struct decoder *decoder, const struct value *value, const struct field *field,
+                    void *out)
+{
+    struct request_set_network *network = out;
+    struct policy_list dns;
+    if (policy_list_read(decoder, value, field, &dns) < 0)
         return -1;
-    if (inet_pton(AF_INET, text, out) != 1 || !is_of_a_host(*out))
-        return error_set(err, ERROR_INVALID, "key \"%s\": \"%.64s\" is no IPv4 address of a host",
-                         key, text);
+    for (; network->dns_count < dns.count; network->dns_count++) {
+        const char *text = dns.items[network->dns_count];
+        if (inet_pton(AF_INET, text, &network->dns[network->dns_count]) != 1)
+            return error_set(decoder->err, ERROR_INVALID,
+                             "key \"dns\": \"%.64s\" is no IPv4 address", text);
+    }
     return 0;
 }
 
-/* --- lists ------------------------------------------------------------------------------------ */
-
-/* An array that lives as long as the request. */
-static void *new_array(struct request *request, size_t count, size_t size, struct error *err)
+static int read_nonce(struct decoder *decoder, const struct value *value, const struct field *field,
+                      void *out)
 {
-    if (request->array_count == REQUEST_ARRAYS_MAX) {
-        (void)error_set(err, ERROR_LIMIT, "more than %d lists in a request", REQUEST_ARRAYS_MAX);
-        return NULL;
-    }
-    void *array = calloc(count ? count : 1, size);
-    if (!array)
-        (void)error_memory(err);
-    else
-        request->arrays[request->array_count++] = array;
-    return array;
+    struct request_attest *attest = out;
+    const char *text;
+    if (field_text(decoder, value, field, &text) < 0)
+        return -1;
+    attest->nonce_size = strlen(text) / 2;
+    if (*text == '\0' || attest->nonce_size > REQUEST_NONCE_MAX ||
+        !hex_decode(span_of_text(text), attest->nonce, attest->nonce_size))
+        return error_set(decoder->err, ERROR_INVALID, "key \"nonce\": not 1 to %d bytes in hex",
+                         REQUEST_NONCE_MAX);
+    return 0;
 }
 
-static int get_texts(struct request *request, const json_t *args, const char *key, size_t max,
-                     struct policy_list *out, struct error *err)
+/* --- processes -------------------------------------------------------------------------------- */
+
+static const struct field mount_fields[] = {
+    {"destination", field_text, offsetof(struct policy_mount, destination)},
+    {"type", field_text, offsetof(struct policy_mount, type)},
+    {"source", field_text, offsetof(struct policy_mount, source)},
+    {"options", policy_list_read, offsetof(struct policy_mount, options), .max = 64},
+    {0}};
+
+static int read_mount(struct decoder *decoder, const struct value *value, void *row)
 {
-    json_t *array;
-    if (json_get_array(args, key, &array, err) < 0)
-        return -1;
-    size_t count = json_array_size(array);
-    if (count > max)
-        return error_set(err, ERROR_LIMIT, "key \"%s\": %zu elements; at most %zu", key, count,
-                         max);
-    const char **items = new_array(request, count, sizeof *items, err);
-    if (!items)
-        return -1;
-    for (size_t i = 0; i < count; i++) {
-        if (json_text_at(array, i, key, &items[i], err) < 0)
+    return fields_read(decoder, value, mount_fields, row);
+}
+
+/* Each limit may be left out. */
+static const struct field limit_fields[] = {
+    {"memory", field_u64, offsetof(struct spec_limits, memory), .max = REQUEST_MEMORY_MAX,
+     .optional = true},
+    {"cpu", field_uint, offsetof(struct spec_limits, cpu), .max = REQUEST_CPU_MAX,
+     .optional = true},
+    {"count", field_uint, offsetof(struct spec_limits, count), .max = REQUEST_COUNT_MAX,
+     .optional = true},
+    {0}};
+
+static int read_limits(struct decoder *decoder, const struct value *value,
+                       const struct field *field, void *out)
+{
+    return fields_read(decoder, value, limit_fields, field_at(field, out)) < 0
+               ? error_context(decoder->err, "limits")
+               : 0;
+}
+
+static int read_seccomp(struct decoder *decoder, const struct value *value,
+                        const struct field *field, void *out)
+{
+    struct request_process *process = out;
+    BUF_AUTO written = BUF_WITH_LIMIT(SECCOMP_PROFILE_MAX);
+    uint8_t digest[SHA256_SIZE];
+    (void)field;
+    if (value->kind != VALUE_OBJECT)
+        return field_refuse(decoder, value, "an object");
+    if (seccomp_write(value, &written, decoder->err) < 0)
+        return error_context(decoder->err, "seccomp");
+    sha256_digest(buf_span(&written), digest);
+    hex_encode(span_of(digest, sizeof digest), process->seccomp_sha256);
+    process->seccomp = value;
+    return 0;
+}
+
+static int read_rlimits(struct decoder *decoder, const struct value *value,
+                        const struct field *field, void *out)
+{
+    return rlimits_parse(value, field_at(field, out), decoder->err) < 0
+               ? error_context(decoder->err, "rlimits")
+               : 0;
+}
+
+static int read_sysctls(struct decoder *decoder, const struct value *value,
+                        const struct field *field, void *out)
+{
+    return sysctls_parse(value, field_at(field, out), decoder->err) < 0
+               ? error_context(decoder->err, "sysctls")
+               : 0;
+}
+
+static int check_standard(const struct request_process *process, struct error *err)
+{
+    static const char *const keys[] = {"stdin", "stdout", "stderr"};
+    for (size_t i = 1; i < 3; i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (process->standard[i] != 0 && process->standard[i] == process->standard[k])
+                return error_set(err, ERROR_INVALID, "%s and %s are one stream", keys[k], keys[i]);
+        }
+    }
+    if (process->terminal && process->standard[2] != 0)
+        return error_set(err, ERROR_INVALID, "a terminal's stderr must be 0");
+    if (process->terminal && (process->rows == 0 || process->columns == 0))
+        return error_set(err, ERROR_INVALID,
+                         "keys \"rows\" and \"columns\": 0 is no terminal's size");
+    return 0;
+}
+
+static int check_process(const union request_args *args, struct error *err)
+{
+    const struct request_process *process = &args->process;
+    if (process->args.count == 0)
+        return error_set(err, ERROR_INVALID, "key \"args\": a process needs a program");
+    for (size_t i = 0; i < process->env.count; i++) {
+        if (!strchr(process->env.items[i], '=') || process->env.items[i][0] == '=')
+            return error_set(err, ERROR_INVALID, "key \"env\": element %zu is not NAME=value", i);
+    }
+    if (process->cwd[0] != '/')
+        return error_set(err, ERROR_INVALID, "key \"cwd\": not an absolute path");
+    for (size_t i = 0; i < POLICY_CAPABILITY_SETS; i++) {
+        if (process->capabilities.sets[i].count > CAPABILITIES_MAX)
+            return error_set(err, ERROR_LIMIT, "capabilities: more than %d in a set",
+                             CAPABILITIES_MAX);
+    }
+    return check_standard(process, err);
+}
+
+static int check_overlay(const union request_args *args, struct error *err)
+{
+    struct policy_list layers = args->mount_overlay.layers;
+    if (layers.count == 0)
+        return error_set(err, ERROR_INVALID, "key \"layers\": a container needs a layer");
+    for (size_t i = 0; i < layers.count; i++) {
+        if (check_target(layers.items[i], err) < 0)
             return -1;
     }
-    *out = (struct policy_list){.items = items, .count = count};
     return 0;
 }
 
 /* --- operations ------------------------------------------------------------------------------- */
 
-static int parse_upload(struct request *request, const json_t *args, uint64_t max,
-                        struct error *err)
-{
-    struct request_upload *out = &request->args.upload;
-    if (get_number(args, "stream", 1, UINT32_MAX, &out->stream, err) < 0)
-        return -1;
-    return json_get_u64(args, "size", max, &out->size, err);
-}
-
-static int parse_set_policy(struct request *request, const json_t *args, struct error *err)
-{
-    return parse_upload(request, args, POLICY_SIZE_MAX, err);
-}
-
-static int parse_load_fragment(struct request *request, const json_t *args, struct error *err)
-{
-    return parse_upload(request, args, FRAGMENT_COSE_MAX, err);
-}
-
-static int parse_set_network(struct request *request, const json_t *args, struct error *err)
-{
-    struct request_set_network *out = &request->args.set_network;
-    struct policy_list dns;
-    if (get_address(args, "address", &out->address, err) < 0 ||
-        get_number(args, "prefix", 1, 32, &out->prefix, err) < 0 ||
-        get_address(args, "gateway", &out->gateway, err) < 0 ||
-        get_texts(request, args, "dns", REQUEST_DNS_MAX, &dns, err) < 0)
-        return -1;
-    for (out->dns_count = 0; out->dns_count < dns.count; out->dns_count++) {
-        if (inet_pton(AF_INET, dns.items[out->dns_count], &out->dns[out->dns_count]) != 1)
-            return error_set(err, ERROR_INVALID, "key \"dns\": \"%.64s\" is no IPv4 address",
-                             dns.items[out->dns_count]);
+#define NUMBER(type, member, least, most)                                                          \
+    {                                                                                              \
+#member, field_uint, offsetof(type, member), .min = (least), .max = (most)                 \
     }
-    return get_hostname(args, &out->hostname, err);
-}
-
-static int parse_mount_device(struct request *request, const json_t *args, struct error *err)
-{
-    struct request_mount_device *out = &request->args.mount_device;
-    if (get_number(args, "lun", 0, 255, &out->lun, err) < 0 ||
-        json_get_text(args, "root_hash", &out->root_hash, err) < 0 ||
-        json_get_text(args, "target", &out->target, err) < 0)
-        return -1;
-    if (strlen(out->root_hash) != 64 || !is_in(out->root_hash, DIGITS "abcdef"))
-        return error_set(err, ERROR_INVALID, "key \"root_hash\": not 64 lower-case hex digits");
-    return check_target(out->target, err);
-}
-
-static int parse_scratch_mount(struct request *request, const json_t *args, struct error *err)
-{
-    struct request_scratch_mount *out = &request->args.scratch_mount;
-    if (get_number(args, "lun", 0, 255, &out->lun, err) < 0)
-        return -1;
-    return get_number(args, "parts_lun", 0, 255, &out->parts_lun, err);
-}
-
-static int parse_mount_overlay(struct request *request, const json_t *args, struct error *err)
-{
-    struct request_mount_overlay *out = &request->args.mount_overlay;
-    if (get_container_id(args, &out->id, err) < 0 ||
-        get_texts(request, args, "layers", REQUEST_LAYERS_MAX, &out->layers, err) < 0)
-        return -1;
-    if (out->layers.count == 0)
-        return error_set(err, ERROR_INVALID, "key \"layers\": a container needs a layer");
-    for (size_t i = 0; i < out->layers.count; i++) {
-        if (check_target(out->layers.items[i], err) < 0)
-            return -1;
+#define FLAG(member)                                                                               \
+    {                                                                                              \
+#member, field_bool, offsetof(struct request_process, member)                              \
     }
-    return 0;
-}
-
-static int parse_capabilities(struct request *request, const json_t *args, struct error *err)
-{
-    static const char *const keys[] = {"bounding",  "effective", "inheritable",
-                                       "permitted", "ambient",   NULL};
-    static_assert(sizeof keys / sizeof keys[0] == POLICY_CAPABILITY_SETS + 1,
-                  "a name for each set");
-    json_t *object;
-    if (json_get_object(args, "capabilities", &object, err) < 0 ||
-        json_check_keys(object, keys, err) < 0)
-        return -1;
-    for (size_t i = 0; i < POLICY_CAPABILITY_SETS; i++) {
-        if (get_texts(request, object, keys[i], 64, &request->args.process.capabilities.sets[i],
-                      err) < 0)
-            return error_context(err, "capabilities");
+#define TEXT(member)                                                                               \
+    {                                                                                              \
+#member, field_text, offsetof(struct request_process, member)                              \
     }
-    return 0;
-}
-
-static int parse_mount(struct request *request, json_t *object, struct policy_mount *out,
-                       struct error *err)
-{
-    static const char *const keys[] = {"destination", "type", "source", "options", NULL};
-    if (!json_is_object(object))
-        return error_set(err, ERROR_INVALID, "expected an object, found %s", json_kind(object));
-    if (json_check_keys(object, keys, err) < 0 ||
-        json_get_text(object, "destination", &out->destination, err) < 0 ||
-        json_get_text(object, "type", &out->type, err) < 0 ||
-        json_get_text(object, "source", &out->source, err) < 0)
-        return -1;
-    return get_texts(request, object, "options", 64, &out->options, err);
-}
-
-static int parse_mounts(struct request *request, const json_t *args, struct error *err)
-{
-    struct request_process *out = &request->args.process;
-    json_t *array;
-    if (json_get_array(args, "mounts", &array, err) < 0)
-        return -1;
-    size_t count = json_array_size(array);
-    if (count > REQUEST_MOUNTS_MAX)
-        return error_set(err, ERROR_LIMIT, "key \"mounts\": %zu elements; at most %d", count,
-                         REQUEST_MOUNTS_MAX);
-    struct policy_mount *mounts = new_array(request, count, sizeof *mounts, err);
-    if (!mounts)
-        return -1;
-    for (size_t i = 0; i < count; i++) {
-        if (parse_mount(request, json_array_get(array, i), &mounts[i], err) < 0)
-            return error_context(err, "mount %zu", i);
+#define LIST(type, member, most)                                                                   \
+    {                                                                                              \
+#member, policy_list_read, offsetof(type, member), .max = (most)                           \
     }
-    out->mounts = mounts;
-    out->mount_count = count;
-    return 0;
-}
-
-static int parse_flags(struct request_process *out, const json_t *args, struct error *err)
-{
-    const struct {
-        const char *key;
-        bool *value;
-    } flags[] = {
-        {"no_new_privileges", &out->no_new_privileges},
-        {"privileged", &out->privileged},
-        {"read_only_root", &out->read_only_root},
-        {"terminal", &out->terminal},
-    };
-    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
-        if (json_get_bool(args, flags[i].key, flags[i].value, err) < 0)
-            return -1;
+#define STREAM(name, number)                                                                       \
+    {                                                                                              \
+        name, field_uint, offsetof(struct request_process, standard[number]), .max = UINT32_MAX    \
     }
-    return 0;
-}
-
-static int parse_standard(struct request_process *out, const json_t *args, struct error *err)
-{
-    static const char *const keys[] = {"stdin", "stdout", "stderr"};
-    for (size_t i = 0; i < 3; i++) {
-        if (get_number(args, keys[i], 0, UINT32_MAX, &out->standard[i], err) < 0)
-            return -1;
-        for (size_t k = 0; k < i; k++) {
-            if (out->standard[i] != 0 && out->standard[i] == out->standard[k])
-                return error_set(err, ERROR_INVALID, "%s and %s are one stream", keys[k], keys[i]);
-        }
+#define ID(type)                                                                                   \
+    {                                                                                              \
+        "id", read_container_id, offsetof(type, id)                                                \
     }
-    if (out->terminal && out->standard[2] != 0)
-        return error_set(err, ERROR_INVALID, "a terminal's stderr must be 0");
-    return 0;
-}
+#define PROCESS(type)                                                                              \
+    {                                                                                              \
+        "process", field_u64, offsetof(type, process), .max = REQUEST_ID_MAX, .optional = true     \
+    }
+
+static const struct field no_fields[] = {{0}};
+
+static const struct field policy_fields[] = {
+    NUMBER(struct request_upload, stream, 1, UINT32_MAX),
+    {"size", field_u64, offsetof(struct request_upload, size), .max = POLICY_SIZE_MAX},
+    {0}};
+
+static const struct field fragment_fields[] = {
+    NUMBER(struct request_upload, stream, 1, UINT32_MAX),
+    {"size", field_u64, offsetof(struct request_upload, size), .max = FRAGMENT_COSE_MAX},
+    {0}};
+
+static const struct field network_fields[] = {
+    {"address", read_address, offsetof(struct request_set_network, address)},
+    NUMBER(struct request_set_network, prefix, 1, 32),
+    {"gateway", read_address, offsetof(struct request_set_network, gateway)},
+    {"dns", read_dns, .max = REQUEST_DNS_MAX},
+    {"hostname", read_hostname, offsetof(struct request_set_network, hostname)},
+    {0}};
+
+static const struct field device_fields[] = {
+    NUMBER(struct request_mount_device, lun, 0, 255),
+    {"root_hash", read_root_hash, offsetof(struct request_mount_device, root_hash)},
+    {"target", read_target, offsetof(struct request_mount_device, target)},
+    {0}};
+
+static const struct field scratch_fields[] = {
+    NUMBER(struct request_scratch_mount, lun, 0, 255),
+    NUMBER(struct request_scratch_mount, parts_lun, 0, 255),
+    {0}};
+
+static const struct field overlay_fields[] = {
+    ID(struct request_mount_overlay),
+    LIST(struct request_mount_overlay, layers, REQUEST_LAYERS_MAX),
+    {0}};
 
 /* What a process is called with. */
-static int parse_process(struct request *request, const json_t *args, struct error *err)
-{
-    struct request_process *out = &request->args.process;
-    if (get_texts(request, args, "args", REQUEST_LIST_MAX, &out->args, err) < 0 ||
-        get_texts(request, args, "env", REQUEST_LIST_MAX, &out->env, err) < 0 ||
-        json_get_text(args, "cwd", &out->cwd, err) < 0 ||
-        json_get_text(args, "user", &out->user, err) < 0 ||
-        (json_object_get(args, "groups") &&
-         get_texts(request, args, "groups", USER_GROUPS_MAX, &out->groups, err) < 0) ||
-        get_number(args, "umask", 0, 0777, &out->umask, err) < 0)
-        return -1;
-    if (out->args.count == 0)
-        return error_set(err, ERROR_INVALID, "key \"args\": a process needs a program");
-    for (size_t i = 0; i < out->env.count; i++) {
-        if (!strchr(out->env.items[i], '=') || out->env.items[i][0] == '=')
-            return error_set(err, ERROR_INVALID, "key \"env\": element %zu is not NAME=value", i);
-    }
-    if (out->cwd[0] != '/')
-        return error_set(err, ERROR_INVALID, "key \"cwd\": not an absolute path");
-    return 0;
-}
+#define PROCESS_FIELDS                                                                             \
+    ID(struct request_process), LIST(struct request_process, args, REQUEST_LIST_MAX),              \
+        LIST(struct request_process, env, REQUEST_LIST_MAX), TEXT(cwd), TEXT(user),                \
+        {"groups", policy_list_read, offsetof(struct request_process, groups),                     \
+         .max = USER_GROUPS_MAX, .optional = true},                                                \
+        NUMBER(struct request_process, umask, 0, 0777),                                            \
+        {"capabilities", policy_capabilities_read,                                                 \
+         offsetof(struct request_process, capabilities)},                                          \
+        FLAG(no_new_privileges), FLAG(terminal), NUMBER(struct request_process, rows, 0, 65535),   \
+        NUMBER(struct request_process, columns, 0, 65535), STREAM("stdin", 0),                     \
+        STREAM("stdout", 1), STREAM("stderr", 2)
 
-static int parse_seccomp(struct request_process *out, const json_t *args, struct error *err)
-{
-    BUF_AUTO written = BUF_WITH_LIMIT(SECCOMP_PROFILE_MAX);
-    uint8_t digest[SHA256_SIZE];
-    json_t *profile;
-    if (json_find_object(args, "seccomp", &profile, err) < 0)
-        return -1;
-    if (!profile)
-        return 0;
-    if (seccomp_write(profile, &written, err) < 0)
-        return error_context(err, "seccomp");
-    sha256_digest(buf_span(&written), digest);
-    hex_encode(span_of(digest, sizeof digest), out->seccomp_sha256);
-    out->seccomp = profile;
-    return 0;
-}
+/* Where what may be absent is, there is no profile, and limits and settings are the guest's own. */
+static const struct field create_fields[] = {
+    PROCESS_FIELDS,
+    FLAG(privileged),
+    FLAG(read_only_root),
+    {"mounts", field_rows,
+     FIELD_ROWS(struct request_process, mounts, mount_count, read_mount, struct policy_mount),
+     .max = REQUEST_MOUNTS_MAX},
+    {"hostname", read_hostname, offsetof(struct request_process, hostname)},
+    {"limits", read_limits, offsetof(struct request_process, limits), .optional = true},
+    {"seccomp", read_seccomp, .optional = true},
+    {"rlimits", read_rlimits, offsetof(struct request_process, rlimits), .optional = true},
+    {"sysctls", read_sysctls, offsetof(struct request_process, sysctls), .optional = true},
+    {0}};
 
-/* What may be absent: then there is no profile, and limits and settings are the guest's own. */
-static int parse_confinement(struct request_process *out, const json_t *args, struct error *err)
-{
-    json_t *limits;
-    json_t *sysctls;
-    rlimits_init(&out->rlimits);
-    if (parse_seccomp(out, args, err) < 0 || json_find_object(args, "rlimits", &limits, err) < 0 ||
-        json_find_object(args, "sysctls", &sysctls, err) < 0)
-        return -1;
-    if (limits && rlimits_parse(limits, &out->rlimits, err) < 0)
-        return error_context(err, "rlimits");
-    if (sysctls && sysctls_parse(sysctls, &out->sysctls, err) < 0)
-        return error_context(err, "sysctls");
-    return 0;
-}
+static const struct field exec_fields[] = {PROCESS_FIELDS, {0}};
 
-/* Of a process with a terminal both are at least 1. */
-static int parse_size(struct request_process *out, const json_t *args, struct error *err)
-{
-    if (get_number(args, "rows", out->terminal, 65535, &out->rows, err) < 0)
-        return -1;
-    return get_number(args, "columns", out->terminal, 65535, &out->columns, err);
-}
+static const struct field signal_fields[] = {ID(struct request_signal),
+                                             PROCESS(struct request_signal),
+                                             NUMBER(struct request_signal, signal, 1, 64),
+                                             {0}};
 
-/* Each limit may be left out, and so may all. */
-static int parse_limits(struct spec_limits *out, const json_t *args, struct error *err)
-{
-    static const char *const keys[] = {"memory", "cpu", "count", NULL};
-    json_t *object;
-    uint64_t cpu = 0, count = 0;
-    if (json_find_object(args, "limits", &object, err) < 0 || !object)
-        return object || !json_object_get(args, "limits") ? 0 : -1;
-    if (json_check_keys(object, keys, err) < 0 ||
-        json_find_u64(object, "memory", REQUEST_MEMORY_MAX, &out->memory, err) < 0 ||
-        json_find_u64(object, "cpu", REQUEST_CPU_MAX, &cpu, err) < 0 ||
-        json_find_u64(object, "count", REQUEST_COUNT_MAX, &count, err) < 0)
-        return error_context(err, "limits");
-    out->cpu = (unsigned int)cpu;
-    out->count = (unsigned int)count;
-    return 0;
-}
+static const struct field resize_fields[] = {ID(struct request_resize),
+                                             PROCESS(struct request_resize),
+                                             NUMBER(struct request_resize, rows, 1, 65535),
+                                             NUMBER(struct request_resize, columns, 1, 65535),
+                                             {0}};
 
-static int parse_create_container(struct request *request, const json_t *args, struct error *err)
-{
-    struct request_process *out = &request->args.process;
-    if (get_container_id(args, &out->id, err) < 0 || parse_process(request, args, err) < 0 ||
-        parse_capabilities(request, args, err) < 0 || parse_mounts(request, args, err) < 0 ||
-        parse_flags(out, args, err) < 0 || get_hostname(args, &out->hostname, err) < 0 ||
-        parse_size(out, args, err) < 0 || parse_limits(&out->limits, args, err) < 0 ||
-        parse_confinement(out, args, err) < 0)
-        return -1;
-    return parse_standard(out, args, err);
-}
+static const struct field id_fields[] = {
+    {"id", read_container_id, offsetof(struct request_object, name)}, {0}};
 
-static int parse_exec(struct request *request, const json_t *args, struct error *err)
-{
-    struct request_process *out = &request->args.process;
-    if (get_container_id(args, &out->id, err) < 0 || parse_process(request, args, err) < 0 ||
-        parse_capabilities(request, args, err) < 0 ||
-        json_get_bool(args, "no_new_privileges", &out->no_new_privileges, err) < 0 ||
-        json_get_bool(args, "terminal", &out->terminal, err) < 0 || parse_size(out, args, err) < 0)
-        return -1;
-    return parse_standard(out, args, err);
-}
+static const struct field target_fields[] = {
+    {"target", read_target, offsetof(struct request_object, name)}, {0}};
 
-static int parse_signal(struct request *request, const json_t *args, struct error *err)
-{
-    struct request_signal *out = &request->args.signal;
-    if (get_container_id(args, &out->id, err) < 0 ||
-        json_find_u64(args, "process", REQUEST_ID_MAX, &out->process, err) < 0)
-        return -1;
-    return get_number(args, "signal", 1, 64, &out->signal, err);
-}
+static const struct field attest_fields[] = {{"nonce", read_nonce}, {0}};
 
-static int parse_resize(struct request *request, const json_t *args, struct error *err)
-{
-    struct request_resize *out = &request->args.resize;
-    if (get_container_id(args, &out->id, err) < 0 ||
-        json_find_u64(args, "process", REQUEST_ID_MAX, &out->process, err) < 0 ||
-        get_number(args, "rows", 1, 65535, &out->rows, err) < 0)
-        return -1;
-    return get_number(args, "columns", 1, 65535, &out->columns, err);
-}
+static const struct field port_fields[] = {NUMBER(union request_args, port, 1, 65535), {0}};
 
-static int parse_container(struct request *request, const json_t *args, struct error *err)
-{
-    return get_container_id(args, &request->args.object.name, err);
-}
-
-static int parse_target(struct request *request, const json_t *args, struct error *err)
-{
-    if (json_get_text(args, "target", &request->args.object.name, err) < 0)
-        return -1;
-    return check_target(request->args.object.name, err);
-}
-
-static int parse_attest(struct request *request, const json_t *args, struct error *err)
-{
-    struct request_attest *out = &request->args.attest;
-    const char *text;
-    if (json_get_text(args, "nonce", &text, err) < 0)
-        return -1;
-    size_t size = strlen(text);
-    out->nonce_size = size / 2;
-    if (size == 0 || out->nonce_size > REQUEST_NONCE_MAX ||
-        !hex_decode(span_of_text(text), out->nonce, out->nonce_size))
-        return error_set(err, ERROR_INVALID, "key \"nonce\": not 1 to %d bytes in hex",
-                         REQUEST_NONCE_MAX);
-    return 0;
-}
-
-static int parse_port(struct request *request, const json_t *args, struct error *err)
-{
-    return get_number(args, "port", 1, 65535, &request->args.port, err);
-}
-
-static int parse_nothing(struct request *request, const json_t *args, struct error *err)
-{
-    (void)request;
-    (void)args;
-    (void)err;
-    return 0;
-}
-
-/* An operation: its name, its keys, and how its values are read. */
-struct operation {
+/* An operation: its name, how its arguments are read, and what they must be together. */
+static const struct operation {
     const char *name;
-    const char *keys[24];
-    int (*parse)(struct request *request, const json_t *args, struct error *err);
-};
-
-static const struct operation operations[] = {
-    [REQUEST_SET_POLICY] = {"set_policy", {"stream", "size"}, parse_set_policy},
-    [REQUEST_LOAD_FRAGMENT] = {"load_fragment", {"stream", "size"}, parse_load_fragment},
-    [REQUEST_SET_NETWORK] = {"set_network",
-                             {"address", "prefix", "gateway", "dns", "hostname"},
-                             parse_set_network},
-    [REQUEST_MOUNT_DEVICE] = {"mount_device", {"lun", "root_hash", "target"}, parse_mount_device},
-    [REQUEST_SCRATCH_MOUNT] = {"scratch_mount", {"lun", "parts_lun"}, parse_scratch_mount},
-    [REQUEST_MOUNT_OVERLAY] = {"mount_overlay", {"id", "layers"}, parse_mount_overlay},
-    [REQUEST_CREATE_CONTAINER] =
-        {"create_container",
-         {"id",         "args",           "env",          "cwd",
-          "user",       "umask",          "capabilities", "no_new_privileges",
-          "privileged", "read_only_root", "mounts",       "hostname",
-          "terminal",   "rows",           "columns",      "stdin",
-          "stdout",     "stderr",         "limits",       "seccomp",
-          "rlimits",    "sysctls",        "groups"},
-         parse_create_container},
-    [REQUEST_EXEC] = {"exec_in_container",
-                      {"id", "args", "env", "cwd", "user", "umask", "capabilities",
-                       "no_new_privileges", "terminal", "rows", "columns", "stdin", "stdout",
-                       "stderr", "groups"},
-                      parse_exec},
-    [REQUEST_SIGNAL] = {"signal_container_process", {"id", "process", "signal"}, parse_signal},
-    [REQUEST_RESIZE] = {"resize_terminal", {"id", "process", "rows", "columns"}, parse_resize},
-    [REQUEST_SHUTDOWN] = {"shutdown_container", {"id"}, parse_container},
-    [REQUEST_UNMOUNT_OVERLAY] = {"unmount_overlay", {"id"}, parse_container},
-    [REQUEST_UNMOUNT_DEVICE] = {"unmount_device", {"target"}, parse_target},
-    [REQUEST_PAUSE] = {"pause", {NULL}, parse_nothing},
-    [REQUEST_UNPAUSE] = {"unpause", {NULL}, parse_nothing},
-    [REQUEST_ATTEST] = {"attest", {"nonce"}, parse_attest},
-    [REQUEST_STATISTICS] = {"get_statistics", {NULL}, parse_nothing},
-    [REQUEST_PROBE_PORT] = {"probe_port", {"port"}, parse_port},
-    [REQUEST_USAGE] = {"get_usage", {"id"}, parse_container},
-    [REQUEST_PROCESSES] = {"list_processes", {"id"}, parse_container},
-    [REQUEST_POWER_OFF] = {"power_off", {NULL}, parse_nothing},
+    const struct field *fields;
+    int (*check)(const union request_args *args, struct error *err);
+} operations[] = {
+    [REQUEST_SET_POLICY] = {"set_policy", policy_fields},
+    [REQUEST_LOAD_FRAGMENT] = {"load_fragment", fragment_fields},
+    [REQUEST_SET_NETWORK] = {"set_network", network_fields},
+    [REQUEST_MOUNT_DEVICE] = {"mount_device", device_fields},
+    [REQUEST_SCRATCH_MOUNT] = {"scratch_mount", scratch_fields},
+    [REQUEST_MOUNT_OVERLAY] = {"mount_overlay", overlay_fields, check_overlay},
+    [REQUEST_CREATE_CONTAINER] = {"create_container", create_fields, check_process},
+    [REQUEST_EXEC] = {"exec_in_container", exec_fields, check_process},
+    [REQUEST_SIGNAL] = {"signal_container_process", signal_fields},
+    [REQUEST_RESIZE] = {"resize_terminal", resize_fields},
+    [REQUEST_SHUTDOWN] = {"shutdown_container", id_fields},
+    [REQUEST_UNMOUNT_OVERLAY] = {"unmount_overlay", id_fields},
+    [REQUEST_UNMOUNT_DEVICE] = {"unmount_device", target_fields},
+    [REQUEST_PAUSE] = {"pause", no_fields},
+    [REQUEST_UNPAUSE] = {"unpause", no_fields},
+    [REQUEST_ATTEST] = {"attest", attest_fields},
+    [REQUEST_STATISTICS] = {"get_statistics", no_fields},
+    [REQUEST_PROBE_PORT] = {"probe_port", port_fields},
+    [REQUEST_USAGE] = {"get_usage", id_fields},
+    [REQUEST_PROCESSES] = {"list_processes", id_fields},
+    [REQUEST_POWER_OFF] = {"power_off", no_fields},
 };
 
 #define OPERATION_COUNT (sizeof operations / sizeof operations[0])
@@ -502,56 +395,64 @@ static_assert(OPERATION_COUNT == REQUEST_POINT, "an entry for each operation");
 
 /* --- messages --------------------------------------------------------------------------------- */
 
-static int find_operation(struct request *request, const char *name, struct error *err)
+static int read_operation(struct decoder *decoder, const struct value *value,
+                          const struct field *field, void *out)
 {
-    for (size_t i = 0; i < OPERATION_COUNT; i++) {
-        if (strcmp(name, operations[i].name) == 0) {
-            request->op = (enum request_op)i;
-            return 0;
-        }
-    }
-    request->op = REQUEST_POINT;
-    if (policy_point_of_name(name, &request->point))
-        return 0;
-    return error_set(err, ERROR_INVALID, "key \"op\": \"%.64s\" is unknown", name);
+    struct request *request = out;
+    const char *name;
+    if (field_text(decoder, value, field, &name) < 0)
+        return -1;
+    size_t i = 0;
+    while (i < OPERATION_COUNT && strcmp(name, operations[i].name) != 0)
+        i++;
+    request->op = (enum request_op)i;
+    return i < OPERATION_COUNT || policy_point_of_name(name, &request->point)
+               ? 0
+               : error_set(decoder->err, ERROR_INVALID, "key \"op\": \"%.64s\" is unknown", name);
 }
 
-static int parse_message(struct request *request, struct error *err)
+/* Those of a point of the policy are passed over, since it is denied. */
+static int read_args(struct decoder *decoder, const struct value *value, const struct field *field,
+                     void *out)
 {
-    static const char *const keys[] = {"id", "op", "args", NULL};
-    const char *name;
-    json_t *args;
-    uint64_t id;
-    if (json_get_u64(request->document, "id", REQUEST_ID_MAX, &id, err) < 0)
-        return -1;
-    request->id = id;
-    if (id == 0)
-        return error_set(err, ERROR_INVALID, "key \"id\": 0 is no request's number");
-    if (json_check_keys(request->document, keys, err) < 0 ||
-        json_get_text(request->document, "op", &name, err) < 0 ||
-        find_operation(request, name, err) < 0 ||
-        json_get_object(request->document, "args", &args, err) < 0)
-        return -1;
+    struct request *request = out;
+    (void)field;
+    if (value->kind != VALUE_OBJECT)
+        return field_refuse(decoder, value, "an object");
     if (request->op == REQUEST_POINT)
         return 0;
     const struct operation *operation = &operations[request->op];
-    if (json_check_keys(args, operation->keys, err) < 0)
+    if (request->op == REQUEST_CREATE_CONTAINER)
+        rlimits_init(&request->args.process.rlimits);
+    if (fields_read(decoder, value, operation->fields, &request->args) < 0)
         return -1;
-    return operation->parse(request, args, err);
+    return operation->check ? operation->check(&request->args, decoder->err) : 0;
 }
+
+static const struct field message_fields[] = {
+    {"id", field_u64, offsetof(struct request, id), .min = 1, .max = REQUEST_ID_MAX},
+    {"op", read_operation},
+    {"args", read_args},
+    {0}};
 
 int request_parse(struct span message, struct request *out, struct error *err)
 {
-    static const struct json_limits limits = {.size = CHANNEL_PAYLOAD_MAX, .depth = DEPTH_MAX};
-    *out = (struct request){.op = REQUEST_POINT};
-    out->document = json_parse_object(message, &limits, err);
-    return out->document ? parse_message(out, err) : -1;
+    struct value document;
+    struct decoder decoder = {.arena = &out->memory, .err = err};
+    *out = (struct request){.op = REQUEST_POINT, .memory.limit = REQUEST_MEMORY_LIMIT};
+    if (message.size > CHANNEL_PAYLOAD_MAX)
+        return error_set(err, ERROR_LIMIT, "a message of %zu bytes", message.size);
+    if (value_read_object(message, DEPTH_MAX, &out->memory, &document, err) < 0)
+        return -1;
+    /* First of all, since a refusal is answered by it. */
+    const struct value *id = value_member(&document, "id");
+    if (id && message_fields[0].read(&decoder, id, message_fields, out) < 0)
+        return -1;
+    return fields_read(&decoder, &document, message_fields, out);
 }
 
 void request_fini(struct request *request)
 {
-    json_decref(request->document);
-    for (size_t i = 0; i < request->array_count; i++)
-        free(request->arrays[i]);
+    arena_fini(&request->memory);
     *request = (struct request){0};
 }

@@ -1,7 +1,8 @@
 /*
  * The host's requests (docs/protocol.md), from untrusted JSON to checked values. What passes here
  * is well formed: every key known, of its type and within its limits; whether it is allowed is not
- * decided here. A request borrows its strings from its document: request_fini() ends both.
+ * decided here. request_fini() ends all that
+ * it points to.
  */
 #ifndef CAISSON_GUEST_REQUEST_H
 #define CAISSON_GUEST_REQUEST_H
@@ -25,7 +26,7 @@
 #define REQUEST_MEMORY_MAX    (1ULL << 50) /* bytes; limits of a container */
 #define REQUEST_CPU_MAX       1024000      /* thousandths of a CPU */
 #define REQUEST_COUNT_MAX     4194304      /* processes */
-#define REQUEST_ARRAYS_MAX    (REQUEST_MOUNTS_MAX + 9)
+#define REQUEST_MEMORY_LIMIT  (4 << 20)    /* bytes that reading one may take */
 
 enum request_op {
     REQUEST_SET_POLICY,
@@ -95,7 +96,7 @@ struct request_process {
     size_t mount_count;
     unsigned int rows, columns;
     uint32_t standard[3];                     /* streams of stdin, stdout, stderr; 0 for none */
-    const json_t *seccomp;                    /* NULL for no profile */
+    const struct value *seccomp;              /* NULL for no profile */
     char seccomp_sha256[2 * SHA256_SIZE + 1]; /* as policies have it: "" for none */
     struct rlimits rlimits;
     struct sysctls sysctls;
@@ -125,26 +126,26 @@ struct request_attest {
     size_t nonce_size;
 };
 
+union request_args {
+    struct request_upload upload;
+    struct request_set_network set_network;
+    struct request_mount_device mount_device;
+    struct request_scratch_mount scratch_mount;
+    struct request_mount_overlay mount_overlay;
+    struct request_process process;
+    struct request_signal signal;
+    struct request_resize resize;
+    struct request_object object;
+    struct request_attest attest;
+    unsigned int port; /* of probe_port */
+};
+
 struct request {
     uint64_t id; /* 0 where the message has none that can be read */
     enum request_op op;
     enum policy_point point; /* of REQUEST_POINT */
-    union {
-        struct request_upload upload;
-        struct request_set_network set_network;
-        struct request_mount_device mount_device;
-        struct request_scratch_mount scratch_mount;
-        struct request_mount_overlay mount_overlay;
-        struct request_process process;
-        struct request_signal signal;
-        struct request_resize resize;
-        struct request_object object;
-        struct request_attest attest;
-        unsigned int port; /* of probe_port */
-    } args;
-    json_t *document;
-    void *arrays[REQUEST_ARRAYS_MAX]; /* what the lists above point to */
-    size_t array_count;
+    union request_args args;
+    struct arena memory; /* what the above points to */
 };
 
 /* Reads one control message. Fails with ERROR_INVALID or ERROR_LIMIT; out->id is set as far as it

@@ -27,41 +27,47 @@ void rlimits_init(struct rlimits *limits)
     limits->values[RLIMIT_NOFILE] = (struct rlimit){FILES_MAX, FILES_MAX};
 }
 
-static bool is_within(const struct bound *bound, json_int_t number, rlim_t *out)
+static bool is_within(const struct bound *bound, int64_t number, rlim_t *out)
 {
     *out = number == -1 ? RLIM_INFINITY : (rlim_t)number;
     return number >= -1 && *out >= bound->least && *out <= bound->most;
 }
 
-static int parse_limit(json_t *pair, const struct bound *bound, struct rlimit *out,
+static int parse_limit(const struct value *pair, const struct bound *bound, struct rlimit *out,
                        struct error *err)
 {
-    json_int_t soft, hard;
-    if (json_unpack(pair, "[I,I!]", &soft, &hard) < 0)
+    const struct value *soft = pair->kind == VALUE_ARRAY ? pair->first : NULL;
+    const struct value *hard = soft ? soft->next : NULL;
+    if (!hard || pair->count != 2 || soft->kind != VALUE_INTEGER || hard->kind != VALUE_INTEGER)
         return error_set(err, ERROR_INVALID, "%s: expected two numbers", bound->name);
-    if (!is_within(bound, soft, &out->rlim_cur) || !is_within(bound, hard, &out->rlim_max) ||
-        out->rlim_cur > out->rlim_max)
+    if (!is_within(bound, soft->number, &out->rlim_cur) ||
+        !is_within(bound, hard->number, &out->rlim_max) || out->rlim_cur > out->rlim_max)
         return error_set(err, ERROR_REFUSED, "%s: %lld and %lld do not lie between %llu and %lld",
-                         bound->name, (long long)soft, (long long)hard,
+                         bound->name, (long long)soft->number, (long long)hard->number,
                          (unsigned long long)bound->least, (long long)bound->most);
     return 0;
 }
 
-int rlimits_parse(const json_t *object, struct rlimits *limits, struct error *err)
+static const struct bound *find_bound(const char *name)
 {
-    const char *known[BOUND_COUNT + 1] = {NULL};
-    for (size_t i = 0; i < BOUND_COUNT; i++)
-        known[i] = bounds[i].name;
-    if (json_check_keys(object, known, err) < 0)
-        return -1;
     for (size_t i = 0; i < BOUND_COUNT; i++) {
-        json_t *pair = json_object_get(object, bounds[i].name);
-        int resource = bounds[i].resource;
-        if (!pair)
-            continue;
-        if (parse_limit(pair, &bounds[i], &limits->values[resource], err) < 0)
+        if (strcmp(bounds[i].name, name) == 0)
+            return &bounds[i];
+    }
+    return NULL;
+}
+
+int rlimits_parse(const struct value *object, struct rlimits *limits, struct error *err)
+{
+    if (object->kind != VALUE_OBJECT)
+        return error_set(err, ERROR_INVALID, "expected an object, found %s", value_kind(object));
+    for (const struct value *each = object->first; each; each = each->next) {
+        const struct bound *bound = find_bound(each->key);
+        if (!bound)
+            return error_set(err, ERROR_INVALID, "key \"%.64s\" is unknown", each->key);
+        if (parse_limit(each, bound, &limits->values[bound->resource], err) < 0)
             return -1;
-        limits->given |= 1U << resource;
+        limits->given |= 1U << bound->resource;
     }
     return 0;
 }

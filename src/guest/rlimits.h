@@ -8,7 +8,7 @@
 
 #include <sys/resource.h>
 
-#include "format/json.h"
+#include "format/value.h"
 
 struct rlimits {
     struct rlimit values[RLIMIT_NLIMITS];
@@ -21,7 +21,7 @@ void rlimits_init(struct rlimits *limits);
 /* Reads {"nofile": [soft, hard], …} over what is there; -1 stands for no limit. ERROR_INVALID for a
  * name that is not among core, memlock, nofile, nproc and stack, ERROR_REFUSED for a value out of
  * its bounds and a soft limit above the hard one. */
-int rlimits_parse(const json_t *object, struct rlimits *limits, struct error *err);
+int rlimits_parse(const struct value *object, struct rlimits *limits, struct error *err);
 
 /* Gives them to this process, which may raise them. */
 int rlimits_set(const struct rlimits *limits, struct error *err);

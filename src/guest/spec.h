@@ -32,7 +32,7 @@ struct spec {
     const struct policy_mount *mounts;
     size_t mount_count;
     const char *hostname;
-    const json_t *seccomp;              /* NULL for no profile */
+    const struct value *seccomp;        /* NULL for no profile */
     const struct syscallfilter *filter; /* made of it; the container's */
     const struct rlimits *rlimits;
     const struct sysctls *sysctls;

@@ -11,9 +11,11 @@
 #include <unistd.h>
 
 #include "os/fd.h"
+#include "policy/list.h"
 
-#define CONDITIONS_MAX 6    /* arguments of a system call */
-#define ERRNO_MAX      4095 /* the kernel's MAX_ERRNO */
+#define CONDITIONS_MAX 6         /* arguments of a system call */
+#define ERRNO_MAX      4095      /* the kernel's MAX_ERRNO */
+#define MEMORY_MAX     (4 << 20) /* of rules, while the filter is made */
 
 /* A word of the specification. The lists end with one that is NULL. */
 struct word {
@@ -57,51 +59,76 @@ static const struct word flag_words[] = {
     {"SECCOMP_FILTER_FLAG_TSYNC", 0},
     {NULL, 0}};
 
-static int value_of(const char *name, const struct word *words, uint32_t *value, struct error *err)
+static int value_of(struct decoder *decoder, const struct value *value, const struct word *words,
+                    uint32_t *out)
 {
-    while (words->name && strcmp(words->name, name) != 0)
+    if (value->kind != VALUE_TEXT)
+        return field_refuse(decoder, value, "a string");
+    while (words->name && strcmp(words->name, value->text) != 0)
         words++;
-    *value = words->value;
-    return words->name ? 0 : error_set(err, ERROR_INVALID, "\"%.64s\" is unknown here", name);
+    *out = words->value;
+    return words->name
+               ? 0
+               : error_set(decoder->err, ERROR_INVALID, "\"%.64s\" is unknown here", value->text);
 }
 
-static int get_word(const json_t *object, const char *key, const struct word *words,
-                    uint32_t *value, struct error *err)
+/* The values of a list of words, together. */
+static int read_words(struct decoder *decoder, const struct value *value, const struct field *field,
+                      const struct word *words, uint32_t *out)
 {
-    const char *name;
-    return json_get_text(object, key, &name, err) < 0 ? -1 : value_of(name, words, value, err);
-}
-
-/* The values of an optional list of words, together. */
-static int find_words(const json_t *object, const char *key, const struct word *words,
-                      uint32_t *values, struct error *err)
-{
-    json_t *array;
-    *values = 0;
-    if (json_find_array(object, key, &array, err) < 0)
-        return -1;
-    for (size_t i = 0; i < json_array_size(array); i++) {
-        const char *name;
-        uint32_t value;
-        if (json_text_at(array, i, key, &name, err) < 0 || value_of(name, words, &value, err) < 0)
-            return error_context(err, "%s", key);
-        *values |= value;
+    if (value->kind != VALUE_ARRAY)
+        return field_refuse(decoder, value, "an array");
+    for (const struct value *each = value->first; each; each = each->next) {
+        uint32_t number;
+        if (value_of(decoder, each, words, &number) < 0)
+            return error_context(decoder->err, "%s", field->key);
+        *out |= number;
     }
     return 0;
 }
 
-/* An action with the error that it returns: EPERM where the profile names none. */
-static int get_action(const json_t *object, const char *key, const char *errno_key,
-                      uint32_t *action, struct error *err)
+static int read_architectures(struct decoder *decoder, const struct value *value,
+                              const struct field *field, void *out)
 {
-    uint64_t number = EPERM;
-    if (get_word(object, key, actions, action, err) < 0 ||
-        json_find_u64(object, errno_key, ERRNO_MAX, &number, err) < 0)
+    return read_words(decoder, value, field, architectures, field_at(field, out));
+}
+
+static int read_flags(struct decoder *decoder, const struct value *value, const struct field *field,
+                      void *out)
+{
+    return read_words(decoder, value, field, flag_words, field_at(field, out));
+}
+
+static int read_action(struct decoder *decoder, const struct value *value,
+                       const struct field *field, void *out)
+{
+    return value_of(decoder, value, actions, field_at(field, out));
+}
+
+static int read_comparison(struct decoder *decoder, const struct value *value,
+                           const struct field *field, void *out)
+{
+    uint32_t comparison;
+    if (value_of(decoder, value, comparisons, &comparison) < 0)
         return -1;
-    if (*action == SCMP_ACT_ERRNO(0) || *action == SCMP_ACT_TRACE(0))
-        *action |= (uint32_t)number;
-    else if (json_object_get(object, errno_key))
-        return error_set(err, ERROR_INVALID, "key \"%s\": the action returns no error", errno_key);
+    *(enum scmp_compare *)field_at(field, out) = (enum scmp_compare)comparison;
+    return 0;
+}
+
+struct action {
+    uint32_t value;
+    unsigned int error; /* that it returns; EPERM where the profile names none */
+};
+
+#define NO_ERROR (ERRNO_MAX + 1)
+
+static int finish_action(struct decoder *decoder, struct action *action, const char *key)
+{
+    if (action->value == SCMP_ACT_ERRNO(0) || action->value == SCMP_ACT_TRACE(0))
+        action->value |= action->error == NO_ERROR ? EPERM : action->error;
+    else if (action->error != NO_ERROR)
+        return error_set(decoder->err, ERROR_INVALID, "key \"%s\": the action returns no error",
+                         key);
     return 0;
 }
 
@@ -111,80 +138,89 @@ static bool is_as_strict(uint32_t action, uint32_t than)
     return (int32_t)(action & SECCOMP_RET_ACTION_FULL) <= (int32_t)(than & SECCOMP_RET_ACTION_FULL);
 }
 
-static int get_condition(const json_t *object, struct scmp_arg_cmp *out, struct error *err)
+static const struct field condition_fields[] = {
+    {"index", field_uint, offsetof(struct scmp_arg_cmp, arg), .max = CONDITIONS_MAX - 1},
+    {"value", field_u64, offsetof(struct scmp_arg_cmp, datum_a), .max = INT64_MAX},
+    {"valueTwo", field_u64, offsetof(struct scmp_arg_cmp, datum_b), .max = INT64_MAX,
+     .optional = true},
+    {"op", read_comparison, offsetof(struct scmp_arg_cmp, op)},
+    {0}};
+
+static int read_condition(struct decoder *decoder, const struct value *value, void *row)
 {
-    static const char *const keys[] = {"index", "value", "valueTwo", "op", NULL};
-    uint64_t index, value, second = 0;
-    uint32_t comparison;
-    if (json_check_keys(object, keys, err) < 0 ||
-        json_get_u64(object, "index", CONDITIONS_MAX - 1, &index, err) < 0 ||
-        json_get_u64(object, "value", INT64_MAX, &value, err) < 0 ||
-        json_find_u64(object, "valueTwo", INT64_MAX, &second, err) < 0 ||
-        get_word(object, "op", comparisons, &comparison, err) < 0)
-        return -1;
-    *out = (struct scmp_arg_cmp){(unsigned int)index, (enum scmp_compare)comparison, value, second};
-    return 0;
+    return fields_read(decoder, value, condition_fields, row);
 }
 
-static int find_conditions(const json_t *rule, struct scmp_arg_cmp conditions[CONDITIONS_MAX],
-                           unsigned int *count, struct error *err)
+struct rule {
+    struct policy_list names;
+    struct action action;
+    const struct scmp_arg_cmp *conditions;
+    size_t condition_count;
+};
+
+static const struct field rule_fields[] = {
+    {"names", policy_list_read, offsetof(struct rule, names)},
+    {"action", read_action, offsetof(struct rule, action.value)},
+    {"errnoRet", field_uint, offsetof(struct rule, action.error), .max = ERRNO_MAX,
+     .optional = true},
+    {"args", field_rows,
+     FIELD_ROWS(struct rule, conditions, condition_count, read_condition, struct scmp_arg_cmp),
+     .max = CONDITIONS_MAX, .optional = true},
+    {0}};
+
+static int read_rule(struct decoder *decoder, const struct value *value, void *row)
 {
-    json_t *array;
-    *count = 0;
-    if (json_find_array(rule, "args", &array, err) < 0)
-        return -1;
-    size_t size = json_array_size(array);
-    if (size > CONDITIONS_MAX)
-        return error_set(err, ERROR_INVALID, "%zu conditions; a system call has %d arguments", size,
-                         CONDITIONS_MAX);
-    for (; *count < size; ++*count) {
-        if (get_condition(json_array_get(array, *count), &conditions[*count], err) < 0)
-            return error_context(err, "args[%u]", *count);
-    }
-    return 0;
+    struct rule *rule = row;
+    rule->action.error = NO_ERROR;
+    return fields_read(decoder, value, rule_fields, rule) < 0
+               ? -1
+               : finish_action(decoder, &rule->action, "errnoRet");
 }
 
-static int add_rule(scmp_filter_ctx context, uint32_t otherwise, const json_t *rule,
+struct profile {
+    struct action otherwise;
+    uint32_t conventions, flags;
+    const struct rule *rules;
+    size_t rule_count;
+};
+
+static const struct field profile_fields[] = {
+    {"defaultAction", read_action, offsetof(struct profile, otherwise.value)},
+    {"defaultErrnoRet", field_uint, offsetof(struct profile, otherwise.error), .max = ERRNO_MAX,
+     .optional = true},
+    {"architectures", read_architectures, offsetof(struct profile, conventions), .optional = true},
+    {"flags", read_flags, offsetof(struct profile, flags), .optional = true},
+    {"syscalls", field_rows, FIELD_ROWS(struct profile, rules, rule_count, read_rule, struct rule),
+     .optional = true},
+    {0}};
+
+static int add_rule(scmp_filter_ctx context, uint32_t otherwise, const struct rule *rule,
                     struct error *err)
 {
-    static const char *const keys[] = {"names", "action", "errnoRet", "args", NULL};
-    struct scmp_arg_cmp conditions[CONDITIONS_MAX];
-    json_t *names;
-    unsigned int count;
-    uint32_t action;
-    if (json_check_keys(rule, keys, err) < 0 || json_get_array(rule, "names", &names, err) < 0 ||
-        get_action(rule, "action", "errnoRet", &action, err) < 0 ||
-        find_conditions(rule, conditions, &count, err) < 0)
-        return -1;
-    for (size_t i = 0; i < json_array_size(names); i++) {
-        const char *name;
-        if (json_text_at(names, i, "names", &name, err) < 0)
-            return -1;
+    uint32_t action = rule->action.value;
+    for (size_t i = 0; i < rule->names.count; i++) {
+        const char *name = rule->names.items[i];
         int number = seccomp_syscall_resolve_name(name);
         if (action == otherwise || (number == __NR_SCMP_ERROR && is_as_strict(otherwise, action)))
             continue;
         int added = number == __NR_SCMP_ERROR
                         ? -ENOSYS
-                        : seccomp_rule_add_array(context, action, number, count, conditions);
+                        : seccomp_rule_add_array(context, action, number,
+                                                 (unsigned int)rule->condition_count,
+                                                 rule->conditions);
         if (added < 0)
             return error_system(err, -added, "there can be no such rule for \"%.64s\"", name);
     }
     return 0;
 }
 
-static int fill(scmp_filter_ctx context, uint32_t otherwise, const json_t *profile,
-                struct error *err)
+static int fill(scmp_filter_ctx context, const struct profile *profile, struct error *err)
 {
-    json_t *rules;
-    uint32_t conventions;
-    if (find_words(profile, "architectures", architectures, &conventions, err) < 0 ||
-        json_find_array(profile, "syscalls", &rules, err) < 0)
-        return -1;
-    if ((conventions & CONVENTION_I386 && seccomp_arch_add(context, SCMP_ARCH_X86) < 0) ||
-        (conventions & CONVENTION_X32 && seccomp_arch_add(context, SCMP_ARCH_X32) < 0))
+    if ((profile->conventions & CONVENTION_I386 && seccomp_arch_add(context, SCMP_ARCH_X86) < 0) ||
+        (profile->conventions & CONVENTION_X32 && seccomp_arch_add(context, SCMP_ARCH_X32) < 0))
         return error_memory(err);
-    for (size_t i = 0; i < json_array_size(rules); i++) {
-        if (add_rule(context, otherwise, json_array_get(rules, i), err) < 0)
+    for (size_t i = 0; i < profile->rule_count; i++) {
+        if (add_rule(context, profile->otherwise.value, &profile->rules[i], err) < 0)
             return error_context(err, "syscalls[%zu]", i);
     }
     return 0;
@@ -213,21 +249,28 @@ static int export(scmp_filter_ctx context, struct syscallfilter *out, struct err
     return 0;
 }
 
-int syscallfilter_compile(const json_t *profile, struct syscallfilter *out, struct error *err)
+static int compile(struct decoder *decoder, const struct value *value, struct syscallfilter *out)
 {
-    static const char *const keys[] = {"defaultAction", "defaultErrnoRet", "architectures",
-                                       "flags",         "syscalls",        NULL};
-    uint32_t otherwise;
-    *out = (struct syscallfilter){0};
-    if (json_check_keys(profile, keys, err) < 0 ||
-        get_action(profile, "defaultAction", "defaultErrnoRet", &otherwise, err) < 0 ||
-        find_words(profile, "flags", flag_words, &out->flags, err) < 0)
+    struct profile profile = {.otherwise.error = NO_ERROR};
+    if (fields_read(decoder, value, profile_fields, &profile) < 0 ||
+        finish_action(decoder, &profile.otherwise, "defaultErrnoRet") < 0)
         return -1;
-    scmp_filter_ctx context = seccomp_init(otherwise);
+    scmp_filter_ctx context = seccomp_init(profile.otherwise.value);
     if (!context)
-        return error_memory(err);
-    int made = fill(context, otherwise, profile, err) < 0 ? -1 : export(context, out, err);
+        return error_memory(decoder->err);
+    int made = fill(context, &profile, decoder->err) < 0 ? -1 : export(context, out, decoder->err);
     seccomp_release(context);
+    out->flags = profile.flags;
+    return made;
+}
+
+int syscallfilter_compile(const struct value *profile, struct syscallfilter *out, struct error *err)
+{
+    struct arena arena = {.limit = MEMORY_MAX};
+    struct decoder decoder = {.arena = &arena, .err = err};
+    *out = (struct syscallfilter){0};
+    int made = compile(&decoder, profile, out);
+    arena_fini(&arena);
     return made;
 }
 

@@ -8,7 +8,7 @@
 
 #include <linux/filter.h>
 
-#include "format/json.h"
+#include "format/value.h"
 
 struct syscallfilter {
     struct sock_filter *instructions; /* NULL for no filter */
@@ -20,7 +20,8 @@ struct syscallfilter {
  * not known are ERROR_INVALID, with the place. A system call that this libseccomp does not know is
  * passed over where the default action is at least as strict, and refused elsewhere.
  * syscallfilter_fini() is needed on success only. */
-int syscallfilter_compile(const json_t *profile, struct syscallfilter *out, struct error *err);
+int syscallfilter_compile(const struct value *profile, struct syscallfilter *out,
+                          struct error *err);
 void syscallfilter_fini(struct syscallfilter *filter);
 
 /* Installs it for good, in a process that has no_new_privs or CAP_SYS_ADMIN. Nothing where there is

@@ -40,24 +40,33 @@ static const char *const allowed[] = {"fs.mqueue.msg_default",
                                       "net.ipv4.tcp_wmem",
                                       NULL};
 
-int sysctls_parse(const json_t *object, struct sysctls *out, struct error *err)
+static bool is_allowed(const char *name)
+{
+    size_t i = 0;
+    while (allowed[i] && strcmp(allowed[i], name) != 0)
+        i++;
+    return allowed[i];
+}
+
+int sysctls_parse(const struct value *object, struct sysctls *out, struct error *err)
 {
     *out = (struct sysctls){0};
     static_assert(sizeof allowed / sizeof allowed[0] <= SYSCTLS_MAX + 1, "all of them have room");
-    if (json_check_keys(object, allowed, err) < 0)
-        return error_context(err, "not a container's to set");
-    /* jansson's iterators take a mutable object and leave it alone. */
-    json_t *members = (json_t *)(uintptr_t)object;
-    for (void *at = json_object_iter(members); at; at = json_object_iter_next(members, at)) {
-        const char *name = json_object_iter_key(at);
-        const char *value;
-        if (json_get_text(object, name, &value, err) < 0)
-            return -1;
-        if (!*value || strlen(value) > VALUE_MAX || value[strspn(value, "0123456789 \t,-")])
-            return error_set(err, ERROR_INVALID, "%s: \"%.64s\" is no number or numbers", name,
-                             value);
-        out->names[out->count] = name;
-        out->values[out->count++] = value;
+    if (object->kind != VALUE_OBJECT)
+        return error_set(err, ERROR_INVALID, "expected an object, found %s", value_kind(object));
+    for (const struct value *each = object->first; each; each = each->next) {
+        if (!is_allowed(each->key))
+            return error_set(err, ERROR_INVALID,
+                             "not a container's to set: key \"%.64s\" is unknown", each->key);
+        if (each->kind != VALUE_TEXT)
+            return error_set(err, ERROR_INVALID, "%s: expected a string, found %s", each->key,
+                             value_kind(each));
+        if (!*each->text || strlen(each->text) > VALUE_MAX ||
+            each->text[strspn(each->text, "0123456789 \t,-")])
+            return error_set(err, ERROR_INVALID, "%s: \"%.64s\" is no number or numbers", each->key,
+                             each->text);
+        out->names[out->count] = each->key;
+        out->values[out->count++] = each->text;
     }
     return 0;
 }

@@ -6,7 +6,7 @@
 #ifndef CAISSON_GUEST_SYSCTLS_H
 #define CAISSON_GUEST_SYSCTLS_H
 
-#include "format/json.h"
+#include "format/value.h"
 
 #define SYSCTLS_MAX 32
 
@@ -19,7 +19,7 @@ struct sysctls {
 
 /* Reads {"net.core.somaxconn": "1024", …}. ERROR_INVALID for a name that is not allowed or
  * a value that is not numbers. */
-int sysctls_parse(const json_t *object, struct sysctls *out, struct error *err);
+int sysctls_parse(const struct value *object, struct sysctls *out, struct error *err);
 
 /* Sets them, for a process that is in the container's namespaces but still sees the machine's
  * /proc. */

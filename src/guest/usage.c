@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "format/channel.h"
-#include "format/json.h"
+#include "format/json_string.h"
 #include "guest/control_group.h"
 #include "os/fd.h"
 

@@ -22,3 +22,20 @@ int policy_list_read(struct decoder *decoder, const struct value *value, const s
     *(struct policy_list *)field_at(field, out) = (struct policy_list){items, count};
     return 0;
 }
+
+static const struct field set_fields[] = {
+    {"bounding", policy_list_read, offsetof(struct policy_capabilities, sets[POLICY_BOUNDING])},
+    {"effective", policy_list_read, offsetof(struct policy_capabilities, sets[POLICY_EFFECTIVE])},
+    {"inheritable", policy_list_read,
+     offsetof(struct policy_capabilities, sets[POLICY_INHERITABLE])},
+    {"permitted", policy_list_read, offsetof(struct policy_capabilities, sets[POLICY_PERMITTED])},
+    {"ambient", policy_list_read, offsetof(struct policy_capabilities, sets[POLICY_AMBIENT])},
+    {0}};
+
+int policy_capabilities_read(struct decoder *decoder, const struct value *value,
+                             const struct field *field, void *out)
+{
+    return fields_read(decoder, value, set_fields, field_at(field, out)) < 0
+               ? error_context(decoder->err, "capabilities")
+               : 0;
+}

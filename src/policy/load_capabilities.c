@@ -42,27 +42,17 @@ int load_capability_names(struct decoder *decoder)
                      &policy->default_capabilities);
 }
 
-static const struct field set_fields[] = {
-    {"bounding", policy_list_read, offsetof(struct policy_capabilities, sets[POLICY_BOUNDING])},
-    {"effective", policy_list_read, offsetof(struct policy_capabilities, sets[POLICY_EFFECTIVE])},
-    {"inheritable", policy_list_read,
-     offsetof(struct policy_capabilities, sets[POLICY_INHERITABLE])},
-    {"permitted", policy_list_read, offsetof(struct policy_capabilities, sets[POLICY_PERMITTED])},
-    {"ambient", policy_list_read, offsetof(struct policy_capabilities, sets[POLICY_AMBIENT])},
-    {0}};
-
 /* Null leaves the defaults. */
 int load_capabilities(struct decoder *decoder, const struct value *value, const struct field *field,
                       void *out)
 {
     struct policy_container *container = out;
     struct policy_capabilities sets = {0};
-    (void)field;
     container->has_capabilities = value->kind != VALUE_NULL;
     if (!container->has_capabilities)
         return 0;
-    if (fields_read(decoder, value, set_fields, &sets) < 0)
-        return error_context(decoder->err, "capabilities");
+    if (policy_capabilities_read(decoder, value, field, &sets) < 0)
+        return -1;
     for (int i = 0; i < POLICY_CAPABILITY_SETS; i++) {
         struct capability_list *set = &container->capabilities[i];
         set->count = sets.sets[i].count;

@@ -4,7 +4,7 @@
 #include "base/hex.h"
 #include "crypto/digest.h"
 #include "format/json.h"
-#include "format/seccomp.h"
+#include "format/seccomp_json.h"
 #include "policy/capabilities.h"
 #include "template/parts.h"
 
@@ -135,7 +135,7 @@ static int fill_seccomp(const struct template_pod_options *options,
     json_t *profile = hash ? read_profile(options, security, &out->draft, err) : NULL;
     if (!profile || !template_keep(groups, profile, err))
         return -1;
-    if (seccomp_write(profile, &text, err) < 0)
+    if (seccomp_write_json(profile, &text, err) < 0)
         return error_context(err, "seccompProfile");
     sha256_digest(buf_span(&text), digest);
     hex_encode(span_of(digest, sizeof digest), hash);

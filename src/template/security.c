@@ -1,7 +1,7 @@
 #include "base/base64.h"
 #include "base/hex.h"
 #include "crypto/digest.h"
-#include "format/seccomp.h"
+#include "format/seccomp_json.h"
 #include "template/parts.h"
 
 #define SECCOMP_SIZE_MAX ((size_t)1 << 20) /* bytes of a profile */
@@ -80,7 +80,7 @@ int template_seccomp_hash(struct span json, char out[65], struct error *err)
     BUF_AUTO text = BUF_WITH_LIMIT(SECCOMP_SIZE_MAX);
     uint8_t digest[SHA256_SIZE];
     json_auto_t *profile = json_parse_object(json, &limits, err);
-    if (!profile || seccomp_write(profile, &text, err) < 0)
+    if (!profile || seccomp_write_json(profile, &text, err) < 0)
         return -1;
     sha256_digest(buf_span(&text), digest);
     hex_encode(span_of(digest, sizeof digest), out);

@@ -8,37 +8,48 @@
 #include "format/seccomp.h"
 #include "guest/syscallfilter.h"
 
+#define DEPTH 8
+
 static void require_same_again(const struct buf *text, const struct syscallfilter *filter)
 {
-    static const struct json_limits wide = {.size = SECCOMP_PROFILE_MAX, .depth = 8};
     struct error err = {0};
     struct syscallfilter second;
+    struct value again;
+    struct arena arena = {.limit = 1 << 24};
     BUF_AUTO written = BUF_WITH_LIMIT(SECCOMP_PROFILE_MAX);
-    json_auto_t *again = json_parse_object(buf_span(text), &wide, &err);
-    fuzz_require(again && seccomp_write(again, &written, &err) == 0);
+    fuzz_require(value_read_object(buf_span(text), DEPTH, &arena, &again, &err) == 0);
+    fuzz_require(seccomp_write(&again, &written, &err) == 0);
     fuzz_require(span_equal(buf_span(&written), buf_span(text)));
-    fuzz_require(syscallfilter_compile(again, &second, &err) == 0);
+    fuzz_require(syscallfilter_compile(&again, &second, &err) == 0);
     fuzz_require(second.count == filter->count && second.flags == filter->flags);
     fuzz_require(memcmp(second.instructions, filter->instructions,
                         filter->count * sizeof *filter->instructions) == 0);
     syscallfilter_fini(&second);
+    arena_fini(&arena);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void check_profile(const struct value *profile)
 {
-    static const struct json_limits limits = {.size = 1 << 12, .depth = 8};
     struct error err = {0};
     struct syscallfilter filter;
     BUF_AUTO text = BUF_WITH_LIMIT(SECCOMP_PROFILE_MAX);
-    json_auto_t *profile = json_parse_object(span_of(data, size), &limits, &err);
-    if (!profile)
-        return 0;
     int written = seccomp_write(profile, &text, &err);
     if (syscallfilter_compile(profile, &filter, &err) < 0)
-        return 0;
+        return;
     fuzz_require(written == 0 && filter.instructions && filter.count > 0 &&
                  filter.count <= BPF_MAXINSNS);
     require_same_again(&text, &filter);
     syscallfilter_fini(&filter);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct error err = {0};
+    struct value profile;
+    struct arena arena = {.limit = 1 << 24};
+    if (size <= 1 << 12 &&
+        value_read_object(span_of(data, size), DEPTH, &arena, &profile, &err) == 0)
+        check_profile(&profile);
+    arena_fini(&arena);
     return 0;
 }

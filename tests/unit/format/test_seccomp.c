@@ -4,7 +4,7 @@
 #include "base/base64.h"
 #include "base/hex.h"
 #include "crypto/digest.h"
-#include "format/seccomp.h"
+#include "format/seccomp_json.h"
 
 static const struct json_limits limits = {.size = SECCOMP_PROFILE_MAX, .depth = 8};
 
@@ -22,7 +22,7 @@ static void writes(const char *text, const char *expected)
     struct error err = {0};
     json_auto_t *profile = parse(text);
     BUF_AUTO out = BUF_WITH_LIMIT(SECCOMP_PROFILE_MAX);
-    check_ok(seccomp_write(profile, &out, &err), &err);
+    check_ok(seccomp_write_json(profile, &out, &err), &err);
     assert_string_equal(buf_text(&out), expected);
 }
 
@@ -69,7 +69,7 @@ static void keeps_to_the_buffers_limit(void **state)
                                  "\"a\"],\"action\":\"X\"}]}");
     for (size_t limit = 0; limit < 80; limit++) {
         BUF_AUTO out = BUF_WITH_LIMIT(limit);
-        if (seccomp_write(profile, &out, &err) == 0)
+        if (seccomp_write_json(profile, &out, &err) == 0)
             assert_int_equal(out.size, 76);
         assert_true(out.size <= limit);
     }
@@ -90,7 +90,7 @@ static void digest_of(const char *vector, char hex[2 * SHA256_SIZE + 1])
     const struct json_limits wide = {.size = (size_t)1 << 20, .depth = 8};
     json_auto_t *profile = json_parse_object(buf_span(&text), &wide, &err);
     assert_non_null(profile);
-    check_ok(seccomp_write(profile, &out, &err), &err);
+    check_ok(seccomp_write_json(profile, &out, &err), &err);
     sha256_digest(buf_span(&out), digest);
     hex_encode(span_of(digest, sizeof digest), hex);
 }

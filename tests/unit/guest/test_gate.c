@@ -589,7 +589,7 @@ static void reads_one_fragment_at_a_time_and_none_before_the_policy(void **state
     ask(world, "load_fragment", "{\"stream\":14,\"size\":1048577}");
     expect(world, "1048577 is not between");
     ask(world, "load_fragment", "{\"stream\":0,\"size\":1}");
-    expect(world, "0 is less than 1");
+    expect(world, "0 is not between 1");
 }
 
 /* --- messages --------------------------------------------------------------------------------- */

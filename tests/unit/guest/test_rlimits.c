@@ -7,12 +7,13 @@
 
 static int parse(const char *text, struct rlimits *limits, struct error *err)
 {
-    static const struct json_limits bounds = {.size = 4096, .depth = 4};
-    json_auto_t *object = json_parse_object(span_of_text(text), &bounds, err);
-    if (!object)
-        fail_msg("%s: %s", text, err->text);
+    struct arena arena = {.limit = 1 << 20};
+    struct value object;
+    check_ok(value_read_object(span_of_text(text), 4, &arena, &object, err), err);
     rlimits_init(limits);
-    return rlimits_parse(object, limits, err);
+    int parsed = rlimits_parse(&object, limits, err);
+    arena_fini(&arena);
+    return parsed;
 }
 
 static void has_many_files_where_nothing_is_said(void **state)

@@ -5,31 +5,39 @@
 
 #include "guest/sysctls.h"
 
+static int parse_into(struct arena *arena, const char *text, struct sysctls *out, struct error *err)
+{
+    struct value object;
+    *arena = (struct arena){.limit = 1 << 20};
+    check_ok(value_read_object(span_of_text(text), 4, arena, &object, err), err);
+    return sysctls_parse(&object, out, err);
+}
+
 static int parse(const char *text, struct error *err)
 {
-    static const struct json_limits bounds = {.size = 4096, .depth = 4};
+    struct arena arena;
     struct sysctls sysctls;
-    json_auto_t *object = json_parse_object(span_of_text(text), &bounds, err);
-    if (!object)
-        fail_msg("%s: %s", text, err->text);
-    return sysctls_parse(object, &sysctls, err);
+    int parsed = parse_into(&arena, text, &sysctls, err);
+    arena_fini(&arena);
+    return parsed;
 }
 
 static void reads_names_and_values(void **state)
 {
     (void)state;
-    static const struct json_limits bounds = {.size = 4096, .depth = 4};
+    struct arena arena;
     struct sysctls sysctls;
     struct error err = {0};
-    json_auto_t *object = json_parse_object(
-        span_of_text("{\"net.core.somaxconn\":\"1024\",\"kernel.sem\":\"250 32000\\t32 128\","
-                     "\"net.ipv4.ip_local_reserved_ports\":\"8080,9148-9150\"}"),
-        &bounds, &err);
-    check_ok(sysctls_parse(object, &sysctls, &err), &err);
+    check_ok(parse_into(&arena,
+                        "{\"net.core.somaxconn\":\"1024\",\"kernel.sem\":\"250 32000\\t32 128\","
+                        "\"net.ipv4.ip_local_reserved_ports\":\"8080,9148-9150\"}",
+                        &sysctls, &err),
+             &err);
     assert_int_equal(sysctls.count, 3);
     assert_string_equal(sysctls.names[0], "net.core.somaxconn");
     assert_string_equal(sysctls.values[0], "1024");
     assert_string_equal(sysctls.values[2], "8080,9148-9150");
+    arena_fini(&arena);
     check_ok(parse("{}", &err), &err);
 }
 
