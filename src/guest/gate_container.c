@@ -74,7 +74,7 @@ int gate_handle_scratch_mount(struct gate *gate, const struct request *request, 
     struct error why;
     if (gate->has_scratch)
         return gate_refuse_order(gate, request, "the scratch disk is mounted once", err);
-    if (!policy_scratch_point(gate->state, POLICY_SCRATCH_MOUNT, &scratch, &decision))
+    if (!policy_mount_scratch(gate->state, &scratch, &decision))
         return gate_deny(gate, request, &decision, err);
     if (gate->ops->scratch_mount(gate->machine, &request->args.scratch_mount, &why) < 0) {
         policy_forget_scratch(gate->state, GATE_SCRATCH);
@@ -344,7 +344,7 @@ int gate_handle_unmount_overlay(struct gate *gate, const struct request *request
     if ((!gate_is_in(container, CONTAINER_OVERLAY) && !gate_is_in(container, CONTAINER_EXITED)) ||
         gate_has_process(gate, container))
         return gate_refuse_order(gate, request, "no such container is there, or it runs", err);
-    if (!policy_path_point(gate->state, POLICY_UNMOUNT_OVERLAY, container->root, &decision))
+    if (!policy_unmount_overlay(gate->state, container->root, &decision))
         return gate_deny(gate, request, &decision, err);
     int removed = gate->ops->remove_overlay(gate->machine, container->id, &why);
     *container = (struct gate_container){0};
@@ -358,7 +358,7 @@ int gate_handle_unmount_device(struct gate *gate, const struct request *request,
     const char *target = request->args.object.name;
     POLICY_DECISION_AUTO decision = {0};
     struct error why;
-    if (!policy_path_point(gate->state, POLICY_UNMOUNT_DEVICE, target, &decision))
+    if (!policy_unmount_device(gate->state, target, &decision))
         return gate_deny(gate, request, &decision, err);
     if (gate->ops->unmount_device(gate->machine, target, &why) < 0)
         return gate_refuse_failed(gate, request, &why, err);

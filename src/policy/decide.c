@@ -27,3 +27,13 @@ enum answer decision_start(struct policy_state *state, enum policy_point point,
         return refuse(decision, "the policy's api_version is older than this point");
     return info->when_older == POINT_ALLOW ? ANSWER_ALLOW : ANSWER_DECIDE;
 }
+
+enum answer decision_start_path(struct policy_state *state, enum policy_point point,
+                                const char *path, struct policy_decision *decision)
+{
+    enum answer answer = decision_start(state, point, decision);
+    if (answer == ANSWER_DENY || strlen(path) <= STATE_TEXT_MAX)
+        return answer;
+    (void)deny(decision, "the path is longer than %d bytes", STATE_TEXT_MAX);
+    return ANSWER_DENY;
+}

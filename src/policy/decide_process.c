@@ -130,33 +130,6 @@ bool policy_exec_in_container(struct policy_state *state, const struct policy_pr
     return allow(decision);
 }
 
-bool policy_exec_external(struct policy_state *state, const struct policy_process *process,
-                          struct policy_decision *decision)
-{
-    const struct policy *policy = state->policy;
-    enum answer answer = decision_start(state, POLICY_EXEC_EXTERNAL, decision);
-    if (answer == ANSWER_DENY)
-        return false;
-    struct asker asker = {.state = state, .process = process, .decision = decision};
-    if (!check_process(&asker))
-        return false;
-    if (answer == ANSWER_ALLOW) {
-        decision->stdio = policy->point_stdio[POLICY_EXEC_EXTERNAL];
-        return keep_all(&asker) && allow(decision);
-    }
-    if (!policy->has_framework || version_compare(policy->framework, POLICY_FRAMEWORK) > 0)
-        return deny(decision, "the policy's framework_version is newer than this guest's");
-    for (size_t i = 0; i <= state->fragment_count; i++) {
-        const struct policy *module = state_module(state, i, INCLUDE_EXTERNALS);
-        for (size_t j = 0; module && j < module->external_count; j++)
-            state->candidates[asker.count++] = &module->externals[j];
-    }
-    if (asker.count == 0)
-        return deny(decision, "the policy has no external_processes");
-    return narrow_to_external(&asker) && narrow_by_env(&asker) && narrow_by_stdio(&asker) &&
-           allow(decision);
-}
-
 static bool may_signal(const struct policy_container *container, uint32_t signal, bool is_init,
                        struct policy_list args)
 {

@@ -267,6 +267,11 @@ size_t policy_fragment_count(const struct policy_state *state);
 const struct policy_fragment_identity *policy_fragment_at(const struct policy_state *state,
                                                           size_t index);
 
+POLICY_ASK policy_unmount_device(struct policy_state *state, const char *target,
+                                 struct policy_decision *decision);
+POLICY_ASK policy_unmount_overlay(struct policy_state *state, const char *target,
+                                  struct policy_decision *decision);
+
 /* Points about one path: unmount_device, rw_unmount_device, unmount_overlay, scratch_unmount,
  * plan9_mount, plan9_unmount, mount_blockdev, unmount_blockdev. */
 POLICY_ASK policy_path_point(struct policy_state *state, enum policy_point point,
@@ -278,6 +283,9 @@ struct policy_scratch {
     bool encrypted;
     bool ensure_filesystem; /* rw_mount_device */
 };
+
+POLICY_ASK policy_mount_scratch(struct policy_state *state, const struct policy_scratch *scratch,
+                                struct policy_decision *decision);
 
 /* scratch_mount and rw_mount_device. */
 POLICY_ASK policy_scratch_point(struct policy_state *state, enum policy_point point,

@@ -1,4 +1,4 @@
-/* Points about devices, overlays, scratch space and plan9 mounts. */
+/* Points about what a machine mounts: layers, the roots made of them, scratch space. */
 #include <stdlib.h>
 
 #include "base/text.h"
@@ -18,16 +18,6 @@ static bool is_device_target(const char *target)
     const char *digits = target + sizeof prefix - 1;
     size_t size = strspn(digits, "0123456789");
     return size >= 1 && size <= 9 && digits[size] == '\0';
-}
-
-/* /run/gcs/c/[0-9a-fA-F]{64} */
-static bool is_scratch_target(const char *target)
-{
-    static const char prefix[] = "/run/gcs/c/";
-    if (!text_starts_with(target, prefix))
-        return false;
-    const char *id = target + sizeof prefix - 1;
-    return strspn(id, "0123456789abcdefABCDEF") == 64 && id[64] == '\0';
 }
 
 /* The container that has this hash as a layer. */
@@ -52,7 +42,7 @@ static bool has_layer(const struct policy_state *state, const char *root_hash)
     return false;
 }
 
-static bool add_device(struct policy_state *state, const char *target, const char *root_hash,
+bool decide_add_device(struct policy_state *state, const char *target, const char *root_hash,
                        struct policy_decision *decision)
 {
     if (state->device_count == STATE_ROWS_MAX)
@@ -86,7 +76,7 @@ bool policy_mount_device(struct policy_state *state, const char *target, const c
     if (answer == ANSWER_DECIDE && !has_layer(state, root_hash))
         return deny(decision, "root hash %s is no layer of any container of the policy",
                     quote(&quotes, root_hash));
-    return add_device(state, target, root_hash, decision);
+    return decide_add_device(state, target, root_hash, decision);
 }
 
 /* `layers` topmost first against the policy's, base first. Returns how many agree from the base up.
@@ -229,11 +219,14 @@ bool policy_mount_overlay(struct policy_state *state, const char *container_id,
     return add_overlay(state, container_id, layers, target, count, decision);
 }
 
-static bool unmount_device(struct policy_state *state, const char *target, enum answer answer,
+bool decide_unmount_device(struct policy_state *state, enum policy_point point, const char *target,
                            struct policy_decision *decision)
 {
     struct quotes quotes = {0};
-    bool wants_writable = decision->point == POLICY_RW_UNMOUNT_DEVICE;
+    bool wants_writable = point == POLICY_RW_UNMOUNT_DEVICE;
+    enum answer answer = decision_start_path(state, point, target, decision);
+    if (answer == ANSWER_DENY)
+        return false;
     struct device *device = state_find_device(state, target);
     const struct live_container *user = state_device_user(state, target);
     if (user)
@@ -250,11 +243,20 @@ static bool unmount_device(struct policy_state *state, const char *target, enum 
     return allow(decision);
 }
 
+bool policy_unmount_device(struct policy_state *state, const char *target,
+                           struct policy_decision *decision)
+{
+    return decide_unmount_device(state, POLICY_UNMOUNT_DEVICE, target, decision);
+}
+
 /* Once its root is gone a container that was not started can never be: nothing is below it. */
-static bool unmount_overlay(struct policy_state *state, const char *target, enum answer answer,
+bool policy_unmount_overlay(struct policy_state *state, const char *target,
                             struct policy_decision *decision)
 {
     struct quotes quotes = {0};
+    enum answer answer = decision_start_path(state, POLICY_UNMOUNT_OVERLAY, target, decision);
+    if (answer == ANSWER_DENY)
+        return false;
     struct live_container *container = state_find_overlay(state, target);
     if (!container)
         return answer == ANSWER_ALLOW
@@ -269,7 +271,7 @@ static bool unmount_overlay(struct policy_state *state, const char *target, enum
     return allow(decision);
 }
 
-static size_t find_scratch(const struct policy_state *state, const char *target)
+size_t decide_find_scratch(const struct policy_state *state, const char *target)
 {
     size_t i = 0;
     while (i < state->scratch_count && strcmp(state->scratches[i], target) != 0)
@@ -279,125 +281,22 @@ static size_t find_scratch(const struct policy_state *state, const char *target)
 
 void policy_forget_scratch(struct policy_state *state, const char *target)
 {
-    size_t at = find_scratch(state, target);
+    size_t at = decide_find_scratch(state, target);
     if (at == state->scratch_count)
         return;
     free(state->scratches[at]);
     state->scratches[at] = state->scratches[--state->scratch_count];
 }
 
-static bool unmount_scratch(struct policy_state *state, const char *target, enum answer answer,
-                            struct policy_decision *decision)
-{
-    struct quotes quotes = {0};
-    if (find_scratch(state, target) == state->scratch_count)
-        return answer == ANSWER_ALLOW
-                   ? allow(decision)
-                   : deny(decision, "no scratch space is mounted at %s", quote(&quotes, target));
-    policy_forget_scratch(state, target);
-    return allow(decision);
-}
-
-static struct plan9_mount *find_plan9(struct policy_state *state, const char *target)
-{
-    for (size_t i = 0; i < state->plan9_count; i++) {
-        if (strcmp(state->plan9s[i].target, target) == 0)
-            return &state->plan9s[i];
-    }
-    return NULL;
-}
-
-/* /run/gcs/c/<id>/mounts/m[0-9]+ of a container that has an overlay; its id, or NULL. */
-static const char *plan9_container(const struct policy_state *state, const char *target)
-{
-    static const char prefix[] = "/run/gcs/c/";
-    if (!text_starts_with(target, prefix))
-        return NULL;
-    for (size_t i = 0; i < state->container_count; i++) {
-        const struct live_container *container = &state->containers[i];
-        const char *rest = target + sizeof prefix - 1;
-        if (!container->matches || !text_starts_with(rest, container->id))
-            continue;
-        rest += strlen(container->id);
-        if (!text_starts_with(rest, "/mounts/m"))
-            continue;
-        rest += strlen("/mounts/m");
-        if (*rest && rest[strspn(rest, "0123456789")] == '\0')
-            return container->id;
-    }
-    return NULL;
-}
-
-static bool mount_plan9(struct policy_state *state, const char *target, enum answer answer,
-                        struct policy_decision *decision)
-{
-    struct quotes quotes = {0};
-    const char *id = plan9_container(state, target);
-    if (answer == ANSWER_ALLOW && (!id || find_plan9(state, target)))
-        return allow(decision);
-    if (find_plan9(state, target))
-        return deny(decision, "%s is mounted already", quote(&quotes, target));
-    if (!id)
-        return deny(decision, "%s is not /run/gcs/c/<container>/mounts/m<number>",
-                    quote(&quotes, target));
-    if (state->plan9_count == STATE_ROWS_MAX)
-        return deny(decision, "%d plan9 mounts are there already", STATE_ROWS_MAX);
-    struct plan9_mount mount = {.target = strdup(target), .container_id = strdup(id)};
-    if (!mount.target || !mount.container_id) {
-        free(mount.target);
-        free(mount.container_id);
-        return deny(decision, "no memory is left");
-    }
-    state->plan9s[state->plan9_count++] = mount;
-    return allow(decision);
-}
-
-static bool unmount_plan9(struct policy_state *state, const char *target, enum answer answer,
+bool policy_mount_scratch(struct policy_state *state, const struct policy_scratch *scratch,
                           struct policy_decision *decision)
 {
     struct quotes quotes = {0};
-    struct plan9_mount *mount = find_plan9(state, target);
-    if (!mount)
-        return answer == ANSWER_ALLOW
-                   ? allow(decision)
-                   : deny(decision, "nothing is mounted at %s", quote(&quotes, target));
-    free(mount->target);
-    free(mount->container_id);
-    *mount = state->plan9s[--state->plan9_count];
-    return allow(decision);
-}
-
-bool policy_path_point(struct policy_state *state, enum policy_point point, const char *target,
-                       struct policy_decision *decision)
-{
-    enum answer answer = decision_start(state, point, decision);
+    enum answer answer = decision_start_path(state, POLICY_SCRATCH_MOUNT, scratch->target,
+                                             decision);
     if (answer == ANSWER_DENY)
         return false;
-    if (strlen(target) > STATE_TEXT_MAX)
-        return deny(decision, "the path is longer than %d bytes", STATE_TEXT_MAX);
-    switch (point) {
-    case POLICY_UNMOUNT_DEVICE:
-    case POLICY_RW_UNMOUNT_DEVICE:
-        return unmount_device(state, target, answer, decision);
-    case POLICY_UNMOUNT_OVERLAY:
-        return unmount_overlay(state, target, answer, decision);
-    case POLICY_SCRATCH_UNMOUNT:
-        return unmount_scratch(state, target, answer, decision);
-    case POLICY_PLAN9_MOUNT:
-        return mount_plan9(state, target, answer, decision);
-    case POLICY_PLAN9_UNMOUNT:
-        return unmount_plan9(state, target, answer, decision);
-    default:
-        return deny(decision, "it is not a point about a path");
-    }
-}
-
-static bool mount_scratch(struct policy_state *state, const struct policy_scratch *scratch,
-                          enum answer answer, struct policy_decision *decision)
-{
-    struct quotes quotes = {0};
-    bool mounted = find_scratch(state, scratch->target) < state->scratch_count;
-    if (mounted)
+    if (decide_find_scratch(state, scratch->target) < state->scratch_count)
         return answer == ANSWER_ALLOW ? allow(decision)
                                       : deny(decision, "scratch space is mounted at %s already",
                                              quote(&quotes, scratch->target));
@@ -411,39 +310,4 @@ static bool mount_scratch(struct policy_state *state, const struct policy_scratc
         return deny(decision, "no memory is left");
     state->scratches[state->scratch_count++] = copy;
     return allow(decision);
-}
-
-static bool mount_writable(struct policy_state *state, const struct policy_scratch *scratch,
-                           struct policy_decision *decision)
-{
-    struct quotes quotes = {0};
-    if (state_find_device(state, scratch->target))
-        return deny(decision, "a device is mounted at %s already", quote(&quotes, scratch->target));
-    if (!scratch->encrypted && !state->policy->allow_unencrypted_scratch)
-        return deny(decision,
-                    "it is not encrypted, and the policy has allow_unencrypted_scratch off");
-    if (!scratch->ensure_filesystem)
-        return deny(decision, "ensure_filesystem is off: the host would choose what is on it");
-    if (strcmp(scratch->filesystem, "ext4") != 0 && strcmp(scratch->filesystem, "xfs") != 0)
-        return deny(decision, "file system %s is neither ext4 nor xfs",
-                    quote(&quotes, scratch->filesystem));
-    if (!is_scratch_target(scratch->target))
-        return deny(decision, "target %s is not /run/gcs/c/<64 hex digits>",
-                    quote(&quotes, scratch->target));
-    return add_device(state, scratch->target, NULL, decision);
-}
-
-bool policy_scratch_point(struct policy_state *state, enum policy_point point,
-                          const struct policy_scratch *scratch, struct policy_decision *decision)
-{
-    enum answer answer = decision_start(state, point, decision);
-    if (answer == ANSWER_DENY)
-        return false;
-    if (strlen(scratch->target) > STATE_TEXT_MAX)
-        return deny(decision, "the path is longer than %d bytes", STATE_TEXT_MAX);
-    if (point == POLICY_SCRATCH_MOUNT)
-        return mount_scratch(state, scratch, answer, decision);
-    if (point == POLICY_RW_MOUNT_DEVICE)
-        return mount_writable(state, scratch, decision);
-    return deny(decision, "it is not a point about scratch space");
 }
