@@ -292,8 +292,8 @@ static const struct {
     [REQUEST_MOUNT_DEVICE] = {gate_handle_mount_device, false},
     [REQUEST_SCRATCH_MOUNT] = {gate_handle_scratch_mount, false},
     [REQUEST_MOUNT_OVERLAY] = {gate_handle_mount_overlay, false},
-    [REQUEST_CREATE_CONTAINER] = {gate_handle_create_container, true}, /* it opens streams first */
-    [REQUEST_EXEC] = {gate_handle_exec, false},
+    [REQUEST_CREATE_CONTAINER] = {gate_handle_start, true}, /* it opens streams first */
+    [REQUEST_EXEC] = {gate_handle_start, false},
     [REQUEST_SIGNAL] = {gate_handle_signal, false},
     [REQUEST_RESIZE] = {gate_handle_resize, false},
     [REQUEST_SHUTDOWN] = {gate_handle_shutdown, false},

@@ -89,8 +89,7 @@ struct machine_ops {
 enum gate_container_state {
     CONTAINER_FREE,
     CONTAINER_OVERLAY,
-    CONTAINER_CREATING,
-    CONTAINER_RUNNING,
+    CONTAINER_STARTED, /* its first process starts, or runs */
     CONTAINER_EXITED
 };
 
@@ -98,15 +97,13 @@ struct gate_container {
     enum gate_container_state state;
     char id[REQUEST_CONTAINER_MAX + 1];
     char root[96];
-    bool terminal;
-    uint32_t standard[3];
-    uint64_t request; /* that asked for its creation */
 };
 
-/* A process beside a container's first, from its request to its end. */
+/* A container's process, from its request to its end. */
 struct gate_process {
-    uint64_t number; /* of the request; 0 for a free slot */
-    struct gate_container *container;
+    struct gate_container *container; /* NULL for a free slot */
+    uint64_t number;                  /* 0 for its first, else that of the request */
+    uint64_t request;                 /* that asked for it */
     bool running, terminal;
     uint32_t standard[3];
     char **args; /* one block of memory: the strings lie behind the pointers */
@@ -141,7 +138,8 @@ struct gate {
     struct policy *policy;
     struct policy_state *state;
     struct gate_container containers[GATE_CONTAINERS_MAX];
-    struct gate_process processes[GATE_PROCESSES_MAX];
+    /* Those that are a container's first have its place; then the others. */
+    struct gate_process processes[GATE_CONTAINERS_MAX + GATE_PROCESSES_MAX];
     uint64_t last_id;
     unsigned int waiting;
     bool has_network;

@@ -13,11 +13,10 @@ typedef int gate_handler(struct gate *gate, const struct request *request, struc
 gate_handler gate_handle_mount_device;
 gate_handler gate_handle_scratch_mount;
 gate_handler gate_handle_mount_overlay;
-gate_handler gate_handle_create_container;
 gate_handler gate_handle_shutdown;
 gate_handler gate_handle_unmount_overlay;
 gate_handler gate_handle_unmount_device;
-gate_handler gate_handle_exec;
+gate_handler gate_handle_start; /* create_container and exec_in_container */
 gate_handler gate_handle_signal;
 gate_handler gate_handle_resize;
 gate_handler gate_handle_pause;
@@ -41,33 +40,11 @@ struct gate_container *gate_find_container(struct gate *gate, const char *id);
 bool gate_any_container(const struct gate *gate);
 bool gate_is_in(const struct gate_container *container, enum gate_container_state state);
 
-/* Opens all, or none of which the host would see anything. */
-int gate_open_standard(struct gate *gate, const uint32_t standard[3], struct error *err);
+/* Takes back what was done for a container that did not come to run. */
+void gate_undo_container(struct gate *gate, struct gate_container *container);
 
-/* Ends the guest's side of a process's streams; what still comes in is dropped. */
-void gate_close_outputs(struct gate *gate, const uint32_t standard[3]);
-
-/* Room for what the policy is told of a user. */
-struct gate_identities {
-    char user_id[16];
-    char group_ids[1 + USER_GROUPS_MAX][16];
-    struct policy_identity groups[1 + USER_GROUPS_MAX];
-    char umask[8];
-};
-
-/* A request as the policy sees it, and what is started when it agrees: the request, less what the
- * decision leaves out. Both borrow. */
-struct policy_process gate_policy_process(const struct request_process *args,
-                                          const struct user *user, struct gate_identities *ids);
-struct spec gate_spec(const struct request_process *args, const struct gate_container *container,
-                      const struct user *user, const struct policy_decision *decision);
-
-/* Of gate_created() and its like, for a process beside a container's first. */
-int gate_process_started(struct gate *gate, const struct gate_process_name *name, int64_t pid,
-                         struct error *err);
-int gate_process_failed(struct gate *gate, const struct gate_process_name *name,
-                        const struct error *why, struct error *err);
-int gate_process_ended(struct gate *gate, const struct gate_process_name *name, struct error *err);
+/* NULL where there is none; number 0 is the container's first, which starts or runs. */
+struct gate_process *gate_find_process(struct gate *gate, const char *id, uint64_t number);
 bool gate_has_process(const struct gate *gate, const struct gate_container *container);
 void gate_forget_processes(struct gate *gate);
 

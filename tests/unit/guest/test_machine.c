@@ -69,7 +69,8 @@ static void adopt(struct world *world, size_t slot, const char *id, pid_t pid)
 {
     struct gate_container *gate = &world->gate.containers[slot];
     struct task *task = &world->machine.tasks[slot];
-    gate->state = CONTAINER_RUNNING;
+    gate->state = CONTAINER_STARTED;
+    world->gate.processes[slot] = (struct gate_process){.container = gate, .running = true};
     (void)snprintf(gate->id, sizeof gate->id, "%s", id);
     (void)snprintf(task->id, sizeof task->id, "%s", id);
     task->pid = pid;
