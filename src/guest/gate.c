@@ -39,6 +39,13 @@ int gate_done(struct gate *gate, const struct request *request, struct error *er
     return answer_ok(&gate->channel, request->id, "{}", err);
 }
 
+int gate_tell(struct gate *gate, const struct request *request, int outcome,
+              const struct error *why, struct error *err)
+{
+    return outcome < 0 ? gate_refuse_failed(gate, request, why, err)
+                       : gate_done(gate, request, err);
+}
+
 /* --- the policy ------------------------------------------------------------------------------- */
 
 void gate_begin_upload(struct gate *gate, const struct request *request,
@@ -355,14 +362,9 @@ static int on_closed(void *argument, uint32_t stream, struct error *err)
     return 0;
 }
 
-static void on_writable(void *argument, uint32_t stream)
-{
-    struct gate *gate = argument;
-    gate->ops->stream_writable(gate->machine, stream);
-}
-
+/* Of a stream that may be written the machine asks by itself, each time. */
 static const struct channel_handler channel_handler = {
-    .control = on_control, .data = on_data, .closed = on_closed, .writable = on_writable};
+    .control = on_control, .data = on_data, .closed = on_closed};
 
 void gate_init(struct gate *gate, const struct machine_ops *ops, void *machine, enum guest_tee tee)
 {

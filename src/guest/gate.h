@@ -14,9 +14,8 @@
  * the guest closes those that it would have sent on, and takes and drops what comes on the others
  * until the host closes them. So both ends agree on what is open whatever the answer is.
  *
- * Starting a process takes time: machine_ops.create (a container's first) or .exec (one more)
- * begins it, and the machine tells how it came out by gate_created() or gate_create_failed(), and
- * the process's end by gate_exited().
+ * Starting a process takes time: machine_ops.start begins it, and the machine tells how it came out
+ * by gate_created() or gate_create_failed(), and the process's end by gate_exited().
  */
 #ifndef CAISSON_GUEST_GATE_H
 #define CAISSON_GUEST_GATE_H
@@ -57,12 +56,10 @@ struct machine_ops {
     /* Looks the user up in the container's own files. */
     int (*find_user)(void *machine, const struct request_process *process, struct user *out,
                      struct error *err);
-    /* Begins to create and start; the process gets these streams (0 for none). */
-    int (*create)(void *machine, const struct spec *spec, const uint32_t standard[3],
-                  struct error *err);
-    /* Begins to start `process` in a container that runs; the streams alike. */
-    int (*exec)(void *machine, const struct spec *spec, uint64_t process,
-                const uint32_t standard[3], struct error *err);
+    /* Begins to start a process, which gets these streams (0 for none): a container's first, where
+     * `process` is 0, else another one in a container that runs. */
+    int (*start)(void *machine, const struct spec *spec, uint64_t process,
+                 const uint32_t standard[3], struct error *err);
     int (*signal)(void *machine, const char *id, uint64_t process, unsigned int number,
                   struct error *err);
     int (*resize)(void *machine, const char *id, uint64_t process, unsigned int rows,
@@ -82,8 +79,6 @@ struct machine_ops {
      * this stream. The machine grants (channel_grant) what it took once it is consumed. */
     bool (*stream_data)(void *machine, uint32_t stream, struct span bytes);
     bool (*stream_closed)(void *machine, uint32_t stream);
-    /* The host takes more of a stream from a process. */
-    void (*stream_writable)(void *machine, uint32_t stream);
 };
 
 enum gate_container_state {

@@ -137,8 +137,7 @@ int gate_handle_unmount_overlay(struct gate *gate, const struct request *request
         return gate_deny(gate, request, &decision, err);
     int removed = gate->ops->remove_overlay(gate->machine, container->id, &why);
     *container = (struct gate_container){0};
-    return removed < 0 ? gate_refuse_failed(gate, request, &why, err)
-                       : gate_done(gate, request, err);
+    return gate_tell(gate, request, removed, &why, err);
 }
 
 /* Where it fails the place stays taken, since the kernel mounts nothing there. */
@@ -149,7 +148,6 @@ int gate_handle_unmount_device(struct gate *gate, const struct request *request,
     struct error why;
     if (!policy_unmount_device(gate->state, target, &decision))
         return gate_deny(gate, request, &decision, err);
-    if (gate->ops->unmount_device(gate->machine, target, &why) < 0)
-        return gate_refuse_failed(gate, request, &why, err);
-    return gate_done(gate, request, err);
+    return gate_tell(gate, request, gate->ops->unmount_device(gate->machine, target, &why), &why,
+                     err);
 }

@@ -58,5 +58,8 @@ int gate_refuse_failed(struct gate *gate, const struct request *request, const s
 int gate_deny(struct gate *gate, const struct request *request,
               const struct policy_decision *decision, struct error *err);
 int gate_done(struct gate *gate, const struct request *request, struct error *err);
+/* Done where `outcome` is not negative, else refused for what went wrong. */
+int gate_tell(struct gate *gate, const struct request *request, int outcome,
+              const struct error *why, struct error *err);
 
 #endif

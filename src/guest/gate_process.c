@@ -200,13 +200,8 @@ static int launch(struct gate *gate, const struct request *request, struct gate_
         close_outputs(gate, standard);
     else
         memcpy(process->standard, standard, sizeof process->standard);
-    int begun = copy_args(spec->args, process, &why);
-    if (begun == 0)
-        begun = process->number == 0
-                    ? gate->ops->create(gate->machine, spec, process->standard, &why)
-                    : gate->ops->exec(gate->machine, spec, process->number, process->standard,
-                                      &why);
-    if (begun < 0) {
+    if (copy_args(spec->args, process, &why) < 0 ||
+        gate->ops->start(gate->machine, spec, process->number, process->standard, &why) < 0) {
         undo_process(gate, process);
         return gate_refuse_failed(gate, request, &why, err);
     }
@@ -343,9 +338,9 @@ int gate_handle_signal(struct gate *gate, const struct request *request, struct 
     if (!policy_signal_container_process(gate->state, args->id, args->signal, process->number == 0,
                                          args_of(process), &decision))
         return gate_deny(gate, request, &decision, err);
-    if (gate->ops->signal(gate->machine, args->id, args->process, args->signal, &why) < 0)
-        return gate_refuse_failed(gate, request, &why, err);
-    return gate_done(gate, request, err);
+    return gate_tell(gate, request,
+                     gate->ops->signal(gate->machine, args->id, args->process, args->signal, &why),
+                     &why, err);
 }
 
 int gate_handle_resize(struct gate *gate, const struct request *request, struct error *err)
@@ -355,10 +350,10 @@ int gate_handle_resize(struct gate *gate, const struct request *request, struct 
     struct error why;
     if (!is_running(process) || !process->terminal)
         return gate_refuse_order(gate, request, "no such process runs with a terminal", err);
-    if (gate->ops->resize(gate->machine, args->id, args->process, args->rows, args->columns, &why) <
-        0)
-        return gate_refuse_failed(gate, request, &why, err);
-    return gate_done(gate, request, err);
+    return gate_tell(
+        gate, request,
+        gate->ops->resize(gate->machine, args->id, args->process, args->rows, args->columns, &why),
+        &why, err);
 }
 
 /* --- all of them ------------------------------------------------------------------------------ */

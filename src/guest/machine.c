@@ -254,13 +254,10 @@ static struct task *find_running(struct machine *machine, const char *id, uint64
     return NULL;
 }
 
-static int machine_create(void *argument, const struct spec *spec, const uint32_t standard[3],
-                          struct error *err)
+/* What the containers share is made with the first of them. */
+static int start_first(struct machine *machine, struct task *task, const struct spec *spec,
+                       const uint32_t standard[3], struct error *err)
 {
-    struct machine *machine = argument;
-    struct task *task = find_task(machine, "", 0);
-    if (!task)
-        return error_set(err, ERROR_LIMIT, "too many processes in one machine");
     struct policy_mount mounts[REQUEST_MOUNTS_MAX];
     struct spec shared = *spec;
     if (spec_check_mounts(spec, err) < 0 ||
@@ -273,17 +270,18 @@ static int machine_create(void *argument, const struct spec *spec, const uint32_
     return task_start(task, &shared, NULL, standard, err);
 }
 
-static int machine_exec(void *argument, const struct spec *spec, uint64_t process,
-                        const uint32_t standard[3], struct error *err)
+static int machine_start(void *argument, const struct spec *spec, uint64_t process,
+                         const uint32_t standard[3], struct error *err)
 {
     struct machine *machine = argument;
     struct task *task = find_task(machine, "", 0);
-    const struct task *first = find_running(machine, spec->id, 0, err);
-    if (!first)
+    const struct task *first = process ? find_running(machine, spec->id, 0, err) : NULL;
+    if (process && !first)
         return -1;
     if (!task)
         return error_set(err, ERROR_LIMIT, "too many processes in one machine");
-    if (task_start(task, spec, first, standard, err) < 0)
+    if ((first ? task_start(task, spec, first, standard, err)
+               : start_first(machine, task, spec, standard, err)) < 0)
         return -1;
     task->process = process;
     return 0;
@@ -397,13 +395,6 @@ static bool machine_stream_closed(void *argument, uint32_t stream)
     return true;
 }
 
-/* Nothing to do: the loop asks the channel each time what may be sent. */
-static void machine_stream_writable(void *argument, uint32_t stream)
-{
-    (void)argument;
-    (void)stream;
-}
-
 const struct machine_ops machine_real_ops = {
     .report = machine_report,
     .set_network = machine_set_network,
@@ -413,8 +404,7 @@ const struct machine_ops machine_real_ops = {
     .remove_overlay = machine_remove_overlay,
     .unmount_device = machine_unmount_device,
     .find_user = machine_find_user,
-    .create = machine_create,
-    .exec = machine_exec,
+    .start = machine_start,
     .signal = machine_signal,
     .resize = machine_resize,
     .probe_port = machine_probe_port,
@@ -425,7 +415,6 @@ const struct machine_ops machine_real_ops = {
     .processes = machine_processes,
     .stream_data = machine_stream_data,
     .stream_closed = machine_stream_closed,
-    .stream_writable = machine_stream_writable,
 };
 
 /* --- the loop's side -------------------------------------------------------------------------- */

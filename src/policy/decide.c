@@ -13,13 +13,13 @@ enum answer decision_start(struct policy_state *state, enum policy_point point,
     const struct point_info *info = point_info(point);
     decision_begin(decision, point);
     regex_scratch_reset(state->regex);
-    if (!policy->has_api)
+    if (!policy->api.has)
         return refuse(decision, "the policy has no api_version, which denies everything");
     if (info->undecided)
         return refuse(decision, "this guest has no such operation, whatever the policy says");
     if (policy->points[point] == RULE_ALLOW_ALL)
         return ANSWER_ALLOW;
-    if (version_compare(policy->api, info->since) >= 0)
+    if (version_compare(policy->api.number, info->since) >= 0)
         return policy->points[point] == RULE_FRAMEWORK
                    ? ANSWER_DECIDE
                    : refuse(decision, "the policy does not define this point");

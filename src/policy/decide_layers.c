@@ -122,7 +122,7 @@ static size_t find_matches(struct policy_state *state, struct policy_list layers
     *nearest = NULL;
     *furthest = 0;
     /* A framework newer than this one may mean other things by the same words. */
-    if (!policy->has_framework || version_compare(policy->framework, POLICY_FRAMEWORK) > 0)
+    if (!policy->framework.has || version_compare(policy->framework.number, POLICY_FRAMEWORK) > 0)
         return 0;
     for (size_t i = 0; i <= state->fragment_count; i++)
         count = add_matches(state, state_module(state, i, INCLUDE_CONTAINERS), layers, count,
@@ -136,11 +136,11 @@ static bool explain_overlay(struct policy_state *state, struct policy_list layer
 {
     struct quotes quotes = {0};
     const struct policy *policy = state->policy;
-    if (!policy->has_framework)
+    if (!policy->framework.has)
         return deny(decision, "the policy has no framework_version");
     if (!nearest)
         return deny(decision, "the policy's framework_version %s has no container for this guest",
-                    policy->framework_text);
+                    policy->framework.text);
     if (agreed == nearest->layers.count || agreed == layers.count)
         return deny(decision, "%zu layers are given, the nearest container %s has %zu",
                     layers.count, quote(&quotes, nearest->name), nearest->layers.count);

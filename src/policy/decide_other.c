@@ -166,7 +166,7 @@ bool policy_exec_external(struct policy_state *state, const struct policy_proces
         decision->stdio = policy->point_stdio[POLICY_EXEC_EXTERNAL];
         return keep_all(&asker) && allow(decision);
     }
-    if (!policy->has_framework || version_compare(policy->framework, POLICY_FRAMEWORK) > 0)
+    if (!policy->framework.has || version_compare(policy->framework.number, POLICY_FRAMEWORK) > 0)
         return deny(decision, "the policy's framework_version is newer than this guest's");
     for (size_t i = 0; i <= state->fragment_count; i++) {
         const struct policy *module = state_module(state, i, INCLUDE_EXTERNALS);

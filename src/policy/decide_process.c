@@ -36,17 +36,11 @@ bool check_process(struct asker *asker)
     return check_mounts(asker);
 }
 
-/* The candidates are the rows that the container may still be. */
-static void take_matches(struct asker *asker, const struct live_container *container)
-{
-    asker->count = container->match_count;
-    memcpy((void *)asker->state->candidates, (const void *)container->matches,
-           container->match_count * sizeof *container->matches);
-}
-
-/* Writes back what is left; it is never more than what was there. */
+/* Writes back what is left, the first of which is what was decided for; it is never more than what
+ * was there. */
 static void put_matches(const struct asker *asker, struct live_container *container)
 {
+    asker->decision->container = asker->count > 0 ? asker->state->candidates[0] : NULL;
     memcpy((void *)container->matches, (const void *)asker->state->candidates,
            asker->count * sizeof *container->matches);
     container->match_count = asker->count;
@@ -69,34 +63,42 @@ static struct live_container *find_live(struct policy_state *state, const char *
     return NULL;
 }
 
-static bool decide_create(struct asker *asker)
+/* Begins a decision about a process of a container; the candidates are the rows that this may still
+ * be. `started`: what it must be. NULL with the decision denied. */
+static struct live_container *begin(struct asker *asker, enum policy_point point, bool started,
+                                    enum answer *answer)
 {
-    return check_process(asker) && narrow_to_create(asker) && narrow_by_env(asker) &&
-           narrow_by_capabilities(asker) && narrow_by_stdio(asker);
+    struct policy_state *state = asker->state;
+    *answer = decision_start(state, point, asker->decision);
+    if (*answer == ANSWER_DENY)
+        return NULL;
+    struct live_container *container = find_live(state, asker->process->container_id, started,
+                                                 asker->decision);
+    if (!container)
+        return NULL;
+    asker->privileged = started ? container->privileged : asker->process->privileged;
+    asker->count = container->match_count;
+    memcpy((void *)state->candidates, (const void *)container->matches,
+           container->match_count * sizeof *container->matches);
+    return check_process(asker) ? container : NULL;
 }
 
 bool policy_create_container(struct policy_state *state, const struct policy_process *process,
                              struct policy_decision *decision)
 {
-    enum answer answer = decision_start(state, POLICY_CREATE_CONTAINER, decision);
-    if (answer == ANSWER_DENY)
-        return false;
-    struct live_container *container = find_live(state, process->container_id, false, decision);
+    enum answer answer;
+    struct asker asker = {.state = state, .process = process, .decision = decision};
+    struct live_container *container = begin(&asker, POLICY_CREATE_CONTAINER, false, &answer);
     if (!container)
         return false;
-    struct asker asker = {.state = state,
-                          .process = process,
-                          .decision = decision,
-                          .privileged = process->privileged};
-    take_matches(&asker, container);
-    if (answer == ANSWER_ALLOW ? !(check_process(&asker) && keep_all(&asker))
-                               : !decide_create(&asker))
+    if (answer == ANSWER_ALLOW ? !keep_all(&asker)
+                               : !(narrow_to_create(&asker) && narrow_by_env(&asker) &&
+                                   narrow_by_capabilities(&asker) && narrow_by_stdio(&asker)))
         return false;
     if (answer == ANSWER_ALLOW)
         decision->stdio = state->policy->point_stdio[POLICY_CREATE_CONTAINER];
     if (!group_admit(&asker, answer == ANSWER_DECIDE))
         return false;
-    decision->container = asker.count > 0 ? state->candidates[0] : NULL;
     put_matches(&asker, container);
     container->started = container->running = true;
     container->privileged = process->privileged;
@@ -107,25 +109,16 @@ bool policy_create_container(struct policy_state *state, const struct policy_pro
 bool policy_exec_in_container(struct policy_state *state, const struct policy_process *process,
                               struct policy_decision *decision)
 {
-    enum answer answer = decision_start(state, POLICY_EXEC_IN_CONTAINER, decision);
-    if (answer == ANSWER_DENY)
-        return false;
-    struct live_container *container = find_live(state, process->container_id, true, decision);
+    enum answer answer;
+    struct asker asker = {.state = state, .process = process, .decision = decision};
+    struct live_container *container = begin(&asker, POLICY_EXEC_IN_CONTAINER, true, &answer);
     if (!container)
-        return false;
-    struct asker asker = {.state = state,
-                          .process = process,
-                          .decision = decision,
-                          .privileged = container->privileged};
-    take_matches(&asker, container);
-    if (!check_process(&asker))
         return false;
     if (answer == ANSWER_ALLOW
             ? !keep_all(&asker)
             : !(narrow_to_exec(&asker) && narrow_by_env(&asker) && narrow_by_capabilities(&asker)))
         return false;
     decision->stdio = asker.count > 0 && state->candidates[0]->stdio;
-    decision->container = asker.count > 0 ? state->candidates[0] : NULL;
     put_matches(&asker, container);
     return allow(decision);
 }
@@ -165,7 +158,6 @@ bool policy_signal_container_process(struct policy_state *state, const char *con
     if (asker.count == 0)
         return deny(decision, "signal %u is not in the policy for %s of container %s", signal,
                     is_init ? "the first process" : "this process", quote(&quotes, container_id));
-    decision->container = state->candidates[0];
     put_matches(&asker, container);
     return allow(decision);
 }

@@ -200,8 +200,8 @@ static void describe_group(struct page *page, const struct policy *policy)
 int policy_describe(const struct policy *policy, struct buf *out, struct error *err)
 {
     struct page page = {.out = out, .err = err};
-    LINE(&page, "api %s, framework %s\n", *policy->api_text ? policy->api_text : "none",
-         *policy->framework_text ? policy->framework_text : "none");
+    LINE(&page, "api %s, framework %s\n", *policy->api.text ? policy->api.text : "none",
+         *policy->framework.text ? policy->framework.text : "none");
     describe_points(&page, policy);
     for (size_t i = 0; i < policy->container_count; i++)
         describe_container(&page, &policy->containers[i]);

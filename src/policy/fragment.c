@@ -105,12 +105,12 @@ static bool read_module(struct loading *loading)
 static bool check_framework(struct loading *loading)
 {
     const struct policy *module = loading->module;
-    if (!module->has_framework)
+    if (!module->framework.has)
         return deny(loading->decision, "the fragment has no framework_version");
-    if (version_compare(module->framework, POLICY_FRAMEWORK) > 0)
+    if (version_compare(module->framework.number, POLICY_FRAMEWORK) > 0)
         return deny(loading->decision,
                     "the fragment's framework_version %s is newer than this guest's",
-                    module->framework_text);
+                    module->framework.text);
     return true;
 }
 
@@ -226,7 +226,7 @@ static bool keep(struct loading *loading)
 static bool check_policy(struct loading *loading)
 {
     const struct policy *policy = loading->state->policy;
-    if (!policy->has_framework || version_compare(policy->framework, POLICY_FRAMEWORK) > 0)
+    if (!policy->framework.has || version_compare(policy->framework.number, POLICY_FRAMEWORK) > 0)
         return deny(loading->decision,
                     "the policy's framework_version is newer than this guest's, or absent");
     return true;

@@ -23,7 +23,7 @@ bool policy_allows_all(const struct policy *policy)
 
 const char *policy_api_version(const struct policy *policy)
 {
-    return policy->api_text;
+    return policy->api.text;
 }
 
 const char *policy_svn(const struct policy *policy)
@@ -33,7 +33,7 @@ const char *policy_svn(const struct policy *policy)
 
 const char *policy_framework_version(const struct policy *policy)
 {
-    return policy->framework_text;
+    return policy->framework.text;
 }
 
 size_t policy_container_count(const struct policy *policy)

@@ -217,49 +217,29 @@ static int load_platform(struct decoder *decoder, const struct value *value,
 
 /* --- the statements --------------------------------------------------------------------------- */
 
-struct version_slot {
-    bool *has;
-    struct version *version;
-    const char **text;
-};
-
 static int load_version(struct decoder *decoder, const struct value *value,
-                        struct version_slot slot)
+                        const struct field *field, void *out)
 {
+    struct policy_version *version = field_at(field, out);
     if (value->kind != VALUE_TEXT)
         return field_refuse(decoder, value, "a string");
-    if (!version_parse(value->text, slot.version))
+    if (!version_parse(value->text, &version->number))
         return error_set(decoder->err, ERROR_INVALID, "\"%.32s\" is not a version like 0.10.0",
                          value->text);
-    if (*slot.has)
+    if (version->has)
         return error_set(decoder->err, ERROR_INVALID, "is given by its old and its new name");
-    *slot.has = true;
-    *slot.text = value->text;
+    version->has = true;
+    version->text = value->text;
     return 0;
 }
 
-static int load_api(struct decoder *decoder, const struct value *value, const struct field *field,
-                    void *out)
+/* The framework's version as LOAD_SINCE() counts: without one, all of it holds. */
+static unsigned int since_of(const struct policy_version *framework)
 {
-    struct policy *policy = out;
-    (void)field;
-    return load_version(decoder, value,
-                        (struct version_slot){&policy->has_api, &policy->api, &policy->api_text});
-}
-
-static int load_framework(struct decoder *decoder, const struct value *value,
-                          const struct field *field, void *out)
-{
-    struct policy *policy = out;
-    const uint32_t *parts = policy->framework.parts;
-    (void)field;
-    if (load_version(decoder, value,
-                     (struct version_slot){&policy->has_framework, &policy->framework,
-                                           &policy->framework_text}) < 0)
-        return -1;
-    if (parts[0] == 0 && parts[1] < 1000)
-        decoder->version = LOAD_SINCE(parts[1], parts[2] < 1000 ? parts[2] : 999U);
-    return 0;
+    const uint32_t *parts = framework->number.parts;
+    if (!framework->has || parts[0] > 0 || parts[1] > 999)
+        return UINT_MAX;
+    return LOAD_SINCE(parts[1], parts[2] < 1000 ? parts[2] : 999U);
 }
 
 /* Read, and asked by nothing here: a list of them is denied by name. */
@@ -287,10 +267,10 @@ static const struct {
     enum load_place place;
     struct field field;
 } definitions[] = {
-    {LOAD_POLICY, {"api_version", load_api}},
-    {LOAD_POLICY, {"api_svn", load_api}},
-    {LOAD_BOTH, {"framework_version", load_framework}},
-    {LOAD_BOTH, {"framework_svn", load_framework}},
+    {LOAD_POLICY, {"api_version", load_version, offsetof(struct policy, api)}},
+    {LOAD_POLICY, {"api_svn", load_version, offsetof(struct policy, api)}},
+    {LOAD_BOTH, {"framework_version", load_version, offsetof(struct policy, framework)}},
+    {LOAD_BOTH, {"framework_svn", load_version, offsetof(struct policy, framework)}},
     {LOAD_FRAGMENT, {"svn", load_svn, offsetof(struct policy, svn_text)}},
     {LOAD_BOTH,
      {"fragments", field_rows, .max = ROWS_MAX,
@@ -321,8 +301,7 @@ static const struct {
 int load_definitions(struct policy *policy, const struct rego_module *module, enum load_place place,
                      struct error *err)
 {
-    struct decoder decoder = {
-        .arena = &policy->arena, .version = UINT_MAX, .context = policy, .err = err};
+    struct decoder decoder = {.arena = &policy->arena, .context = policy, .err = err};
     if (load_capability_names(&decoder) < 0)
         return -1;
     for (size_t i = 0; i < DEFINITION_COUNT; i++) {
@@ -333,6 +312,7 @@ int load_definitions(struct policy *policy, const struct rego_module *module, en
         if (found->kind != REGO_JSON)
             return error_set(err, ERROR_INVALID, "line %u: %s must be a value", found->line,
                              found->name);
+        decoder.version = since_of(&policy->framework);
         if (field->read(&decoder, &found->value, field, policy) < 0)
             return error_context(err, "line %u: %s", found->line, found->name);
     }

@@ -117,15 +117,17 @@ struct regex_entry {
     struct regex *regex;
 };
 
+struct policy_version {
+    bool has;
+    struct version number;
+    const char *text; /* "" where it has none */
+};
+
 /* A policy, or a fragment of one, which has no points and no flags. */
 struct policy {
     struct arena arena; /* its text too, which the rest borrows from */
-    bool has_api;
-    bool has_framework;
-    struct version api;
-    struct version framework;
-    const char *api_text;
-    const char *framework_text;
+    struct policy_version api;
+    struct policy_version framework;
     struct policy_container *containers;
     size_t container_count;
     struct policy_container *externals;

@@ -161,7 +161,8 @@ static int load_policy_module(struct policy *policy, const struct rego_module *m
     if (load_definitions(policy, module, LOAD_POLICY, err) < 0)
         return -1;
     /* The reference knows the flag since framework 0.2.2. */
-    if (!policy->has_framework || version_compare(policy->framework, VERSION_OF(0, 2, 2)) < 0)
+    if (!policy->framework.has ||
+        version_compare(policy->framework.number, VERSION_OF(0, 2, 2)) < 0)
         policy->allow_capability_dropping = false;
     return load_points(policy, module, flags, err);
 }
@@ -175,7 +176,7 @@ int load_text_of_module(struct span text, const struct policy *names, unsigned i
     if (!policy)
         return error_memory(err);
     policy->arena.limit = REGO_MEMORY_MAX;
-    policy->api_text = policy->framework_text = "";
+    policy->api.text = policy->framework.text = "";
     if (rego_read(text, &policy->arena, &module, err) < 0)
         return -1;
     int result = names ? load_fragment_module(policy, &module, names, err)

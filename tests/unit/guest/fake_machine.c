@@ -232,10 +232,11 @@ static bool fake_stream_closed(void *argument, uint32_t stream)
     return false;
 }
 
-static void fake_stream_writable(void *argument, uint32_t stream)
+static int fake_start(void *argument, const struct spec *spec, uint64_t process,
+                      const uint32_t standard[3], struct error *err)
 {
-    (void)argument;
-    (void)stream;
+    return process ? fake_exec(argument, spec, process, standard, err)
+                   : fake_create(argument, spec, standard, err);
 }
 
 const struct machine_ops fake_machine_ops = {
@@ -247,8 +248,7 @@ const struct machine_ops fake_machine_ops = {
     .remove_overlay = fake_remove_overlay,
     .find_user = fake_find_user,
     .unmount_device = fake_unmount_device,
-    .create = fake_create,
-    .exec = fake_exec,
+    .start = fake_start,
     .signal = fake_signal,
     .resize = fake_resize,
     .probe_port = fake_probe_port,
@@ -259,5 +259,4 @@ const struct machine_ops fake_machine_ops = {
     .statistics = fake_statistics,
     .stream_data = fake_stream_data,
     .stream_closed = fake_stream_closed,
-    .stream_writable = fake_stream_writable,
 };

@@ -641,10 +641,11 @@ static bool model_stream_closed(void *argument, uint32_t stream)
     return false;
 }
 
-static void model_stream_writable(void *argument, uint32_t stream)
+static int model_start(void *argument, const struct spec *spec, uint64_t process,
+                       const uint32_t standard[3], struct error *err)
 {
-    (void)argument;
-    (void)stream;
+    return process ? model_exec(argument, spec, process, standard, err)
+                   : model_create(argument, spec, standard, err);
 }
 
 const struct machine_ops model_machine_ops = {
@@ -656,8 +657,7 @@ const struct machine_ops model_machine_ops = {
     .remove_overlay = model_remove_overlay,
     .find_user = model_find_user,
     .unmount_device = model_unmount_device,
-    .create = model_create,
-    .exec = model_exec,
+    .start = model_start,
     .signal = model_signal,
     .resize = model_resize,
     .probe_port = model_probe_port,
@@ -668,5 +668,4 @@ const struct machine_ops model_machine_ops = {
     .statistics = model_statistics,
     .stream_data = model_stream_data,
     .stream_closed = model_stream_closed,
-    .stream_writable = model_stream_writable,
 };
