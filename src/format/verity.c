@@ -5,7 +5,7 @@
 #include "base/cursor.h"
 
 #define SIGNATURE          "verity\0\0"
-#define ALGORITHM          "sha256"
+#define UUID_AT            16 /* after signature, version, type */
 #define ALGORITHM_SIZE     32
 #define SALT_FIELD_SIZE    256
 #define DIGESTS_PER_BLOCK  128
@@ -15,70 +15,10 @@
 #define SUPERBLOCK_VERSION 1
 #define HASH_TYPE_NORMAL   1
 
-/* The fields that have one allowed value. */
-struct fixed_fields {
-    struct span signature, algorithm, salt, tail;
-    uint32_t version, hash_type, data_block_size, hash_block_size;
-    uint16_t salt_size;
-    struct span padding;
-};
-
-static int check_fixed(const struct fixed_fields *fields, struct error *err)
-{
-    const char algorithm[ALGORITHM_SIZE] = ALGORITHM;
-    if (!span_equal(fields->signature, span_of(SIGNATURE, 8)))
-        return error_set(err, ERROR_INVALID, "no dm-verity superblock where one must be");
-    if (fields->version != SUPERBLOCK_VERSION || fields->hash_type != HASH_TYPE_NORMAL)
-        return error_set(err, ERROR_INVALID,
-                         "dm-verity superblock version %u, hash type %u; both must be 1",
-                         fields->version, fields->hash_type);
-    if (!span_equal(fields->algorithm, span_of(algorithm, sizeof algorithm)))
-        return error_set(err, ERROR_INVALID, "the dm-verity hash is not sha256");
-    if (fields->data_block_size != VERITY_BLOCK_SIZE ||
-        fields->hash_block_size != VERITY_BLOCK_SIZE)
-        return error_set(err, ERROR_INVALID, "dm-verity blocks of %u and %u bytes; %d are expected",
-                         fields->data_block_size, fields->hash_block_size, VERITY_BLOCK_SIZE);
-    if (fields->salt_size != VERITY_SALT_SIZE || !span_is_zero(fields->salt))
-        return error_set(err, ERROR_INVALID, "the dm-verity salt is not %d zero bytes",
-                         VERITY_SALT_SIZE);
-    if (!span_is_zero(fields->padding) || !span_is_zero(fields->tail))
-        return error_set(err, ERROR_INVALID, "reserved bytes of the dm-verity superblock are set");
-    return 0;
-}
-
-int verity_superblock_parse(struct span bytes, struct verity_superblock *out, struct error *err)
-{
-    if (bytes.size > VERITY_SUPERBLOCK_SIZE)
-        bytes.size = VERITY_SUPERBLOCK_SIZE;
-    struct cursor cursor = cursor_of(bytes);
-    struct fixed_fields fields = {0};
-    *out = (struct verity_superblock){0};
-    (void)cursor_read(&cursor, 8, &fields.signature);
-    (void)cursor_le32(&cursor, &fields.version);
-    (void)cursor_le32(&cursor, &fields.hash_type);
-    (void)cursor_copy(&cursor, out->uuid, sizeof out->uuid);
-    (void)cursor_read(&cursor, ALGORITHM_SIZE, &fields.algorithm);
-    (void)cursor_le32(&cursor, &fields.data_block_size);
-    (void)cursor_le32(&cursor, &fields.hash_block_size);
-    (void)cursor_le64(&cursor, &out->data_blocks);
-    (void)cursor_le16(&cursor, &fields.salt_size);
-    (void)cursor_read(&cursor, 6, &fields.padding);
-    (void)cursor_read(&cursor, SALT_FIELD_SIZE, &fields.salt);
-    if (!cursor_read(&cursor, 168, &fields.tail))
-        return error_set(err, ERROR_INVALID, "the dm-verity superblock has %zu bytes of %d",
-                         bytes.size, VERITY_SUPERBLOCK_SIZE);
-    if (check_fixed(&fields, err) < 0)
-        return -1;
-    if (out->data_blocks == 0 || out->data_blocks > VERITY_DATA_BLOCKS_MAX)
-        return error_set(err, ERROR_INVALID, "the dm-verity superblock claims %llu data blocks",
-                         (unsigned long long)out->data_blocks);
-    return 0;
-}
-
 int verity_superblock_append(const struct verity_superblock *superblock, struct buf *out,
                              struct error *err)
 {
-    const char algorithm[ALGORITHM_SIZE] = ALGORITHM;
+    static const char algorithm[ALGORITHM_SIZE] = "sha256";
     if (buf_reserve(out, VERITY_SUPERBLOCK_SIZE, err) < 0 ||
         buf_append(out, span_of(SIGNATURE, 8), err) < 0 ||
         buf_append_le32(out, SUPERBLOCK_VERSION, err) < 0 ||
@@ -91,6 +31,42 @@ int verity_superblock_append(const struct verity_superblock *superblock, struct 
         buf_append_le16(out, VERITY_SALT_SIZE, err) < 0)
         return -1;
     return buf_append_zero(out, 6 + SALT_FIELD_SIZE + 168, err);
+}
+
+/* What is read is written again: only the same bytes mean it. */
+static int check_form(struct span bytes, const struct verity_superblock *superblock,
+                      struct error *err)
+{
+    BUF_AUTO again = BUF_WITH_LIMIT(VERITY_SUPERBLOCK_SIZE);
+    if (verity_superblock_append(superblock, &again, err) < 0)
+        return -1;
+    for (size_t i = 0; i < VERITY_SUPERBLOCK_SIZE; i++) {
+        if (bytes.data[i] != again.data[i])
+            return error_set(
+                err, ERROR_INVALID,
+                "no dm-verity superblock of version 1 with SHA-256, blocks of %d bytes "
+                "and a salt of %d zero bytes: byte %zu is 0x%02x, not 0x%02x",
+                VERITY_BLOCK_SIZE, VERITY_SALT_SIZE, i, bytes.data[i], again.data[i]);
+    }
+    return 0;
+}
+
+int verity_superblock_parse(struct span bytes, struct verity_superblock *out, struct error *err)
+{
+    struct cursor cursor = cursor_of(bytes);
+    *out = (struct verity_superblock){0};
+    (void)(cursor_skip(&cursor, UUID_AT) && cursor_copy(&cursor, out->uuid, sizeof out->uuid));
+    (void)cursor_skip(&cursor, ALGORITHM_SIZE + 8);
+    (void)cursor_le64(&cursor, &out->data_blocks);
+    if (bytes.size < VERITY_SUPERBLOCK_SIZE)
+        return error_set(err, ERROR_INVALID, "the dm-verity superblock has %zu bytes of %d",
+                         bytes.size, VERITY_SUPERBLOCK_SIZE);
+    if (check_form(bytes, out, err) < 0)
+        return -1;
+    if (out->data_blocks == 0 || out->data_blocks > VERITY_DATA_BLOCKS_MAX)
+        return error_set(err, ERROR_INVALID, "the dm-verity superblock claims %llu data blocks",
+                         (unsigned long long)out->data_blocks);
+    return 0;
 }
 
 int verity_ext4_blocks(struct span superblock, uint64_t *blocks, struct error *err)
