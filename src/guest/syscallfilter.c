@@ -79,7 +79,7 @@ static int read_words(struct decoder *decoder, const struct value *value, const 
     if (value->kind != VALUE_ARRAY)
         return field_refuse(decoder, value, "an array");
     for (const struct value *each = value->first; each; each = each->next) {
-        uint32_t number;
+        uint32_t number = 0;
         if (value_of(decoder, each, words, &number) < 0)
             return error_context(decoder->err, "%s", field->key);
         *out |= number;
@@ -108,7 +108,7 @@ static int read_action(struct decoder *decoder, const struct value *value,
 static int read_comparison(struct decoder *decoder, const struct value *value,
                            const struct field *field, void *out)
 {
-    uint32_t comparison;
+    uint32_t comparison = 0;
     if (value_of(decoder, value, comparisons, &comparison) < 0)
         return -1;
     *(enum scmp_compare *)field_at(field, out) = (enum scmp_compare)comparison;
