@@ -26,7 +26,8 @@ void jmespath_cleanup(struct jmespath **expression);
 #define JMESPATH_AUTO __attribute__((cleanup(jmespath_cleanup))) struct jmespath
 
 /* Searches `document`, which is left as it is. The result is the caller's and may share values with
- * the document; null where nothing was found. Takes what it used off `*steps`. NULL with
+ * the document; null where nothing was found. Takes what it used, and
+ * what it will cost to write the result, off `*steps`. NULL with
  * ERROR_LIMIT when they were too few, with ERROR_INVALID for a function that is unknown or does not
  * take such arguments. */
 json_t *jmespath_search(const struct jmespath *expression, json_t *document, uint64_t *steps,

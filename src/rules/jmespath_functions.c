@@ -17,12 +17,13 @@ json_t *jmespath_made(struct jmespath_search *search, json_t *value)
     return value;
 }
 
+#define TWO_TO_63 9223372036854775808.0 /* the first double that is no int64_t */
+
 /* --- numbers ---------------------------------------------------------------------------------- */
 
 static json_t *whole(struct jmespath_search *search, double value)
 {
-    /* Between these bounds every such double is an int64_t. */
-    if (value >= -0x1p63 && value < 0x1p63)
+    if (value >= -TWO_TO_63 && value < TWO_TO_63)
         return jmespath_made(search, json_integer((json_int_t)value));
     return jmespath_made(search, json_real(value));
 }
@@ -92,12 +93,24 @@ static json_t *call_avg(struct jmespath_search *search, const struct jmespath_ar
 
 /* --- lists and objects ------------------------------------------------------------------------ */
 
+/* What copying an object's keys costs. */
+static bool spend_on_keys(struct jmespath_search *search, json_t *object)
+{
+    for (void *at = json_object_iter(object); at; at = json_object_iter_next(object, at)) {
+        if (!jmespath_spend(search, 1 + strlen(json_object_iter_key(at)) / JMESPATH_TEXT_STEP))
+            return false;
+    }
+    return true;
+}
+
 static json_t *call_keys(struct jmespath_search *search, const struct jmespath_argument *arguments,
                          size_t count)
 {
     json_t *object = arguments[0].value;
-    json_t *out = json_array();
+    json_t *out = spend_on_keys(search, object) ? json_array() : NULL;
     (void)count;
+    if (!out)
+        return NULL;
     for (void *at = json_object_iter(object); out && at; at = json_object_iter_next(object, at)) {
         if (json_array_append_new(out, json_string(json_object_iter_key(at))) < 0) {
             json_decref(out);
@@ -127,7 +140,7 @@ static json_t *call_merge(struct jmespath_search *search, const struct jmespath_
 {
     json_t *out = json_object();
     for (size_t i = 0; out && i < count; i++) {
-        if (!jmespath_spend(search, json_object_size(arguments[i].value))) {
+        if (!spend_on_keys(search, arguments[i].value)) {
             json_decref(out);
             return NULL;
         }

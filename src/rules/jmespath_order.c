@@ -67,6 +67,11 @@ static bool collect(struct jmespath_search *search, json_t *list, uint16_t expre
     return true;
 }
 
+static size_t text_steps(const json_t *key)
+{
+    return json_string_length(key) / JMESPATH_TEXT_STEP;
+}
+
 /* Merges two ordered runs that lie side by side. */
 static bool merge(struct jmespath_search *search, struct entry *from, size_t middle, size_t count,
                   struct entry *to)
@@ -74,10 +79,10 @@ static bool merge(struct jmespath_search *search, struct entry *from, size_t mid
     size_t left = 0;
     size_t right = middle;
     for (size_t i = 0; i < count; i++) {
-        if (!jmespath_spend(search, 1))
+        bool both = left < middle && right < count;
+        if (!jmespath_spend(search, 1 + (both ? text_steps(from[left].key) : 0)))
             return false;
-        bool take_left = left < middle &&
-                         (right >= count || order(from[left].key, from[right].key) <= 0);
+        bool take_left = both ? order(from[left].key, from[right].key) <= 0 : left < middle;
         to[i] = take_left ? from[left++] : from[right++];
     }
     return true;
@@ -123,14 +128,15 @@ static json_t *extreme(struct jmespath_search *search, json_t *list, uint16_t ex
 {
     struct entries entries = {0};
     json_t *out = NULL;
-    if (collect(search, list, expression, &entries)) {
-        const struct entry *best = entries.at;
-        for (size_t i = 1; i < entries.count; i++) {
-            if (sign * order(entries.at[i].key, best->key) > 0)
-                best = &entries.at[i];
-        }
-        out = entries.count > 0 ? json_incref(best->value) : json_null();
+    bool good = collect(search, list, expression, &entries);
+    const struct entry *best = entries.at;
+    for (size_t i = 1; good && i < entries.count; i++) {
+        good = jmespath_spend(search, 1 + text_steps(entries.at[i].key));
+        if (good && sign * order(entries.at[i].key, best->key) > 0)
+            best = &entries.at[i];
     }
+    if (good)
+        out = entries.count > 0 ? json_incref(best->value) : json_null();
     entries_fini(&entries);
     return out;
 }

@@ -112,6 +112,9 @@ struct jmespath_argument {
 bool jmespath_spend(struct jmespath_search *search, size_t steps);
 #define JMESPATH_TEXT_STEP 16 /* bytes */
 
+/* Takes what writing a value costs. Values are shared: one that is small in memory can be long. */
+bool jmespath_spend_on(struct jmespath_search *search, json_t *value);
+
 /* Both: NULL with the error set; else the result is the caller's. `value` is borrowed. */
 json_t *jmespath_visit(struct jmespath_search *search, uint16_t node, json_t *value);
 json_t *jmespath_call(struct jmespath_search *search, const char *name,

@@ -15,6 +15,22 @@ bool jmespath_spend(struct jmespath_search *search, size_t steps)
     return true;
 }
 
+bool jmespath_spend_on(struct jmespath_search *search, json_t *value)
+{
+    if (!jmespath_spend(search, 1 + json_string_length(value) / JMESPATH_TEXT_STEP))
+        return false;
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        if (!jmespath_spend_on(search, json_array_get(value, i)))
+            return false;
+    }
+    for (void *at = json_object_iter(value); at; at = json_object_iter_next(value, at)) {
+        if (!jmespath_spend(search, strlen(json_object_iter_key(at)) / JMESPATH_TEXT_STEP) ||
+            !jmespath_spend_on(search, json_object_iter_value(at)))
+            return false;
+    }
+    return true;
+}
+
 bool jmespath_is_true(const json_t *value)
 {
     switch (json_typeof(value)) {
@@ -249,7 +265,10 @@ static json_t *multi_hash(struct jmespath_search *search, const struct jmespath_
         return json_null();
     json_t *out = json_object();
     for (uint16_t child = node->first; out && child != NODE_NONE; child = nodes[child].next) {
-        json_t *member = jmespath_visit(search, nodes[child].left, value);
+        size_t size = json_string_length(nodes[child].value);
+        json_t *member = jmespath_spend(search, size / JMESPATH_TEXT_STEP)
+                             ? jmespath_visit(search, nodes[child].left, value)
+                             : NULL;
         if (!member ||
             json_object_set_new(out, json_string_value(nodes[child].value), member) < 0) {
             json_decref(out);
@@ -353,7 +372,7 @@ static json_t *visit_leaf(struct jmespath_search *search, const struct jmespath_
 json_t *jmespath_visit(struct jmespath_search *search, uint16_t index, json_t *value)
 {
     const struct jmespath_node *node = &search->expression->nodes[index];
-    if (!jmespath_spend(search, 1))
+    if (!jmespath_spend(search, 1 + json_string_length(node->value) / JMESPATH_TEXT_STEP))
         return NULL;
     if (node->left == NODE_NONE || node->kind == NODE_EXPRESSION || node->kind == NODE_MEMBER)
         return visit_leaf(search, node, value);
@@ -367,5 +386,9 @@ json_t *jmespath_search(const struct jmespath *expression, json_t *document, uin
                         struct error *err)
 {
     struct jmespath_search search = {.expression = expression, .steps = steps, .err = err};
-    return jmespath_visit(&search, expression->root, document);
+    json_t *result = jmespath_visit(&search, expression->root, document);
+    if (!result || jmespath_spend_on(&search, result))
+        return result;
+    json_decref(result);
+    return NULL;
 }

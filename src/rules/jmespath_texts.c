@@ -128,22 +128,6 @@ json_t *jmespath_join(struct jmespath_search *search, const struct jmespath_argu
     return jmespath_made(search, json_stringn(buf_text(&out), out.size));
 }
 
-/* What writing a value costs; stops counting when the steps are used up. */
-static bool spend_on(struct jmespath_search *search, json_t *value)
-{
-    if (!jmespath_spend(search, 1 + json_string_length(value) / JMESPATH_TEXT_STEP))
-        return false;
-    for (size_t i = 0; i < json_array_size(value); i++) {
-        if (!spend_on(search, json_array_get(value, i)))
-            return false;
-    }
-    for (void *at = json_object_iter(value); at; at = json_object_iter_next(value, at)) {
-        if (!spend_on(search, json_object_iter_value(at)))
-            return false;
-    }
-    return true;
-}
-
 json_t *jmespath_to_string(struct jmespath_search *search,
                            const struct jmespath_argument *arguments, size_t count)
 {
@@ -151,7 +135,7 @@ json_t *jmespath_to_string(struct jmespath_search *search,
     (void)count;
     if (json_is_string(arguments[0].value))
         return json_incref(arguments[0].value);
-    if (!spend_on(search, arguments[0].value) ||
+    if (!jmespath_spend_on(search, arguments[0].value) ||
         json_append(arguments[0].value, &out, search->err) < 0)
         return NULL;
     return jmespath_made(search, json_stringn(buf_text(&out), out.size));

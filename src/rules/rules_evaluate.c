@@ -14,7 +14,7 @@ struct match {
 struct run {
     const struct rules *rules;
     struct rules_result *result;
-    uint64_t steps;
+    struct rules_work work;
     struct match matches[RULES_CONDITIONS_MAX];
     uint16_t *indexes; /* of claims, for RULES_CONDITIONS_MAX conditions at the most */
     size_t index_count;
@@ -84,14 +84,14 @@ static int evaluate_property(struct run *run, const struct rules_expression *exp
         if (result < 0)
             return -1;
     }
-    return rules_spend(&run->steps, run->matches[expression->condition].count, run->err);
+    return rules_spend(&run->work, run->matches[expression->condition].count, run->err);
 }
 
 static int evaluate(struct run *run, size_t index, struct rules_values *out)
 {
     const struct rules_expression *expression = &run->rules->expressions[index];
     struct rules_values arguments[RULES_ARGUMENTS_MAX] = {0};
-    if (rules_spend(&run->steps, 1, run->err) < 0)
+    if (rules_spend(&run->work, 1, run->err) < 0)
         return -1;
     if (expression->kind == EXPRESSION_VALUE)
         return rules_values_add(out, expression->value, false, run->err);
@@ -101,7 +101,7 @@ static int evaluate(struct run *run, size_t index, struct rules_values *out)
     int result = 0;
     for (size_t i = 0; result == 0 && i < function->arguments; i++)
         result = evaluate(run, expression->arguments[i], &arguments[i]);
-    if (result == 0 && function->call(arguments, &run->steps, out, run->err) < 0)
+    if (result == 0 && function->call(arguments, &run->work, out, run->err) < 0)
         result = error_context(run->err, "%s", function->name);
     for (size_t i = 0; i < RULES_ARGUMENTS_MAX; i++)
         rules_values_fini(&arguments[i]);
@@ -118,14 +118,16 @@ static bool in_order(enum rules_word sign, json_int_t a, json_int_t b)
                                       : a >= b;
 }
 
-/* A claim's property and the values on the right. The four orders want one integer there. */
-static bool holds(enum rules_word sign, const json_t *property, const struct rules_values *right)
+/* A claim's property and the values on the right: 1, 0, or -1 with the error set. The four orders
+ * want one integer there. */
+static int holds(struct run *run, enum rules_word sign, const json_t *property,
+                 const struct rules_values *right)
 {
-    bool found = false;
+    int found = 0;
     if (sign == TOKEN_EQUAL || sign == TOKEN_UNEQUAL) {
-        for (size_t i = 0; !found && i < right->count; i++)
-            found = json_equal(property, right->at[i].json);
-        return found == (sign == TOKEN_EQUAL);
+        for (size_t i = 0; found == 0 && i < right->count; i++)
+            found = rules_equal(property, right->at[i].json, &run->work, run->err);
+        return found < 0 ? -1 : found == (sign == TOKEN_EQUAL);
     }
     return right->count == 1 && json_is_integer(property) && json_is_integer(right->at[0].json) &&
            in_order(sign, json_integer_value(property), json_integer_value(right->at[0].json));
@@ -137,17 +139,19 @@ static int narrow(struct run *run, const struct rules_comparison *comparison, si
     RULES_VALUES_AUTO right = {0};
     size_t kept = first;
     if (evaluate(run, comparison->expression, &right) < 0 ||
-        rules_spend(&run->steps, (run->index_count - first) * (1 + (uint64_t)right.count),
-                    run->err) < 0)
+        rules_spend(&run->work, run->index_count - first, run->err) < 0)
         return -1;
     for (size_t i = first; i < run->index_count; i++) {
         const struct claim *claim = &run->result->incoming.at[run->indexes[i]];
         json_t *property = property_of(claim, comparison->property);
         if (!property)
             return error_memory(run->err);
-        if (holds(comparison->sign, property, &right))
-            run->indexes[kept++] = run->indexes[i];
+        int held = holds(run, comparison->sign, property, &right);
         json_decref(property);
+        if (held < 0)
+            return -1;
+        if (held)
+            run->indexes[kept++] = run->indexes[i];
     }
     run->index_count = kept;
     return 0;
@@ -216,7 +220,7 @@ static int put_matched(struct run *run, const struct rules_rule *rule)
         if (put(run, rule, matched(run, rule->claim, i)) < 0)
             return -1;
     }
-    return rules_spend(&run->steps, run->matches[rule->claim].count, run->err);
+    return rules_spend(&run->work, run->matches[rule->claim].count, run->err);
 }
 
 static int put_value(struct run *run, const struct rules_rule *rule, json_t *type,
@@ -246,7 +250,7 @@ static int put_made(struct run *run, const struct rules_rule *rule)
         if (put_value(run, rule, types.at[0].json, &values.at[i]) < 0)
             return -1;
     }
-    return rules_spend(&run->steps, types.count + values.count, run->err);
+    return rules_spend(&run->work, types.count + values.count, run->err);
 }
 
 /* --- reasons ---------------------------------------------------------------------------------- */
@@ -383,7 +387,7 @@ static int apply_section(struct run *run, enum rules_section section)
 static int run_init(struct run *run, const struct rules *rules, const struct claims *incoming,
                     struct rules_result *result, struct error *err)
 {
-    *run = (struct run){.rules = rules, .result = result, .steps = RULES_STEPS, .err = err};
+    *run = (struct run){.rules = rules, .result = result, .work.steps = RULES_STEPS, .err = err};
     run->indexes = calloc((size_t)RULES_CONDITIONS_MAX * CLAIMS_MAX, sizeof *run->indexes);
     return run->indexes ? claims_add_all(&result->incoming, incoming, err) : error_memory(err);
 }
@@ -405,6 +409,7 @@ int rules_configure(const struct rules *rules, const struct claims *incoming,
     if (status == 0)
         status = apply_section(&run, RULES_CONFIGURATION);
     free(run.indexes);
+    rules_work_fini(&run.work);
     if (status < 0)
         return error_context(err, "policy");
     return claims_add_all(properties, &result.properties, err);
@@ -421,6 +426,7 @@ int rules_evaluate(const struct rules *rules, const struct claims *incoming,
     if (status == 0 && out->verdict == RULES_PERMITTED)
         status = apply_section(&run, RULES_ISSUANCE);
     free(run.indexes);
+    rules_work_fini(&run.work);
     if (status < 0) {
         rules_result_fini(out);
         (void)snprintf(out->reason, sizeof out->reason, "the policy failed: %.480s", problem.text);

@@ -135,18 +135,38 @@ void rules_values_fini(struct rules_values *values);
 /* Adds a value, which is borrowed; NULL is ERROR_MEMORY. */
 int rules_values_add(struct rules_values *values, json_t *json, bool read_only, struct error *err);
 
+#define RULES_PARSED_MAX 4
+
+/* What an evaluation may still do, and the texts that it read last as JSON: many rules ask the same
+ * one. */
+struct rules_work {
+    uint64_t steps;
+    struct rules_parsed {
+        json_t *text; /* the very value; owned */
+        json_t *value;
+    } parsed[RULES_PARSED_MAX];
+    size_t next_parsed;
+};
+
+void rules_work_fini(struct rules_work *work);
+
 struct rules_function {
     const char *name;
     size_t arguments;
-    int (*call)(const struct rules_values *arguments, uint64_t *steps, struct rules_values *out,
-                struct error *err);
+    int (*call)(const struct rules_values *arguments, struct rules_work *work,
+                struct rules_values *out, struct error *err);
 };
 
 extern const struct rules_function rules_functions[];
 extern const size_t rules_function_count;
 
 /* Takes steps; ERROR_LIMIT when too few are left. */
-int rules_spend(uint64_t *steps, uint64_t count, struct error *err);
+int rules_spend(struct rules_work *work, uint64_t count, struct error *err);
+
+#define RULES_TEXT_STEP 16 /* bytes of text that are read, written or compared in a step */
+
+/* 1 where the values are equal, 0 where they are not, -1 with ERROR_LIMIT. */
+int rules_equal(const json_t *a, const json_t *b, struct rules_work *work, struct error *err);
 
 /* The sections' and properties' names in the language. */
 const char *rules_section_name(enum rules_section section);
