@@ -1,0 +1,53 @@
+/*
+ * The service's configuration: one file in YAML (or JSON, which is YAML). What is not known in it
+ * is refused with its name, so that a word misspelt never means a default. docs/service.md has it
+ * all.
+ */
+#ifndef CAISSON_SERVICE_CONFIG_H
+#define CAISSON_SERVICE_CONFIG_H
+
+#include "evidence/trusted_root.h"
+#include "service/maa_claims.h"
+#include "service/server.h"
+#include "service/store.h"
+
+#define CONFIG_SIZE_MAX    ((size_t)256 << 10)
+#define CONFIG_TENANTS_MAX 64
+#define CONFIG_HOSTS_MAX   16
+#define CONFIG_ROOTS_MAX   8
+
+struct config_tenant {
+    char *name;
+    char *issuer;                  /* of its tokens: a URL without a slash at its end */
+    char *hosts[CONFIG_HOSTS_MAX]; /* by which requests come to it; none: all other requests do */
+    size_t host_count;
+};
+
+struct config {
+    char *address;
+    uint16_t port;
+    unsigned workers;
+    char *state;           /* a folder: the store, the master key, a development certificate */
+    char *tls_certificate; /* files; NULL: the development certificate */
+    char *tls_key;
+    char *client_roots; /* NULL: clients show no certificates */
+    bool plain;         /* no TLS: on a loopback address only */
+    char *simulated;    /* folder of a simulated processor whose evidence is accepted; NULL */
+    char *uvm_issuer;   /* NULL: Microsoft's */
+    char *uvm_feed;
+    uint64_t uvm_minimum_svn;
+    struct server_limits limits;
+    struct config_tenant tenants[CONFIG_TENANTS_MAX];
+    size_t tenant_count;
+};
+
+/* Reads a configuration. Relative names in it are of the folder `folder`. ERROR_INVALID with the
+ * key. The caller calls config_fini(), also after a failure. */
+int config_read(struct span text, const char *folder, struct config *out, struct error *err);
+void config_fini(struct config *config);
+#define CONFIG_AUTO __attribute__((cleanup(config_fini))) struct config
+
+/* The tenant of a request by its Host header (without a port); NULL where there is none. */
+const struct config_tenant *config_find_tenant(const struct config *config, struct span host);
+
+#endif

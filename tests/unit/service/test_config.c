@@ -1,0 +1,134 @@
+/* The configuration: what it says, and each way of saying it wrongly, which is named. */
+#include "../check.h"
+
+#include <string.h>
+
+#include "service/config.h"
+
+static int read_text(const char *text, struct config *out, struct error *err)
+{
+    return config_read(span_of_text(text), "/etc/caisson", out, err);
+}
+
+#define TENANT "tenants: [{name: acme, issuer: \"https://a.example\"}]\n"
+
+static void reads_what_it_says(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    CONFIG_AUTO config;
+    check_ok(read_text("listen: \"[::1]:9000\"\nworkers: 3\nstate: state\n"
+                       "tls: {certificate: /c.pem, key: k.pem, client_roots: r.pem}\n"
+                       "trust: {simulated: psp, uvm: {issuer: i, feed: f, minimum_svn: 7}}\n"
+                       "limits: {idle_ms: 5000, body_bytes: 65536}\n"
+                       "tenants:\n- {name: acme, issuer: \"https://a.example\", hosts: [a.example, "
+                       "b.example]}\n- {name: rest, issuer: \"http://127.0.0.1:9000\"}\n",
+                       &config, &err),
+             &err);
+    assert_string_equal(config.address, "::1");
+    assert_int_equal(config.port, 9000);
+    assert_int_equal(config.workers, 3);
+    assert_string_equal(config.state, "/etc/caisson/state");
+    assert_string_equal(config.tls_certificate, "/c.pem");
+    assert_string_equal(config.tls_key, "/etc/caisson/k.pem");
+    assert_string_equal(config.client_roots, "/etc/caisson/r.pem");
+    assert_string_equal(config.simulated, "/etc/caisson/psp");
+    assert_int_equal(config.uvm_minimum_svn, 7);
+    assert_int_equal(config.limits.idle_ms, 5000);
+    assert_int_equal(config.limits.body, 65536);
+    assert_int_equal(config.limits.request_ms, server_default_limits.request_ms);
+    static const struct {
+        const char *host, *tenant;
+    } hosts[] = {{"a.example", "acme"}, {"B.EXAMPLE:443", "acme"}, {"c.example", "rest"},
+                 {"", "rest"},          {"[::1]:9000", "rest"},    {"a.exampl", "rest"}};
+    for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++)
+        assert_string_equal(config_find_tenant(&config, span_of_text(hosts[i].host))->name,
+                            hosts[i].tenant);
+}
+
+static void what_is_left_out_is_the_safe_choice(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    CONFIG_AUTO config;
+    check_ok(read_text("state: /s\n" TENANT, &config, &err), &err);
+    assert_string_equal(config.address, "127.0.0.1");
+    assert_int_equal(config.port, 8443);
+    assert_false(config.plain);
+    assert_null(config.simulated);
+    assert_null(config.client_roots);
+    check_ok(
+        read_text("state: /s\nlisten: 127.0.0.1:0\ntls: {plain_http: true}\ntenants: [{name: a, "
+                  "issuer: \"https://a\", hosts: [h]}]\n",
+                  &config, &err),
+        &err);
+    assert_true(config.plain);
+    assert_null(config_find_tenant(&config, span_of_text("other")));
+}
+
+static void refuses_what_is_wrong_and_names_it(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *said;
+    } cases[] = {
+        {"", "one mapping"},
+        {"[]", "one mapping"},
+        {"a: 1\n---\nb: 2\n", "one mapping"},
+        {"state: /s\n", "tenants"},
+        {TENANT, "state"},
+        {"state: ''\n" TENANT, "state is empty"},
+        {"state: 1\n" TENANT, "state"},
+        {"state: /s\nlitsen: 127.0.0.1:1\n" TENANT, "litsen"},
+        {"state: /s\nlisten: 127.0.0.1\n" TENANT, "listen"},
+        {"state: /s\nlisten: 127.0.0.1:65536\n" TENANT, "listen"},
+        {"state: /s\nlisten: 127.0.0.1:-1\n" TENANT, "listen"},
+        {"state: /s\nworkers: 0\n" TENANT, "workers"},
+        {"state: /s\nworkers: 65\n" TENANT, "workers"},
+        {"state: /s\ntls: {certificate: a}\n" TENANT, "go together"},
+        {"state: /s\ntls: {key: a}\n" TENANT, "go together"},
+        {"state: /s\ntls: {plain_http: true, certificate: a, key: b}\n" TENANT, "excludes"},
+        {"state: /s\nlisten: 0.0.0.0:1\ntls: {plain_http: true}\n" TENANT, "loopback"},
+        {"state: /s\nlisten: \"[::]:1\"\ntls: {plain_http: true}\n" TENANT, "loopback"},
+        {"state: /s\ntls: {certificates: a}\n" TENANT, "certificates"},
+        {"state: /s\ntrust: {simulate: a}\n" TENANT, "simulate"},
+        {"state: /s\ntrust: {uvm: {svn: 1}}\n" TENANT, "svn"},
+        {"state: /s\ntrust: {uvm: {minimum_svn: -1}}\n" TENANT, "minimum_svn"},
+        {"state: /s\nlimits: {idle_ms: 1}\n" TENANT, "idle_ms"},
+        {"state: /s\nlimits: {body_bytes: 10000000}\n" TENANT, "body_bytes"},
+        {"state: /s\ntenants: []\n", "tenants"},
+        {"state: /s\ntenants: [a]\n", "number 1"},
+        {"state: /s\ntenants: [{name: a}]\n", "issuer"},
+        {"state: /s\ntenants: [{issuer: \"https://a\"}]\n", "a name"},
+        {"state: /s\ntenants: [{name: A, issuer: \"https://a\"}]\n", "small letters"},
+        {"state: /s\ntenants: [{name: a/b, issuer: \"https://a\"}]\n", "small letters"},
+        {"state: /s\ntenants: [{name: service, issuer: \"https://a\"}]\n", "is taken"},
+        {"state: /s\ntenants: [{name: a, issuer: a.example}]\n", "no URL"},
+        {"state: /s\ntenants: [{name: a, issuer: \"https://a/\"}]\n", "slash"},
+        {"state: /s\ntenants: [{name: a, issuer: \"https://a\", hosts: h}]\n", "hosts"},
+        {"state: /s\ntenants: [{name: a, issuer: \"https://a\"}, {name: b, issuer: "
+         "\"https://b\"}]\n",
+         "without hosts"},
+        {"state: /s\ntenants: [{name: a, issuer: \"https://a\"}, {name: a, issuer: \"https://b\", "
+         "hosts: [h]}]\n",
+         "twice"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct error err = {0};
+        CONFIG_AUTO config;
+        if (read_text(cases[i].text, &config, &err) == 0)
+            fail_msg("%zu is taken", i);
+        if (!strstr(err.text, cases[i].said))
+            fail_msg("%zu: \"%s\" does not say %s", i, err.text, cases[i].said);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_what_it_says),
+        cmocka_unit_test(what_is_left_out_is_the_safe_choice),
+        cmocka_unit_test(refuses_what_is_wrong_and_names_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
