@@ -44,6 +44,8 @@ const struct command *const commands[] = {
     &command_verify_aci,
     &command_verify,
     &command_fetch_certs,
+    &command_serve,
+    &command_audit_verify,
     &command_layer_hash,
     &command_layer_build,
     &command_measure_guest,

@@ -45,6 +45,8 @@ extern const struct command command_verify_hcl;
 extern const struct command command_verify_uvm;
 extern const struct command command_verify_aci;
 extern const struct command command_fetch_certs;
+extern const struct command command_serve;
+extern const struct command command_audit_verify;
 extern const struct command command_doctor;
 extern const struct command command_version;
 extern const struct command command_manual;

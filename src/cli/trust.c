@@ -19,34 +19,14 @@ int trust_read_time(const char *text, int64_t *seconds, struct error *err)
     return 0;
 }
 
-static int set_root(struct span der, struct trusted_root *root, struct error *err)
-{
-    CERTIFICATE_AUTO *certificate = certificate_from_der(der, err);
-    if (!certificate)
-        return -1;
-    certificate_digest(certificate, root->digest);
-    root->simulated = strstr(certificate_name(certificate), "SIMULATED") != NULL;
-    return 0;
-}
-
 int trust_read_root(const char *path, struct trusted_root *root, struct buf *der, struct error *err)
 {
     BUF_AUTO bytes = BUF_WITH_LIMIT(SNP_CERTIFICATES_SIZE_MAX);
-    SNP_CERTIFICATES_AUTO certificates;
-    snp_certificates_init(&certificates);
     if (file_read(path, &bytes, err) < 0)
         return -1;
-    if (snp_certificates_add(&certificates, buf_span(&bytes), err) < 0)
+    if (trusted_root_read(buf_span(&bytes), root, der, err) < 0)
         return error_context(err, "%s", path);
-    if (certificates.count != 1)
-        return error_set(
-            err, ERROR_INVALID,
-            "%s holds %zu certificates, and is not the one root certificate that is wanted", path,
-            certificates.count);
-    struct span root_der = buf_span(&certificates.der[0]);
-    if (set_root(root_der, root, err) < 0)
-        return error_context(err, "%s", path);
-    return buf_append(der, root_der, err);
+    return 0;
 }
 
 int trust_read_simulated(const char *dir, const char *name, struct trusted_root *root,

@@ -11,7 +11,7 @@
 static const char *const entry_keys[] = {"number",  "time",   "tenant",   "event",
                                          "allowed", "detail", "previous", NULL};
 
-static void next_previous(const struct store_entry *last, char out[2 * SHA256_SIZE + 1])
+static void next_previous(const struct database_entry *last, char out[2 * SHA256_SIZE + 1])
 {
     uint8_t digest[SHA256_SIZE] = {0};
     if (last->number > 0)
@@ -19,7 +19,7 @@ static void next_previous(const struct store_entry *last, char out[2 * SHA256_SI
     hex_encode(span_of(digest, sizeof digest), out);
 }
 
-static int make_line(void *context, const struct store_entry *last, struct buf *out,
+static int make_line(void *context, const struct database_entry *last, struct buf *out,
                      struct error *err)
 {
     const struct audit_record *record = context;
@@ -37,17 +37,17 @@ static int make_line(void *context, const struct store_entry *last, struct buf *
     return json_append(entry, out, err);
 }
 
-int audit_append(struct store *store, const struct audit_record *records, size_t count,
+int audit_append(struct database *store, const struct audit_record *records, size_t count,
                  struct error *err)
 {
-    struct store_draft *drafts = calloc(count ? count : 1, sizeof *drafts);
+    struct database_draft *drafts = calloc(count ? count : 1, sizeof *drafts);
     if (!drafts)
         return error_memory(err);
     for (size_t i = 0; i < count; i++)
-        drafts[i] = (struct store_draft){.tenant = records[i].tenant,
-                                         .make = make_line,
-                                         .context = (void *)(uintptr_t)&records[i]};
-    int result = store_append(store, drafts, count, err);
+        drafts[i] = (struct database_draft){.tenant = records[i].tenant,
+                                            .make = make_line,
+                                            .context = (void *)(uintptr_t)&records[i]};
+    int result = database_append(store, drafts, count, err);
     free(drafts);
     return result < 0 ? error_context(err, "the audit log") : 0;
 }
@@ -81,7 +81,7 @@ static int check_entry(const struct audit_chain *chain, const char *tenant, cons
 int audit_check(struct audit_chain *chain, const char *tenant, struct span line, struct error *err)
 {
     unsigned long long number = chain->count + 1;
-    static const struct json_limits limits = {.size = STORE_ENTRY_MAX, .depth = AUDIT_DEPTH_MAX};
+    static const struct json_limits limits = {.size = DATABASE_ENTRY_MAX, .depth = AUDIT_DEPTH_MAX};
     json_auto_t *entry = json_parse_object(line, &limits, err);
     if (!entry || check_entry(chain, tenant, entry, err) < 0)
         return error_context(err, "audit log of \"%s\", entry %llu", tenant, number);
@@ -95,13 +95,13 @@ struct verification {
     const char *tenant;
 };
 
-static int verify_entry(void *context, const struct store_entry *entry, struct error *err)
+static int verify_entry(void *context, const struct database_entry *entry, struct error *err)
 {
     struct verification *verification = context;
     return audit_check(verification->chain, verification->tenant, entry->bytes, err);
 }
 
-int audit_verify(struct store *store, const char *tenant, struct audit_chain *chain,
+int audit_verify(struct database *store, const char *tenant, struct audit_chain *chain,
                  struct error *err)
 {
     *chain = (struct audit_chain){0};
@@ -109,8 +109,8 @@ int audit_verify(struct store *store, const char *tenant, struct audit_chain *ch
     uint64_t before;
     do {
         before = chain->count;
-        if (store_read(store, tenant, before + 1, STORE_PAGE_MAX, verify_entry, &verification,
-                       err) < 0)
+        if (database_read(store, tenant, before + 1, DATABASE_PAGE_MAX, verify_entry, &verification,
+                          err) < 0)
             return -1;
     } while (chain->count > before);
     return 0;

@@ -14,7 +14,7 @@
 #include <jansson.h>
 
 #include "crypto/digest.h"
-#include "service/store.h"
+#include "service/database.h"
 
 struct audit_record {
     int64_t time; /* seconds since 1970 */
@@ -25,7 +25,7 @@ struct audit_record {
 };
 
 /* Appends records to their tenants' logs, all or none. */
-int audit_append(struct store *store, const struct audit_record *records, size_t count,
+int audit_append(struct database *store, const struct audit_record *records, size_t count,
                  struct error *err);
 
 /* How far a chain was checked; all zero before its first entry. */
@@ -40,7 +40,7 @@ struct audit_chain {
 int audit_check(struct audit_chain *chain, const char *tenant, struct span line, struct error *err);
 
 /* Checks a tenant's whole log from its first entry on. */
-int audit_verify(struct store *store, const char *tenant, struct audit_chain *chain,
+int audit_verify(struct database *store, const char *tenant, struct audit_chain *chain,
                  struct error *err);
 
 #endif

@@ -7,9 +7,9 @@
 #define CAISSON_SERVICE_CONFIG_H
 
 #include "evidence/trusted_root.h"
+#include "service/database.h"
 #include "service/maa_claims.h"
 #include "service/server.h"
-#include "service/store.h"
 
 #define CONFIG_SIZE_MAX    ((size_t)256 << 10)
 #define CONFIG_TENANTS_MAX 64

@@ -10,7 +10,7 @@
 
 #include "base/text.h"
 #include "crypto/tls_server.h"
-#include "format/json.h"
+#include "service/answer.h"
 
 #define LINGER_MS    1000 /* for a client to see why its request was not read */
 #define INPUT_MAX    ((size_t)64 << 10)
@@ -170,25 +170,6 @@ static void send_answer(struct connection *connection)
         connection_free(connection);
 }
 
-/* The form of errors that Microsoft's services have, which is as good as another. */
-static void fill_refusal(struct server_answer *answer, enum http_status status, const char *message)
-{
-    char code[64];
-    size_t len = 0;
-    for (const char *at = http_status_text(status); *at && len + 1 < sizeof code; at++) {
-        if (*at != ' ')
-            code[len++] = *at;
-    }
-    code[len] = '\0';
-    answer->status = status;
-    answer->type = "application/json";
-    buf_truncate(&answer->body, 0);
-    if (buf_printf(&answer->body, NULL, "{\"error\":{\"code\":\"%s\",\"message\":", code) < 0 ||
-        json_append_string(&answer->body, span_of_text(message), NULL) < 0 ||
-        buf_append_text(&answer->body, "}}", NULL) < 0)
-        buf_truncate(&answer->body, 0);
-}
-
 /* Answers what never came to the owner, and ends the connection: what follows cannot be told from
  * the rest of the request. */
 static void refuse(struct connection *connection, enum http_status status, const char *message)
@@ -200,7 +181,7 @@ static void refuse(struct connection *connection, enum http_status status, const
         return;
     }
     connection->exchange->keep = false;
-    fill_refusal(&connection->exchange->answer, status, message);
+    answer_error(&connection->exchange->answer, status, NULL, message);
     if (status == HTTP_TOO_MANY)
         (void)buf_append_text(&connection->exchange->answer.headers, "Retry-After: 1\r\n", NULL);
     send_answer(connection);

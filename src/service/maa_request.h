@@ -27,7 +27,7 @@ bool maa_kind_find(struct span name, enum maa_kind *out);
 /* Data that the evidence holds the SHA-256 of. */
 struct maa_data {
     bool is_there;
-    bool is_json; /* it is shown in the token as JSON; else as base64url */
+    bool is_json; /* it is shown in the token; other data only binds */
     struct buf bytes;
 };
 

@@ -11,7 +11,7 @@
 
 #define KEYS_MAX 16 /* published at a time: six, however it rotates */
 
-static const struct store_key place = {"service", "signing-keys", "tokens"};
+static const struct database_key place = {"service", "signing-keys", "tokens"};
 
 static const struct kind {
     enum signature_scheme scheme;
@@ -38,7 +38,7 @@ struct keys {
 };
 
 struct signing {
-    struct store *store;
+    struct database *store;
     const struct vault *vault;
     pthread_rwlock_t lock; /* for what follows */
     struct keys *keys;
@@ -75,8 +75,8 @@ static int write_entry(const struct entry *entry, struct buf *out, struct error 
 static int write_keys(struct signing *signing, const struct keys *keys, uint64_t *revision,
                       struct error *err)
 {
-    struct buf plain = BUF_WITH_LIMIT(STORE_VALUE_MAX - VAULT_OVERHEAD);
-    BUF_AUTO sealed = BUF_WITH_LIMIT(STORE_VALUE_MAX);
+    struct buf plain = BUF_WITH_LIMIT(DATABASE_VALUE_MAX - VAULT_OVERHEAD);
+    BUF_AUTO sealed = BUF_WITH_LIMIT(DATABASE_VALUE_MAX);
     int result = buf_append_text(&plain, "[", err);
     for (size_t i = 0; i < keys->count && result == 0; i++) {
         if (i > 0)
@@ -89,7 +89,7 @@ static int write_keys(struct signing *signing, const struct keys *keys, uint64_t
     buf_fini_secret(&plain);
     if (result < 0)
         return -1;
-    return store_put(signing->store, &place, buf_span(&sealed), revision, err);
+    return database_put(signing->store, &place, buf_span(&sealed), revision, err);
 }
 
 static int read_entry(json_t *record, struct entry *out, struct error *err)
@@ -115,7 +115,7 @@ static int read_entry(json_t *record, struct entry *out, struct error *err)
 
 static int parse_keys(struct span text, struct keys *keys, struct error *err)
 {
-    static const struct json_limits limits = {.size = STORE_VALUE_MAX, .depth = JOSE_DEPTH_MAX};
+    static const struct json_limits limits = {.size = DATABASE_VALUE_MAX, .depth = JOSE_DEPTH_MAX};
     json_auto_t *records = json_parse(text, &limits, err);
     if (!records)
         return -1;
@@ -133,10 +133,10 @@ static int parse_keys(struct span text, struct keys *keys, struct error *err)
 /* Reads the keys; none where the store has no record of them. */
 static int read_keys(struct signing *signing, struct keys *keys, struct error *err)
 {
-    BUF_AUTO sealed = BUF_WITH_LIMIT(STORE_VALUE_MAX);
-    struct buf plain = BUF_WITH_LIMIT(STORE_VALUE_MAX);
+    BUF_AUTO sealed = BUF_WITH_LIMIT(DATABASE_VALUE_MAX);
+    struct buf plain = BUF_WITH_LIMIT(DATABASE_VALUE_MAX);
     struct error own = {0};
-    if (store_get(signing->store, &place, &sealed, &signing->revision, &own) < 0) {
+    if (database_get(signing->store, &place, &sealed, &signing->revision, &own) < 0) {
         if (own.code == ERROR_NOT_FOUND)
             return 0;
         return error_set(err, own.code, "%s", own.text);
@@ -338,7 +338,7 @@ int signing_append_keys(struct signing *signing, struct buf *out, struct error *
     return result;
 }
 
-struct signing *signing_open(struct store *store, const struct vault *vault, int64_t now,
+struct signing *signing_open(struct database *store, const struct vault *vault, int64_t now,
                              struct error *err)
 {
     struct signing *signing = calloc(1, sizeof *signing);

@@ -12,7 +12,7 @@
 #include <jansson.h>
 
 #include "crypto/signature.h"
-#include "service/store.h"
+#include "service/database.h"
 #include "service/vault.h"
 
 /* Seconds. */
@@ -25,7 +25,7 @@ struct signing;
 
 /* Reads the keys from the store, and makes those that are missing at this time (seconds since
  * 1970). Store and vault are borrowed. The caller frees it. */
-struct signing *signing_open(struct store *store, const struct vault *vault, int64_t now,
+struct signing *signing_open(struct database *store, const struct vault *vault, int64_t now,
                              struct error *err);
 void signing_close(struct signing *signing);
 

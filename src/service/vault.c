@@ -16,7 +16,7 @@
 #define VERSION     1
 #define KEY_ID_SIZE 8
 #define HEAD_SIZE   (1 + KEY_ID_SIZE)
-#define AAD_MAX     (HEAD_SIZE + 3 * (STORE_NAME_MAX + 1))
+#define AAD_MAX     (HEAD_SIZE + 3 * (DATABASE_NAME_MAX + 1))
 
 struct vault {
     uint8_t key[AES256_KEY_SIZE];
@@ -106,14 +106,14 @@ struct vault *vault_open_file(const char *path, bool *made, struct error *err)
     return vault;
 }
 
-static size_t write_aad(const struct vault *vault, const struct store_key *place,
+static size_t write_aad(const struct vault *vault, const struct database_key *place,
                         uint8_t out[AAD_MAX])
 {
     const char *const parts[] = {place->tenant, place->kind, place->name};
     size_t size = HEAD_SIZE;
     memcpy(out, vault->head, HEAD_SIZE);
     for (size_t i = 0; i < 3; i++) {
-        size_t len = strnlen(parts[i], STORE_NAME_MAX);
+        size_t len = strnlen(parts[i], DATABASE_NAME_MAX);
         memcpy(out + size, parts[i], len);
         size += len;
         out[size++] = '\0';
@@ -121,7 +121,7 @@ static size_t write_aad(const struct vault *vault, const struct store_key *place
     return size;
 }
 
-int vault_seal(const struct vault *vault, const struct store_key *place, struct span plain,
+int vault_seal(const struct vault *vault, const struct database_key *place, struct span plain,
                struct buf *out, struct error *err)
 {
     uint8_t iv[GCM_IV_SIZE], tag[GCM_TAG_SIZE], aad[AAD_MAX];
@@ -134,7 +134,7 @@ int vault_seal(const struct vault *vault, const struct store_key *place, struct 
     return buf_append(out, span_of(tag, sizeof tag), err);
 }
 
-int vault_unseal(const struct vault *vault, const struct store_key *place, struct span sealed,
+int vault_unseal(const struct vault *vault, const struct database_key *place, struct span sealed,
                  struct buf *out, struct error *err)
 {
     uint8_t aad[AAD_MAX];

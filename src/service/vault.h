@@ -14,7 +14,7 @@
 #ifndef CAISSON_SERVICE_VAULT_H
 #define CAISSON_SERVICE_VAULT_H
 
-#include "service/store.h"
+#include "service/database.h"
 
 #define VAULT_OVERHEAD (1 + 8 + 12 + 16) /* bytes that sealing adds */
 
@@ -30,12 +30,12 @@ void vault_close(struct vault *vault);
 void vault_cleanup(struct vault **vault);
 
 /* Appends the sealed bytes for this place. */
-int vault_seal(const struct vault *vault, const struct store_key *place, struct span plain,
+int vault_seal(const struct vault *vault, const struct database_key *place, struct span plain,
                struct buf *out, struct error *err);
 
 /* Appends the plaintext, which the caller wipes. ERROR_REFUSED for what was sealed for another
  * master key or place, or was changed. */
-int vault_unseal(const struct vault *vault, const struct store_key *place, struct span sealed,
+int vault_unseal(const struct vault *vault, const struct database_key *place, struct span sealed,
                  struct buf *out, struct error *err);
 
 #endif

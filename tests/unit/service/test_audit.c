@@ -32,10 +32,10 @@ static int remove_folder(void **state)
 }
 
 /* Appends `count` entries for a tenant; returns the open store. */
-static struct store *write_log(const char *tenant, size_t count)
+static struct database *write_log(const char *tenant, size_t count)
 {
     struct error err = {0};
-    struct store *store = store_open(path, &err);
+    struct database *store = database_open(path, &err);
     struct audit_record *records = calloc(count, sizeof *records);
     json_t *detail = json_pack("{s:s}", "key", "db");
     assert_non_null(store);
@@ -52,8 +52,8 @@ static void what_was_appended_verifies(void **state)
 {
     (void)state;
     struct error err = {0};
-    store_close(write_log("acme", ENTRIES));
-    STORE_AUTO store = write_log("umbrella", 3);
+    database_close(write_log("acme", ENTRIES));
+    DATABASE_AUTO store = write_log("umbrella", 3);
     struct audit_chain chain, other;
     check_ok(audit_verify(store, "acme", &chain, &err), &err);
     assert_int_equal(chain.count, ENTRIES);
@@ -64,7 +64,7 @@ static void what_was_appended_verifies(void **state)
     assert_int_equal(other.count, 0);
 }
 
-static int keep_line(void *context, const struct store_entry *entry, struct error *err)
+static int keep_line(void *context, const struct database_entry *entry, struct error *err)
 {
     return buf_append(context, entry->bytes, err);
 }
@@ -73,9 +73,9 @@ static void first_line_is_the_documented_one(void **state)
 {
     (void)state;
     struct error err = {0};
-    STORE_AUTO store = write_log("acme", 1);
-    BUF_AUTO line = BUF_WITH_LIMIT(STORE_ENTRY_MAX);
-    check_ok(store_read(store, "acme", 1, 1, keep_line, &line, &err), &err);
+    DATABASE_AUTO store = write_log("acme", 1);
+    BUF_AUTO line = BUF_WITH_LIMIT(DATABASE_ENTRY_MAX);
+    check_ok(database_read(store, "acme", 1, 1, keep_line, &line, &err), &err);
     assert_string_equal(
         buf_text(&line),
         "{\"number\":1,\"time\":\"2026-06-01T00:00:00Z\",\"tenant\":\"acme\",\"event\":\"release\","
@@ -107,17 +107,17 @@ static void every_change_of_the_file_is_found(void **state)
     for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
         struct error err = {0};
         struct audit_chain chain;
-        store_close(write_log("acme", 5));
+        database_close(write_log("acme", 5));
         sqlite3 *db = NULL;
         assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
         assert_int_equal(sqlite3_exec(db, no_triggers, NULL, NULL, NULL), SQLITE_OK);
         assert_int_equal(sqlite3_exec(db, changes[i].sql, NULL, NULL, NULL), SQLITE_OK);
         assert_int_equal(sqlite3_close(db), SQLITE_OK);
-        struct store *store = store_open_to_read(path, &err);
+        struct database *store = database_open_to_read(path, &err);
         assert_non_null(store);
         const char *tenant = strstr(changes[i].sql, "umbrella") ? "umbrella" : "acme";
         check_refused(audit_verify(store, tenant, &chain, &err), &err, changes[i].said);
-        store_close(store);
+        database_close(store);
         assert_int_equal(unlink(path), 0);
     }
 }
@@ -128,9 +128,9 @@ static void a_cut_end_shows_in_the_head(void **state)
     (void)state;
     struct error err = {0};
     struct audit_chain four, five;
-    STORE_AUTO store = write_log("acme", 4);
+    DATABASE_AUTO store = write_log("acme", 4);
     check_ok(audit_verify(store, "acme", &four, &err), &err);
-    store_close(store);
+    database_close(store);
     store = write_log("acme", 1);
     check_ok(audit_verify(store, "acme", &five, &err), &err);
     assert_int_equal(five.count, 5);
@@ -141,11 +141,11 @@ static void an_entry_that_is_too_large_appends_nothing(void **state)
 {
     (void)state;
     struct error err = {0};
-    STORE_AUTO store = write_log("acme", 1);
-    TEXT_AUTO large = malloc(STORE_ENTRY_MAX + 1);
+    DATABASE_AUTO store = write_log("acme", 1);
+    TEXT_AUTO large = malloc(DATABASE_ENTRY_MAX + 1);
     assert_non_null(large);
-    memset(large, 'x', STORE_ENTRY_MAX);
-    large[STORE_ENTRY_MAX] = '\0';
+    memset(large, 'x', DATABASE_ENTRY_MAX);
+    large[DATABASE_ENTRY_MAX] = '\0';
     json_t *small_detail = json_pack("{}"), *detail = json_pack("{s:s}", "text", large);
     struct audit_record records[] = {{0, "acme", "attest", true, small_detail},
                                      {0, "acme", "attest", true, detail}};

@@ -14,7 +14,7 @@
 #define NOW INT64_C(1780272000)
 
 static char folder[256], path[300];
-static struct store *store;
+static struct database *store;
 static struct vault *vault;
 
 static int open_all(void **state)
@@ -27,7 +27,7 @@ static int open_all(void **state)
         return -1;
     (void)snprintf(path, sizeof path, "%s/store", folder);
     TEXT_AUTO key = text_format("%s/master", folder);
-    store = store_open(path, NULL);
+    store = database_open(path, NULL);
     vault = vault_open_file(key, &made, NULL);
     return store && vault ? 0 : -1;
 }
@@ -35,7 +35,7 @@ static int open_all(void **state)
 static int close_all(void **state)
 {
     (void)state;
-    store_close(store);
+    database_close(store);
     vault_close(vault);
     return remove_tree(folder);
 }
@@ -210,10 +210,10 @@ static void no_private_key_is_in_the_clear(void **state)
     (void)state;
     struct error err = {0};
     signing_close(open_signing(NOW));
-    struct store_key place = {"service", "signing-keys", "tokens"};
-    BUF_AUTO value = BUF_WITH_LIMIT(STORE_VALUE_MAX);
+    struct database_key place = {"service", "signing-keys", "tokens"};
+    BUF_AUTO value = BUF_WITH_LIMIT(DATABASE_VALUE_MAX);
     uint64_t revision;
-    check_ok(store_get(store, &place, &value, &revision, &err), &err);
+    check_ok(database_get(store, &place, &value, &revision, &err), &err);
     assert_null(memmem(value.data, value.size, "kty", 3));
 }
 

@@ -41,7 +41,7 @@ static struct vault *open_vault(const char *name, bool wanted_made)
     return vault;
 }
 
-static const struct store_key place = {"acme", "key", "db"};
+static const struct database_key place = {"acme", "key", "db"};
 
 static void opens_what_it_sealed_before(void **state)
 {
@@ -75,9 +75,9 @@ static void refuses_another_place_key_or_byte(void **state)
     VAULT_AUTO vault = open_vault(path, true);
     VAULT_AUTO other = open_vault(other_path, true);
     check_ok(vault_seal(vault, &place, span_of_text("secret"), &sealed, &err), &err);
-    const struct store_key places[] = {{"acm", "ekey", "db"},  {"umbrella", "key", "db"},
-                                       {"acme", "keydb", "x"}, {"acme", "key", "d"},
-                                       {"acme", "key", "dbx"}, {"acme", "keys", "db"}};
+    const struct database_key places[] = {{"acm", "ekey", "db"},  {"umbrella", "key", "db"},
+                                          {"acme", "keydb", "x"}, {"acme", "key", "d"},
+                                          {"acme", "key", "dbx"}, {"acme", "keys", "db"}};
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
         check_error(vault_unseal(vault, &places[i], buf_span(&sealed), &plain, &err), &err,
                     ERROR_REFUSED);

@@ -1,4 +1,4 @@
-#include "service/store_backend.h"
+#include "service/database_backend.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -142,7 +142,7 @@ static bool bind_bytes(sqlite3_stmt *statement, int place, struct span bytes)
            SQLITE_OK;
 }
 
-static bool bind_key(sqlite3_stmt *statement, const struct store_key *key)
+static bool bind_key(sqlite3_stmt *statement, const struct database_key *key)
 {
     return bind_text(statement, 1, key->tenant) && bind_text(statement, 2, key->kind) &&
            bind_text(statement, 3, key->name);
@@ -169,7 +169,7 @@ static int end(struct sqlite_store *store, int result, struct error *err)
     return -1;
 }
 
-static int get(void *state, const struct store_key *key, struct buf *value, uint64_t *revision,
+static int get(void *state, const struct database_key *key, struct buf *value, uint64_t *revision,
                struct error *err)
 {
     struct sqlite_store *store = state;
@@ -205,7 +205,7 @@ static int next_revision(struct sqlite_store *store, uint64_t *out, struct error
 }
 
 /* What a change that found another revision is told. */
-static int other_revision(const struct store_key *key, struct error *err)
+static int other_revision(const struct database_key *key, struct error *err)
 {
     return error_set(err, ERROR_REFUSED, "%s \"%s\" was changed meanwhile; read it again",
                      key->kind, key->name);
@@ -213,7 +213,7 @@ static int other_revision(const struct store_key *key, struct error *err)
 
 /* Ends a statement that changes one record; `bound`: its arguments are in place. */
 static int change(struct sqlite_store *store, sqlite3_stmt *statement, bool bound,
-                  const struct store_key *key, struct error *err)
+                  const struct database_key *key, struct error *err)
 {
     int result = -1;
     if (!bound || sqlite3_step(statement) != SQLITE_DONE)
@@ -226,16 +226,16 @@ static int change(struct sqlite_store *store, sqlite3_stmt *statement, bool boun
     return result;
 }
 
-static int put_record(struct sqlite_store *store, const struct store_key *key, struct span value,
+static int put_record(struct sqlite_store *store, const struct database_key *key, struct span value,
                       uint64_t *revision, struct error *err)
 {
     uint64_t next = 0;
     if (next_revision(store, &next, err) < 0)
         return -1;
-    sqlite3_stmt *statement = statement_of(store, *revision == STORE_ABSENT ? INSERT : UPDATE);
+    sqlite3_stmt *statement = statement_of(store, *revision == DATABASE_ABSENT ? INSERT : UPDATE);
     bool bound = bind_key(statement, key) && bind_bytes(statement, 4, value) &&
                  bind_number(statement, 5, next);
-    if (*revision != STORE_ABSENT)
+    if (*revision != DATABASE_ABSENT)
         bound = bound && bind_number(statement, 6, *revision);
     if (change(store, statement, bound, key, err) < 0)
         return -1;
@@ -243,7 +243,7 @@ static int put_record(struct sqlite_store *store, const struct store_key *key, s
     return 0;
 }
 
-static int put(void *state, const struct store_key *key, struct span value, uint64_t *revision,
+static int put(void *state, const struct database_key *key, struct span value, uint64_t *revision,
                struct error *err)
 {
     struct sqlite_store *store = state;
@@ -258,7 +258,7 @@ static int put(void *state, const struct store_key *key, struct span value, uint
     return result;
 }
 
-static int remove_record(void *state, const struct store_key *key, uint64_t revision,
+static int remove_record(void *state, const struct database_key *key, uint64_t revision,
                          struct error *err)
 {
     struct sqlite_store *store = state;
@@ -275,7 +275,7 @@ static int remove_record(void *state, const struct store_key *key, uint64_t revi
 
 /* Visits the names that a statement gives; `bound`: its arguments are in place. */
 static int visit_names(struct sqlite_store *store, sqlite3_stmt *statement, bool bound,
-                       store_visit_name *visit, void *context, struct error *err)
+                       database_visit_name *visit, void *context, struct error *err)
 {
     int result = 0, step = SQLITE_ERROR;
     while (bound && result == 0 && (step = sqlite3_step(statement)) == SQLITE_ROW)
@@ -287,7 +287,7 @@ static int visit_names(struct sqlite_store *store, sqlite3_stmt *statement, bool
 }
 
 static int list(void *state, const char *tenant, const char *kind, const char *after, size_t count,
-                store_visit_name *visit, void *context, struct error *err)
+                database_visit_name *visit, void *context, struct error *err)
 {
     struct sqlite_store *store = state;
     (void)pthread_mutex_lock(&store->mutex);
@@ -299,7 +299,7 @@ static int list(void *state, const char *tenant, const char *kind, const char *a
     return result;
 }
 
-static int list_logs(void *state, const char *after, size_t count, store_visit_name *visit,
+static int list_logs(void *state, const char *after, size_t count, database_visit_name *visit,
                      void *context, struct error *err)
 {
     struct sqlite_store *store = state;
@@ -312,10 +312,10 @@ static int list_logs(void *state, const char *after, size_t count, store_visit_n
 }
 
 /* The last entry of a tenant's log, its bytes in `bytes`. Number 0 where the log is empty. */
-static int last_entry(struct sqlite_store *store, const char *tenant, struct store_entry *entry,
+static int last_entry(struct sqlite_store *store, const char *tenant, struct database_entry *entry,
                       struct buf *bytes, struct error *err)
 {
-    *entry = (struct store_entry){0};
+    *entry = (struct database_entry){0};
     sqlite3_stmt *statement = statement_of(store, LAST_ENTRY);
     int step = bind_text(statement, 1, tenant) ? sqlite3_step(statement) : SQLITE_ERROR;
     int result = step == SQLITE_DONE ? 0 : -1;
@@ -330,12 +330,12 @@ static int last_entry(struct sqlite_store *store, const char *tenant, struct sto
     return result;
 }
 
-static int append_entry(struct sqlite_store *store, const struct store_draft *draft,
+static int append_entry(struct sqlite_store *store, const struct database_draft *draft,
                         struct error *err)
 {
-    BUF_AUTO last_bytes = BUF_WITH_LIMIT(STORE_ENTRY_MAX);
-    BUF_AUTO bytes = BUF_WITH_LIMIT(STORE_ENTRY_MAX);
-    struct store_entry last;
+    BUF_AUTO last_bytes = BUF_WITH_LIMIT(DATABASE_ENTRY_MAX);
+    BUF_AUTO bytes = BUF_WITH_LIMIT(DATABASE_ENTRY_MAX);
+    struct database_entry last;
     if (last_entry(store, draft->tenant, &last, &last_bytes, err) < 0 ||
         draft->make(draft->context, &last, &bytes, err) < 0)
         return -1;
@@ -348,7 +348,7 @@ static int append_entry(struct sqlite_store *store, const struct store_draft *dr
     return result;
 }
 
-static int append(void *state, const struct store_draft *drafts, size_t count, struct error *err)
+static int append(void *state, const struct database_draft *drafts, size_t count, struct error *err)
 {
     struct sqlite_store *store = state;
     (void)pthread_mutex_lock(&store->mutex);
@@ -362,7 +362,7 @@ static int append(void *state, const struct store_draft *drafts, size_t count, s
 }
 
 static int read_entries(void *state, const char *tenant, uint64_t first, size_t count,
-                        store_visit_entry *visit, void *context, struct error *err)
+                        database_visit_entry *visit, void *context, struct error *err)
 {
     struct sqlite_store *store = state;
     (void)pthread_mutex_lock(&store->mutex);
@@ -371,8 +371,8 @@ static int read_entries(void *state, const char *tenant, uint64_t first, size_t 
                  bind_number(statement, 3, count);
     int result = 0, step = SQLITE_ERROR;
     while (bound && result == 0 && (step = sqlite3_step(statement)) == SQLITE_ROW) {
-        struct store_entry entry = {(uint64_t)sqlite3_column_int64(statement, 0),
-                                    column_bytes(statement, 1)};
+        struct database_entry entry = {(uint64_t)sqlite3_column_int64(statement, 0),
+                                       column_bytes(statement, 1)};
         result = visit(context, &entry, err);
     }
     if (result == 0 && step != SQLITE_DONE)
@@ -419,7 +419,7 @@ static void close_store(void *state)
     free(store);
 }
 
-const struct store_backend store_sqlite = {
+const struct database_backend database_sqlite = {
     .close = close_store,
     .get = get,
     .put = put,
@@ -520,7 +520,7 @@ static int take_file(struct sqlite_store *store, struct error *err)
     return sync_folder(store->path, err);
 }
 
-void *store_sqlite_open(const char *path, bool to_read, struct error *err)
+void *database_sqlite_open(const char *path, bool to_read, struct error *err)
 {
     struct sqlite_store *store = calloc(1, sizeof *store);
     if (!store || pthread_mutex_init(&store->mutex, NULL) != 0) {

@@ -1,19 +1,19 @@
-#include "service/store.h"
+#include "service/database.h"
 
 #include <stdlib.h>
 
 #include "base/text.h"
-#include "service/store_backend.h"
+#include "service/database_backend.h"
 
-static struct store *open_sqlite(const char *path, bool to_read, struct error *err)
+static struct database *open_sqlite(const char *path, bool to_read, struct error *err)
 {
-    struct store *store = calloc(1, sizeof *store);
+    struct database *store = calloc(1, sizeof *store);
     if (!store) {
         (void)error_memory(err);
         return NULL;
     }
-    store->backend = &store_sqlite;
-    store->state = store_sqlite_open(path, to_read, err);
+    store->backend = &database_sqlite;
+    store->state = database_sqlite_open(path, to_read, err);
     if (!store->state) {
         free(store);
         return NULL;
@@ -21,17 +21,17 @@ static struct store *open_sqlite(const char *path, bool to_read, struct error *e
     return store;
 }
 
-struct store *store_open(const char *path, struct error *err)
+struct database *database_open(const char *path, struct error *err)
 {
     return open_sqlite(path, false, err);
 }
 
-struct store *store_open_to_read(const char *path, struct error *err)
+struct database *database_open_to_read(const char *path, struct error *err)
 {
     return open_sqlite(path, true, err);
 }
 
-void store_close(struct store *store)
+void database_close(struct database *store)
 {
     if (!store)
         return;
@@ -39,9 +39,9 @@ void store_close(struct store *store)
     free(store);
 }
 
-void store_cleanup(struct store **store)
+void database_cleanup(struct database **store)
 {
-    store_close(*store);
+    database_close(*store);
 }
 
 static int check_name(const char *what, const char *name, struct error *err)
@@ -49,9 +49,9 @@ static int check_name(const char *what, const char *name, struct error *err)
     size_t len = strlen(name);
     if (len == 0)
         return error_set(err, ERROR_INVALID, "the %s is empty", what);
-    if (len > STORE_NAME_MAX)
+    if (len > DATABASE_NAME_MAX)
         return error_set(err, ERROR_LIMIT, "the %s has %zu bytes; at most %d are kept", what, len,
-                         STORE_NAME_MAX);
+                         DATABASE_NAME_MAX);
     if (!text_is_utf8(span_of(name, len)))
         return error_set(err, ERROR_INVALID, "the %s is not UTF-8", what);
     for (const char *at = name; *at; at++) {
@@ -62,7 +62,7 @@ static int check_name(const char *what, const char *name, struct error *err)
     return 0;
 }
 
-static int check_key(const struct store_key *key, struct error *err)
+static int check_key(const struct database_key *key, struct error *err)
 {
     if (check_name("tenant", key->tenant, err) < 0 || check_name("kind", key->kind, err) < 0)
         return -1;
@@ -71,42 +71,42 @@ static int check_key(const struct store_key *key, struct error *err)
 
 static int check_page(size_t count, struct error *err)
 {
-    if (count > STORE_PAGE_MAX)
+    if (count > DATABASE_PAGE_MAX)
         return error_set(err, ERROR_LIMIT, "%zu were asked for; at most %d come at a time", count,
-                         STORE_PAGE_MAX);
+                         DATABASE_PAGE_MAX);
     return 0;
 }
 
-int store_get(struct store *store, const struct store_key *key, struct buf *value,
-              uint64_t *revision, struct error *err)
+int database_get(struct database *store, const struct database_key *key, struct buf *value,
+                 uint64_t *revision, struct error *err)
 {
-    *revision = STORE_ABSENT;
+    *revision = DATABASE_ABSENT;
     if (check_key(key, err) < 0)
         return -1;
     return store->backend->get(store->state, key, value, revision, err);
 }
 
-int store_put(struct store *store, const struct store_key *key, struct span value,
-              uint64_t *revision, struct error *err)
+int database_put(struct database *store, const struct database_key *key, struct span value,
+                 uint64_t *revision, struct error *err)
 {
     if (check_key(key, err) < 0)
         return -1;
-    if (value.size > STORE_VALUE_MAX)
+    if (value.size > DATABASE_VALUE_MAX)
         return error_set(err, ERROR_LIMIT, "%s \"%s\" has %zu bytes; at most %zu are kept",
-                         key->kind, key->name, value.size, STORE_VALUE_MAX);
+                         key->kind, key->name, value.size, DATABASE_VALUE_MAX);
     return store->backend->put(store->state, key, value, revision, err);
 }
 
-int store_remove(struct store *store, const struct store_key *key, uint64_t revision,
-                 struct error *err)
+int database_remove(struct database *store, const struct database_key *key, uint64_t revision,
+                    struct error *err)
 {
     if (check_key(key, err) < 0)
         return -1;
     return store->backend->remove(store->state, key, revision, err);
 }
 
-int store_list(struct store *store, const char *tenant, const char *kind, const char *after,
-               size_t count, store_visit_name *visit, void *context, struct error *err)
+int database_list(struct database *store, const char *tenant, const char *kind, const char *after,
+                  size_t count, database_visit_name *visit, void *context, struct error *err)
 {
     if (check_name("tenant", tenant, err) < 0 || check_name("kind", kind, err) < 0 ||
         check_page(count, err) < 0)
@@ -114,8 +114,8 @@ int store_list(struct store *store, const char *tenant, const char *kind, const 
     return store->backend->list(store->state, tenant, kind, after, count, visit, context, err);
 }
 
-int store_append(struct store *store, const struct store_draft *drafts, size_t count,
-                 struct error *err)
+int database_append(struct database *store, const struct database_draft *drafts, size_t count,
+                    struct error *err)
 {
     for (size_t i = 0; i < count; i++) {
         if (check_name("tenant", drafts[i].tenant, err) < 0)
@@ -124,23 +124,23 @@ int store_append(struct store *store, const struct store_draft *drafts, size_t c
     return store->backend->append(store->state, drafts, count, err);
 }
 
-int store_read(struct store *store, const char *tenant, uint64_t first, size_t count,
-               store_visit_entry *visit, void *context, struct error *err)
+int database_read(struct database *store, const char *tenant, uint64_t first, size_t count,
+                  database_visit_entry *visit, void *context, struct error *err)
 {
     if (check_name("tenant", tenant, err) < 0 || check_page(count, err) < 0)
         return -1;
     return store->backend->read(store->state, tenant, first, count, visit, context, err);
 }
 
-int store_list_logs(struct store *store, const char *after, size_t count, store_visit_name *visit,
-                    void *context, struct error *err)
+int database_list_logs(struct database *store, const char *after, size_t count,
+                       database_visit_name *visit, void *context, struct error *err)
 {
     if (check_page(count, err) < 0)
         return -1;
     return store->backend->list_logs(store->state, after, count, visit, context, err);
 }
 
-int store_backup(struct store *store, const char *path, struct error *err)
+int database_backup(struct database *store, const char *path, struct error *err)
 {
     return store->backend->backup(store->state, path, err);
 }

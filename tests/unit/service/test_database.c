@@ -12,7 +12,7 @@
 #include "../remove_tree.h"
 #include "base/text.h"
 #include "os/fd.h"
-#include "service/store.h"
+#include "service/database.h"
 
 static char folder[256], path[300];
 
@@ -33,35 +33,35 @@ static int remove_folder(void **state)
     return remove_tree(folder);
 }
 
-static struct store *open_store(void)
+static struct database *open_store(void)
 {
     struct error err = {0};
-    struct store *store = store_open(path, &err);
+    struct database *store = database_open(path, &err);
     if (!store)
         fail_msg("%s", err.text);
     return store;
 }
 
-static const struct store_key key = {"acme", "key", "db"};
+static const struct database_key key = {"acme", "key", "db"};
 
 static void keeps_records_with_their_revision(void **state)
 {
     (void)state;
     struct error err = {0};
-    STORE_AUTO store = open_store();
-    uint64_t revision = STORE_ABSENT, read = 0;
+    DATABASE_AUTO store = open_store();
+    uint64_t revision = DATABASE_ABSENT, read = 0;
     BUF_AUTO value = BUF_WITH_LIMIT(100);
-    check_error(store_get(store, &key, &value, &read, &err), &err, ERROR_NOT_FOUND);
-    check_ok(store_put(store, &key, span_of("a\0b", 3), &revision, &err), &err);
-    store_close(store);
+    check_error(database_get(store, &key, &value, &read, &err), &err, ERROR_NOT_FOUND);
+    check_ok(database_put(store, &key, span_of("a\0b", 3), &revision, &err), &err);
+    database_close(store);
     store = open_store();
-    check_ok(store_get(store, &key, &value, &read, &err), &err);
+    check_ok(database_get(store, &key, &value, &read, &err), &err);
     assert_int_equal(read, revision);
     assert_true(span_equal(buf_span(&value), span_of("a\0b", 3)));
-    check_ok(store_put(store, &key, span_of("", 0), &revision, &err), &err);
+    check_ok(database_put(store, &key, span_of("", 0), &revision, &err), &err);
     assert_true(revision != read);
     buf_truncate(&value, 0);
-    check_ok(store_get(store, &key, &value, &read, &err), &err);
+    check_ok(database_get(store, &key, &value, &read, &err), &err);
     assert_int_equal(value.size, 0);
 }
 
@@ -69,23 +69,23 @@ static void refuses_a_change_of_what_was_not_read(void **state)
 {
     (void)state;
     struct error err = {0};
-    STORE_AUTO store = open_store();
-    uint64_t first = STORE_ABSENT, again = STORE_ABSENT, old;
-    check_ok(store_put(store, &key, span_of_text("1"), &first, &err), &err);
-    check_error(store_put(store, &key, span_of_text("2"), &again, &err), &err, ERROR_REFUSED);
-    assert_int_equal(again, STORE_ABSENT);
+    DATABASE_AUTO store = open_store();
+    uint64_t first = DATABASE_ABSENT, again = DATABASE_ABSENT, old;
+    check_ok(database_put(store, &key, span_of_text("1"), &first, &err), &err);
+    check_error(database_put(store, &key, span_of_text("2"), &again, &err), &err, ERROR_REFUSED);
+    assert_int_equal(again, DATABASE_ABSENT);
     old = first;
-    check_ok(store_put(store, &key, span_of_text("3"), &first, &err), &err);
-    check_error(store_put(store, &key, span_of_text("4"), &old, &err), &err, ERROR_REFUSED);
-    check_error(store_remove(store, &key, old, &err), &err, ERROR_REFUSED);
-    check_ok(store_remove(store, &key, first, &err), &err);
-    check_error(store_remove(store, &key, first, &err), &err, ERROR_REFUSED);
+    check_ok(database_put(store, &key, span_of_text("3"), &first, &err), &err);
+    check_error(database_put(store, &key, span_of_text("4"), &old, &err), &err, ERROR_REFUSED);
+    check_error(database_remove(store, &key, old, &err), &err, ERROR_REFUSED);
+    check_ok(database_remove(store, &key, first, &err), &err);
+    check_error(database_remove(store, &key, first, &err), &err, ERROR_REFUSED);
     /* One that was removed and made again is another, whoever still knows the old revision. */
-    again = STORE_ABSENT;
-    check_ok(store_put(store, &key, span_of_text("5"), &again, &err), &err);
-    check_error(store_put(store, &key, span_of_text("6"), &first, &err), &err, ERROR_REFUSED);
+    again = DATABASE_ABSENT;
+    check_ok(database_put(store, &key, span_of_text("5"), &again, &err), &err);
+    check_error(database_put(store, &key, span_of_text("6"), &first, &err), &err, ERROR_REFUSED);
     BUF_AUTO value = BUF_WITH_LIMIT(100);
-    check_ok(store_get(store, &key, &value, &again, &err), &err);
+    check_ok(database_get(store, &key, &value, &again, &err), &err);
     assert_string_equal(buf_text(&value), "5");
 }
 
@@ -93,28 +93,30 @@ static void refuses_names_and_values_beyond_its_limits(void **state)
 {
     (void)state;
     struct error err = {0};
-    STORE_AUTO store = open_store();
-    uint64_t revision = STORE_ABSENT;
-    char long_name[STORE_NAME_MAX + 2];
+    DATABASE_AUTO store = open_store();
+    uint64_t revision = DATABASE_ABSENT;
+    char long_name[DATABASE_NAME_MAX + 2];
     memset(long_name, 'x', sizeof long_name);
-    long_name[STORE_NAME_MAX + 1] = '\0';
-    const struct store_key bad[] = {
+    long_name[DATABASE_NAME_MAX + 1] = '\0';
+    const struct database_key bad[] = {
         {"", "key", "db"},        {"acme", "", "db"},      {"acme", "key", ""},
         {"acme", "key", "a\nb"},  {"acme", "key", "\xff"}, {"acme", "key", long_name},
         {long_name, "key", "db"}, {"acme", "key", "\x7f"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        if (store_put(store, &bad[i], span_of_text("1"), &revision, &err) == 0)
+        if (database_put(store, &bad[i], span_of_text("1"), &revision, &err) == 0)
             fail_msg("%zu was taken", i);
     }
-    long_name[STORE_NAME_MAX] = '\0';
-    struct store_key longest = {"acme", "key", long_name};
-    check_ok(store_put(store, &longest, span_of_text("1"), &revision, &err), &err);
-    uint8_t *big = calloc(1, STORE_VALUE_MAX + 1);
+    long_name[DATABASE_NAME_MAX] = '\0';
+    struct database_key longest = {"acme", "key", long_name};
+    check_ok(database_put(store, &longest, span_of_text("1"), &revision, &err), &err);
+    uint8_t *big = calloc(1, DATABASE_VALUE_MAX + 1);
     assert_non_null(big);
-    check_error(store_put(store, &longest, span_of(big, STORE_VALUE_MAX + 1), &revision, &err),
-                &err, ERROR_LIMIT);
-    check_ok(store_put(store, &longest, span_of(big, STORE_VALUE_MAX), &revision, &err), &err);
+    check_error(
+        database_put(store, &longest, span_of(big, DATABASE_VALUE_MAX + 1), &revision, &err), &err,
+        ERROR_LIMIT);
+    check_ok(database_put(store, &longest, span_of(big, DATABASE_VALUE_MAX), &revision, &err),
+             &err);
     free(big);
 }
 
@@ -133,30 +135,32 @@ static void lists_a_tenants_names_in_pages(void **state)
 {
     (void)state;
     struct error err = {0};
-    STORE_AUTO store = open_store();
+    DATABASE_AUTO store = open_store();
     static const char *const names[] = {"b", "a", "c", "d"};
     for (size_t i = 0; i < 4; i++) {
-        uint64_t revision = STORE_ABSENT, other = STORE_ABSENT;
-        struct store_key mine = {"acme", "key", names[i]}, theirs = {"umbrella", "key", "theirs"};
-        check_ok(store_put(store, &mine, span_of_text("1"), &revision, &err), &err);
+        uint64_t revision = DATABASE_ABSENT, other = DATABASE_ABSENT;
+        struct database_key mine = {"acme", "key", names[i]},
+                            theirs = {"umbrella", "key", "theirs"};
+        check_ok(database_put(store, &mine, span_of_text("1"), &revision, &err), &err);
         if (i == 0)
-            check_ok(store_put(store, &theirs, span_of_text("1"), &other, &err), &err);
+            check_ok(database_put(store, &theirs, span_of_text("1"), &other, &err), &err);
     }
     BUF_AUTO seen = BUF_WITH_LIMIT(100);
-    check_ok(store_list(store, "acme", "key", "", 3, join_names, &seen, &err), &err);
+    check_ok(database_list(store, "acme", "key", "", 3, join_names, &seen, &err), &err);
     assert_string_equal(buf_text(&seen), "a b c ");
-    check_ok(store_list(store, "acme", "key", "c", 3, join_names, &seen, &err), &err);
+    check_ok(database_list(store, "acme", "key", "c", 3, join_names, &seen, &err), &err);
     assert_string_equal(buf_text(&seen), "a b c d ");
-    check_ok(store_list(store, "acme", "policy", "", 3, join_names, &seen, &err), &err);
+    check_ok(database_list(store, "acme", "policy", "", 3, join_names, &seen, &err), &err);
     assert_string_equal(buf_text(&seen), "a b c d ");
-    check_error(store_list(store, "acme", "key", "", 3, stop_listing, NULL, &err), &err,
+    check_error(database_list(store, "acme", "key", "", 3, stop_listing, NULL, &err), &err,
                 ERROR_INVALID);
-    check_error(store_list(store, "acme", "key", "", STORE_PAGE_MAX + 1, join_names, &seen, &err),
-                &err, ERROR_LIMIT);
+    check_error(
+        database_list(store, "acme", "key", "", DATABASE_PAGE_MAX + 1, join_names, &seen, &err),
+        &err, ERROR_LIMIT);
 }
 
 /* An entry that holds the number and the bytes of the one before it. */
-static int make_entry(void *context, const struct store_entry *last, struct buf *out,
+static int make_entry(void *context, const struct database_entry *last, struct buf *out,
                       struct error *err)
 {
     if (strcmp(context, "fails") == 0)
@@ -166,7 +170,7 @@ static int make_entry(void *context, const struct store_entry *last, struct buf 
                       (const char *)last->bytes.data);
 }
 
-static int join_entries(void *context, const struct store_entry *entry, struct error *err)
+static int join_entries(void *context, const struct database_entry *entry, struct error *err)
 {
     return buf_printf(context, err, "%llu: %.*s\n", (unsigned long long)entry->number,
                       (int)entry->bytes.size, (const char *)entry->bytes.data);
@@ -176,23 +180,23 @@ static void appends_all_entries_or_none(void **state)
 {
     (void)state;
     struct error err = {0};
-    STORE_AUTO store = open_store();
+    DATABASE_AUTO store = open_store();
     char a[] = "a", b[] = "b", fails[] = "fails";
-    struct store_draft two[] = {{"acme", make_entry, a}, {"umbrella", make_entry, b}};
-    struct store_draft broken[] = {{"acme", make_entry, a}, {"acme", make_entry, fails}};
-    check_ok(store_append(store, two, 2, &err), &err);
-    check_error(store_append(store, broken, 2, &err), &err, ERROR_INVALID);
-    check_ok(store_append(store, two, 1, &err), &err);
+    struct database_draft two[] = {{"acme", make_entry, a}, {"umbrella", make_entry, b}};
+    struct database_draft broken[] = {{"acme", make_entry, a}, {"acme", make_entry, fails}};
+    check_ok(database_append(store, two, 2, &err), &err);
+    check_error(database_append(store, broken, 2, &err), &err, ERROR_INVALID);
+    check_ok(database_append(store, two, 1, &err), &err);
     BUF_AUTO seen = BUF_WITH_LIMIT(1000);
-    check_ok(store_read(store, "acme", 1, 10, join_entries, &seen, &err), &err);
-    check_ok(store_read(store, "umbrella", 1, 10, join_entries, &seen, &err), &err);
+    check_ok(database_read(store, "acme", 1, 10, join_entries, &seen, &err), &err);
+    check_ok(database_read(store, "umbrella", 1, 10, join_entries, &seen, &err), &err);
     assert_string_equal(buf_text(&seen), "1: a after 0 \n2: a after 1 a\n1: b after 0 \n");
     buf_truncate(&seen, 0);
-    check_ok(store_list_logs(store, "", 10, join_names, &seen, &err), &err);
-    check_ok(store_list_logs(store, "acme", 10, join_names, &seen, &err), &err);
+    check_ok(database_list_logs(store, "", 10, join_names, &seen, &err), &err);
+    check_ok(database_list_logs(store, "acme", 10, join_names, &seen, &err), &err);
     assert_string_equal(buf_text(&seen), "acme umbrella umbrella ");
     buf_truncate(&seen, 0);
-    check_ok(store_read(store, "acme", 2, 10, join_entries, &seen, &err), &err);
+    check_ok(database_read(store, "acme", 2, 10, join_entries, &seen, &err), &err);
     assert_string_equal(buf_text(&seen), "2: a after 1 a\n");
 }
 
@@ -200,11 +204,11 @@ static void log_refuses_to_be_changed_even_by_sql(void **state)
 {
     (void)state;
     struct error err = {0};
-    struct store *store = open_store();
+    struct database *store = open_store();
     char a[] = "a";
-    struct store_draft one = {"acme", make_entry, a};
-    check_ok(store_append(store, &one, 1, &err), &err);
-    store_close(store);
+    struct database_draft one = {"acme", make_entry, a};
+    check_ok(database_append(store, &one, 1, &err), &err);
+    database_close(store);
     sqlite3 *db = NULL;
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
     assert_int_not_equal(sqlite3_exec(db, "DELETE FROM log", NULL, NULL, NULL), SQLITE_OK);
@@ -216,15 +220,15 @@ static void log_refuses_to_be_changed_even_by_sql(void **state)
 static void second_process_is_refused(void **state)
 {
     (void)state;
-    STORE_AUTO store = open_store();
+    DATABASE_AUTO store = open_store();
     TEXT_AUTO link = text_format("%s/hard", folder);
     assert_non_null(link);
     assert_int_equal(symlink(path, link), 0);
     pid_t child = fork();
     if (child == 0) {
         struct error err = {0};
-        bool refused = !store_open(path, &err) && err.code == ERROR_REFUSED;
-        bool by_link = !store_open(link, NULL);
+        bool refused = !database_open(path, &err) && err.code == ERROR_REFUSED;
+        bool by_link = !database_open(link, NULL);
         _exit(refused && by_link ? 0 : 1);
     }
     int status = -1;
@@ -236,19 +240,19 @@ static void reader_sees_what_the_owner_writes_and_changes_nothing(void **state)
 {
     (void)state;
     struct error err = {0};
-    assert_null(store_open_to_read(path, &err));
-    STORE_AUTO store = open_store();
-    STORE_AUTO reader = store_open_to_read(path, &err);
+    assert_null(database_open_to_read(path, &err));
+    DATABASE_AUTO store = open_store();
+    DATABASE_AUTO reader = database_open_to_read(path, &err);
     assert_non_null(reader);
-    uint64_t revision = STORE_ABSENT, other = STORE_ABSENT;
-    check_ok(store_put(store, &key, span_of_text("1"), &revision, &err), &err);
+    uint64_t revision = DATABASE_ABSENT, other = DATABASE_ABSENT;
+    check_ok(database_put(store, &key, span_of_text("1"), &revision, &err), &err);
     BUF_AUTO value = BUF_WITH_LIMIT(100);
-    check_ok(store_get(reader, &key, &value, &revision, &err), &err);
+    check_ok(database_get(reader, &key, &value, &revision, &err), &err);
     assert_string_equal(buf_text(&value), "1");
-    struct store_key later = {"acme", "key", "later"};
-    check_error(store_put(reader, &later, span_of_text("1"), &other, &err), &err,
+    struct database_key later = {"acme", "key", "later"};
+    check_error(database_put(reader, &later, span_of_text("1"), &other, &err), &err,
                 ERROR_UNAVAILABLE);
-    check_error(store_remove(reader, &key, revision, &err), &err, ERROR_UNAVAILABLE);
+    check_error(database_remove(reader, &key, revision, &err), &err, ERROR_UNAVAILABLE);
 }
 
 static int write_bytes(size_t offset, const char *bytes, size_t size)
@@ -267,7 +271,7 @@ static void refuses_files_that_are_no_store(void **state)
     struct error err = {0};
     static const char text[] = "this is not a database, but it is long enough to be looked at";
     assert_int_equal(write_bytes(0, text, sizeof text), 0);
-    assert_null(store_open(path, &err));
+    assert_null(database_open(path, &err));
     assert_int_equal(err.code, ERROR_INVALID);
     assert_int_equal(unlink(path), 0);
 
@@ -275,29 +279,29 @@ static void refuses_files_that_are_no_store(void **state)
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, "CREATE TABLE other (x)", NULL, NULL, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
-    assert_null(store_open(path, &err));
+    assert_null(database_open(path, &err));
     assert_int_equal(err.code, ERROR_REFUSED);
     assert_int_equal(unlink(path), 0);
 
-    store_close(open_store());
+    database_close(open_store());
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 2", NULL, NULL, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
-    assert_null(store_open(path, &err));
+    assert_null(database_open(path, &err));
     assert_non_null(strstr(err.text, "version 2"));
 
     TEXT_AUTO none = text_format("%s/none/store", folder);
-    assert_null(store_open(none, &err));
+    assert_null(database_open(none, &err));
     assert_int_equal(err.code, ERROR_SYSTEM);
 }
 
 static void only_its_owner_may_read_the_file(void **state)
 {
     (void)state;
-    STORE_AUTO store = open_store();
-    uint64_t revision = STORE_ABSENT;
+    DATABASE_AUTO store = open_store();
+    uint64_t revision = DATABASE_ABSENT;
     struct error err = {0};
-    check_ok(store_put(store, &key, span_of_text("1"), &revision, &err), &err);
+    check_ok(database_put(store, &key, span_of_text("1"), &revision, &err), &err);
     static const char *const ends[] = {"", "-wal", "-shm"};
     for (size_t i = 0; i < 3; i++) {
         TEXT_AUTO name = text_format("%s%s", path, ends[i]);
@@ -311,70 +315,70 @@ static void backup_is_a_store_with_the_same_records(void **state)
 {
     (void)state;
     struct error err = {0};
-    struct store *store = open_store();
-    uint64_t revision = STORE_ABSENT, read = 0;
+    struct database *store = open_store();
+    uint64_t revision = DATABASE_ABSENT, read = 0;
     char a[] = "a";
-    struct store_draft one = {"acme", make_entry, a};
-    check_ok(store_put(store, &key, span_of_text("kept"), &revision, &err), &err);
-    check_ok(store_append(store, &one, 1, &err), &err);
+    struct database_draft one = {"acme", make_entry, a};
+    check_ok(database_put(store, &key, span_of_text("kept"), &revision, &err), &err);
+    check_ok(database_append(store, &one, 1, &err), &err);
     TEXT_AUTO copy = text_format("%s/copy", folder);
-    check_ok(store_backup(store, copy, &err), &err);
-    check_error(store_backup(store, copy, &err), &err, ERROR_SYSTEM);
-    struct store_key later = {"acme", "key", "later"};
-    uint64_t other = STORE_ABSENT;
-    check_ok(store_put(store, &later, span_of_text("2"), &other, &err), &err);
-    store_close(store);
+    check_ok(database_backup(store, copy, &err), &err);
+    check_error(database_backup(store, copy, &err), &err, ERROR_SYSTEM);
+    struct database_key later = {"acme", "key", "later"};
+    uint64_t other = DATABASE_ABSENT;
+    check_ok(database_put(store, &later, span_of_text("2"), &other, &err), &err);
+    database_close(store);
 
     struct stat status;
     assert_int_equal(stat(copy, &status), 0);
     assert_int_equal(status.st_mode & 0777, 0600);
-    store = store_open(copy, &err);
+    store = database_open(copy, &err);
     assert_non_null(store);
     BUF_AUTO value = BUF_WITH_LIMIT(100);
-    check_ok(store_get(store, &key, &value, &read, &err), &err);
+    check_ok(database_get(store, &key, &value, &read, &err), &err);
     assert_string_equal(buf_text(&value), "kept");
     assert_int_equal(read, revision);
-    check_error(store_get(store, &later, &value, &read, &err), &err, ERROR_NOT_FOUND);
+    check_error(database_get(store, &later, &value, &read, &err), &err, ERROR_NOT_FOUND);
     BUF_AUTO seen = BUF_WITH_LIMIT(100);
-    check_ok(store_read(store, "acme", 1, 10, join_entries, &seen, &err), &err);
+    check_ok(database_read(store, "acme", 1, 10, join_entries, &seen, &err), &err);
     assert_string_equal(buf_text(&seen), "1: a after 0 \n");
-    store_close(store);
+    database_close(store);
 }
 
 /* Writes records and entries for ever, and says each number once it is acknowledged. */
 static void write_until_killed(int out)
 {
-    struct store *store = store_open(path, NULL);
+    struct database *store = database_open(path, NULL);
     char a[] = "a";
-    struct store_draft one = {"acme", make_entry, a};
+    struct database_draft one = {"acme", make_entry, a};
     for (uint64_t number = 0; store; number++) {
-        uint64_t revision = STORE_ABSENT;
+        uint64_t revision = DATABASE_ABSENT;
         char name[64];
         (void)snprintf(name, sizeof name, "%d-%llu", (int)getpid(), (unsigned long long)number);
-        struct store_key own = {"acme", "key", name};
-        if (store_put(store, &own, span_of_text(name), &revision, NULL) < 0 ||
-            store_append(store, &one, 1, NULL) < 0 ||
+        struct database_key own = {"acme", "key", name};
+        if (database_put(store, &own, span_of_text(name), &revision, NULL) < 0 ||
+            database_append(store, &one, 1, NULL) < 0 ||
             write(out, &number, sizeof number) != sizeof number)
             break;
     }
     _exit(1);
 }
 
-static void check_all_there(struct store *store, pid_t writer, uint64_t count)
+static void check_all_there(struct database *store, pid_t writer, uint64_t count)
 {
     struct error err = {0};
     for (uint64_t number = 0; number < count; number++) {
         char name[64];
         uint64_t revision = 0;
         (void)snprintf(name, sizeof name, "%d-%llu", (int)writer, (unsigned long long)number);
-        struct store_key own = {"acme", "key", name};
+        struct database_key own = {"acme", "key", name};
         BUF_AUTO value = BUF_WITH_LIMIT(100);
-        check_ok(store_get(store, &own, &value, &revision, &err), &err);
+        check_ok(database_get(store, &own, &value, &revision, &err), &err);
         assert_string_equal(buf_text(&value), name);
     }
 }
 
-static int count_entry(void *context, const struct store_entry *entry, struct error *err)
+static int count_entry(void *context, const struct database_entry *entry, struct error *err)
 {
     uint64_t *count = context;
     if (entry->number != ++*count)
@@ -403,11 +407,12 @@ static void kill_takes_nothing_that_was_acknowledged(void **state)
             continue;
         (void)close(ends[0]);
         assert_int_equal(waitpid(child, NULL, 0), child);
-        STORE_AUTO store = open_store();
+        DATABASE_AUTO store = open_store();
         check_all_there(store, child, number + 1);
         acknowledged += number + 1;
-        check_ok(store_read(store, "acme", 1, STORE_PAGE_MAX, count_entry, &count, &err), &err);
-        assert_true(count >= acknowledged || count == STORE_PAGE_MAX);
+        check_ok(database_read(store, "acme", 1, DATABASE_PAGE_MAX, count_entry, &count, &err),
+                 &err);
+        assert_true(count >= acknowledged || count == DATABASE_PAGE_MAX);
     }
 }
 

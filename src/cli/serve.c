@@ -1,0 +1,147 @@
+/* `caisson serve`, and caisson-attestd: the attestation and key release service. */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "cli/command.h"
+#include "cli/commands.h"
+#include "cli/serve_tls.h"
+#include "os/file.h"
+#include "service/service.h"
+
+#define REFRESH_SECONDS 3600
+
+static const struct option_rule options[] = {
+    {.name = "config", .operand = "FILE", .help = "The configuration, as docs/service.md has it"},
+    {.name = "check", .help = "Read the configuration, say what is wrong with it, and end"},
+    {0},
+};
+
+/* What runs, and what it runs by. */
+struct serving {
+    struct config config;
+    struct service *service;
+    struct tls_server *tls; /* NULL: plain HTTP */
+    struct server *server;
+};
+
+static int read_config(const struct args *args, struct config *config, struct error *err)
+{
+    const char *path = args_get(args, "config");
+    BUF_AUTO text = BUF_WITH_LIMIT(CONFIG_SIZE_MAX);
+    if (!path)
+        return error_set(err, ERROR_USAGE, "--config FILE is missing");
+    TEXT_AUTO folder = text_format("%s", path);
+    if (!folder)
+        return error_memory(err);
+    char *slash = strrchr(folder, '/');
+    if (slash)
+        *(slash == folder ? slash + 1 : slash) = '\0';
+    if (file_read(path, &text, err) < 0)
+        return -1;
+    if (config_read(buf_span(&text), slash ? folder : ".", config, err) < 0)
+        return error_context(err, "%s", path);
+    return 0;
+}
+
+static int start(struct serving *serving, struct error *err)
+{
+    const struct config *config = &serving->config;
+    bool made;
+    serving->service = service_open(config, &made, err);
+    if (!serving->service)
+        return -1;
+    if (made)
+        log_warning("made a master key in %s: keep a copy; without it nothing sealed can be read",
+                    config->state);
+    if (config->simulated)
+        log_warning("SIMULATED evidence is accepted, of the processor in %s: it proves nothing",
+                    config->simulated);
+    if (!config->plain && serve_tls_open(config, &serving->tls, err) < 0)
+        return -1;
+    struct server_owner owner = service_owner(serving->service);
+    serving->server = server_start(config->address, config->port, serving->tls, config->workers,
+                                   &config->limits, &owner, err);
+    if (!serving->server)
+        return -1;
+    log_info("listening on %s, port %u", config->address, server_port(serving->server));
+    return 0;
+}
+
+/* A certificate that cannot be read leaves the old one in use. */
+static void reload(struct serving *serving)
+{
+    struct error err = {0};
+    struct tls_server *next = NULL;
+    if (!serving->tls)
+        return;
+    if (serve_tls_open(&serving->config, &next, &err) < 0) {
+        log_error("the certificate stays as it is: %s", err.text);
+        return;
+    }
+    server_set_tls(serving->server, next);
+    tls_server_free(serving->tls);
+    serving->tls = next;
+    log_info("read the certificate again");
+}
+
+/* Until a signal ends it. */
+static void wait_for_end(struct serving *serving, const sigset_t *signals)
+{
+    struct timespec hour = {.tv_sec = REFRESH_SECONDS};
+    for (;;) {
+        struct error err = {0};
+        int got = sigtimedwait(signals, NULL, &hour);
+        if (got == SIGTERM || got == SIGINT)
+            return;
+        if (got == SIGHUP)
+            reload(serving);
+        if (got < 0 && errno == EAGAIN && service_refresh(serving->service, &err) < 0)
+            log_error("%s", err.text);
+    }
+}
+
+static void stop(struct serving *serving)
+{
+    server_stop(serving->server);
+    service_close(serving->service);
+    tls_server_free(serving->tls);
+    config_fini(&serving->config);
+}
+
+static int run(const struct args *args, struct error *err)
+{
+    struct serving serving = {0};
+    sigset_t signals;
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGTERM);
+    (void)sigaddset(&signals, SIGINT);
+    (void)sigaddset(&signals, SIGHUP);
+    (void)sigprocmask(SIG_BLOCK, &signals, NULL);
+    int result = read_config(args, &serving.config, err);
+    if (result == 0 && !args_has(args, "check")) {
+        result = start(&serving, err);
+        if (result == 0)
+            wait_for_end(&serving, &signals);
+    }
+    stop(&serving);
+    return result < 0 ? -1 : EXIT_OK;
+}
+
+const struct command command_serve = {
+    .name = "serve",
+    .operands = "",
+    .summary = "Turn evidence into tokens",
+    .description =
+        "Runs the attestation service in the foreground: clients of Microsoft Azure Attestation's "
+        "interface send evidence, and get a signed token where it holds and the policy permits it. "
+        "Every decision is written to an audit log before it is answered.\n\n"
+        "SIGTERM and SIGINT end it once all requests that have begun are answered; SIGHUP reads "
+        "the certificate again. caisson-attestd is this command under its own name.",
+    .options = options,
+    .run = run,
+};

@@ -1,0 +1,260 @@
+/* Microsoft Azure Attestation's interface: evidence in, a token out. */
+#include <stdlib.h>
+
+#include "base/hex.h"
+#include "base/text.h"
+#include "crypto/random.h"
+#include "format/json.h"
+#include "format/jws.h"
+#include "rules/rules.h"
+#include "service/maa_token.h"
+#include "service/service_parts.h"
+
+#define TOKEN_ID_SIZE 32 /* bytes of randomness */
+#define TOKEN_MAX     ((size_t)2 << 20)
+
+static const char *const api_versions[] = {"2020-10-01", "2022-08-01", "2025-06-01"};
+
+/* Permits whatever holds: what a tenant has that set no policy. */
+static const char default_policy[] =
+    "version=1.0;\nauthorizationrules\n{\n\t=> permit();\n};\n\nissuancerules\n{\n};\n";
+
+static bool check_api_version(const struct call *call, struct server_answer *answer)
+{
+    struct error err = {0};
+    BUF_AUTO version = BUF_WITH_LIMIT(HTTP_TARGET_MAX);
+    if (http_query_find(call->request->http->query, "api-version", &version, &err) < 0) {
+        answer_error(answer, HTTP_BAD_REQUEST, "MissingApiVersionParameter", err.text);
+        return false;
+    }
+    for (size_t i = 0; i < sizeof api_versions / sizeof api_versions[0]; i++) {
+        if (strcmp(buf_text(&version), api_versions[i]) == 0)
+            return true;
+    }
+    answer_error(answer, HTTP_BAD_REQUEST, "UnsupportedApiVersion",
+                 "api-version is none of 2020-10-01, 2022-08-01, 2025-06-01");
+    return false;
+}
+
+/* --- a token ---------------------------------------------------------------------------------- */
+
+/* An attestation on its way. */
+struct attestation {
+    const struct call *call;
+    struct maa_request request;
+    struct maa_result result;
+    struct rules_result decision;
+    struct span policy;
+    bool is_draft; /* the client's own policy: the token proves nothing, and is not signed */
+    char id[2 * TOKEN_ID_SIZE + 1];
+};
+
+static int verify(struct attestation *attestation, struct error *err)
+{
+    const struct service *service = attestation->call->service;
+    const struct config *config = service->config;
+    struct maa_trust trust = {
+        .time = attestation->call->now,
+        .roots = service->roots,
+        .root_count = service->root_count,
+        .endorser = {config->uvm_issuer, config->uvm_feed, config->uvm_minimum_svn},
+    };
+    if (attestation->request.kind == MAA_SEV_SNP)
+        return maa_verify_snp(&attestation->request, &trust, &attestation->result, err);
+    return error_set(err, ERROR_UNAVAILABLE, "evidence of the kind %s is not verified here",
+                     maa_kind_name(attestation->request.kind));
+}
+
+/* Asks the policy about what was verified. A policy that fails denies. */
+static int decide(struct attestation *attestation, struct error *err)
+{
+    CLAIMS_AUTO claims = {0};
+    attestation->is_draft = attestation->request.draft_policy.size > 0;
+    attestation->policy = attestation->is_draft ? buf_span(&attestation->request.draft_policy)
+                                                : span_of_text(default_policy);
+    RULES_AUTO *rules = rules_new(attestation->policy, err);
+    if (!rules)
+        return error_context(err, "the policy");
+    if (claims_add_members(&claims, attestation->result.claims, CLAIM_SERVICE, err) < 0)
+        return -1;
+    if (rules_evaluate(rules, &claims, &attestation->decision, err) < 0)
+        return -1;
+    if (attestation->decision.verdict != RULES_PERMITTED)
+        return error_set(err, ERROR_REFUSED, "%s", attestation->decision.reason);
+    return 0;
+}
+
+static int write_payload(struct attestation *attestation, struct buf *out, struct error *err)
+{
+    uint8_t id[TOKEN_ID_SIZE];
+    if (random_bytes(id, sizeof id, err) < 0)
+        return -1;
+    hex_encode(span_of(id, sizeof id), attestation->id);
+    json_auto_t *issued = claims_to_json(&attestation->decision.issued, err);
+    if (!issued)
+        return -1;
+    struct maa_token token = {.issuer = attestation->call->tenant->issuer,
+                              .now = attestation->call->now,
+                              .life = SIGNING_TOKEN_LIFE,
+                              .policy = attestation->policy,
+                              .id = attestation->id,
+                              .issued = issued};
+    json_auto_t *claims = maa_token_claims(&attestation->request, &attestation->result, &token,
+                                           err);
+    return claims ? json_append(claims, out, err) : -1;
+}
+
+static int write_token(struct attestation *attestation, struct buf *out, struct error *err)
+{
+    const struct call *call = attestation->call;
+    BUF_AUTO payload = BUF_WITH_LIMIT(TOKEN_MAX);
+    if (write_payload(attestation, &payload, err) < 0)
+        return -1;
+    TEXT_AUTO jku = text_format("%s/certs", call->tenant->issuer);
+    json_auto_t *header = jku ? json_pack("{s:s}", "jku", jku) : NULL;
+    if (!header)
+        return error_memory(err);
+    if (attestation->is_draft)
+        return jws_append_unsigned(header, buf_span(&payload), out, err);
+    return signing_sign(call->service->signing, SIGNATURE_RS256, header, buf_span(&payload),
+                        call->now, out, err);
+}
+
+/* --- its answer ------------------------------------------------------------------------------- */
+
+static enum http_status status_of(const struct error *err)
+{
+    switch (err->code) {
+    case ERROR_MEMORY:
+    case ERROR_SYSTEM:
+        return HTTP_SERVER_ERROR;
+    case ERROR_UNAVAILABLE:
+        return HTTP_NOT_IMPLEMENTED;
+    default:
+        return HTTP_BAD_REQUEST;
+    }
+}
+
+/* What the audit log keeps of an attestation: what was proved, by whom, and why not. */
+static json_t *describe(const struct attestation *attestation, const char *reason)
+{
+    static const char *const kept[] = {"x-ms-sevsnpvm-launchmeasurement", "x-ms-sevsnpvm-hostdata",
+                                       "x-ms-sevsnpvm-reportdata", "x-ms-compliance-status"};
+    json_t *detail = json_pack(
+        "{s:s, s:s, s:s, s:b}", "kind", maa_kind_name(attestation->request.kind), "peer",
+        attestation->call->request->peer, reason ? "reason" : "token",
+        reason ? reason : attestation->id, "simulated", attestation->result.simulated);
+    for (size_t i = 0; detail && i < sizeof kept / sizeof kept[0]; i++) {
+        json_t *claim = json_object_get(attestation->result.claims, kept[i]);
+        if (claim && json_object_set(detail, kept[i], claim) < 0) {
+            json_decref(detail);
+            return NULL;
+        }
+    }
+    return detail;
+}
+
+static void refuse(const struct attestation *attestation, const char *code, const struct error *err,
+                   struct server_answer *answer)
+{
+    answer_error(answer, status_of(err), code, err->text);
+    atomic_fetch_add(&attestation->call->service->denied, 1);
+    service_note(attestation->call, "attest", false, describe(attestation, err->text), answer);
+}
+
+static void permit(struct attestation *attestation, const struct buf *token,
+                   struct server_answer *answer)
+{
+    json_auto_t *value = json_pack("{s:s}", "token", buf_text(token));
+    if (!value) {
+        answer_error(answer, HTTP_SERVER_ERROR, NULL, "out of memory");
+        return;
+    }
+    answer_json(answer, HTTP_OK, value);
+    atomic_fetch_add(&attestation->call->service->attested, 1);
+    service_note(attestation->call, attestation->is_draft ? "attest-draft" : "attest", true,
+                 describe(attestation, NULL), answer);
+}
+
+static void attest(struct attestation *attestation, struct server_answer *answer)
+{
+    struct error err = {0};
+    BUF_AUTO token = BUF_WITH_LIMIT(2 * TOKEN_MAX);
+    if (maa_request_read(attestation->request.kind, attestation->call->request->body,
+                         &attestation->request, &err) < 0)
+        answer_error(answer, status_of(&err), "InvalidParameter", err.text);
+    else if (verify(attestation, &err) < 0)
+        refuse(attestation, "AttestationFailed", &err, answer);
+    else if (decide(attestation, &err) < 0)
+        refuse(attestation, "PolicyEvaluationError", &err, answer);
+    else if (write_token(attestation, &token, &err) < 0)
+        refuse(attestation, "TokenGenerationFailed", &err, answer);
+    else
+        permit(attestation, &token, answer);
+}
+
+void maa_attest(const struct call *call, struct server_answer *answer)
+{
+    struct attestation *attestation;
+    enum maa_kind kind;
+    if (!check_api_version(call, answer))
+        return;
+    if (!maa_kind_find(span_of_text(call->rest), &kind)) {
+        answer_error(answer, HTTP_NOT_FOUND, NULL, "there is no evidence of this kind");
+        return;
+    }
+    attestation = calloc(1, sizeof *attestation); /* its checks are too much for a stack */
+    if (!attestation) {
+        answer_error(answer, HTTP_SERVER_ERROR, NULL, "out of memory");
+        return;
+    }
+    attestation->call = call;
+    attestation->request.kind = kind;
+    attest(attestation, answer);
+    maa_request_fini(&attestation->request);
+    rules_result_fini(&attestation->decision);
+    json_decref(attestation->result.claims);
+    free(attestation);
+}
+
+/* --- discovery -------------------------------------------------------------------------------- */
+
+void maa_certs(const struct call *call, struct server_answer *answer)
+{
+    struct error err = {0};
+    answer->status = HTTP_OK;
+    answer->type = "application/json";
+    buf_truncate(&answer->body, 0);
+    if (signing_append_keys(call->service->signing, &answer->body, &err) < 0)
+        answer_error(answer, HTTP_SERVER_ERROR, NULL, err.text);
+}
+
+void maa_openid_configuration(const struct call *call, struct server_answer *answer)
+{
+    static const char *const claims[] = {"is-debuggable",
+                                         "sgx-mrsigner",
+                                         "sgx-mrenclave",
+                                         "product-id",
+                                         "svn",
+                                         "tee",
+                                         "device_id",
+                                         "component_0_id",
+                                         "expected_components",
+                                         "x-ms-attestation-type",
+                                         "x-ms-policy-hash",
+                                         "x-ms-ver"};
+    TEXT_AUTO jwks = text_format("%s/certs", call->tenant->issuer);
+    json_auto_t *value = jwks ? json_pack("{s:s, s:s, s:[s,s], s:[s,s], s:[]}", "issuer",
+                                          call->tenant->issuer, "jwks_uri", jwks,
+                                          "response_types_supported", "token", "none",
+                                          "id_token_signing_alg_values_supported", "RS256", "ES384",
+                                          "claims_supported")
+                              : NULL;
+    json_t *list = json_object_get(value, "claims_supported");
+    for (size_t i = 0; list && i < sizeof claims / sizeof claims[0]; i++)
+        (void)json_array_append_new(list, json_string(claims[i]));
+    if (value)
+        answer_json(answer, HTTP_OK, value);
+    else
+        answer_error(answer, HTTP_SERVER_ERROR, NULL, "out of memory");
+}

@@ -1,0 +1,25 @@
+/*
+ * The attestation and key release service: what stands behind the server. It finds the tenant and
+ * the route of a request, has it answered, and keeps the audit log: no decision leaves before it is
+ * written there.
+ */
+#ifndef CAISSON_SERVICE_SERVICE_H
+#define CAISSON_SERVICE_SERVICE_H
+
+#include "service/config.h"
+#include "service/server.h"
+
+struct service;
+
+/* Opens the store and its keys in the configuration's folder, which is made where it is not there;
+ * *made says that a master key was made. The configuration is borrowed. */
+struct service *service_open(const struct config *config, bool *made, struct error *err);
+void service_close(struct service *service);
+
+/* What a server is given. */
+struct server_owner service_owner(struct service *service);
+
+/* Lets signing keys rotate; for every hour or so, by one thread. */
+int service_refresh(struct service *service, struct error *err);
+
+#endif

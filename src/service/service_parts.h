@@ -1,0 +1,41 @@
+/* What the files of the service share. */
+#ifndef CAISSON_SERVICE_SERVICE_PARTS_H
+#define CAISSON_SERVICE_SERVICE_PARTS_H
+
+#include <stdatomic.h>
+
+#include "service/answer.h"
+#include "service/maa_claims.h"
+#include "service/service.h"
+#include "service/signing.h"
+
+struct service {
+    const struct config *config;
+    struct database *store;
+    struct vault *vault;
+    struct signing *signing;
+    struct trusted_root roots[CONFIG_ROOTS_MAX];
+    size_t root_count;
+    atomic_ullong requests, refused, attested, denied;
+};
+
+/* A request as a route's function sees it. */
+struct call {
+    struct service *service;
+    const struct config_tenant *tenant;
+    const struct server_request *request;
+    const char *rest; /* of the path, behind the route's */
+    int64_t now;      /* seconds since 1970 */
+};
+
+typedef void route_answer(const struct call *call, struct server_answer *answer);
+
+/* Notes a decision for the audit log, before the answer leaves; takes `detail`, an object without
+ * secrets. What cannot be noted turns the answer into an error. */
+void service_note(const struct call *call, const char *event, bool allowed, json_t *detail,
+                  struct server_answer *answer);
+
+/* Microsoft Azure Attestation's interface. */
+route_answer maa_attest, maa_certs, maa_openid_configuration;
+
+#endif

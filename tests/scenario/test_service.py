@@ -1,0 +1,428 @@
+#!/usr/bin/env python3
+"""caisson-attestd as its clients see it: evidence in, tokens out, and every decision in the audit log.
+
+The evidence is a simulated machine's that never ran (make_evidence); where the shared vectors are there,
+a real container group's too.
+"""
+import base64
+import contextlib
+import hashlib
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import sqlite3
+import ssl
+import subprocess
+import tempfile
+import threading
+import unittest
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from lib import paths, tap
+
+ATTESTD = os.path.join(paths.BUILD, "caisson-attestd")
+MAKE_EVIDENCE = os.environ.get("MAKE_EVIDENCE", os.path.join(paths.BUILD, "tests/scenario/make_evidence"))
+VECTORS = os.environ.get("CAISSON_VECTORS", os.path.join(paths.SOURCE, "../shared/vectors"))
+NONCE = "00112233445566778899aabbccddeeff"
+ATTEST = "/attest/SevSnpVm?api-version=2022-08-01"
+
+
+def b64url(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def unb64url(text):
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+class Service:
+    """A running service with its folder; a context."""
+
+    def __init__(self, folder, trust=True):
+        self.folder = folder
+        self.config = os.path.join(folder, "attestd.yaml")
+        trusted = "trust: {simulated: psp}\n" if trust else ""
+        with open(self.config, "w", encoding="utf-8") as file:
+            file.write(f"listen: 127.0.0.1:0\nstate: state\n{trusted}"
+                       "limits: {requests_a_second: 100000}\n"
+                       "tenants:\n- {name: acme, issuer: 'https://acme.example'}\n"
+                       "- {name: other, issuer: 'https://other.example', hosts: [other.example]}\n")  # fmt: skip
+        self.store = os.path.join(folder, "state/store")
+
+    def start(self):
+        self.process = subprocess.Popen([ATTESTD, "--config", self.config], stderr=subprocess.PIPE, text=True)
+        self.said = []
+        for line in self.process.stderr:
+            self.said.append(line)
+            match = re.search(r"listening on 127\.0\.0\.1, port (\d+)", line)
+            if match:
+                self.port = int(match.group(1))
+                break
+        else:
+            raise RuntimeError("".join(self.said))
+        self.reader = threading.Thread(target=lambda: self.said.extend(self.process.stderr))
+        self.reader.start()
+        self.trust = ssl.create_default_context(cafile=os.path.join(self.folder, "state/development.pem"))
+        return self
+
+    def stop(self, how=signal.SIGTERM):
+        self.process.send_signal(how)
+        self.process.wait(60)
+        self.reader.join(60)
+        self.process.stderr.close()
+        return self.process.returncode
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        if self.process.returncode is None:
+            self.stop(signal.SIGKILL)
+
+    def connect(self):
+        return http.client.HTTPSConnection("localhost", self.port, context=self.trust, timeout=60)
+
+    def ask(self, method, path, body=None, connection=None, host=None):
+        """Status and what the JSON of the answer says."""
+        own = connection or self.connect()
+        headers = {"Content-Type": "application/json"}
+        if host:
+            headers["Host"] = host
+        own.request(method, path, body=body, headers=headers)
+        answer = own.getresponse()
+        text = answer.read()
+        if not connection:
+            own.close()
+        is_json = answer.headers.get("Content-Type") == "application/json"
+        return answer.status, json.loads(text) if is_json else text.decode()
+
+    def entries(self, tenant="acme"):
+        with contextlib.closing(sqlite3.connect(f"file:{self.store}?mode=ro", uri=True)) as store:
+            rows = store.execute("SELECT bytes FROM log WHERE tenant = ? ORDER BY number", [tenant])
+            return [row[0] for row in rows]
+
+
+@unittest.skipUnless(os.path.exists(ATTESTD), f"{ATTESTD} is not built")
+class ServiceTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.scratch = tempfile.TemporaryDirectory()
+        cls.folder = cls.scratch.name
+        cls.policy = b"package policy\n"
+        guest = os.path.join(cls.folder, "guest")
+        os.mkdir(guest)
+        files = {"vmlinux": b"kernel" * 99, "bzImage": b"packed kernel", "initrd": b"initrd" * 77}
+        manifest = {"caisson_guest": 1, "cmdline": {"simulated": "quiet caisson.tee=simulated",
+                                                     "sev-snp": "quiet caisson.tee=sev-snp"},
+                    "files": {name: {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
+                              for name, data in files.items()},
+                    "initrd": {}, "packages": []}  # fmt: skip
+        with open(os.path.join(guest, "manifest.json"), "w", encoding="utf-8") as file:
+            json.dump(manifest, file)
+        with open(os.path.join(cls.folder, "policy"), "wb") as file:
+            file.write(cls.policy)
+        made = subprocess.run([MAKE_EVIDENCE, "psp", "guest/manifest.json", "policy", NONCE, "2"], cwd=cls.folder,
+                              stdout=subprocess.PIPE, check=True, timeout=120)  # fmt: skip
+        cls.bundle = json.loads(made.stdout)
+        cls.report = base64.b64decode(cls.bundle["report"])
+        cls.runtime = base64.b64decode(cls.bundle["runtime_data"])
+        cls.chain = "".join(cls.bundle["certificates"]).replace("\n", "\r\n").encode()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.scratch.cleanup()
+
+    def service(self, **options):
+        folder = tempfile.mkdtemp(dir=self.folder)
+        os.symlink(os.path.join(self.folder, "psp"), os.path.join(folder, "psp"))
+        return Service(folder, **options)
+
+    def body(self, report=None, runtime=None, policy=None, **more):
+        evidence = {"SnpReport": b64url(report or self.report), "VcekCertChain": b64url(self.chain)}
+        body = {"report": b64url(json.dumps(evidence).encode()),
+                "runtimeData": {"data": b64url(runtime or self.runtime), "dataType": "JSON"},
+                "initTimeData": {"data": b64url(policy or self.policy), "dataType": "Binary"}}  # fmt: skip
+        body.update(more)
+        return json.dumps(body)
+
+    def check_token(self, token, keys):
+        """Verifies a token as a stranger does, by the numbers and by the certificate; gives its claims."""
+        header, payload, signature = token.split(".")
+        head = json.loads(unb64url(header))
+        self.assertEqual((head["alg"], head["typ"]), ("RS256", "JWT"))
+        key = next(key for key in keys["keys"] if key["kid"] == head["kid"])
+        n, e = (int.from_bytes(unb64url(key[name]), "big") for name in "ne")
+        signed = f"{header}.{payload}".encode()
+        public = rsa.RSAPublicNumbers(e, n).public_key()
+        public.verify(unb64url(signature), signed, padding.PKCS1v15(), hashes.SHA256())
+        certificate = x509.load_der_x509_certificate(base64.b64decode(key["x5c"][0]))
+        self.assertEqual(certificate.public_key().public_numbers(), public.public_numbers())
+        certificate.public_key().verify(certificate.signature, certificate.tbs_certificate_bytes, padding.PKCS1v15(),
+                                        certificate.signature_hash_algorithm)  # fmt: skip
+        return head, json.loads(unb64url(payload))
+
+    def test_evidence_becomes_a_token_that_strangers_can_verify(self):
+        with self.service() as service:
+            status, answer = service.ask("POST", ATTEST, self.body(nonce=3413764049005270139))
+            self.assertEqual(status, 200, answer)
+            self.assertEqual(list(answer), ["token"])
+            _, keys = service.ask("GET", "/certs")
+            head, claims = self.check_token(answer["token"], keys)
+            self.assertEqual(head["jku"], "https://acme.example/certs")
+            self.assertEqual(claims["iss"], "https://acme.example")
+            self.assertEqual(claims["exp"], claims["iat"] + 28800)
+            self.assertEqual(claims["nbf"], claims["iat"])
+            self.assertEqual(claims["x-ms-ver"], "1.0")
+            self.assertEqual(claims["x-ms-attestation-type"], "sevsnpvm")
+            self.assertEqual(claims["x-ms-sevsnpvm-hostdata"], hashlib.sha256(self.policy).hexdigest())
+            self.assertEqual(claims["x-ms-sevsnpvm-reportdata"], hashlib.sha256(self.runtime).hexdigest() + "00" * 32)
+            self.assertEqual(claims["x-ms-sevsnpvm-launchmeasurement"], self.report[0x90:0xC0].hex())
+            self.assertEqual(claims["x-ms-runtime"], json.loads(self.runtime))
+            self.assertEqual(claims["nonce"], 3413764049005270139)
+            self.assertIs(claims["caisson-simulated"], True)
+            self.assertIs(claims["x-ms-sevsnpvm-is-debuggable"], False)
+            self.assertNotIn("x-ms-compliance-status", claims)
+            self.assertNotIn("x-ms-inittime", claims)
+            _, configuration = service.ask("GET", "/.well-known/openid-configuration")
+            self.assertEqual(configuration["issuer"], "https://acme.example")
+            self.assertEqual(configuration["jwks_uri"], "https://acme.example/certs")
+            self.assertIn("RS256", configuration["id_token_signing_alg_values_supported"])
+
+    def test_each_tenant_has_its_own_issuer_and_log(self):
+        with self.service() as service:
+            status, answer = service.ask("POST", ATTEST, self.body(), host="other.example:443")
+            self.assertEqual(status, 200, answer)
+            _, keys = service.ask("GET", "/certs")
+            self.assertEqual(self.check_token(answer["token"], keys)[1]["iss"], "https://other.example")
+            self.assertEqual((len(service.entries("acme")), len(service.entries("other"))), (0, 1))
+
+    def test_one_bit_of_anything_is_refused_and_noted(self):
+        flipped = bytearray(self.report)
+        flipped[0xC0] ^= 1
+        cases = [(dict(report=bytes(flipped)), "signature"), (dict(runtime=self.runtime + b" "), "report_data"),
+                 (dict(policy=b"package policy2\n"), "host_data")]  # fmt: skip
+        with self.service() as service:
+            for change, reason in cases:
+                status, answer = service.ask("POST", ATTEST, self.body(**change))
+                self.assertEqual((status, answer["error"]["code"]), (400, "AttestationFailed"))
+                self.assertIn(reason, answer["error"]["message"])
+            entries = [json.loads(entry) for entry in service.entries()]
+            self.assertEqual([entry["allowed"] for entry in entries], [False] * 3)
+            for entry, (_, reason) in zip(entries, cases):
+                self.assertIn(reason, entry["detail"]["reason"])
+
+    def test_a_simulated_root_that_nobody_named_is_refused(self):
+        with self.service(trust=False) as service:
+            status, answer = service.ask("POST", ATTEST, self.body())
+            self.assertEqual((status, answer["error"]["code"]), (400, "AttestationFailed"))
+
+    def test_a_policy_decides_and_names_its_rule(self):
+        deny = 'version=1.0; authorizationrules { [type=="x-ms-sevsnpvm-vmpl", value==0] => deny(); => permit(); };'
+        issue = ('version=1.0; authorizationrules { [type=="x-ms-sevsnpvm-is-debuggable", value==false] => permit(); };'
+                 'issuancerules { c:[type=="x-ms-sevsnpvm-guestsvn"] => issue(type="svn", value=c.value);'
+                 '=> issue(type="iss", value="evil"); };')  # fmt: skip
+        with self.service() as service:
+            status, answer = service.ask("POST", ATTEST, self.body(draftPolicyForAttestation=deny))
+            self.assertEqual((status, answer["error"]["code"]), (400, "PolicyEvaluationError"))
+            self.assertIn("line 1", answer["error"]["message"])
+            status, answer = service.ask("POST", ATTEST, self.body(draftPolicyForAttestation="version=1.0; nonsense"))
+            self.assertEqual((status, answer["error"]["code"]), (400, "PolicyEvaluationError"))
+            status, answer = service.ask("POST", ATTEST, self.body(draftPolicyForAttestation=issue))
+            self.assertEqual(status, 200, answer)
+            header, payload, signature = answer["token"].split(".")
+            self.assertEqual((json.loads(unb64url(header))["alg"], signature), ("none", ""))
+            claims = json.loads(unb64url(payload))
+            self.assertEqual((claims["svn"], claims["iss"]), (0, "https://acme.example"))
+            text = b64url(hashlib.sha256(b64url(issue.encode()).encode()).digest())
+            self.assertEqual(claims["x-ms-policy-hash"], text)
+
+    def test_odd_requests_get_clear_answers(self):
+        big = json.dumps({"report": "A" * (2 << 20)})
+        cases = [("GET", "/", None, 404), ("GET", "/attest/SevSnpVm", None, 405), ("POST", "/certs", "{}", 405),
+                 ("POST", "/attest/SevSnpVm", self.body(), 400),
+                 ("POST", "/attest/SevSnpVm?api-version=2019-01-01", self.body(), 400),
+                 ("POST", "/attest/SevSnpVm?api-version=2022-08-01&api-version=2022-08-01", self.body(), 400),
+                 ("POST", "/attest/Nitro?api-version=2022-08-01", self.body(), 404),
+                 ("POST", ATTEST, "", 400), ("POST", ATTEST, "[]", 400), ("POST", ATTEST, b"\xff\xfe", 400),
+                 ("POST", ATTEST, "[" * 100000, 400), ("POST", ATTEST, '{"report":"YQ","report":"YQ"}', 400),
+                 ("POST", ATTEST, big, 413), ("POST", "/attest/sevsnpVM?api-version=2025-06-01", self.body(), 200),
+                 ("GET", "/healthz", None, 200)]  # fmt: skip
+        with self.service() as service:
+            for method, path, body, wanted in cases:
+                status, answer = service.ask(method, path, body)
+                self.assertEqual(status, wanted, (method, path, answer))
+                if wanted >= 400:
+                    self.assertTrue(answer["error"]["message"], path)
+            _, metrics = service.ask("GET", "/metrics")
+            self.assertIn("caisson_attestations_total 1\n", metrics)
+
+    def test_the_log_verifies_and_its_changes_are_found(self):
+        service = self.service()
+        with service:
+            for _ in range(3):
+                self.assertEqual(service.ask("POST", ATTEST, self.body())[0], 200)
+            audit = [paths.CAISSON, "audit", "verify", service.store]
+            done = subprocess.run(audit, capture_output=True, text=True, timeout=60, check=False)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            head = re.fullmatch(r"acme: 3 entries, head (3:[0-9a-f]{64})\n", done.stdout).group(1)
+            previous = "00" * 32
+            for entry in service.entries():
+                self.assertEqual(json.loads(entry)["previous"], previous)
+                previous = hashlib.sha256(entry).hexdigest()
+            self.assertEqual(head, f"3:{previous}")
+            self.assertEqual(service.ask("POST", ATTEST, self.body())[0], 200)
+            self.assertEqual(service.stop(), 0)
+
+        def verify(*options):
+            return subprocess.run([*audit, "--tenant", "acme", *options], capture_output=True, text=True, timeout=60,
+                                  check=False)  # fmt: skip
+
+        self.assertEqual(verify("--head", head).returncode, 0)
+        for wrong in ("3:" + "00" * 32, "5:" + "00" * 32):
+            self.assertEqual(verify("--head", wrong).returncode, 1)
+        self.assertEqual(verify("--head", "x").returncode, 2)
+        with contextlib.closing(sqlite3.connect(service.store)) as store:
+            with self.assertRaises(sqlite3.Error):
+                store.execute("UPDATE log SET bytes = bytes")
+            store.execute("DROP TRIGGER log_stays")
+            store.execute("UPDATE log SET bytes = CAST(replace(CAST(bytes AS TEXT), 'true', 'false') AS BLOB)"
+                          " WHERE number = 2")  # fmt: skip
+            store.commit()
+        done = verify()
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("entry 3", done.stderr)
+
+    def test_kill_takes_no_acknowledged_decision(self):
+        service = self.service()
+        for _ in range(4):
+            acknowledged, body = [], self.body()
+            service.start()
+
+            def attest():
+                with contextlib.suppress(OSError, http.client.HTTPException):
+                    connection = service.connect()
+                    while True:
+                        status, answer = service.ask("POST", ATTEST, body, connection)
+                        if status == 200:
+                            acknowledged.append(json.loads(unb64url(answer["token"].split(".")[1]))["jti"])
+
+            clients = [threading.Thread(target=attest) for _ in range(4)]
+            for client in clients:
+                client.start()
+            while len(acknowledged) < 20 and any(client.is_alive() for client in clients):
+                clients[0].join(0.01)
+            service.stop(signal.SIGKILL)
+            for client in clients:
+                client.join(60)
+            self.assertGreaterEqual(len(acknowledged), 20)
+            with service:
+                kept = {json.loads(entry)["detail"].get("token") for entry in service.entries()}
+                self.assertEqual(set(acknowledged) - kept, set())
+        done = subprocess.run([paths.CAISSON, "audit", "verify", service.store], capture_output=True, text=True,
+                              timeout=60, check=False)  # fmt: skip
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_a_backup_that_was_taken_while_it_ran_is_a_store(self):
+        service = self.service()
+        copy = os.path.join(service.folder, "backup")
+        with service:
+            self.assertEqual(service.ask("POST", ATTEST, self.body())[0], 200)
+            keys = service.ask("GET", "/certs")
+            with contextlib.closing(sqlite3.connect(service.store)) as store:
+                store.execute("VACUUM INTO ?", [copy])
+            self.assertEqual(service.ask("POST", ATTEST, self.body())[0], 200)
+            self.assertEqual(service.stop(), 0)
+        for name in ("store", "store-wal", "store-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(os.path.join(service.folder, "state", name))
+        os.rename(copy, service.store)
+        with service:
+            self.assertEqual(service.ask("GET", "/certs"), keys)
+            self.assertEqual(len(service.entries()), 1)
+
+    def test_two_services_on_one_store_are_refused(self):
+        with self.service() as service:
+            done = subprocess.run([ATTESTD, "--config", service.config], capture_output=True, text=True, timeout=60,
+                                  check=False)  # fmt: skip
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("open in another process", done.stderr)
+
+    def test_tls_is_what_it_speaks_and_a_new_certificate_is_read_while_it_runs(self):
+        with self.service() as service:
+            with socket.create_connection(("127.0.0.1", service.port), 60) as plain:
+                plain.sendall(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
+                with contextlib.suppress(ConnectionResetError):
+                    self.assertNotIn(b"HTTP", plain.recv(100))
+            with self.assertRaises(ssl.SSLError):
+                with socket.create_connection(("127.0.0.1", service.port), 60) as raw:
+                    ssl.create_default_context().wrap_socket(raw, server_hostname="localhost")
+            old = service.trust
+            os.unlink(os.path.join(service.folder, "state/development.pem"))
+            service.process.send_signal(signal.SIGHUP)
+            while not any("read the certificate again" in line for line in service.said):
+                self.assertIsNone(service.process.poll())
+                service.reader.join(0.01)
+            service.trust = ssl.create_default_context(cafile=os.path.join(service.folder, "state/development.pem"))
+            self.assertEqual(service.ask("GET", "/healthz")[0], 200)
+            service.trust = old
+            with self.assertRaises(ssl.SSLError):
+                service.ask("GET", "/healthz")
+
+    def test_the_state_is_its_owners_alone_and_the_logs_hold_no_secret(self):
+        with self.service() as service:
+            self.assertEqual(service.ask("POST", ATTEST + "&secret=hidden", self.body())[0], 200)
+            self.assertEqual(service.stop(), 0)
+            state = os.path.join(service.folder, "state")
+            self.assertEqual(os.stat(state).st_mode & 0o777, 0o700)
+            for name in ("store", "master.key", "development.key"):
+                self.assertEqual(os.stat(os.path.join(state, name)).st_mode & 0o777, 0o600, name)
+            said = "".join(service.said)
+            self.assertNotIn("hidden", said)
+            line = next(line for line in service.said if "/attest/SevSnpVm" in line)
+            self.assertEqual(json.loads(line[line.index("{"):])["status"], 200)
+
+    def test_a_wrong_configuration_is_named(self):
+        folder = tempfile.mkdtemp(dir=self.folder)
+        path = os.path.join(folder, "c.yaml")
+        tenants = "tenants: [{name: a, issuer: 'https://a'}]\n"
+        cases = [("", "one mapping", 2), (f"state: s\n{tenants}listn: x\n", "listn", 2),
+                 (f"state: s\nlisten: 0.0.0.0:1\ntls: {{plain_http: true}}\n{tenants}", "loopback", 2)]  # fmt: skip
+        for text, said, _ in cases:
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+            done = subprocess.run([paths.CAISSON, "serve", "--check", "--config", path], capture_output=True, text=True,
+                                  timeout=60, check=False)  # fmt: skip
+            self.assertNotEqual(done.returncode, 0, text)
+            self.assertIn(said, done.stderr)
+        self.assertEqual(os.listdir(folder), ["c.yaml"])
+
+    @unittest.skipUnless(os.path.exists(os.path.join(VECTORS, "aci/attest_test_data")), "no shared vectors")
+    def test_a_real_groups_evidence_is_compliant(self):
+        def read(name):
+            with open(os.path.join(VECTORS, "aci/attest_test_data", name), "rb") as file:
+                return file.read()
+
+        evidence = {"SnpReport": b64url(read("snp_report.bin")),
+                    "VcekCertChain": b64url(read("uvm_host_amd_certificate.pem")),
+                    "Endorsements": b64url(json.dumps({"Uvm": [b64url(read("body.uvm_reference_info.bin"))]}).encode())}
+        body = {"report": b64url(json.dumps(evidence).encode()) + "==",
+                "runtimeData": {"data": b64url(read("runtimedata.json")), "dataType": "JSON"},
+                "initTimeData": {"data": b64url(base64.b64decode(read("uvm_security_policy.base64"))),
+                                 "dataType": "Binary"}}  # fmt: skip
+        with self.service(trust=False) as service:
+            status, answer = service.ask("POST", ATTEST, json.dumps(body))
+            self.assertEqual(status, 200, answer)
+            claims = self.check_token(answer["token"], service.ask("GET", "/certs")[1])[1]
+            self.assertEqual(claims["x-ms-compliance-status"], "azure-compliant-uvm")
+            self.assertEqual(claims["x-ms-runtime"], {"akey": "avalue"})
+            self.assertNotIn("caisson-simulated", claims)
+
+
+if __name__ == "__main__":
+    tap.main()
