@@ -18,7 +18,7 @@
 #define PLAN_ARENA_MAX ((size_t)64 << 20)
 #define EMPTY_DIRS     "/run/gcs/c/sandbox/sandboxMounts/tmp/atlas/emptydir/" /* docs/guest.md */
 #define UMASK_DEFAULT  022
-#define MEMBER_PROBES  (MACHINE_MEMBERS_MAX * GROUP_PROBES)
+#define HOOK_HTTP_MS   30000
 
 void group_plan_init(struct group_plan *plan, const char *folder)
 {
@@ -379,16 +379,11 @@ static int set_http(struct group_plan *plan, const struct pod_probe *probe, bool
     return forward_to(plan, probe->port, &out->http.port, err);
 }
 
-static int set_probe(struct group_plan *plan, const struct pod_probe *probe, bool network,
-                     struct group_probe_plan *when, struct vm_probe *how, struct error *err)
+/* A probe or a hook. */
+static int set_asked(struct group_plan *plan, const struct pod_probe *probe, bool network,
+                     uint32_t timeout_ms, struct vm_probe *how, struct error *err)
 {
-    if (probe->kind == POD_PROBE_NONE)
-        return 0;
-    *when = (struct group_probe_plan){.delay_ms = probe->initial_delay_s * 1000,
-                                      .period_ms = probe->period_s * 1000,
-                                      .successes = probe->successes,
-                                      .failures = probe->failures};
-    *how = (struct vm_probe){.timeout_ms = probe->timeout_s * 1000};
+    *how = (struct vm_probe){.timeout_ms = timeout_ms};
     if (*probe->host && probe->kind == POD_PROBE_TCP)
         return error_set(err, ERROR_REFUSED, "a tcp probe of another host than the pod");
     switch (probe->kind) {
@@ -403,8 +398,45 @@ static int set_probe(struct group_plan *plan, const struct pod_probe *probe, boo
     case POD_PROBE_HTTP:
         how->kind = VM_PROBE_HTTP;
         return set_http(plan, probe, network, how, err);
+    case POD_PROBE_SLEEP:
+        how->kind = VM_PROBE_SLEEP;
+        how->timeout_ms = probe->timeout_s * 1000 + 1;
+        return 0;
     case POD_PROBE_NONE:
         break;
+    }
+    return 0;
+}
+
+static int set_probe(struct group_plan *plan, const struct pod_probe *probe, bool network,
+                     struct group_probe_plan *when, struct vm_probe *how, struct error *err)
+{
+    if (probe->kind == POD_PROBE_NONE)
+        return 0;
+    *when = (struct group_probe_plan){.delay_ms = probe->initial_delay_s * 1000,
+                                      .period_ms = probe->period_s * 1000,
+                                      .successes = probe->successes,
+                                      .failures = probe->failures,
+                                      .grace_ms = probe->grace_s * 1000};
+    return set_asked(plan, probe, network, probe->timeout_s * 1000, how, err);
+}
+
+/* A command takes what time it takes: the one before the end is cut off by the member's own. */
+static int set_hooks(struct group_plan *plan, const struct pod_container *container, bool network,
+                     struct vm_member *member, struct error *err)
+{
+    const struct {
+        enum group_probe kind;
+        const struct pod_probe *hook;
+        bool *there;
+    } hooks[] = {{GROUP_POST_START, &container->post_start, &member->plan.post_start},
+                 {GROUP_PRE_STOP, &container->pre_stop, &member->plan.pre_stop}};
+    for (size_t i = 0; i < sizeof hooks / sizeof *hooks; i++) {
+        uint32_t timeout_ms = hooks[i].hook->kind == POD_PROBE_HTTP ? HOOK_HTTP_MS : 0;
+        *hooks[i].there = hooks[i].hook->kind != POD_PROBE_NONE;
+        if (set_asked(plan, hooks[i].hook, network, timeout_ms, &member->probes[hooks[i].kind],
+                      err) < 0)
+            return error_context(err, "a hook");
     }
     return 0;
 }
@@ -442,14 +474,15 @@ static int set_member(struct group_plan *plan, const struct group_source *source
     member->image = container->image;
     member->plan.name = container->name;
     member->plan.init = container->init;
+    member->plan.sidecar = container->sidecar;
     member->plan.restart = restarts[source->pod->restart];
     member->plan.grace_ms = source->pod->grace_s * 1000;
-    if (container->post_start.count > 0 || container->pre_stop.count > 0)
-        return error_set(err, ERROR_REFUSED, "lifecycle hooks are not run");
     if (set_process(plan, source, index, member, err) < 0 ||
         set_confinement(plan, source, index, &member->process, err) < 0 ||
         set_layers(plan, source, index, member, err) < 0 ||
         set_mounts(plan, container, member, err) < 0)
+        return -1;
+    if (set_hooks(plan, container, source->network, member, err) < 0)
         return -1;
     return set_probes(plan, container, source->network, member, err);
 }

@@ -20,8 +20,9 @@
 #include "vm/client.h"
 #include "vm/machine.h"
 
-#define RESTARTED     "main" /* the name of a container that is started again */
-#define REMOVED_TRIES 500    /* of 10 ms */
+#define RESTARTED          "main"  /* the name of a container that is started again */
+#define RESTARTED_GRACE_MS 3600000 /* who stops it says how long it may take */
+#define REMOVED_TRIES      500     /* of 10 ms */
 
 /* All that a run holds on to. */
 struct run {
@@ -215,7 +216,8 @@ static void set_restart(struct run *run)
     run->member = (struct vm_member){
         .plan = {.name = RESTARTED,
                  .restart = run->options.restart,
-                 .restarts_max = run->options.restarts_max},
+                 .restarts_max = run->options.restarts_max,
+                 .grace_ms = RESTARTED_GRACE_MS},
         .image = config->image,
         .process = config->process,
         .layer_count = config->disk_count,

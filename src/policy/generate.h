@@ -54,6 +54,7 @@ struct policy_draft_container {
     const char *stop_signal;      /* of the image: "SIGQUIT"; "" for none */
     const struct policy_list *exec_processes;
     size_t exec_count;
+    bool exec_kill;                    /* these may be killed */
     const struct policy_mount *mounts; /* before the platform's */
     size_t mount_count;
     struct policy_draft_identity user;

@@ -113,7 +113,7 @@ static void put_execs(struct writer *writer, const struct policy_draft_container
             continue;
         put(writer, first ? "{\"command\":" : ",{\"command\":");
         put_list(writer, draft->exec_processes[i]);
-        put(writer, ",\"signals\":[]}");
+        put(writer, draft->exec_kill ? ",\"signals\":[9]}" : ",\"signals\":[]}");
         first = false;
     }
     if (writer->draft->debug) {

@@ -89,7 +89,13 @@ struct pod_mount {
     bool read_only;       /* as the mount says, or its volume */
 };
 
-enum pod_probe_kind { POD_PROBE_NONE, POD_PROBE_EXEC, POD_PROBE_HTTP, POD_PROBE_TCP };
+enum pod_probe_kind {
+    POD_PROBE_NONE,
+    POD_PROBE_EXEC,
+    POD_PROBE_HTTP,
+    POD_PROBE_TCP,
+    POD_PROBE_SLEEP /* of hooks alone: `timeout_s` long */
+};
 
 struct pod_probe {
     enum pod_probe_kind kind;
@@ -163,8 +169,8 @@ struct pod_container {
     struct pod_probe startup;
     struct pod_probe readiness;
     struct pod_probe liveness;
-    struct policy_list post_start; /* hooks: exec only, empty for none */
-    struct policy_list pre_stop;
+    struct pod_probe post_start; /* hooks: exec, http or sleep, and no times */
+    struct pod_probe pre_stop;
     struct pod_security security;
     struct pod_resources resources;
     bool tty;

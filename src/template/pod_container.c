@@ -172,10 +172,14 @@ static int check_container(const struct pod_reader *reader, const struct pod_con
 {
     const struct pod *pod = reader->pod;
     bool probed = container->startup.kind || container->readiness.kind || container->liveness.kind;
+    bool hooked = container->post_start.kind || container->pre_stop.kind;
     if (reader->reading == POD_CONFCOM)
         return 0;
     if (container->init && !container->sidecar && probed)
         return error_set(err, ERROR_INVALID, "\"%.64s\" is an init container, which has no probes",
+                         container->name);
+    if (container->init && !container->sidecar && hooked)
+        return error_set(err, ERROR_INVALID, "\"%.64s\" is an init container, which has no hooks",
                          container->name);
     for (const struct pod_container *other = pod->containers; other < container; other++) {
         if (strcmp(other->name, container->name) == 0)

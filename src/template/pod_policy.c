@@ -164,10 +164,11 @@ static int fill_execs(const struct maker *maker, const struct pod_container *con
 {
     const struct policy_list *const commands[] = {
         &container->liveness.command, &container->readiness.command, &container->startup.command,
-        &container->post_start, &container->pre_stop};
+        &container->post_start.command, &container->pre_stop.command};
     size_t count = sizeof commands / sizeof *commands;
     if (template_room_for_execs(&maker->reader, out, count, err) < 0)
         return -1;
+    out->exec_kill = maker->options->reading == POD_STRICT; /* where it takes too long */
     for (size_t i = 0; i < count; i++) {
         if (commands[i]->count > 0)
             template_add_exec(out, *commands[i]);
@@ -224,6 +225,20 @@ static struct policy_rows rows(const struct maker *maker, size_t from, size_t to
     return (struct policy_rows){items, to - from};
 }
 
+static int fill_sidecars(const struct maker *maker, struct policy_group *out, struct error *err)
+{
+    const struct pod *pod = maker->pod;
+    size_t *items = room(maker, pod->container_count, sizeof *items, err);
+    if (!items)
+        return -1;
+    for (size_t i = pod->main_count; i < pod->container_count; i++) {
+        if (pod->containers[i].sidecar)
+            items[out->sidecars.count++] = i;
+    }
+    out->sidecars.items = items;
+    return 0;
+}
+
 static int fill_empty_dirs(const struct maker *maker, struct policy_group *out, struct error *err)
 {
     const struct pod *pod = maker->pod;
@@ -254,14 +269,6 @@ static int fill_word(const struct maker *maker, struct template_group *out, stru
     struct policy_group *group = room(maker, 1, sizeof *group, err);
     if (!group)
         return -1;
-    for (size_t i = pod->main_count; i < pod->container_count; i++) {
-        if (pod->containers[i].sidecar)
-            return error_set(
-                err, ERROR_REFUSED,
-                "init container \"%.64s\": restartPolicy Always: an init container has "
-                "to end before the next starts; make it one of the containers",
-                pod->containers[i].name);
-    }
     *group = (struct policy_group){
         .restart = restarts[pod->restart], .shared_ipc = true, .shared_pid = pod->share_processes};
     group->containers = rows(maker, 0, pod->main_count, err);
@@ -269,6 +276,8 @@ static int fill_word(const struct maker *maker, struct template_group *out, stru
     if (!group->containers.items || !group->init.items)
         return -1;
     out->word = group;
+    if (fill_sidecars(maker, group, err) < 0)
+        return -1;
     return fill_empty_dirs(maker, group, err);
 }
 

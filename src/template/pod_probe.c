@@ -173,20 +173,59 @@ static int read_probe(const struct pod_reader *reader, const json_t *object, con
     return 0;
 }
 
-static int read_hook(const struct pod_reader *reader, const json_t *lifecycle, const char *key,
-                     struct policy_list *out, struct error *err)
+static int read_sleep(const struct pod_reader *reader, const json_t *action, struct pod_probe *out,
+                      struct error *err)
 {
-    static const char outside[] = "hooks are commands in the container; use exec";
+    static const struct pod_field fields[] = {{"seconds", NULL}, {0}};
+    uint64_t seconds;
+    if (pod_check_fields(reader, action, fields, err) < 0 ||
+        json_get_u64(action, "seconds", SECONDS_MAX, &seconds, err) < 0)
+        return -1;
+    out->kind = POD_PROBE_SLEEP;
+    out->timeout_s = (unsigned int)seconds;
+    return 0;
+}
+
+/* POD_CONFCOM looks for exec alone. */
+static int read_hook_action(const struct pod_reader *reader, const json_t *hook,
+                            const struct pod_container *container, struct pod_probe *out,
+                            struct error *err)
+{
+    json_t *exec, *http, *sleep;
+    if (json_find_object(hook, "exec", &exec, err) < 0)
+        return -1;
+    if (exec) {
+        out->kind = POD_PROBE_EXEC;
+        return read_exec(reader, exec, &out->command, err);
+    }
+    if (reader->reading == POD_CONFCOM)
+        return 0;
+    if (json_find_object(hook, "httpGet", &http, err) < 0 ||
+        json_find_object(hook, "sleep", &sleep, err) < 0)
+        return -1;
+    if (!!http + !!sleep != 1)
+        return error_set(err, ERROR_INVALID, "name one of exec, httpGet and sleep");
+    return http ? read_http(reader, http, container, out, err)
+                : read_sleep(reader, sleep, out, err);
+}
+
+static int read_hook(const struct pod_reader *reader, const json_t *lifecycle, const char *key,
+                     const struct pod_container *container, struct pod_probe *out,
+                     struct error *err)
+{
     static const struct pod_field fields[] = {
-        {"exec", NULL}, {"httpGet", outside}, {"tcpSocket", outside}, {"sleep", outside}, {0}};
-    json_t *hook, *exec;
+        {"exec", NULL},
+        {"httpGet", NULL},
+        {"tcpSocket", "Kubernetes does nothing of that kind; use exec or httpGet"},
+        {"sleep", NULL},
+        {0}};
+    json_t *hook;
     if (json_find_object(lifecycle, key, &hook, err) < 0)
         return -1;
     if (!hook)
         return 0;
     if (pod_check_fields(reader, hook, fields, err) < 0 ||
-        json_find_object(hook, "exec", &exec, err) < 0 ||
-        (exec && read_exec(reader, exec, out, err) < 0))
+        read_hook_action(reader, hook, container, out, err) < 0)
         return error_context(err, "lifecycle: %s", key);
     return 0;
 }
@@ -201,11 +240,12 @@ int pod_read_probes(const struct pod_reader *reader, const json_t *container,
         read_probe(reader, container, "livenessProbe", out, &out->liveness, err) < 0 ||
         json_find_object(container, "lifecycle", &lifecycle, err) < 0)
         return -1;
+    out->post_start = out->pre_stop = (struct pod_probe){.path = "/", .host = ""};
     if (!lifecycle)
         return 0;
     if (pod_check_fields(reader, lifecycle, fields, err) < 0)
         return error_context(err, "lifecycle");
-    if (read_hook(reader, lifecycle, "postStart", &out->post_start, err) < 0)
+    if (read_hook(reader, lifecycle, "postStart", out, &out->post_start, err) < 0)
         return -1;
-    return read_hook(reader, lifecycle, "preStop", &out->pre_stop, err);
+    return read_hook(reader, lifecycle, "preStop", out, &out->pre_stop, err);
 }

@@ -50,12 +50,12 @@ struct vm_process {
     const json_t *confinement;
 };
 
-enum vm_probe_kind { VM_PROBE_EXEC, VM_PROBE_HTTP, VM_PROBE_TCP };
+enum vm_probe_kind { VM_PROBE_EXEC, VM_PROBE_HTTP, VM_PROBE_TCP, VM_PROBE_SLEEP };
 
-/* How one probe of a member is made; when, says its plan. */
+/* How one probe or hook of a member is made; when, says its plan. */
 struct vm_probe {
     enum vm_probe_kind kind;
-    uint32_t timeout_ms;
+    uint32_t timeout_ms;         /* of exec, 0 for none; of sleep how long, at least 1 */
     char *const *command;        /* exec */
     struct http_probe_plan http; /* its port is one of the machine's own published ones */
     uint16_t port;               /* tcp: the container's */
@@ -71,7 +71,7 @@ struct vm_member {
     const struct policy_mount *mounts;
     size_t mount_count;
     uint32_t stop_signal;
-    struct vm_probe probes[GROUP_PROBES];
+    struct vm_probe probes[GROUP_ASKED];
 };
 
 struct vm_config {

@@ -11,12 +11,13 @@
 
 struct member;
 
+/* A probe or a hook. */
 struct member_probe {
     struct member *member;
     enum group_probe kind;
     struct http_probe *http; /* NULL while none is under way */
     uint64_t process;        /* of exec, which is awaited; 0 while none is */
-    struct event *timeout;   /* of exec */
+    struct event *timeout;   /* of exec and sleep */
 };
 
 /* What a member has outside of the plan. */
@@ -25,7 +26,7 @@ struct member {
     size_t index;
     char id[65]; /* of its container now */
     struct container_log *log;
-    struct member_probe probes[GROUP_PROBES];
+    struct member_probe probes[GROUP_ASKED];
 };
 
 struct monitor_group {
@@ -109,11 +110,24 @@ static void on_created(void *argument, const json_t *result, const struct error 
     pump(monitor);
 }
 
+/* What was asked of the container before this one is of no interest any more. */
+static void forget_asked(struct member *member)
+{
+    for (size_t i = 0; i < GROUP_ASKED; i++) {
+        struct member_probe *probe = &member->probes[i];
+        http_probe_cancel(probe->http);
+        probe->http = NULL;
+        probe->process = 0;
+        (void)event_del(probe->timeout);
+    }
+}
+
 static int start_member(struct member *member, struct error *err)
 {
     const struct vm_member *config = config_of(member);
     struct monitor *monitor = member->monitor;
     uint32_t first = STREAMS_FROM + 2 * (uint32_t)member->index;
+    forget_asked(member);
     group_member_id(plan_of(member), member->index, member->id);
     if (session_open_output(monitor->session, first, err) < 0 ||
         session_open_output(monitor->session, first + 1, err) < 0)
@@ -158,21 +172,24 @@ void monitor_group_stop(struct monitor *monitor)
     struct monitor_group *group = monitor->group;
     group->stopping = true;
     group_stop(&group->plan);
-    for (size_t i = 0; i < group->plan.count; i++) {
-        enum group_phase phase = group->plan.members[i].phase;
-        if (phase == GROUP_RUNNING || phase == GROUP_ENDING)
-            signal_member(&group->members[i], (int)stop_signal(config_of(&group->members[i])));
-    }
     pump(monitor);
 }
 
-/* --- probes ----------------------------------------------------------------------------------- */
+/* --- probes and hooks ------------------------------------------------------------------------- */
+
+static void note(const struct member_probe *probe, bool good)
+{
+    const struct member *member = probe->member;
+    if (probe->kind < GROUP_PROBES)
+        group_probed(plan_of(member), member->index, probe->kind, good, now_ms());
+    else
+        group_hooked(plan_of(member), member->index, probe->kind, good, now_ms());
+}
 
 static void tell(struct member_probe *probe, bool good)
 {
-    struct member *member = probe->member;
-    group_probed(plan_of(member), member->index, probe->kind, good, now_ms());
-    pump(member->monitor);
+    note(probe, good);
+    pump(probe->member->monitor);
 }
 
 static void on_http(void *argument, bool good)
@@ -188,13 +205,21 @@ static void on_tcp(void *argument, const json_t *result, const struct error *ref
     tell(argument, json_is_true(json_object_get(result, "open")));
 }
 
-static void on_exec_timeout(evutil_socket_t fd, short what, void *argument)
+/* Its end is of no interest any more, but it has to come: where the policy lets it be killed. */
+static void on_timeout(evutil_socket_t fd, short what, void *argument)
 {
     struct member_probe *probe = argument;
+    const struct member *member = probe->member;
+    bool slept = config_of(member)->probes[probe->kind].kind == VM_PROBE_SLEEP;
     (void)fd;
     (void)what;
-    probe->process = 0; /* its end is of no interest any more */
-    tell(probe, false);
+    if (!slept)
+        (void)session_request(member->monitor->session, "signal_container_process",
+                              json_pack("{s:s, s:I, s:i}", "id", member->id, "process",
+                                        (json_int_t)probe->process, "signal", SIGKILL),
+                              NULL, NULL, NULL);
+    probe->process = 0;
+    tell(probe, slept);
 }
 
 static void on_exec(void *argument, const json_t *result, const struct error *refusal)
@@ -208,24 +233,29 @@ static void on_exec(void *argument, const json_t *result, const struct error *re
     tell(probe, false);
 }
 
+static int start_timer(struct member_probe *probe, const struct vm_probe *config)
+{
+    struct timeval timeout = {.tv_sec = config->timeout_ms / 1000,
+                              .tv_usec = (suseconds_t)(config->timeout_ms % 1000) * 1000};
+    return evtimer_add(probe->timeout, &timeout);
+}
+
 static int start_exec(struct member_probe *probe, const struct vm_probe *config)
 {
     struct member *member = probe->member;
     struct guest_session *session = member->monitor->session;
-    struct timeval timeout = {.tv_sec = config->timeout_ms / 1000,
-                              .tv_usec = (suseconds_t)(config->timeout_ms % 1000) * 1000};
     json_t *args = start_exec_json(member->id, &config_of(member)->process, config->command);
     if (session_request(session, "exec_in_container", args, on_exec, probe, NULL) < 0)
         return -1;
     probe->process = session_last_id(session);
-    return evtimer_add(probe->timeout, &timeout);
+    return config->timeout_ms ? start_timer(probe, config) : 0;
 }
 
 /* A process that was started for a probe has ended. */
 static bool probe_exited(struct monitor *monitor, uint64_t process, unsigned int code)
 {
     for (size_t i = 0; i < monitor->group->plan.count; i++) {
-        for (size_t j = 0; j < GROUP_PROBES; j++) {
+        for (size_t j = 0; j < GROUP_ASKED; j++) {
             struct member_probe *probe = &monitor->group->members[i].probes[j];
             if (process == 0 || probe->process != process)
                 continue;
@@ -251,11 +281,13 @@ static void start_probe(struct member_probe *probe)
     } else if (config->kind == VM_PROBE_TCP) {
         asked = session_request(monitor->session, "probe_port",
                                 json_pack("{s:i}", "port", (int)config->port), on_tcp, probe, NULL);
+    } else if (config->kind == VM_PROBE_SLEEP) {
+        asked = start_timer(probe, config);
     } else {
         asked = start_exec(probe, config);
     }
     if (asked < 0)
-        group_probed(plan_of(probe->member), probe->member->index, probe->kind, false, now_ms());
+        note(probe, false);
 }
 
 /* --- the plan --------------------------------------------------------------------------------- */
@@ -318,7 +350,7 @@ const struct vm_process *monitor_group_find(const struct monitor *monitor, const
     for (size_t i = 0; group && i < group->plan.count; i++) {
         enum group_phase phase = group->plan.members[i].phase;
         if (strcmp(group->plans[i].name, name) != 0 ||
-            (phase != GROUP_RUNNING && phase != GROUP_ENDING))
+            (phase != GROUP_RUNNING && phase != GROUP_POSTING && phase != GROUP_ENDING))
             continue;
         *id = group->members[i].id;
         return &monitor->config->members[i].process;
@@ -365,10 +397,10 @@ static int open_members(struct monitor *monitor, struct error *err)
         group->plans[i] = monitor->config->members[i].plan;
         member->monitor = monitor;
         member->index = i;
-        for (size_t j = 0; j < GROUP_PROBES; j++) {
+        for (size_t j = 0; j < GROUP_ASKED; j++) {
             struct member_probe *probe = &member->probes[j];
             *probe = (struct member_probe){.member = member, .kind = (enum group_probe)j};
-            probe->timeout = evtimer_new(monitor->base, on_exec_timeout, probe);
+            probe->timeout = evtimer_new(monitor->base, on_timeout, probe);
             if (!probe->timeout)
                 return error_memory(err);
         }
@@ -400,7 +432,7 @@ void monitor_group_end(struct monitor *monitor)
     if (!group)
         return;
     for (size_t i = 0; i < MACHINE_MEMBERS_MAX; i++) {
-        for (size_t j = 0; j < GROUP_PROBES; j++) {
+        for (size_t j = 0; j < GROUP_ASKED; j++) {
             http_probe_cancel(group->members[i].probes[j].http);
             if (group->members[i].probes[j].timeout)
                 event_free(group->members[i].probes[j].timeout);

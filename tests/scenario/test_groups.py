@@ -218,6 +218,64 @@ class Groups(CliCase):
         self.assertEqual(self.log(name, "main").splitlines(), [
             "good morning", "0:50 2777", "0:50 2777", "0:50 644", "Disk quota exceeded", f"1000:50 {2 << 20}", f"1000:50 {16 << 20}"])
 
+    def test_sidecars_and_hooks_have_their_turn(self):
+        """A sidecar is up before what follows and ends after it; hooks run after a start and before an end."""
+        proxy = self.container(
+            "proxy", """
+            trap 'cat /pool/order; echo proxy; exit 0' TERM
+            mkdir -p /tmp/www; echo ok > /tmp/www/health; httpd -p 8080 -h /tmp/www; touch /pool/up
+            while :; do sleep 0.1; done
+            """, restartPolicy="Always", startupProbe={"exec": {"command": ["/bin/sh", "-c", "test -e /pool/up"]},
+                                                       "failureThreshold": 100, **PATIENT})  # fmt: skip
+        check = self.container("check", "test -e /pool/up && echo after the proxy")
+        hooks = {"postStart": {"exec": {"command": ["/bin/sh", "-c", "echo started > /pool/hook"]}},
+                 "preStop": {"exec": {"command": ["/bin/sh", "-c", "echo hook >> /pool/order; sleep 0.3"]}}}  # fmt: skip
+        first = self.container("first", "trap 'echo first >> /pool/order; exit 0' TERM; while :; do sleep 0.1; done", lifecycle=hooks)
+        second = self.container("second", "cat /pool/hook; trap 'exit 0' TERM; while :; do sleep 0.1; done",
+                                lifecycle={"postStart": {"httpGet": {"port": 8080, "path": "/health"}},
+                                           "preStop": {"sleep": {"seconds": 1}}})  # fmt: skip
+        manifest = self.manifest("sidecar.yaml", containers=[first, second], initContainers=[proxy, check],
+                                 terminationGracePeriodSeconds=60)
+        policy = self.policy_of(manifest)
+        name = self.start(manifest, "--policy", policy)
+        self.eventually(lambda: self.inspect(name)["ready"], what="readiness")
+        self.assertEqual((self.log(name, "check"), self.log(name, "second")), ("after the proxy\n", "started\n"))
+        code, line = self.verify(name, policy)
+        self.assertEqual((code, "3 run, 1 have ended well" in line), (0, True), line)
+        self.caisson("stop", name)
+        self.assertEqual(self.log(name, "proxy").splitlines(), ["hook", "first", "proxy"])
+        self.assertEqual({each["name"]: each["exit_code"] for each in self.inspect(name)["containers"]},
+                         {"first": 0, "second": 0, "proxy": 0, "check": 0})
+
+    def test_a_job_ends_without_its_sidecars_and_probes_that_hang_are_killed(self):
+        hangs = {"exec": {"command": ["/bin/sh", "-c", "echo x >> /pool/probes; exec sleep 1000"]}, "periodSeconds": 1,
+                 "timeoutSeconds": 1, "failureThreshold": 1}  # fmt: skip
+        job = self.container("job", """
+            while [ "$(cat /pool/probes 2>/dev/null | wc -l)" -lt 4 ]; do sleep 0.1; done
+            [ "$(ps | grep -c '[s]leep 1000')" -le 1 ] && echo bounded
+            exit 5
+            """, readinessProbe=hangs)  # fmt: skip
+        forever = self.container("forever", "while :; do sleep 0.1; done", restartPolicy="Always")
+        manifest = self.manifest("job.yaml", restartPolicy="Never", containers=[job], initContainers=[forever],
+                                 terminationGracePeriodSeconds=1)
+        result = self.caisson("run", "--tee", "simulated", "--rm", "--group", manifest, check=False)
+        self.assertEqual((result.returncode, result.stdout), (5, b"job | bounded\n"), result.stderr)
+
+    def test_hooks_and_sidecars_are_the_policys(self):
+        main = self.container("main", "while :; do sleep 0.1; done")  # whom no SIGTERM ends
+        hooked = dict(main, lifecycle={"postStart": {"exec": {"command": ["/bin/sh", "-c", "true"]}}})
+        check, side = self.container("check", "true"), self.container("side", "sleep 1000", restartPolicy="Always")
+        policy = self.policy_of(self.manifest("plain.yaml", restartPolicy="Never", containers=[main]))
+        result = self.caisson("run", "--tee", "simulated", "--rm", "--policy", policy, "--group",
+                              self.manifest("hooked.yaml", restartPolicy="Never", containers=[hooked], terminationGracePeriodSeconds=1),
+                              check=False)
+        self.assertEqual(result.returncode, 137, result.stderr)
+        policy = self.policy_of(self.manifest("side.yaml", containers=[main], initContainers=[side, check]))
+        result = self.caisson("run", "--tee", "simulated", "--rm", "--policy", policy, "--group",
+                              self.manifest("bare.yaml", containers=[main], initContainers=[check]), check=False)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(b"or sidecars that have not been started", result.stderr)
+
     def test_one_that_is_left_out_is_seen(self):
         alive = "while :; do sleep 1; done"
         both = [self.container("a", alive), self.container("b", alive + "; true")]
@@ -259,7 +317,7 @@ class Groups(CliCase):
     def test_refuses_what_it_does_not_do(self):
         main = self.container("main", "true")
         refused = {
-            "lifecycle": dict(main, lifecycle={"preStop": {"exec": {"command": ["/bin/true"]}}}),
+            "lifecycle: preStop: tcpSocket": dict(main, lifecycle={"preStop": {"tcpSocket": {"port": 1}}}),
             "privileged": dict(main, securityContext={"privileged": True}),
             "names no user": dict(main, securityContext={"runAsNonRoot": True}),
             "../no.json": dict(main, securityContext={"seccompProfile": {"type": "Localhost", "localhostProfile": "../no.json"}}),

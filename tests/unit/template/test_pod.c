@@ -125,8 +125,9 @@ static void reads_probes_and_hooks(void **state)
     assert_int_equal(main->startup.kind, POD_PROBE_HTTP);
     assert_string_equal(main->startup.path, "/ok");
     assert_string_equal(main->startup.headers[0].value, "x");
-    assert_string_equal(main->pre_stop.items[0], "bye");
-    assert_int_equal(main->post_start.count, 0);
+    assert_int_equal(main->pre_stop.kind, POD_PROBE_EXEC);
+    assert_string_equal(main->pre_stop.command.items[0], "bye");
+    assert_int_equal(main->post_start.kind, POD_PROBE_NONE);
     assert_int_equal(pods.items[0].containers[1].liveness.kind, POD_PROBE_NONE);
 }
 
@@ -205,7 +206,7 @@ static void refuses_what_a_machine_cannot_give(void **state)
         {MANIFEST_POD(", securityContext: {procMount: Unmasked}", ""), "procMount"},
         {MANIFEST_POD(", securityContext: {capabilities: {add: [ALL]}}", ""), "add ALL"},
         {MANIFEST_POD(", livenessProbe: {grpc: {port: 1}}", ""), "grpc"},
-        {MANIFEST_POD(", lifecycle: {preStop: {httpGet: {port: 1}}}", ""), "httpGet"},
+        {MANIFEST_POD(", lifecycle: {preStop: {tcpSocket: {port: 1}}}", ""), "tcpSocket"},
         {MANIFEST_POD(", resources: {claims: [{name: gpu}]}", ""), "claims"},
         {MANIFEST_POD(", restartPolicy: Always", ""), "restartPolicy"},
     };
@@ -256,6 +257,13 @@ static void refuses_malformed_manifests(void **state)
         {MANIFEST_POD(", ports: [{containerPort: 0}]", ""), "containerPort"},
         {MANIFEST_POD(", ports: [{containerPort: 1, protocol: tcp}]", ""), "protocol"},
         {MANIFEST_POD(", livenessProbe: {}", ""), "name one of"},
+        {MANIFEST_POD(", lifecycle: {preStop: {}}", ""), "name one of"},
+        {MANIFEST_POD(", lifecycle: {preStop: {sleep: {}}}", ""), "seconds"},
+        {MANIFEST_POD(", lifecycle: {postStart: {httpGet: {port: 1}, sleep: {seconds: 1}}}", ""),
+         "name one of"},
+        {MANIFEST_POD("", "  initContainers: [{name: i, image: j, lifecycle: {preStop: {sleep: "
+                          "{seconds: 1}}}}]\n"),
+         "no hooks"},
         {MANIFEST_POD(", livenessProbe: {exec: {}}", ""), "without a command"},
         {MANIFEST_POD(", livenessProbe: {tcpSocket: {port: 0}}", ""), "port"},
         {MANIFEST_POD(", livenessProbe: {tcpSocket: {port: 1}, successThreshold: 2}", ""),

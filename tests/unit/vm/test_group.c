@@ -259,12 +259,157 @@ static void a_stopped_group_starts_nothing_more(void **state)
     MEMBERS({.name = "web"}, {.name = "db"});
     start(&group, 0, 0);
     group_stop(&group);
-    expect_rest(&group, 0, -1);
+    expect_action(&group, 0, GROUP_TERMINATE, 0);
+    expect_rest(&group, 0, 1);
     assert_false(group_has_ended(&group));
     group_exited(&group, 0, 143, 1);
     expect_rest(&group, 1000000, -1);
     assert_true(group_has_ended(&group));
     assert_int_equal(group_exit_code(&group), 143);
+}
+
+static void a_sidecar_is_started_up_before_what_follows_and_ended_after_it(void **state)
+{
+    (void)state;
+    MEMBERS({.name = "job", .restart = POLICY_RESTART_NEVER, .grace_ms = 50},
+            {.name = "proxy",
+             .init = true,
+             .sidecar = true,
+             .restart = POLICY_RESTART_NEVER,
+             .grace_ms = 50,
+             .probes = {[GROUP_STARTUP] = {.period_ms = 10, .successes = 1, .failures = 3}}},
+            {.name = "init", .init = true, .restart = POLICY_RESTART_NEVER},
+            {.name = "log", .init = true, .sidecar = true, .restart = POLICY_RESTART_NEVER});
+    start(&group, 0, 1);
+    expect_probe(&group, 0, 1, GROUP_STARTUP);
+    expect_rest(&group, 0, -1); /* it runs, and has not started up */
+    group_probed(&group, 1, GROUP_STARTUP, true, 5);
+    start(&group, 5, 2);
+    expect_rest(&group, 5, -1);
+    /* Whatever the group's word, it is started again; nobody waits for that. */
+    group_exited(&group, 1, 0, 6);
+    expect_action(&group, 6, GROUP_START, 1);
+    group_exited(&group, 2, 0, 6);
+    expect_rest(&group, 6, -1);
+    group_started(&group, 1, 7);
+    expect_probe(&group, 7, 1, GROUP_STARTUP);
+    group_probed(&group, 1, GROUP_STARTUP, true, 7);
+    start(&group, 7, 3);
+    start(&group, 7, 0);
+    assert_true(group_is_ready(&group));
+    group_exited(&group, 0, 4, 8);
+    assert_false(group_has_ended(&group));
+    expect_action(&group, 8, GROUP_TERMINATE, 3); /* the last one first */
+    expect_rest(&group, 8, 9);
+    group_exited(&group, 3, 143, 8);
+    expect_action(&group, 8, GROUP_TERMINATE, 1);
+    expect_rest(&group, 8, 59);
+    expect_action(&group, 59, GROUP_KILL, 1);
+    group_exited(&group, 1, 137, 60);
+    expect_rest(&group, 60, -1);
+    assert_true(group_has_ended(&group));
+    assert_int_equal(group_exit_code(&group), 4); /* not the sidecars' */
+}
+
+static void sidecars_end_where_an_init_member_fails_for_good(void **state)
+{
+    (void)state;
+    MEMBERS({.name = "web", .restart = POLICY_RESTART_NEVER},
+            {.name = "proxy", .init = true, .sidecar = true, .restart = POLICY_RESTART_NEVER},
+            {.name = "init", .init = true, .restart = POLICY_RESTART_NEVER});
+    start(&group, 0, 1);
+    start(&group, 0, 2);
+    group_exited(&group, 2, 3, 1);
+    assert_false(group_has_ended(&group));
+    expect_action(&group, 1, GROUP_TERMINATE, 1);
+    group_exited(&group, 1, 0, 2);
+    expect_rest(&group, 2, -1);
+    assert_true(group_has_ended(&group));
+    assert_int_equal(group_exit_code(&group), 3);
+}
+
+static void a_stopped_groups_sidecars_end_after_the_others(void **state)
+{
+    (void)state;
+    MEMBERS({.name = "web", .grace_ms = 1000},
+            {.name = "proxy", .init = true, .sidecar = true, .grace_ms = 1000});
+    start(&group, 0, 1);
+    start(&group, 0, 0);
+    group_stop(&group);
+    expect_action(&group, 1, GROUP_TERMINATE, 0);
+    expect_rest(&group, 1, 1002);
+    group_exited(&group, 1, 1, 5); /* one that ends before is not started again */
+    expect_rest(&group, 5, 1002);
+    group_exited(&group, 0, 143, 6);
+    expect_rest(&group, 6, -1);
+    assert_true(group_has_ended(&group));
+}
+
+static void nothing_follows_before_the_hook_after_a_start_has_ended_well(void **state)
+{
+    (void)state;
+    MEMBERS({.name = "web",
+             .post_start = true,
+             .grace_ms = 100,
+             .probes = {[GROUP_LIVENESS] = {.period_ms = 50, .successes = 1, .failures = 1}}},
+            {.name = "db"});
+    start(&group, 0, 0);
+    expect_probe(&group, 0, 0, GROUP_POST_START);
+    expect_rest(&group, 500, -1);
+    assert_false(group_is_ready(&group));
+    group_hooked(&group, 0, GROUP_PRE_STOP, true, 500); /* nobody asked */
+    expect_rest(&group, 500, -1);
+    group_hooked(&group, 0, GROUP_POST_START, false, 500);
+    expect_action(&group, 500, GROUP_TERMINATE, 0);
+    group_exited(&group, 0, 143, 510);
+    start(&group, 510, 0);
+    group_hooked(&group, 0, GROUP_POST_START, true,
+                 510); /* of the one before: it was not asked yet */
+    expect_probe(&group, 510, 0, GROUP_POST_START);
+    group_hooked(&group, 0, GROUP_POST_START, true, 600);
+    expect_probe(&group, 600, 0, GROUP_LIVENESS);
+    group_probed(&group, 0, GROUP_LIVENESS, true, 600);
+    start(&group, 600, 1);
+    assert_true(group_is_ready(&group));
+}
+
+static void the_hook_before_an_end_takes_of_its_time(void **state)
+{
+    (void)state;
+    MEMBERS({.name = "web", .pre_stop = true, .grace_ms = 5000},
+            {.name = "db", .pre_stop = true, .grace_ms = 5000});
+    start(&group, 0, 0);
+    start(&group, 0, 1);
+    group_stop(&group);
+    expect_probe(&group, 0, 0, GROUP_PRE_STOP);
+    expect_probe(&group, 0, 1, GROUP_PRE_STOP);
+    expect_rest(&group, 0, 5001);
+    group_hooked(&group, 0, GROUP_PRE_STOP, false, 100);
+    expect_action(&group, 100, GROUP_TERMINATE, 0);
+    expect_rest(&group, 100, 5001);
+    group_exited(&group, 0, 0, 200);
+    /* The other's hook does not end: it is asked all the same, and killed soon. */
+    expect_action(&group, 5001, GROUP_TERMINATE, 1);
+    group_hooked(&group, 1, GROUP_PRE_STOP, true, 5002);
+    expect_rest(&group, 5002, 5001 + GROUP_LATE_MS);
+    expect_action(&group, 5001 + GROUP_LATE_MS, GROUP_KILL, 1);
+    group_exited(&group, 1, 137, 8000);
+    assert_true(group_has_ended(&group));
+}
+
+static void a_failed_probe_has_its_own_grace(void **state)
+{
+    (void)state;
+    MEMBERS({.name = "web",
+             .grace_ms = 5000,
+             .probes = {[GROUP_LIVENESS] = {
+                            .period_ms = 50, .successes = 1, .failures = 1, .grace_ms = 10}}});
+    start(&group, 0, 0);
+    expect_probe(&group, 0, 0, GROUP_LIVENESS);
+    group_probed(&group, 0, GROUP_LIVENESS, false, 0);
+    expect_action(&group, 0, GROUP_TERMINATE, 0);
+    expect_rest(&group, 0, 11);
+    expect_action(&group, 11, GROUP_KILL, 0);
 }
 
 int main(void)
@@ -281,6 +426,12 @@ int main(void)
         cmocka_unit_test(a_failed_startup_or_liveness_ends_and_restarts),
         cmocka_unit_test(an_outcome_that_comes_too_late_is_passed_over),
         cmocka_unit_test(a_stopped_group_starts_nothing_more),
+        cmocka_unit_test(a_sidecar_is_started_up_before_what_follows_and_ended_after_it),
+        cmocka_unit_test(sidecars_end_where_an_init_member_fails_for_good),
+        cmocka_unit_test(a_stopped_groups_sidecars_end_after_the_others),
+        cmocka_unit_test(nothing_follows_before_the_hook_after_a_start_has_ended_well),
+        cmocka_unit_test(the_hook_before_an_end_takes_of_its_time),
+        cmocka_unit_test(a_failed_probe_has_its_own_grace),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
