@@ -6,6 +6,8 @@
 #include "cli/commands.h"
 #include "vm/record.h"
 
+#define ROW "%-20s %-28.28s %-24.24s %-11s %-12s %-28s %s\n"
+
 static const struct option_rule options[] = {
     {.name = "all", .letter = 'a', .help = "Show those that have ended too"},
     {.name = "quiet", .letter = 'q', .help = "Print names only"},
@@ -32,6 +34,7 @@ static void print_row(const struct record *record)
 {
     char age[32];
     char status[80];
+    char scratch[32] = "memory";
     char ports[PORTS_MAX * PORT_RULE_TEXT] = "";
     int64_t since = record->status == RECORD_RUNNING  ? record->started
                     : record->status == RECORD_EXITED ? record->finished
@@ -51,9 +54,11 @@ static void print_row(const struct record *record)
         port_rule_text(&record->ports[i], rule);
         (void)snprintf(ports + len, sizeof ports - len, "%s%s", len ? ", " : "", rule);
     }
-    (void)printf("%-20s %-28.28s %-24.24s %-11s %-28s %s\n", record->name, record->image,
-                 record->command, record->tee == VM_TEE_SIMULATED ? "SIMULATED" : "sev-snp", status,
-                 ports);
+    if (record->scratch_size)
+        (void)snprintf(scratch, sizeof scratch, "disk:%llum",
+                       (unsigned long long)record->scratch_size >> 20);
+    (void)printf(ROW, record->name, record->image, record->command,
+                 record->tee == VM_TEE_SIMULATED ? "SIMULATED" : "sev-snp", scratch, status, ports);
 }
 
 static int print_one(const struct args *args, const struct record *record, bool *first,
@@ -103,8 +108,7 @@ static int run(const struct args *args, struct error *err)
     if (status == 0 && json)
         (void)fputs("[", stdout);
     if (status == 0 && !json && !args_has(args, "quiet"))
-        (void)printf("%-20s %-28s %-24s %-11s %-28s %s\n", "NAME", "IMAGE", "COMMAND", "TEE",
-                     "STATUS", "PORTS");
+        (void)printf(ROW, "NAME", "IMAGE", "COMMAND", "TEE", "SCRATCH", "STATUS", "PORTS");
     if (status == 0)
         status = print_all(args, names, err);
     if (status == 0 && json)
@@ -117,7 +121,8 @@ const struct command command_ps = {
     .name = "ps",
     .operands = "",
     .summary = "List the machines that run",
-    .description = "",
+    .description = "SCRATCH tells where what containers write goes: memory, at most half of the "
+                   "machine's, or an encrypted disk and its size.",
     .options = options,
     .run = run,
 };

@@ -11,9 +11,10 @@
 #include "vm/client.h"
 #include "vm/record.h"
 
-#define ROUND_MS   1000
-#define MIB        (1024.0 * 1024.0)
-#define DISK_MAJOR 254 /* virtio-blk's in the guest */
+#define ROUND_MS    1000
+#define TARGETS_MAX 256
+#define MIB         (1024.0 * 1024.0)
+#define DISK_MAJOR  254 /* virtio-blk's in the guest */
 
 static const struct option_rule options[] = {
     {.name = "no-stream", .help = "Print once and end"},
@@ -25,6 +26,15 @@ static const struct option_rule options[] = {
 /* One look at a container; figures are bytes and microseconds since its start. */
 struct usage {
     uint64_t at_us, cpu_us, memory, limit, processes, read, written;
+};
+
+/* Whom one line is about. */
+struct target {
+    char name[RECORD_NAME_MAX + 1];
+    char container[65]; /* of a group; "" for the one container */
+    char label[132];    /* "shop/web" */
+    uint64_t machine_memory;
+    struct usage seen; /* the last look; at_us 0 for none */
 };
 
 /* The sum of the numbers behind `key` over the lines of a control group's file; "" for a file of
@@ -78,24 +88,106 @@ static int read_usage(const json_t *result, struct usage *out, struct error *err
     return 0;
 }
 
-static int look(const struct args *args, const char *name, struct usage *out, struct error *err)
+static int look(struct target *target, struct usage *out, struct error *err)
 {
-    const char *container = args_get(args, "container");
     json_auto_t *result = NULL;
-    RECORD_AUTO record = {0};
-    CLIENT_AUTO connection = client_connect(name, err);
+    CLIENT_AUTO connection = client_connect(target->name, err);
     if (!connection)
         return -1;
-    if (client_query(connection, "usage",
-                     json_pack("{s:s}", "container", container ? container : ""), &result,
-                     err) < 0 ||
+    if (client_query(connection, "usage", json_pack("{s:s}", "container", target->container),
+                     &result, err) < 0 ||
         read_usage(result, out, err) < 0)
-        return error_context(err, "%s", name);
+        return error_context(err, "%s", target->label);
     /* Without a limit of its own, the machine's memory is one. */
-    if (out->limit == 0 && record_read(name, &record, NULL) == 0)
-        out->limit = (uint64_t)record.memory_mib << 20;
+    if (out->limit == 0)
+        out->limit = target->machine_memory;
     return 0;
 }
+
+/* --- whom to look at -------------------------------------------------------------------------- */
+
+/* One line each. Those that were there in the round before keep what was seen then. */
+struct targets {
+    struct target items[TARGETS_MAX];
+    size_t count;
+};
+
+static int add_target(const struct record *record, const char *container,
+                      const struct targets *before, struct targets *out, struct error *err)
+{
+    if (out->count == TARGETS_MAX)
+        return error_set(err, ERROR_LIMIT, "more than %d containers; name some", TARGETS_MAX);
+    struct target *target = &out->items[out->count++];
+    *target = (struct target){.machine_memory = (uint64_t)record->memory_mib << 20};
+    (void)text_copy(target->name, sizeof target->name, record->name);
+    (void)text_copy(target->container, sizeof target->container, container);
+    (void)snprintf(target->label, sizeof target->label, "%s%s%s", target->name,
+                   *target->container ? "/" : "", target->container);
+    for (size_t i = 0; i < before->count; i++) {
+        if (strcmp(before->items[i].label, target->label) == 0)
+            target->seen = before->items[i].seen;
+    }
+    return 0;
+}
+
+/* The containers of a group that run, or the one container. */
+static int add_machine(const struct record *record, const char *container,
+                       const struct targets *before, struct targets *out, struct error *err)
+{
+    if (container || json_array_size(record->containers) == 0)
+        return add_target(record, container ? container : "", before, out, err);
+    for (size_t i = 0; i < json_array_size(record->containers); i++) {
+        const json_t *each = json_array_get(record->containers, i);
+        const char *name = json_string_value(json_object_get(each, "name"));
+        const char *status = json_string_value(json_object_get(each, "status"));
+        if (name && status && strcmp(status, "running") == 0 &&
+            add_target(record, name, before, out, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int collect_all(const struct targets *before, struct targets *out, struct error *err)
+{
+    char **names;
+    int status = record_names(&names, err);
+    for (size_t i = 0; status == 0 && names && names[i]; i++) {
+        RECORD_AUTO record = {0};
+        struct error passed = {0}; /* one that is being made or removed is not there */
+        if (record_read(names[i], &record, &passed) == 0 && record.status == RECORD_RUNNING)
+            status = add_machine(&record, NULL, before, out, err);
+    }
+    record_names_free(names);
+    return status;
+}
+
+/* Those that are named, or all that run. What has ended since the first round is passed over. */
+static int collect(const struct args *args, bool first, const struct targets *before,
+                   struct targets *out, struct error *err)
+{
+    char *const *names = args_operands(args);
+    *out = (struct targets){0};
+    if (!names[0])
+        return collect_all(before, out, err);
+    for (; *names; names++) {
+        RECORD_AUTO record = {0};
+        struct error passed = {0};
+        if (record_read(*names, &record, first ? err : &passed) < 0) {
+            if (first)
+                return -1;
+            continue;
+        }
+        if (record.status != RECORD_RUNNING && first)
+            return error_set(err, ERROR_REFUSED, "%s does not run", *names);
+        if (record.status != RECORD_RUNNING)
+            continue;
+        if (add_machine(&record, args_get(args, "container"), before, out, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* --- rounds ----------------------------------------------------------------------------------- */
 
 static double cpu_percent(const struct usage *before, const struct usage *after)
 {
@@ -114,16 +206,16 @@ static void print_line(const char *name, const struct usage *before, const struc
                  (double)after->written / MIB);
 }
 
-static int print_json(const char *name, const struct usage *before, const struct usage *after,
-                      struct error *err)
+static int print_json(const struct target *target, const struct usage *before,
+                      const struct usage *after, struct error *err)
 {
     BUF_AUTO text = BUF_WITH_LIMIT(4096);
     json_auto_t *object = json_pack(
-        "{s:s, s:f, s:I, s:I, s:I, s:I, s:I, s:I}", "name", name, "cpu_percent",
-        cpu_percent(before, after), "cpu_usec", (json_int_t)after->cpu_us, "memory",
-        (json_int_t)after->memory, "memory_limit", (json_int_t)after->limit, "processes",
-        (json_int_t)after->processes, "read_bytes", (json_int_t)after->read, "written_bytes",
-        (json_int_t)after->written);
+        "{s:s, s:s, s:f, s:I, s:I, s:I, s:I, s:I, s:I}", "name", target->name, "container",
+        target->container, "cpu_percent", cpu_percent(before, after), "cpu_usec",
+        (json_int_t)after->cpu_us, "memory", (json_int_t)after->memory, "memory_limit",
+        (json_int_t)after->limit, "processes", (json_int_t)after->processes, "read_bytes",
+        (json_int_t)after->read, "written_bytes", (json_int_t)after->written);
     if (!object)
         return error_memory(err);
     if (json_append(object, &text, err) < 0)
@@ -140,61 +232,79 @@ static void print_head(bool live)
                  "DISK READ / WRITTEN");
 }
 
-/* Shows each name once: its figures now, against those of the round before. */
-static int show_round(const struct args *args, struct usage *before, bool live, struct error *err)
+/* A container that has ended since its record was read is passed over; one that was named has to be
+ * there at first. */
+static int show_one(const struct args *args, struct target *target, bool first, struct error *err)
 {
-    char *const *names = args_operands(args);
-    if (!args_has(args, "json"))
+    struct error passed = {0};
+    struct usage now;
+    bool named = args_operand_count(args) > 0 && first;
+    if (look(target, &now, named ? err : &passed) < 0) {
+        target->seen.at_us = 0;
+        return named ? -1 : 0;
+    }
+    struct usage before = target->seen.at_us ? target->seen : now;
+    target->seen = now;
+    if (first)
+        return 0;
+    if (args_has(args, "json"))
+        return print_json(target, &before, &now, err);
+    print_line(target->label, &before, &now);
+    return 0;
+}
+
+/* Looks at each once. The first round is what the next one's figures are against. */
+static int show_round(const struct args *args, struct targets *targets, bool first, bool live,
+                      struct error *err)
+{
+    if (!first && !args_has(args, "json"))
         print_head(live);
-    for (size_t i = 0; names[i]; i++) {
-        struct usage after;
-        if (look(args, names[i], &after, err) < 0)
+    for (size_t i = 0; i < targets->count; i++) {
+        if (show_one(args, &targets->items[i], first, err) < 0)
             return -1;
-        if (!args_has(args, "json"))
-            print_line(names[i], &before[i], &after);
-        else if (print_json(names[i], &before[i], &after, err) < 0)
-            return -1;
-        before[i] = after;
     }
     return fflush(stdout) == 0 ? 0 : error_set(err, ERROR_SYSTEM, "cannot write standard output");
 }
 
-static int show(const struct args *args, struct usage *before, struct error *err)
+static int show(const struct args *args, struct targets rounds[2], struct error *err)
 {
     const struct timespec pause = {.tv_sec = ROUND_MS / 1000,
                                    .tv_nsec = ROUND_MS % 1000 * 1000000L};
     bool once = args_has(args, "no-stream") || args_has(args, "json");
     bool live = !once && terminal_is(STDOUT_FILENO);
-    for (size_t i = 0; args_operands(args)[i]; i++) {
-        if (look(args, args_operands(args)[i], &before[i], err) < 0)
-            return -1;
-    }
-    do {
+    if (collect(args, true, &rounds[1], &rounds[0], err) < 0 ||
+        show_round(args, &rounds[0], true, live, err) < 0)
+        return -1;
+    for (size_t i = 1;; i++) {
         (void)nanosleep(&pause, NULL);
-        if (show_round(args, before, live, err) < 0)
+        if (collect(args, false, &rounds[(i + 1) % 2], &rounds[i % 2], err) < 0 ||
+            show_round(args, &rounds[i % 2], false, live, err) < 0)
             return -1;
-    } while (!once);
-    return EXIT_OK;
+        if (once || (args_operand_count(args) > 0 && rounds[i % 2].count == 0))
+            return EXIT_OK;
+    }
 }
 
 static int run(const struct args *args, struct error *err)
 {
-    size_t count = args_operand_count(args);
-    if (count == 0)
-        return error_set(err, ERROR_USAGE, "name a machine");
-    struct usage *before = calloc(count, sizeof *before);
-    if (!before)
+    if (args_has(args, "container") && args_operand_count(args) != 1)
+        return error_set(err, ERROR_USAGE, "--container is for one machine that is named");
+    struct targets *rounds = calloc(2, sizeof *rounds);
+    if (!rounds)
         return error_memory(err);
-    int status = show(args, before, err);
-    free(before);
+    int status = show(args, rounds, err);
+    free(rounds);
     return status;
 }
 
 const struct command command_stats = {
     .name = "stats",
-    .operands = "NAME…",
+    .operands = "[NAME…]",
     .summary = "Show what containers use",
     .description =
+        "Of the machines that are named, or of all that run: a line for each container, a group's "
+        "as "
+        "GROUP/CONTAINER. "
         "CPU time over a second, memory without what could be dropped of cached files, processes, "
         "and what was read and written on disks. On a terminal it goes on until it is interrupted. "
         "Without a limit of its own a container has the machine's memory as one.\n\n"

@@ -3,22 +3,27 @@
 #include "cli/command.h"
 #include "cli/commands.h"
 #include "vm/client.h"
+#include "vm/record.h"
 
-#define TIMEOUT_DEFAULT_S 10
-#define TIMEOUT_MAX_S     3600
+#define TIMEOUT_MAX_S 3600
 
 static const struct option_rule options[] = {
     {.name = "time",
      .letter = 't',
      .operand = "SECONDS",
-     .help = "How long the container may take before its machine ends (10)"},
+     .help = "How long the container may take before its machine ends (10; of a group, as long "
+             "as its manifest says)"},
     {0},
 };
 
-static int read_seconds(const struct args *args, uint64_t *seconds, struct error *err)
+static int read_seconds(const struct args *args, const char *name, uint64_t *seconds,
+                        struct error *err)
 {
     const char *time = args_get(args, "time");
-    *seconds = TIMEOUT_DEFAULT_S;
+    RECORD_AUTO record = {.grace_s = RECORD_GRACE_S};
+    if (!time && name && record_read(name, &record, err) < 0)
+        return -1;
+    *seconds = record.grace_s;
     if (time && !text_to_u64(time, TIMEOUT_MAX_S, seconds))
         return error_set(err, ERROR_USAGE, "--time is \"%s\"; 0 to %d seconds can be", time,
                          TIMEOUT_MAX_S);
@@ -37,7 +42,7 @@ static int stop_one(const struct args *args, const char *name, struct error *err
 {
     struct client_exit end;
     uint64_t seconds;
-    if (read_seconds(args, &seconds, err) < 0)
+    if (read_seconds(args, name, &seconds, err) < 0)
         return -1;
     CLIENT_AUTO connection = client_connect(name, err);
     if (!connection && err->code == ERROR_REFUSED) {
@@ -60,7 +65,7 @@ static int stop_one(const struct args *args, const char *name, struct error *err
 static int run(const struct args *args, struct error *err)
 {
     uint64_t seconds;
-    if (read_seconds(args, &seconds, err) < 0)
+    if (read_seconds(args, NULL, &seconds, err) < 0)
         return -1;
     return command_each(args, stop_one, err);
 }

@@ -44,6 +44,21 @@ static char *command_text(char *const *args)
     return buf_take_text(&text);
 }
 
+/* The longest of a group's members, with some for what is killed then. Who restarts a single
+ * container says it himself. */
+static uint32_t grace_of(const struct vm_config *config)
+{
+    uint32_t longest = 0;
+    for (size_t i = 0; i < config->member_count; i++) {
+        uint32_t grace_s = config->members[i].plan.grace_ms / 1000;
+        if (grace_s < RECORD_GRACE_MAX_S && grace_s >= longest)
+            longest = grace_s + GROUP_LATE_MS / 1000;
+    }
+    if (longest > RECORD_GRACE_MAX_S)
+        return RECORD_GRACE_MAX_S;
+    return longest ? longest : RECORD_GRACE_S;
+}
+
 static int fill_record(struct record *record, const struct vm_config *config, struct error *err)
 {
     *record = (struct record){
@@ -54,6 +69,8 @@ static int fill_record(struct record *record, const struct vm_config *config, st
         .created = (int64_t)time(NULL),
         .memory_mib = config->memory_mib,
         .vcpus = config->vcpus,
+        .scratch_size = config->scratch_size,
+        .grace_s = grace_of(config),
         .port_count = config->port_count,
         .image = text_format("%s", config->image),
         .command = command_text(config->process.args),

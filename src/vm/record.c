@@ -126,7 +126,7 @@ int record_append_json(const struct record *record, struct buf *out, struct erro
     json_auto_t *containers = record->containers ? json_incref(record->containers) : json_array();
     json_auto_t *json = json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:I, s:I, s:I, s:i, s:i, s:s, s:b, s:b, s:s, s:o, "
-        "s:b, s:O}",
+        "s:b, s:O, s:s, s:I, s:i}",
         "name", record->name, "image", record->image, "command", record->command, "tee",
         vm_tee_name(record->tee), "status", status_names[record->status], "exit_code",
         (int)record->exit_code, "monitor", (int)record->monitor, "created",
@@ -134,7 +134,9 @@ int record_append_json(const struct record *record, struct buf *out, struct erro
         (json_int_t)record->finished, "memory_mib", (int)record->memory_mib, "vcpus",
         (int)record->vcpus, "policy_sha256", policy, "auto_remove", record->auto_remove, "kvm",
         record->kvm, "failure", record->failure ? record->failure : "", "ports", ports_json(record),
-        "ready", record->ready, "containers", containers);
+        "ready", record->ready, "containers", containers, "scratch",
+        record->scratch_size ? "disk" : "memory", "scratch_bytes", (json_int_t)record->scratch_size,
+        "grace", (int)record->grace_s);
     if (!json)
         return error_memory(err);
     return json_append_pretty(json, out, err);
@@ -199,10 +201,13 @@ static int read_numbers(const json_t *json, struct record *out, struct error *er
     uint64_t code;
     uint64_t memory;
     uint64_t vcpus;
+    uint64_t grace;
     if (json_get_u64(json, "monitor", INT32_MAX, &monitor, err) < 0 ||
         json_get_u64(json, "exit_code", 255, &code, err) < 0 ||
         json_get_u64(json, "memory_mib", QEMU_MEMORY_MAX, &memory, err) < 0 ||
         json_get_u64(json, "vcpus", QEMU_VCPUS_MAX, &vcpus, err) < 0 ||
+        json_get_u64(json, "grace", RECORD_GRACE_MAX_S, &grace, err) < 0 ||
+        json_get_u64(json, "scratch_bytes", INT64_MAX, &out->scratch_size, err) < 0 ||
         json_get_i64(json, "created", &out->created, err) < 0 ||
         json_get_i64(json, "started", &out->started, err) < 0 ||
         json_get_i64(json, "finished", &out->finished, err) < 0 ||
@@ -213,6 +218,7 @@ static int read_numbers(const json_t *json, struct record *out, struct error *er
     out->exit_code = (uint32_t)code;
     out->memory_mib = (uint32_t)memory;
     out->vcpus = (uint32_t)vcpus;
+    out->grace_s = (uint32_t)grace;
     return 0;
 }
 

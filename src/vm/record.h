@@ -18,7 +18,9 @@
 #include "vm/ports.h"
 #include "vm/qemu_args.h"
 
-#define RECORD_NAME_MAX 64
+#define RECORD_NAME_MAX    64
+#define RECORD_GRACE_MAX_S 3600
+#define RECORD_GRACE_S     10 /* of what says nothing else, as in Docker */
 
 enum record_status { RECORD_CREATED, RECORD_RUNNING, RECORD_EXITED, RECORD_STATUS_COUNT };
 
@@ -35,9 +37,11 @@ struct record {
     int64_t finished;
     uint32_t memory_mib;
     uint32_t vcpus;
-    char *image;        /* heap, as the next two; never NULL once read or filled */
-    char *command;      /* the arguments, for people */
-    bool ready;         /* of a group: all that is to run runs, and its probes say so */
+    uint64_t scratch_size; /* bytes of the encrypted disk; 0: what is written is in memory */
+    uint32_t grace_s;      /* how long an end that is asked for may take by default */
+    char *image;           /* heap, as the next two; never NULL once read or filled */
+    char *command;         /* the arguments, for people */
+    bool ready;            /* of a group: all that is to run runs, and its probes say so */
     json_t *containers; /* of a group, as `inspect` shows them: an array, empty for one container */
     char *failure;      /* why it ended otherwise than by the container's exit; "" */
     uint8_t policy_sha256[SHA256_SIZE];

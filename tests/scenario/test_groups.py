@@ -217,6 +217,9 @@ class Groups(CliCase):
         self.caisson("run", "--tee", "simulated", "--name", name, "--scratch", "disk:512m", "--group", manifest)
         self.assertEqual(self.log(name, "main").splitlines(), [
             "good morning", "0:50 2777", "0:50 2777", "0:50 644", "Disk quota exceeded", f"1000:50 {2 << 20}", f"1000:50 {16 << 20}"])
+        told = self.inspect(name)
+        self.assertEqual((told["scratch"], told["scratch_bytes"]), ("disk", 512 << 20))
+        self.assertIn("disk:512m", next(line for line in self.caisson("ps", "-a").stdout.decode().splitlines() if name in line))
 
     def test_sidecars_and_hooks_have_their_turn(self):
         """A sidecar is up before what follows and ends after it; hooks run after a start and before an end."""
@@ -242,7 +245,13 @@ class Groups(CliCase):
         self.assertEqual((self.log(name, "check"), self.log(name, "second")), ("after the proxy\n", "started\n"))
         code, line = self.verify(name, policy)
         self.assertEqual((code, "3 run, 1 have ended well" in line), (0, True), line)
+        running = {f"{name}/{each}" for each in ("first", "second", "proxy")}
+        self.assertLessEqual(running, {line.split()[0] for line in self.caisson("stats", "--no-stream").stdout.decode().splitlines()})
+        listed = [json.loads(line) for line in self.caisson("stats", "--json", name).stdout.splitlines()]
+        self.assertEqual({f"{each['name']}/{each['container']}" for each in listed}, running)
+        self.assertEqual((self.inspect(name)["scratch"], self.inspect(name)["grace"]), ("memory", 62))
         self.caisson("stop", name)
+        self.assertEqual(self.caisson("stats", name, check=False).returncode, 1)
         self.assertEqual(self.log(name, "proxy").splitlines(), ["hook", "first", "proxy"])
         self.assertEqual({each["name"]: each["exit_code"] for each in self.inspect(name)["containers"]},
                          {"first": 0, "second": 0, "proxy": 0, "check": 0})

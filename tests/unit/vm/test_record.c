@@ -68,6 +68,8 @@ static void write_sample(const struct fixture *fixture, enum record_status statu
         .finished = 30,
         .memory_mib = 512,
         .vcpus = 2,
+        .scratch_size = 10ULL << 30,
+        .grace_s = 32,
         .image = strdup("redis:7"),
         .command = strdup("redis-server \"quoted\""),
         .failure = strdup("why"),
@@ -97,6 +99,8 @@ static void gives_back_what_was_written(void **state)
     assert_int_equal(record.finished, 30);
     assert_int_equal(record.memory_mib, 512);
     assert_int_equal(record.vcpus, 2);
+    assert_true(record.scratch_size == 10ULL << 30);
+    assert_int_equal(record.grace_s, 32);
     assert_string_equal(record.image, "redis:7");
     assert_string_equal(record.command, "redis-server \"quoted\"");
     assert_string_equal(record.failure, "why");
