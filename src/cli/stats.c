@@ -121,8 +121,8 @@ static int add_target(const struct record *record, const char *container,
     *target = (struct target){.machine_memory = (uint64_t)record->memory_mib << 20};
     (void)text_copy(target->name, sizeof target->name, record->name);
     (void)text_copy(target->container, sizeof target->container, container);
-    (void)snprintf(target->label, sizeof target->label, "%s%s%s", target->name,
-                   *target->container ? "/" : "", target->container);
+    (void)snprintf(target->label, sizeof target->label, "%s%s%s", record->name,
+                   *container ? "/" : "", container);
     for (size_t i = 0; i < before->count; i++) {
         if (strcmp(before->items[i].label, target->label) == 0)
             target->seen = before->items[i].seen;
