@@ -155,10 +155,7 @@ struct policy {
     size_t capability_name_count;
     uint64_t default_capabilities;    /* of an unprivileged container */
     uint64_t privileged_capabilities; /* all that the reference knows */
-    /* Each pattern is compiled once, however many containers use it: an open hash table. */
-    struct regex_entry *regexes;
-    size_t regex_capacity; /* a power of two, or 0 */
-    size_t regex_count;
+    void *regexes; /* tsearch(3)'s tree of struct regex_entry: each pattern is compiled once */
 };
 
 /* The compiled pattern, shared. NULL when memory ran out. */

@@ -1,56 +1,36 @@
 #include "policy/policy.h"
 
+#include <search.h>
 #include <stdlib.h>
 
 #include "policy/load.h"
 
-static uint64_t hash_of(const char *text)
+static int by_pattern(const void *a, const void *b)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a; the policy's author is no adversary */
-    for (; *text; text++)
-        hash = (hash ^ (uint8_t)*text) * UINT64_C(0x100000001b3);
-    return hash;
-}
-
-static struct regex_entry *find_entry(struct regex_entry *table, size_t capacity,
-                                      const char *pattern)
-{
-    size_t at = (size_t)hash_of(pattern) & (capacity - 1);
-    while (table[at].pattern && strcmp(table[at].pattern, pattern) != 0)
-        at = (at + 1) & (capacity - 1);
-    return &table[at];
-}
-
-/* At most half of the table is used. */
-static int grow_regexes(struct policy *policy)
-{
-    size_t capacity = policy->regex_capacity ? policy->regex_capacity * 2 : 64;
-    struct regex_entry *table = calloc(capacity, sizeof *table);
-    if (!table)
-        return -1;
-    for (size_t i = 0; i < policy->regex_capacity; i++) {
-        if (policy->regexes[i].pattern)
-            *find_entry(table, capacity, policy->regexes[i].pattern) = policy->regexes[i];
-    }
-    free(policy->regexes);
-    policy->regexes = table;
-    policy->regex_capacity = capacity;
-    return 0;
+    return strcmp(((const struct regex_entry *)a)->pattern,
+                  ((const struct regex_entry *)b)->pattern);
 }
 
 const struct regex *policy_intern_regex(struct policy *policy, const char *pattern)
 {
-    if (policy->regex_count * 2 >= policy->regex_capacity && grow_regexes(policy) < 0)
+    const struct regex_entry wanted = {.pattern = pattern};
+    struct regex_entry *const *found = tfind(&wanted, &policy->regexes, by_pattern);
+    if (found)
+        return (*found)->regex;
+    struct regex_entry *entry = arena_take(&policy->arena, 1, sizeof *entry);
+    if (!entry)
         return NULL;
-    struct regex_entry *entry = find_entry(policy->regexes, policy->regex_capacity, pattern);
-    if (entry->pattern)
-        return entry->regex;
-    struct regex *regex = regex_new(pattern);
-    if (!regex)
+    *entry = (struct regex_entry){pattern, regex_new(pattern)};
+    if (!entry->regex || !tsearch(entry, &policy->regexes, by_pattern)) {
+        regex_free(entry->regex);
         return NULL;
-    *entry = (struct regex_entry){pattern, regex};
-    policy->regex_count++;
-    return regex;
+    }
+    return entry->regex;
+}
+
+static void free_regex(void *entry)
+{
+    regex_free(((struct regex_entry *)entry)->regex);
 }
 
 /* {"allowed": true}, as the reference's policies for tests have it. */
@@ -201,9 +181,7 @@ void policy_free(struct policy *policy)
 {
     if (!policy)
         return;
-    for (size_t i = 0; i < policy->regex_capacity; i++)
-        regex_free(policy->regexes[i].regex);
-    free(policy->regexes);
+    tdestroy(policy->regexes, free_regex);
     arena_fini(&policy->arena);
     free(policy);
 }
