@@ -220,6 +220,71 @@ static void ends_what_fails_its_probe(void **state)
     }
 }
 
+/* What takes too long is killed, and its end told for nothing. */
+static void kills_the_process_of_a_probe_that_takes_too_long(void **state)
+{
+    static char *const hangs[] = {"/hang", NULL};
+    struct vm_member members[] = {probed("ok", GROUP_READINESS, by_exec(hangs, 30))};
+    struct machine_fixture *fixture = *state;
+    form_group(fixture, members, 1);
+    CLIENT_AUTO connection = start_machine(fixture, "group");
+    await_line(fixture, "signal_container_process ok 9", 2);
+    await_line(fixture, "exec_in_container ok /hang", 3);
+    await_standing("ok", "running not-ready 0 0");
+    assert_int_equal(stop(connection).code, 143);
+}
+
+static struct vm_member hooked(const char *name, enum group_probe kind, char *const *command)
+{
+    struct vm_member member = {.plan = {.name = name, .restart = POLICY_RESTART_NEVER}};
+    member.plan.grace_ms = LONG_MS;
+    member.plan.post_start = kind == GROUP_POST_START;
+    member.plan.pre_stop = kind == GROUP_PRE_STOP;
+    member.probes[kind] = by_exec(command, 0);
+    return member;
+}
+
+static void ends_what_fails_after_its_start(void **state)
+{
+    static char *const fails[] = {"/end-1", NULL};
+    static char *const refused[] = {"/refused", NULL};
+    static char *const *const commands[] = {fails, refused};
+    struct machine_fixture *fixture = *state;
+    struct error err = {0};
+    for (size_t i = 0; i < 2; i++) {
+        struct vm_member members[] = {hooked("ok", GROUP_POST_START, commands[i]),
+                                      {.plan = {.name = "end-0", .restart = POLICY_RESTART_NEVER}}};
+        TEXT_AUTO asked = text_format("exec_in_container ok %s", commands[i][0]);
+        const char *const lines[] = {"create_container ok", asked,
+                                     "signal_container_process ok 15"};
+        form_group(fixture, members, 2);
+        CLIENT_AUTO connection = start_machine(fixture, "group");
+        assert_int_equal(end_of_group(connection).code, 143);
+        client_cleanup(&connection);
+        wait_for_monitors();
+        check_order(fixture, lines, 3);
+        assert_int_equal(count_of(fixture, asked), 1);
+        TEXT_AUTO log = path_in(fixture, "log");
+        assert_int_equal(unlink(log), 0);
+        check_ok(record_remove(NAME, &err), &err);
+    }
+}
+
+/* Whatever becomes of it, the member is asked to end afterwards. */
+static void runs_the_hook_before_a_member_is_asked_to_end(void **state)
+{
+    static char *const fails[] = {"/end-1", NULL};
+    static const char *const lines[] = {"create_container ok", "exec_in_container ok /end-1",
+                                        "signal_container_process ok 15"};
+    struct vm_member members[] = {hooked("ok", GROUP_PRE_STOP, fails)};
+    struct machine_fixture *fixture = *state;
+    form_group(fixture, members, 1);
+    CLIENT_AUTO connection = start_machine(fixture, "group");
+    await_standing("ok", "running ready 0 0");
+    assert_int_equal(stop(connection).code, 143);
+    check_order(fixture, lines, 3);
+}
+
 static void ends_what_cannot_be_asked_by_http(void **state)
 {
     struct vm_probe probe = {.kind = VM_PROBE_HTTP, .timeout_ms = LONG_MS};
@@ -380,6 +445,9 @@ int main(int argc, char *argv[])
         test(starts_again_under_another_id_and_on_another_overlay),
         test(waits_longer_before_each_start),
         test(ends_what_fails_its_probe),
+        test(kills_the_process_of_a_probe_that_takes_too_long),
+        test(ends_what_fails_after_its_start),
+        test(runs_the_hook_before_a_member_is_asked_to_end),
         test(ends_what_cannot_be_asked_by_http),
         test(kills_what_does_not_end_when_asked),
         test(starts_again_what_a_probe_has_ended),
