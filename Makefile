@@ -1,7 +1,7 @@
 # The front door. Meson builds; this file says in which order things happen.
 #
 #   make            build what is here: build/caisson, build/caisson-guest (installs nothing)
-#   make guest      build the guest: build/guest/{vmlinux,bzImage,initrd,scratch,cmdline,manifest.json}
+#   make guest      build the guest: build/guest/{vmlinux,bzImage,initrd,parts,cmdline,manifest.json}
 #   make demo       install what it needs, build, and run a real image confidentially
 #   make check      install what it needs, build, and run every test
 #   make bench      install what it needs, build, and measure: docs/performance.md

@@ -167,7 +167,7 @@ static int digest_file(const char *path, uint8_t out[SHA256_SIZE], struct error 
 static int check_guest_files(const char *folder, struct error *err)
 {
     static const char *const names[] = {"vmlinux", "bzImage", "initrd",
-                                        "scratch", "cmdline", "cmdline.simulated"};
+                                        "parts",   "cmdline", "cmdline.simulated"};
     TEXT_AUTO path = text_format("%s/manifest.json", folder);
     BUF_AUTO text = BUF_WITH_LIMIT(MANIFEST_SIZE_MAX);
     MANIFEST_AUTO manifest = {0};

@@ -6,7 +6,8 @@
 #ifndef CAISSON_FORMAT_DISK_PLACE_H
 #define CAISSON_FORMAT_DISK_PLACE_H
 
-#define DISK_SLOT_FIRST 4  /* the ones before it are for the machine's other devices */
+#define DISK_PARTS_SLOT 3  /* the disk with what few machines need, which has no number */
+#define DISK_SLOT_FIRST 4  /* before it the machine's other devices are */
 #define DISK_SLOTS      27 /* up to 30: the last is q35's own */
 #define DISK_PLACES     (DISK_SLOTS * 8)
 

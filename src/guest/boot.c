@@ -70,15 +70,9 @@ static int open_console(struct error *err)
 static int load_one(const char *name, struct error *err)
 {
     TEXT_AUTO path = text_format("%s/%s", MODULES, name);
-    struct error why;
     if (!path)
         return error_memory(err);
-    if (module_load(path, &why) < 0 && why.code != ERROR_UNAVAILABLE) {
-        if (err)
-            *err = why;
-        return -1;
-    }
-    return 0;
+    return module_load(path, err) < 0 && err->code != ERROR_UNAVAILABLE ? -1 : 0;
 }
 
 /* Loads what a list of the initial RAM disk names, a module a line. */

@@ -42,17 +42,28 @@ static char *first_in(const char *folder, const char *prefix)
 }
 
 /* The kernel has known all disks since it loaded their driver. */
-int disk_find(unsigned int lun, char path[DISK_PATH_SIZE], struct error *err)
+static int find_at(unsigned int slot, unsigned int function, char path[DISK_PATH_SIZE],
+                   struct error *err)
 {
-    TEXT_AUTO device = text_format(PCI_DEVICES "/0000:00:%02x.%x", DISK_SLOT(lun),
-                                   DISK_FUNCTION(lun));
+    TEXT_AUTO device = text_format(PCI_DEVICES "/0000:00:%02x.%x", slot, function);
     TEXT_AUTO driver = first_in(device, "virtio");
     TEXT_AUTO folder = driver ? text_format("%s/block", driver) : NULL;
     TEXT_AUTO disk = first_in(folder, "vd");
     if (!disk)
-        return error_set(err, ERROR_NOT_FOUND, "there is no disk with LUN %u", lun);
+        return error_set(err, ERROR_NOT_FOUND, "there is no such disk (PCI device %02x.%x)", slot,
+                         function);
     int size = snprintf(path, DISK_PATH_SIZE, "/dev%s", strrchr(disk, '/'));
     return size < DISK_PATH_SIZE ? 0 : error_set(err, ERROR_LIMIT, "%s is too long a name", disk);
+}
+
+int disk_find(unsigned int lun, char path[DISK_PATH_SIZE], struct error *err)
+{
+    return find_at(DISK_SLOT(lun), DISK_FUNCTION(lun), path, err);
+}
+
+int disk_find_parts(char path[DISK_PATH_SIZE], struct error *err)
+{
+    return find_at(DISK_PARTS_SLOT, 0, path, err);
 }
 
 static int read_exactly(int fd, void *out, size_t size, uint64_t offset, struct error *err)

@@ -14,6 +14,9 @@
  * machine started with. */
 int disk_find(unsigned int lun, char path[DISK_PATH_SIZE], struct error *err);
 
+/* The same for the disk of parts (parts_disk.h). */
+int disk_find_parts(char path[DISK_PATH_SIZE], struct error *err);
+
 /* Attaches the disk with this LUN at the target. On failure nothing is left. */
 int disk_mount(const struct request_mount_device *device, struct error *err);
 

@@ -11,13 +11,30 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "guest/parts.h"
+#include "guest/parts_disk.h"
 #include "os/fd.h"
 
 #define NOBODY      65534
 #define CPU_SECONDS 60 /* in a machine without KVM too */
+#define PROGRAM_FD  2  /* gone once it is executed */
+
+int fragment_open_program(struct error *err)
+{
+    BUF_AUTO parts = BUF_WITH_LIMIT(PARTS_SIZE_MAX);
+    struct span bytes;
+    if (parts_disk_read(&parts, err) < 0)
+        return -1;
+    if (!part_find(buf_span(&parts), FRAGMENT_PART, &bytes))
+        return error_set(err, ERROR_INVALID, "the parts hold no " FRAGMENT_PART);
+    FD_AUTO program = memfd_create(FRAGMENT_PART, MFD_CLOEXEC);
+    if (program < 0)
+        return error_system(err, errno, "cannot make room for " FRAGMENT_PART);
+    return fd_write_all(program, bytes, err) < 0 ? -1 : fd_take(&program);
+}
 
 /* The child's part: two descriptors, no rights, the program. */
-static void become_program(const char *program, int input, int output)
+static void become_program(int program, int input, int output)
 {
     static char name[] = "fragment-check";
     char *const argv[] = {name, NULL};
@@ -26,33 +43,35 @@ static void become_program(const char *program, int input, int output)
     const struct rlimit time = {CPU_SECONDS, CPU_SECONDS};
     bool root = geteuid() == 0;
     if (dup2(input, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
-        syscall(SYS_close_range, 2U, ~0U, 0U) < 0 || setrlimit(RLIMIT_FSIZE, &size) < 0 ||
-        setrlimit(RLIMIT_CPU, &time) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        dup3(program, PROGRAM_FD, O_CLOEXEC) < 0 ||
+        syscall(SYS_close_range, PROGRAM_FD + 1U, ~0U, 0U) < 0 ||
+        setrlimit(RLIMIT_FSIZE, &size) < 0 || setrlimit(RLIMIT_CPU, &time) < 0 ||
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return;
     if (root && (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
                  setresuid(NOBODY, NOBODY, NOBODY) < 0))
         return;
-    (void)execve(program, argv, env);
+    (void)execveat(PROGRAM_FD, "", argv, env, AT_EMPTY_PATH);
 }
 
 /* 0 and 1 as the program ended, -1 with the error set for any other end. */
-static int run(const char *program, int input, int output, struct error *err)
+static int run(int program, int input, int output, struct error *err)
 {
     int status;
     pid_t pid = fork();
     if (pid < 0)
-        return error_system(err, errno, "cannot start %s", program);
+        return error_system(err, errno, "cannot start " FRAGMENT_PART);
     if (pid == 0) {
         become_program(program, input, output);
         _exit(127);
     }
     while (waitpid(pid, &status, 0) < 0) {
         if (errno != EINTR)
-            return error_system(err, errno, "cannot wait for %s", program);
+            return error_system(err, errno, "cannot wait for " FRAGMENT_PART);
     }
     if (WIFEXITED(status) && WEXITSTATUS(status) <= 1)
         return WEXITSTATUS(status);
-    return error_set(err, ERROR_UNAVAILABLE, "%s did not answer (status 0x%x)", program,
+    return error_set(err, ERROR_UNAVAILABLE, FRAGMENT_PART " did not answer (status 0x%x)",
                      (unsigned int)status);
 }
 
@@ -63,7 +82,7 @@ static int read_back(int fd, struct buf *out, struct error *err)
     return fd_read_to_end(fd, out, err);
 }
 
-int fragment_verify(const char *program, struct span cose, struct buf *answer, struct error *err)
+int fragment_verify(int program, struct span cose, struct buf *answer, struct error *err)
 {
     FD_AUTO input = memfd_create("fragment", MFD_CLOEXEC);
     FD_AUTO output = memfd_create("answer", MFD_CLOEXEC);

@@ -343,8 +343,10 @@ static int read_meminfo(const char *text, const char *key, uint64_t *bytes, stru
 static int machine_verify_fragment(void *argument, struct span cose, struct buf *answer,
                                    struct error *err)
 {
-    (void)argument;
-    return fragment_verify(FRAGMENT_PROGRAM, cose, answer, err);
+    int *program = &((struct machine *)argument)->fragment_check;
+    if (*program < 0 && (*program = fragment_open_program(err)) < 0)
+        return -1;
+    return fragment_verify(*program, cose, answer, err);
 }
 
 static int machine_statistics(void *argument, uint64_t *total, uint64_t *available,
@@ -424,6 +426,7 @@ void machine_init(struct machine *machine, struct gate *gate, enum guest_tee tee
     *machine = (struct machine){.gate = gate,
                                 .tee = tee,
                                 .processor = processor,
+                                .fragment_check = -1,
                                 .sandbox = SANDBOX_NONE,
                                 .address = {htonl(INADDR_LOOPBACK)}};
     for (size_t i = 0; i < MACHINE_TASKS_MAX; i++)

@@ -20,7 +20,8 @@ struct machine {
     struct in_addr address; /* its own; the loopback's without a network */
     struct in_addr dns[REQUEST_DNS_MAX];
     size_t dns_count;
-    bool has_scratch; /* a disk takes what containers write; else memory does */
+    int fragment_check; /* the program that verifies fragments; -1 until the first comes */
+    bool has_scratch;   /* a disk takes what containers write; else memory does */
 };
 
 extern const struct machine_ops machine_real_ops;

@@ -300,10 +300,8 @@ static const struct field device_fields[] = {
     {"target", read_target, offsetof(struct request_mount_device, target)},
     {0}};
 
-static const struct field scratch_fields[] = {
-    NUMBER(struct request_scratch_mount, lun, 0, 255),
-    NUMBER(struct request_scratch_mount, parts_lun, 0, 255),
-    {0}};
+static const struct field scratch_fields[] = {NUMBER(struct request_scratch_mount, lun, 0, 255),
+                                              {0}};
 
 static const struct field overlay_fields[] = {
     ID(struct request_mount_overlay),

@@ -74,8 +74,7 @@ struct request_mount_device {
 };
 
 struct request_scratch_mount {
-    unsigned int lun;       /* the disk that is written to */
-    unsigned int parts_lun; /* the disk with the parts that this takes */
+    unsigned int lun; /* the disk that is written to */
 };
 
 struct request_mount_overlay {

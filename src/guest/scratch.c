@@ -9,23 +9,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/hex.h"
 #include "base/secret.h"
 #include "base/text.h"
-#include "crypto/digest.h"
 #include "crypto/random.h"
 #include "guest/disk.h"
-#include "guest/scratch_parts.h"
+#include "guest/parts.h"
+#include "guest/parts_disk.h"
 #include "os/devicemapper.h"
 #include "os/fd.h"
 #include "os/file.h"
 #include "os/module.h"
 #include "os/mount.h"
 
-#define PARTS_DIGEST   "/modules/scratch.sha256" /* "<size> <digest in hex>\n" */
-#define PARTS_SIZE_MAX (8U << 20)
-#define TAGS           "scratch-tags"
-#define DEVICE         "scratch"
+#define TAGS   "scratch-tags"
+#define DEVICE "scratch"
 
 /* AEGIS-128 (CAESAR's portfolio; draft-irtf-cfrg-aegis-aead) under a random nonce of 128 bits:
  * no number of blocks makes one come twice. A key and a nonce are 16 bytes each, and so is a
@@ -41,46 +38,8 @@
 
 /* --- the parts -------------------------------------------------------------------------------- */
 
-static int read_digest(uint64_t *size, uint8_t digest[SHA256_SIZE], struct error *err)
-{
-    BUF_AUTO text = BUF_WITH_LIMIT(128);
-    if (file_read(PARTS_DIGEST, &text, err) < 0)
-        return -1;
-    char *line = (char *)text.data;
-    char *space = line ? strchr(line, ' ') : NULL;
-    char *end = space ? strchr(space, '\n') : NULL;
-    if (end) {
-        *space = *end = '\0';
-        if (text_to_u64(line, PARTS_SIZE_MAX, size) &&
-            hex_decode(span_of_text(space + 1), digest, SHA256_SIZE))
-            return 0;
-    }
-    return error_set(err, ERROR_INVALID, "%s says no size and digest", PARTS_DIGEST);
-}
-
-/* Reads the parts' disk into memory; only what has the measured digest comes out. */
-static int read_parts(unsigned int lun, struct buf *out, struct error *err)
-{
-    char disk[DISK_PATH_SIZE];
-    uint8_t expected[SHA256_SIZE];
-    uint8_t digest[SHA256_SIZE];
-    uint64_t size;
-    size_t got;
-    if (read_digest(&size, expected, err) < 0 || disk_find(lun, disk, err) < 0 ||
-        buf_append_zero(out, size, err) < 0)
-        return -1;
-    FD_AUTO fd = file_open_read(disk, err);
-    if (fd < 0 || fd_pread_full(fd, out->data, size, 0, &got, err) < 0)
-        return -1;
-    sha256_digest(span_of(out->data, got), digest);
-    if (got != size || memcmp(digest, expected, sizeof digest) != 0)
-        return error_set(err, ERROR_REFUSED,
-                         "this disk does not hold the parts that this guest was built with");
-    return 0;
-}
-
 /* A driver for instructions that this processor lacks is no loss: there is a portable one too. */
-static int load_module(const struct scratch_part *part, struct error *err)
+static int load_module(const struct part *part, struct error *err)
 {
     struct error why;
     if (module_load_bytes(part->name, part->bytes, &why) == 0 || why.code == ERROR_UNAVAILABLE)
@@ -94,8 +53,8 @@ static int load_module(const struct scratch_part *part, struct error *err)
 static int load_parts(struct span parts, struct span *template, struct error *err)
 {
     struct cursor cursor = cursor_of(parts);
-    struct scratch_part part;
-    while (scratch_part_read(&cursor, &part)) {
+    struct part part;
+    while (part_read(&cursor, &part)) {
         *template = part.bytes;
         if (strcmp(part.name, "template") == 0)
             return 0;
@@ -233,9 +192,8 @@ int scratch_open(const struct request_scratch_mount *request, struct error *err)
 {
     BUF_AUTO parts = BUF_WITH_LIMIT(PARTS_SIZE_MAX);
     struct span template;
-    if (read_parts(request->parts_lun, &parts, err) < 0 ||
-        load_parts(buf_span(&parts), &template, err) < 0)
-        return error_context(err, "LUN %u", request->parts_lun);
+    if (parts_disk_read(&parts, err) < 0 || load_parts(buf_span(&parts), &template, err) < 0)
+        return -1;
     return open_device(request->lun, template, err);
 }
 

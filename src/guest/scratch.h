@@ -15,7 +15,7 @@
  * the start does not matter: the file system is written from a template, and nothing is read that
  * was not written before.
  *
- * The drivers are in no plain machine's way: they come on a second disk ("parts"), whose size and
+ * The drivers are in no plain machine's way: they come on the disk of parts, whose size and
  * SHA-256 the initial RAM disk, which is measured, says.
  */
 #ifndef CAISSON_GUEST_SCRATCH_H

@@ -115,6 +115,8 @@ static int trial_start(const struct trial *trial, const char *program, pid_t *pi
         .psp_fd = trial->psp[1],
         .network_fd = -1,
         .console_fd = trial->console_fd,
+        .parts_fd = -1,
+        .scratch_fd = -1,
     };
     QEMU_ARGS_AUTO args = {0};
     if (qemu_args_build(&config, &args, err) < 0)

@@ -25,6 +25,7 @@ struct handover {
     int sev_fd;
     int disk_fds[QEMU_DISKS_MAX];
     size_t disk_count;
+    int parts_fd;
     int scratch_fd;
     bool drops; /* QEMU runs as another user */
     struct process_user qemu_user;
@@ -36,6 +37,7 @@ struct handover {
                        .network_fd = -1,                                                           \
                        .passt_fd = -1,                                                             \
                        .kvm_fd = -1,                                                               \
+                       .parts_fd = -1,                                                             \
                        .scratch_fd = -1,                                                           \
                        .sev_fd = -1})
 
@@ -146,16 +148,20 @@ static int make_scratch(const char *folder, uint64_t size, struct error *err)
     return fd_take(&fd);
 }
 
-/* The scratch disk, and before it the disk with what the guest needs for one. */
+/* What the guest needs for a scratch disk and for fragments is on a disk of its own. */
+static int open_parts(struct handover *handover, const struct vm_config *config, struct error *err)
+{
+    if (config->scratch_size == 0 && config->fragment_count == 0)
+        return 0;
+    handover->parts_fd = open_in(config->guest_folder, "parts", err);
+    return handover->parts_fd < 0 ? -1 : 0;
+}
+
 static int open_scratch(struct handover *handover, const struct vm_config *config,
                         struct error *err)
 {
     if (config->scratch_size == 0)
         return 0;
-    int parts_fd = open_in(config->guest_folder, "scratch", err);
-    if (parts_fd < 0)
-        return -1;
-    handover->disk_fds[handover->disk_count++] = parts_fd;
     handover->scratch_fd = make_scratch(config->scratch_folder, config->scratch_size, err);
     return handover->scratch_fd < 0 ? -1 : 0;
 }
@@ -174,6 +180,8 @@ static int open_handover(struct launch *launch, struct handover *handover,
             return -1;
         handover->disk_count++;
     }
+    if (open_parts(handover, config, err) < 0)
+        return -1;
     return open_scratch(handover, config, err);
 }
 
@@ -185,6 +193,7 @@ static void close_handover(struct handover *handover)
     fd_close(&handover->passt_fd);
     fd_close(&handover->kvm_fd);
     fd_close(&handover->sev_fd);
+    fd_close(&handover->parts_fd);
     fd_close(&handover->scratch_fd);
     for (size_t i = 0; i < handover->disk_count; i++)
         fd_close(&handover->disk_fds[i]);
@@ -207,7 +216,7 @@ static size_t list_kept(const struct qemu_config *qemu, int keep[PROCESS_KEEP_MA
 {
     const int single[] = {qemu->kernel_fd, qemu->initrd_fd,  qemu->firmware_fd, qemu->channel_fd,
                           qemu->psp_fd,    qemu->network_fd, qemu->console_fd,  qemu->kvm_fd,
-                          qemu->sev_fd,    qemu->scratch_fd};
+                          qemu->sev_fd,    qemu->parts_fd,   qemu->scratch_fd};
     size_t count = 0;
     for (size_t i = 0; i < sizeof single / sizeof *single; i++) {
         if (single[i] >= 0)
@@ -288,6 +297,7 @@ static int start_all(struct launch *launch, struct handover *handover,
     qemu.psp_fd = handover->psp_fd;
     qemu.network_fd = handover->network_fd;
     qemu.disk_count = handover->disk_count;
+    qemu.parts_fd = handover->parts_fd;
     qemu.scratch_fd = handover->scratch_fd;
     sha256_digest(config->policy, qemu.host_data);
     if (config->tee == VM_TEE_SEV_SNP)

@@ -15,7 +15,7 @@
 #include "vm/monitor.h"
 
 #define COMMAND_TEXT_MAX 4096
-#define LAYERS_MAX       (QEMU_DISKS_MAX - 2) /* scratch takes two disks */
+#define LAYERS_MAX       (QEMU_DISKS_MAX - 1) /* scratch takes a disk */
 
 /* Makes the machine's folder and takes its lock: the name is this machine's from here on. */
 static int claim_name(const char *name, char **folder, int *lock_fd, struct error *err)

@@ -77,7 +77,7 @@ struct vm_member {
 struct vm_config {
     const char *name;
     const char *image;        /* the reference, for people */
-    const char *guest_folder; /* vmlinux, bzImage, initrd, scratch, cmdline, cmdline.simulated */
+    const char *guest_folder; /* vmlinux, bzImage, initrd, parts, cmdline, cmdline.simulated */
     const char *psp_folder;   /* of the simulated secure processor */
     enum vm_tee tee;
     bool kvm;

@@ -7,14 +7,14 @@
 #include "base/base64.h"
 #include "format/channel.h"
 
-#define ARGS_MAX (72 + 6 * QEMU_DISKS_MAX) /* six words a disk */
+#define ARGS_MAX (78 + 6 * QEMU_DISKS_MAX) /* six words a disk */
 
 /* With more disks a 1-CPU machine has too few interrupt vectors for two a disk, and a disk that
  * gets none does not work: then all share the bus's four lines. */
 #define DISKS_WITH_VECTORS 32
 
 /* The sets of descriptors (-add-fd) that are no disk's; a disk has the one of its LUN and 1. */
-enum { CONSOLE_SET = QEMU_DISKS_MAX + 1, KVM_SET, SEV_SET, SCRATCH_SET };
+enum { CONSOLE_SET = QEMU_DISKS_MAX + 1, KVM_SET, SEV_SET, SCRATCH_SET, PARTS_SET };
 
 static const char *const tee_names[] = {
     [VM_TEE_SIMULATED] = "simulated",
@@ -249,17 +249,31 @@ static void add_scratch(struct line *line, const struct qemu_config *config)
     add_disk(line, config, config->disk_count, "scratch", ",werror=report");
 }
 
+static void add_read_only(struct line *line, const char *node, int fd, size_t set)
+{
+    add_fd(line, fd, set);
+    add(line, "-blockdev");
+    add(line,
+        "driver=raw,node-name=%s,read-only=on,file.driver=file,file.locking=off,"
+        "file.filename=/dev/fdset/%zu",
+        node, set);
+}
+
+static void add_parts(struct line *line, const struct qemu_config *config)
+{
+    if (config->parts_fd < 0)
+        return;
+    add_read_only(line, "parts", config->parts_fd, PARTS_SET);
+    add_device(line, "virtio-blk", ",drive=parts,addr=%x.0,num-queues=1,queue-size=64",
+               DISK_PARTS_SLOT);
+}
+
 static void add_disks(struct line *line, const struct qemu_config *config)
 {
     for (size_t i = 0; i < config->disk_count; i++) {
-        add_fd(line, config->disk_fds[i], i + 1);
-        add(line, "-blockdev");
-        add(line,
-            "driver=raw,node-name=disk%zu,read-only=on,file.driver=file,file.locking=off,"
-            "file.filename=/dev/fdset/%zu",
-            i, i + 1);
         char node[32];
         (void)snprintf(node, sizeof node, "disk%zu", i);
+        add_read_only(line, node, config->disk_fds[i], i + 1);
         add_disk(line, config, i, node, "");
     }
 }
@@ -296,6 +310,7 @@ int qemu_args_build(const struct qemu_config *config, struct qemu_args *args, st
     add_kernel(&line, config);
     add_channels(&line, config);
     add_network(&line, config);
+    add_parts(&line, config);
     add_disks(&line, config);
     add_scratch(&line, config);
     return line.failed ? error_memory(err) : 0;

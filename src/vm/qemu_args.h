@@ -43,6 +43,7 @@ struct qemu_config {
     int console_fd;      /* where the guest's console is written */
     const int *disk_fds; /* LUN n is the n-th */
     size_t disk_count;
+    int parts_fd;                   /* the disk of parts, which few machines need; or -1 */
     int scratch_fd;                 /* a disk that is written to, the LUN after the others; or -1 */
     uint8_t host_data[SHA256_SIZE]; /* sev-snp */
     uint32_t cbitpos;               /* sev-snp: CPUID 8000001F EBX[5:0] */

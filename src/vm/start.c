@@ -36,15 +36,13 @@ static int queue_network(struct monitor *monitor, struct error *err)
                         err);
 }
 
-/* Overlays come to be on the disk that is mounted before them (src/vm/launch.c: the last LUN, and
- * before it the disk with what it takes). */
+/* Overlays come to be on the disk that is mounted before them, whose number is the last. */
 static int queue_scratch(struct monitor *monitor, struct error *err)
 {
-    int parts_lun = (int)monitor->config->disk_count;
     if (monitor->config->scratch_size == 0)
         return 0;
     return request_step(monitor, "scratch_mount",
-                        json_pack("{s:i, s:i}", "lun", parts_lun + 1, "parts_lun", parts_lun), err);
+                        json_pack("{s:i}", "lun", (int)monitor->config->disk_count), err);
 }
 
 static void target_of(size_t disk, char target[48])

@@ -34,7 +34,7 @@ class Attacks(HostileCase):
         for op, args in (("mount_device", {"lun": 0, "root_hash": self.workload.disks[0][1], "target": TARGET.format(0)}),
                          ("mount_overlay", {"id": "c", "layers": [TARGET.format(0)]}),
                          ("create_container", self.workload.process()), ("exec_in_container", {}),
-                         ("load_fragment", {"stream": 0, "size": 1}), ("scratch_mount", {"lun": 0, "parts_lun": 1})):
+                         ("load_fragment", {"stream": 0, "size": 1}), ("scratch_mount", {"lun": 0})):
             with self.subTest(op=op):
                 self.refused(self.channel, op, ("order", "invalid"), **args)
 

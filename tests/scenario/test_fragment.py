@@ -11,9 +11,10 @@ import tempfile
 import unittest
 
 from lib import paths, policies, tap
-from lib.channel import Refused
+from lib.channel import Refused, load_fragment
 from lib.cli import CliCase
 from lib.hostile import CANARY, SCRIPT, HostileCase
+from lib.machine import parts_device
 from lib.workload import Workload
 
 FEED = "registry.example/side"
@@ -207,21 +208,13 @@ class Tool(Folder):
         caisson("verify", "--min-svn", "8", path, status=1)
 
 
-def load(channel, data, size=None):
-    stream = channel.open()
-    number = channel.request("load_fragment", stream=stream.number, size=len(data) if size is None else size)
-    channel.write(stream, data)
-    channel.close_stream(stream)
-    return channel.answer(number, 60)
-
-
 class Guest(Folder, HostileCase):
     """One machine: all refusals, then the fragment, and what only it describes."""
 
     def refuses(self, channel, name, data, said):
         with self.subTest(fragment=name):
             with self.assertRaises(Refused) as caught:
-                load(channel, data)
+                load_fragment(channel, data)
             self.assertEqual(caught.exception.point, "load_fragment")
             self.assertIn(said, caught.exception.reason)
 
@@ -241,7 +234,7 @@ class Guest(Folder, HostileCase):
         policy = policy_with([rule(signer), rule(other, feed="registry.example/other")])
         good = signer.sign(text)
         workload.policy = lambda: policy
-        with workload.boot() as machine:
+        with workload.boot(extra=parts_device()) as machine:
             channel = machine.channel
             stream = channel.open()
             self.refused(channel, "load_fragment", "order", stream=stream.number, size=1)
@@ -261,10 +254,10 @@ class Guest(Folder, HostileCase):
             self.assertIsNone(self.named(channel))
             with self.assertRaises(Refused):
                 workload.mount_devices(channel)
-            load(channel, other.sign(fragment_text([]), feed="registry.example/other"))
+            load_fragment(channel, other.sign(fragment_text([]), feed="registry.example/other"))
             with self.assertRaises(Refused):
                 workload.mount_devices(channel)
-            load(channel, good)
+            load_fragment(channel, good)
             self.assertEqual([(row["feed"], row["svn"], row["issuer"], row["sha256"]) for row in self.named(channel)],
                              [("registry.example/other", "5", other.issuer(), sha256(fragment_text([]))),
                               (FEED, "5", signer.issuer(), sha256(text))])

@@ -38,7 +38,7 @@ class Order(HostileCase):
             channel = machine.channel
             before = {
                 "mount_device": {"lun": 0, "root_hash": workload.disks[0][1], "target": TARGET.format(0)},
-                "scratch_mount": {"lun": 1, "parts_lun": 2},
+                "scratch_mount": {"lun": 1},
                 "mount_overlay": {"id": "c", "layers": [TARGET.format(0)]},
                 "create_container": workload.process(),
                 "signal_container_process": {"id": "c", "signal": 9},

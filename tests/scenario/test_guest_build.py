@@ -14,7 +14,7 @@ from lib import paths, tap
 SCRIPT = os.path.join(paths.SOURCE, "scripts/build-guest")
 AGENT = os.path.join(paths.BUILD, "caisson-guest")
 CHECKER = os.path.join(paths.BUILD, "caisson-fragment-check")
-FILES = ("vmlinux", "bzImage", "initrd", "scratch", "cmdline", "cmdline.simulated", "manifest.json")
+FILES = ("vmlinux", "bzImage", "initrd", "parts", "cmdline", "cmdline.simulated", "manifest.json")
 CACHE = os.environ.get("CAISSON_CACHE") or os.path.join(paths.BUILD, "cache")
 
 
@@ -46,7 +46,7 @@ def entries_of(archive):
 
 
 def parts_of(disk):
-    """The parts on the scratch's disk (src/guest/scratch_parts.h): name to bytes."""
+    """The parts on their disk (src/guest/parts.h): name to bytes."""
     at, found = 0, {}
     while at + 32 <= len(disk) and disk[at]:
         name, size = struct.unpack_from("<28sI", disk, at)
@@ -92,15 +92,16 @@ class GuestBuild(unittest.TestCase):
         for folder in ("first", "second"):
             self.assertEqual(sorted(os.listdir(os.path.join(self.folder, folder, "guest"))), sorted(FILES))
 
-    def test_initrd_holds_the_digest_of_what_scratch_takes(self):
-        disk = read(self.folder, "first/guest/scratch")
-        _, digest = entries_of(read(self.folder, "first/guest/initrd"))["modules/scratch.sha256"]
-        self.assertEqual(digest.decode(), f"{len(disk)} {hashlib.sha256(disk).hexdigest()}\n")
+    def test_initrd_holds_the_digest_of_the_parts(self):
+        disk = read(self.folder, "first/guest/parts")
+        _, digest = entries_of(read(self.folder, "first/guest/initrd"))["modules/parts.sha256"]
+        self.assertEqual(digest, struct.pack("<Q", len(disk)) + hashlib.sha256(disk).digest())
         self.assertEqual(len(disk) % 4096, 0)
 
     def test_scratch_begins_as_a_whole_file_system(self):
-        parts = parts_of(read(self.folder, "first/guest/scratch"))
-        self.assertEqual(list(parts)[-2:], ["btrfs", "template"])
+        parts = parts_of(read(self.folder, "first/guest/parts"))
+        self.assertEqual(list(parts)[-3:], ["btrfs", "template", "fragment-check"])
+        self.assertTrue(parts["fragment-check"].startswith(b"\x7fELF"))
         image = os.path.join(self.folder, "image")
         unpack_template(parts["template"], image)
         checked = subprocess.run(["btrfs", "check", "--readonly", image], capture_output=True, text=True, check=False)
@@ -140,7 +141,7 @@ class GuestBuild(unittest.TestCase):
         found = entries_of(read(self.folder, "first/guest/initrd"))
         for name, (numbers, _) in found.items():
             if numbers[1] & 0o170000 == 0o100000:
-                self.assertTrue(name in ("init", "fragment-check") or name.startswith("modules/"), name)
+                self.assertTrue(name == "init" or name.startswith("modules/"), name)
 
     def test_modules_have_nothing_for_tracers(self):
         for name, (_, data) in entries_of(read(self.folder, "first/guest/initrd")).items():

@@ -7,6 +7,7 @@ import random
 import tempfile
 
 from lib import hostile, paths, policies, scratch, tap
+from lib.channel import Refused, load_fragment
 from lib.workload import Workload
 
 BLOCK = 4096
@@ -240,26 +241,45 @@ class Refusals(hostile.HostileCase):
         with tempfile.TemporaryDirectory() as folder:
             small = scratch.make_disk(os.path.join(folder, "small"), scratch.SIZE_MIN - 4096)
             good = scratch.make_disk(os.path.join(folder, "good"), scratch.SIZE_MIN)
-            with open(os.path.join(paths.GUEST, "scratch"), "rb") as file:
-                parts = bytearray(file.read())
-            parts[len(parts) // 2] ^= 1
+            kept = scratch.make_disk(os.path.join(folder, "kept"), scratch.SIZE_MIN)
+            extra = scratch.devices(good) + scratch.writable(small, 2)
+            with workload.boot(extra=extra, disks=[workload.disks[0][0], kept]) as machine:
+                self.refuses(machine.channel, workload)
+
+    def test_takes_no_other_parts_than_it_was_built_with(self):
+        """A byte of them changed, and none at all: for scratch and for fragments."""
+        workload = Workload("busybox", ["/bin/true"])
+        with open(os.path.join(paths.GUEST, "parts"), "rb") as file:
+            parts = bytearray(file.read())
+        parts[len(parts) // 2] ^= 1
+        with tempfile.TemporaryDirectory() as folder:
+            good = scratch.make_disk(os.path.join(folder, "good"), scratch.SIZE_MIN)
             wrong = os.path.join(folder, "wrong")
             with open(wrong, "wb") as file:
                 file.write(parts)
-            kept = scratch.make_disk(os.path.join(folder, "kept"), scratch.SIZE_MIN)
-            extra = scratch.devices(good) + scratch.writable(small, 3)
-            with workload.boot(extra=extra, disks=[workload.disks[0][0], wrong, kept]) as machine:
-                self.refuses(machine.channel, workload)
+            for extra, said in ((scratch.devices(good, path=wrong), "does not hold what this guest was built with"),
+                                (scratch.writable(good), "there is no such disk")):
+                with self.subTest(said), workload.boot(extra=extra) as machine:
+                    channel = machine.channel
+                    channel.set_policy(workload.policy())
+                    refusal = self.refused(channel, "scratch_mount", "failed", timeout=60, lun=scratch.DISK_LUN)
+                    self.assertIn(said, refusal.reason)
+                    with self.assertRaises(Refused) as caught:
+                        load_fragment(channel, b"any")
+                    self.assertEqual(caught.exception.code, "failed")
+                    self.assertIn(said, caught.exception.reason)
+                    workload.mount_devices(channel)
+                    channel.call("mount_overlay", id=workload.name, layers=workload.targets())
+                    self.runs_as_described(workload, channel, b"")
 
     def refuses(self, channel, workload):
-        good = {"lun": scratch.DISK_LUN, "parts_lun": scratch.PARTS_LUN}
+        good = {"lun": scratch.DISK_LUN}
         self.refused(channel, "scratch_mount", "order", **good)
         channel.set_policy(workload.policy())
-        for wrong in ({}, {"lun": 256}, {"parts_lun": -1}, {"lun": "1"}, {"encrypted": False}):
-            self.refused(channel, "scratch_mount", "invalid", **(wrong and {**good, **wrong}))
-        cases = {"does not hold the parts": {"parts_lun": 1}, "needs": {"lun": 3}, "not permitted": {"lun": 2}}
-        for text, changes in cases.items():
-            self.assertIn(text, self.refused(channel, "scratch_mount", "failed", timeout=60, **{**good, **changes}).reason)
+        for wrong in ({}, {"lun": 256}, {"lun": -1}, {"lun": "1"}, {**good, "encrypted": False}):
+            self.refused(channel, "scratch_mount", "invalid", **wrong)
+        for text, lun in {"needs": 2, "not permitted": 1, "no such disk": 9}.items():
+            self.assertIn(text, self.refused(channel, "scratch_mount", "failed", timeout=60, lun=lun).reason)
         scratch.mount(channel)
         self.refused(channel, "scratch_mount", "order", **good)
         workload.mount_devices(channel)

@@ -248,3 +248,12 @@ class Channel:
         except OSError:
             pass
         self.socket.close()
+
+
+def load_fragment(channel, data, size=None):
+    """Hands a signed fragment over; the guest's answer."""
+    stream = channel.open()
+    number = channel.request("load_fragment", stream=stream.number, size=len(data) if size is None else size)
+    channel.write(stream, data)
+    channel.close_stream(stream)
+    return channel.answer(number, 60)

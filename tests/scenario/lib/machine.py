@@ -73,6 +73,12 @@ def disk_device(drive, lun):
     return f"virtio-blk-pci,disable-legacy=on,drive={drive},addr={4 + lun:x}.0,num-queues=1,queue-size=64"
 
 
+def parts_device(path=os.path.join(paths.GUEST, "parts")):
+    """QEMU's arguments for the disk of parts, which machines with scratch or fragments have."""
+    return ["-drive", f"if=none,id=parts,file={path},format=raw,readonly=on",
+            "-device", "virtio-blk-pci,disable-legacy=on,drive=parts,addr=3.0,num-queues=1,queue-size=64"]
+
+
 def command_of(folder, disks, channel_fd, processor_fd, memory=256, extra=(), append="", serial=None):
     """`append` goes behind the command line, `serial` says where the serial line goes other than to a file."""
     with open(os.path.join(paths.GUEST, "cmdline.simulated"), encoding="ascii") as file:

@@ -1,10 +1,7 @@
 """A writable disk for a machine's scratch, and the requests that a faithful host makes for it."""
-import os
+from .machine import disk_device, parts_device
 
-from . import paths
-from .machine import disk_device
-
-PARTS_LUN, DISK_LUN = 20, 21
+DISK_LUN = 21
 SIZE_MIN = 320 << 20  # bytes that the guest wants of a disk (src/guest/scratch.h)
 
 
@@ -20,12 +17,10 @@ def writable(disk, lun=DISK_LUN):
             "-device", disk_device(f"scratch{lun}", lun) + ",werror=report"]
 
 
-def devices(disk):
-    """QEMU's arguments for the parts' disk and the disk itself."""
-    parts = os.path.join(paths.GUEST, "scratch")
-    return ["-drive", f"if=none,id=parts,file={parts},format=raw,readonly=on",
-            "-device", disk_device("parts", PARTS_LUN), *writable(disk)]
+def devices(disk, **parts):
+    """QEMU's arguments for the disk of parts and the disk itself."""
+    return parts_device(**parts) + writable(disk)
 
 
 def mount(channel, timeout=120):
-    return channel.call("scratch_mount", timeout=timeout, lun=DISK_LUN, parts_lun=PARTS_LUN)
+    return channel.call("scratch_mount", timeout=timeout, lun=DISK_LUN)

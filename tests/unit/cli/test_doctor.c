@@ -15,7 +15,7 @@
 #include "os/output.h"
 
 static const char *const guest_files[] = {"vmlinux", "bzImage", "initrd",
-                                          "scratch", "cmdline", "cmdline.simulated"};
+                                          "parts",   "cmdline", "cmdline.simulated"};
 
 struct bench {
     char folder[64];

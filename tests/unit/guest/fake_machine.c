@@ -104,7 +104,7 @@ static int fake_mount_device(void *argument, const struct request_mount_device *
 static int fake_scratch_mount(void *argument, const struct request_scratch_mount *scratch,
                               struct error *err)
 {
-    return note(argument, "scratch_mount", err, "%u/%u", scratch->lun, scratch->parts_lun);
+    return note(argument, "scratch_mount", err, "%u", scratch->lun);
 }
 
 static int fake_mount_overlay(void *argument, const char *id, struct policy_list layers,

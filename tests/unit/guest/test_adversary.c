@@ -353,7 +353,7 @@ static void send_other(struct host *host)
     else if (kind == 3)
         host->machine.fails = true;
     else if (kind == 4)
-        ask(host, "scratch_mount", json_pack("{s:i, s:i}", "lun", 9, "parts_lun", 8));
+        ask(host, "scratch_mount", json_pack("{s:i}", "lun", 9));
     else if (kind == 5)
         ask(host, one_in(host, 2) ? "get_usage" : "list_processes",
             json_pack("{s:s}", "id", any_known_id(host)));

@@ -43,7 +43,7 @@ static void says_which_step_the_guest_refused(void **state)
                                         "refuse-create_container"};
     struct machine_fixture *fixture = *state;
     struct error err = {0};
-    write_in(fixture, "scratch", "parts");
+    write_in(fixture, "parts", "parts");
     fixture->config.scratch_folder = fixture->folder;
     fixture->config.scratch_size = MACHINE_SCRATCH_MIN;
     for (size_t i = 0; i < sizeof lives / sizeof *lives; i++) {
@@ -77,7 +77,7 @@ static void names_the_folder_in_which_no_scratch_can_be(void **state)
     struct machine_fixture *fixture = *state;
     struct error err = {0};
     int fd;
-    write_in(fixture, "scratch", "parts");
+    write_in(fixture, "parts", "parts");
     fixture->config.scratch_folder = "/no/such/folder";
     fixture->config.scratch_size = MACHINE_SCRATCH_MIN;
     check_ok(machine_start(&fixture->config, &fd, &err), &err);

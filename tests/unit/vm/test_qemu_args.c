@@ -24,6 +24,7 @@ static struct qemu_config simulated_config(void)
         .console_fd = 14,
         .disk_fds = two_disks,
         .disk_count = 2,
+        .parts_fd = -1,
         .scratch_fd = -1,
     };
 }
@@ -243,6 +244,24 @@ static void each_disk_has_a_place_of_its_own(void **state)
     }
 }
 
+static void the_disk_of_parts_has_a_place_before_the_others(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    struct qemu_config config = simulated_config();
+    QEMU_ARGS_AUTO args = {0};
+    config.parts_fd = 23;
+    check_ok(qemu_args_build(&config, &args, &err), &err);
+    check_has(&args, "-add-fd", "fd=23,set=221");
+    check_has(&args, "-blockdev",
+              "driver=raw,node-name=parts,read-only=on,file.driver=file,file.locking=off,"
+              "file.filename=/dev/fdset/221");
+    check_has(&args, "-device",
+              "virtio-blk-pci,disable-legacy=on,drive=parts,addr=3.0,num-queues=1,queue-size=64");
+    check_has(&args, "-device",
+              "virtio-blk-pci,disable-legacy=on,drive=disk0,addr=4.0,num-queues=1,queue-size=64");
+}
+
 static void refuses_a_scratch_disk_for_which_no_lun_is_left(void **state)
 {
     (void)state;
@@ -319,6 +338,7 @@ int main(void)
         cmocka_unit_test(every_disk_is_read_only),
         cmocka_unit_test(a_scratch_disk_comes_last_and_is_written_to),
         cmocka_unit_test(each_disk_has_a_place_of_its_own),
+        cmocka_unit_test(the_disk_of_parts_has_a_place_before_the_others),
         cmocka_unit_test(refuses_a_scratch_disk_for_which_no_lun_is_left),
         cmocka_unit_test(a_command_line_stays_one_word_whatever_it_holds),
         cmocka_unit_test(refuses_values_out_of_range),

@@ -81,6 +81,7 @@ static void check_stops_at_the_hardware_alone(bool hands_devices_over)
         .console_fd = fds[5],
         .disk_fds = &fds[6],
         .disk_count = 1,
+        .parts_fd = -1,
         .scratch_fd = -1,
         .cbitpos = 51,
         .reduced_phys_bits = 1,

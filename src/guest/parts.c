@@ -1,15 +1,27 @@
-#include "guest/scratch_parts.h"
+#include "guest/parts.h"
 
-bool scratch_part_read(struct cursor *cursor, struct scratch_part *out)
+bool part_read(struct cursor *cursor, struct part *out)
 {
     uint32_t size;
-    *out = (struct scratch_part){0};
-    if (span_is_zero(cursor->rest) || !cursor_copy(cursor, out->name, SCRATCH_PART_NAME_SIZE) ||
+    *out = (struct part){0};
+    if (span_is_zero(cursor->rest) || !cursor_copy(cursor, out->name, PART_NAME_SIZE) ||
         !cursor_le32(cursor, &size))
         return false;
     if (!*out->name || size == 0)
         cursor->failed = true;
     return cursor_read(cursor, size, &out->bytes);
+}
+
+bool part_find(struct span parts, const char *name, struct span *out)
+{
+    struct cursor cursor = cursor_of(parts);
+    struct part part;
+    while (part_read(&cursor, &part)) {
+        *out = part.bytes;
+        if (strcmp(part.name, name) == 0)
+            return true;
+    }
+    return false;
 }
 
 bool scratch_block_read(struct cursor *cursor, struct scratch_block *out)

@@ -2,12 +2,12 @@
 #include "../check.h"
 
 #include "base/buf.h"
-#include "guest/scratch_parts.h"
+#include "guest/parts.h"
 
 /* Two parts, and the zeros that fill the disk up. */
 static void append_part(struct buf *out, const char *name, const char *bytes)
 {
-    char padded[SCRATCH_PART_NAME_SIZE] = {0};
+    char padded[PART_NAME_SIZE] = {0};
     struct error err;
     memcpy(padded, name, strnlen(name, sizeof padded));
     check_ok(buf_append(out, span_of(padded, sizeof padded), &err), &err);
@@ -29,30 +29,44 @@ static void reads_parts_up_to_the_zeros(void **state)
 {
     (void)state;
     BUF_AUTO bytes = BUF_WITH_LIMIT(4096);
-    struct scratch_part part;
+    struct part part;
     struct error err;
     append_part(&bytes, "btrfs", "module");
     append_part(&bytes, "a name of twenty-eight bytes", "t");
     check_ok(buf_append_zero(&bytes, 512, &err), &err);
     struct cursor cursor = cursor_of(buf_span(&bytes));
-    assert_true(scratch_part_read(&cursor, &part));
+    assert_true(part_read(&cursor, &part));
     assert_string_equal(part.name, "btrfs");
     assert_true(span_equal_text(part.bytes, "module"));
-    assert_true(scratch_part_read(&cursor, &part));
+    assert_true(part_read(&cursor, &part));
     assert_string_equal(part.name, "a name of twenty-eight bytes");
-    assert_false(scratch_part_read(&cursor, &part));
+    assert_false(part_read(&cursor, &part));
     assert_false(cursor.failed);
+}
+
+static void finds_a_part_by_its_name(void **state)
+{
+    (void)state;
+    BUF_AUTO bytes = BUF_WITH_LIMIT(4096);
+    struct span found;
+    append_part(&bytes, "btrfs", "module");
+    append_part(&bytes, "fragment-check", "program");
+    assert_true(part_find(buf_span(&bytes), "fragment-check", &found));
+    assert_true(span_equal_text(found, "program"));
+    assert_false(part_find(buf_span(&bytes), "fragment", &found));
+    assert_false(part_find(span_of(bytes.data, bytes.size - 1), "fragment-check", &found));
+    assert_false(part_find(span_of(NULL, 0), "btrfs", &found));
 }
 
 static void refuses_parts_that_end_early(void **state)
 {
     (void)state;
     BUF_AUTO bytes = BUF_WITH_LIMIT(4096);
-    struct scratch_part part;
+    struct part part;
     append_part(&bytes, "btrfs", "module");
     for (size_t size = 1; size < bytes.size; size++) {
         struct cursor cursor = cursor_of(span_of(bytes.data, size));
-        assert_false(scratch_part_read(&cursor, &part));
+        assert_false(part_read(&cursor, &part));
         assert_true(cursor.failed);
     }
 }
@@ -63,10 +77,10 @@ static void refuses_parts_without_name_or_bytes(void **state)
     static const char *const cases[][2] = {{"", "module"}, {"btrfs", ""}};
     for (size_t i = 0; i < 2; i++) {
         BUF_AUTO bytes = BUF_WITH_LIMIT(4096);
-        struct scratch_part part;
+        struct part part;
         append_part(&bytes, cases[i][0], cases[i][1]);
         struct cursor cursor = cursor_of(buf_span(&bytes));
-        assert_false(scratch_part_read(&cursor, &part));
+        assert_false(part_read(&cursor, &part));
         assert_true(cursor.failed);
     }
 }
@@ -123,6 +137,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_parts_up_to_the_zeros),
+        cmocka_unit_test(finds_a_part_by_its_name),
         cmocka_unit_test(refuses_parts_that_end_early),
         cmocka_unit_test(refuses_parts_without_name_or_bytes),
         cmocka_unit_test(fills_a_block_between_head_and_tail),
