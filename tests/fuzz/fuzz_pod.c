@@ -29,18 +29,37 @@ static int check_layer(void *context, struct span tar, char hex[65], struct erro
     return 0;
 }
 
+/* Only paths below the manifest's folder are asked for. */
+static json_t *read_profile(void *context, const char *path, uint64_t capabilities,
+                            struct error *err)
+{
+    (void)context;
+    (void)capabilities;
+    fuzz_require(*path != '/' && strcmp(path, "..") != 0 && strncmp(path, "../", 3) != 0);
+    fuzz_require(!strstr(path, "/../"));
+    json_t *profile = json_pack("{s:s}", "defaultAction", "SCMP_ACT_ALLOW");
+    if (!profile)
+        (void)error_memory(err);
+    return profile;
+}
+
 static void check_group(const struct template_group *group, const struct pod *pod)
 {
     fuzz_require(group->container_count == pod->container_count);
     fuzz_require(pod->main_count > 0 && pod->container_count <= POD_CONTAINERS_MAX);
-    for (size_t i = 0; i < group->container_count; i++)
-        fuzz_require(group->containers[i].draft.mount_count <= POD_LIST_MAX + 3);
+    for (size_t i = 0; i < group->container_count; i++) {
+        const struct template_container *container = &group->containers[i];
+        fuzz_require(container->draft.mount_count <= POD_LIST_MAX + 3);
+        fuzz_require(container->draft.group_count <= 32);
+        fuzz_require(!!container->seccomp == (strlen(container->draft.seccomp_sha256) == 64));
+    }
 }
 
 static void read_as(const json_t *documents, enum pod_reading reading)
 {
     const struct template_pod_options options = {
-        .reading = reading, .approve_wildcards = true, .layer = check_layer};
+        .reading = reading, .approve_wildcards = true, .layer = check_layer,
+        .profile = reading == POD_STRICT ? read_profile : NULL};
     struct error err = {0};
     PODS_AUTO pods = {0};
     TEMPLATE_GROUPS_AUTO groups = {0};
