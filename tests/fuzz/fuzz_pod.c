@@ -58,7 +58,9 @@ static void check_group(const struct template_group *group, const struct pod *po
 static void read_as(const json_t *documents, enum pod_reading reading)
 {
     const struct template_pod_options options = {
-        .reading = reading, .approve_wildcards = true, .layer = check_layer,
+        .reading = reading,
+        .approve_wildcards = true,
+        .layer = check_layer,
         .profile = reading == POD_STRICT ? read_profile : NULL};
     struct error err = {0};
     PODS_AUTO pods = {0};
