@@ -91,7 +91,9 @@ static bool merge(struct jmespath_search *search, struct entry *from, size_t mid
 static bool merge_sort(struct jmespath_search *search, struct entries *entries)
 {
     struct entry *other = calloc(entries->count + 1, sizeof *other);
-    bool good = other || jmespath_made(search, NULL);
+    bool good = true;
+    if (!other)
+        return jmespath_made(search, NULL) != NULL;
     for (size_t width = 1; good && width < entries->count; width *= 2) {
         for (size_t at = 0; good && at < entries->count; at += 2 * width) {
             size_t count = entries->count - at < 2 * width ? entries->count - at : 2 * width;

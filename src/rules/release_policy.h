@@ -7,10 +7,10 @@
  *         {"anyOf":[{"claim":"a.b","equals":"c"},{"claim":"x-ms-sevsnpvm-vmpl","lessOrEquals":1}]}]}]}
  *
  * What the grammar leaves open is decided here so:
- *   - Operators are equals, notEquals, less, lessOrEquals, greater, greaterOrEquals and exists;
- * they, anyOf and allOf are read in any case. One stands in a condition.
- *   - A claim that is not there meets nothing but `exists` with false, not notEquals either; the
- * same holds for an object, an array, a real number and null.
+ *   - The operators are those above with notEquals, less, greater, greaterOrEquals and exists.
+ *     Their names, anyOf and allOf are read in any case. One stands in a condition.
+ *   - A claim that is not there meets nothing but exists with false, not notEquals either. An
+ *     object, an array, a real number and null meet nothing but exists with true.
  *   - Text in the policy equals an integer or a truth value of that spelling ("0", "false"), as
  *     published policies write them. A number or a truth value in the policy equals its like alone.
  *   - The four orders compare integers, and text that is one in decimal.
