@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "base/hex.h"
 #include "base/text.h"
 #include "format/json.h"
 #include "format/yaml.h"
@@ -188,15 +189,37 @@ static int read_hosts(const json_t *object, struct config_tenant *tenant, struct
     return 0;
 }
 
+/* SHA-256 of client certificates in DER. */
+static int read_administrators(const json_t *object, struct config_tenant *tenant,
+                               struct error *err)
+{
+    json_t *list;
+    if (json_find_array(object, "administrators", &list, err) < 0)
+        return -1;
+    for (size_t i = 0; list && i < json_array_size(list); i++) {
+        const char *text;
+        if (i == CONFIG_ADMINISTRATORS_MAX)
+            return error_set(err, ERROR_LIMIT, "administrators: at most %d are taken",
+                             CONFIG_ADMINISTRATORS_MAX);
+        if (json_text_at(list, i, "administrators", &text, err) < 0)
+            return -1;
+        if (!hex_decode(span_of_text(text), tenant->administrators[i], SHA256_SIZE))
+            return error_set(err, ERROR_INVALID,
+                             "administrators: \"%s\" is no SHA-256 of a certificate in hex", text);
+        tenant->administrator_count++;
+    }
+    return 0;
+}
+
 static int read_tenant(const json_t *object, struct config_tenant *tenant, struct error *err)
 {
-    static const char *const known[] = {"name", "issuer", "hosts", NULL};
+    static const char *const known[] = {"name", "issuer", "hosts", "administrators", NULL};
     if (!json_is_object(object))
         return error_set(err, ERROR_INVALID, "it is %s", json_kind(object));
     if (json_check_keys(object, known, err) < 0 ||
         copy_text(object, "name", &tenant->name, err) < 0 ||
         copy_text(object, "issuer", &tenant->issuer, err) < 0 || check_issuer(tenant, err) < 0 ||
-        read_hosts(object, tenant, err) < 0)
+        read_hosts(object, tenant, err) < 0 || read_administrators(object, tenant, err) < 0)
         return -1;
     if (!tenant->name || strlen(tenant->name) > 64 ||
         strspn(tenant->name, "abcdefghijklmnopqrstuvwxyz0123456789-") != strlen(tenant->name))
@@ -279,7 +302,14 @@ static int read_object(const json_t *object, const char *folder, struct config *
     if (!out->state)
         return error_set(err, ERROR_INVALID,
                          "the key \"state\" is missing: a folder for the store");
-    return read_tenants(object, out, err);
+    if (read_tenants(object, out, err) < 0)
+        return -1;
+    for (size_t i = 0; i < out->tenant_count && !out->client_roots; i++) {
+        if (out->tenants[i].administrator_count > 0)
+            return error_set(err, ERROR_INVALID,
+                             "tenants: administrators show certificates: tls needs client_roots");
+    }
+    return 0;
 }
 
 int config_read(struct span text, const char *folder, struct config *out, struct error *err)

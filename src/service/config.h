@@ -11,16 +11,19 @@
 #include "service/maa_claims.h"
 #include "service/server.h"
 
-#define CONFIG_SIZE_MAX    ((size_t)256 << 10)
-#define CONFIG_TENANTS_MAX 64
-#define CONFIG_HOSTS_MAX   16
-#define CONFIG_ROOTS_MAX   8
+#define CONFIG_SIZE_MAX           ((size_t)256 << 10)
+#define CONFIG_TENANTS_MAX        64
+#define CONFIG_HOSTS_MAX          16
+#define CONFIG_ROOTS_MAX          8
+#define CONFIG_ADMINISTRATORS_MAX 16
 
 struct config_tenant {
     char *name;
     char *issuer;                  /* of its tokens: a URL without a slash at its end */
     char *hosts[CONFIG_HOSTS_MAX]; /* by which requests come to it; none: all other requests do */
     size_t host_count;
+    uint8_t administrators[CONFIG_ADMINISTRATORS_MAX][SHA256_SIZE]; /* of client certificates */
+    size_t administrator_count;
 };
 
 struct config {

@@ -8,6 +8,7 @@
 #include "format/jws.h"
 #include "rules/rules.h"
 #include "service/maa_token.h"
+#include "service/policies.h"
 #include "service/service_parts.h"
 
 #define TOKEN_ID_SIZE 32 /* bytes of randomness */
@@ -15,11 +16,7 @@
 
 static const char *const api_versions[] = {"2020-10-01", "2022-08-01", "2025-06-01"};
 
-/* Permits whatever holds: what a tenant has that set no policy. */
-static const char default_policy[] =
-    "version=1.0;\nauthorizationrules\n{\n\t=> permit();\n};\n\nissuancerules\n{\n};\n";
-
-static bool check_api_version(const struct call *call, struct server_answer *answer)
+bool maa_check_api_version(const struct call *call, struct server_answer *answer)
 {
     struct error err = {0};
     BUF_AUTO version = BUF_WITH_LIMIT(HTTP_TARGET_MAX);
@@ -44,7 +41,7 @@ struct attestation {
     struct maa_request request;
     struct maa_result result;
     struct rules_result decision;
-    struct span policy;
+    struct tenant_policy policy;
     bool is_draft; /* the client's own policy: the token proves nothing, and is not signed */
     char id[2 * TOKEN_ID_SIZE + 1];
 };
@@ -65,14 +62,23 @@ static int verify(struct attestation *attestation, struct error *err)
                      maa_kind_name(attestation->request.kind));
 }
 
+/* The policy that decides: the tenant's, or the one that the client wants to try. */
+static struct span policy_text(const struct attestation *attestation)
+{
+    return attestation->is_draft ? buf_span(&attestation->request.draft_policy)
+                                 : buf_span(&attestation->policy.content.text);
+}
+
 /* Asks the policy about what was verified. A policy that fails denies. */
 static int decide(struct attestation *attestation, struct error *err)
 {
     CLAIMS_AUTO claims = {0};
+    const struct call *call = attestation->call;
     attestation->is_draft = attestation->request.draft_policy.size > 0;
-    attestation->policy = attestation->is_draft ? buf_span(&attestation->request.draft_policy)
-                                                : span_of_text(default_policy);
-    RULES_AUTO *rules = rules_new(attestation->policy, err);
+    if (policies_get(call->service->store, call->tenant->name, attestation->request.kind,
+                     &attestation->policy, err) < 0)
+        return error_context(err, "the policy");
+    RULES_AUTO *rules = rules_new(policy_text(attestation), err);
     if (!rules)
         return error_context(err, "the policy");
     if (claims_add_members(&claims, attestation->result.claims, CLAIM_SERVICE, err) < 0)
@@ -96,7 +102,7 @@ static int write_payload(struct attestation *attestation, struct buf *out, struc
     struct maa_token token = {.issuer = attestation->call->tenant->issuer,
                               .now = attestation->call->now,
                               .life = SIGNING_TOKEN_LIFE,
-                              .policy = attestation->policy,
+                              .policy = policy_text(attestation),
                               .id = attestation->id,
                               .issued = issued};
     json_auto_t *claims = maa_token_claims(&attestation->request, &attestation->result, &token,
@@ -197,7 +203,7 @@ void maa_attest(const struct call *call, struct server_answer *answer)
 {
     struct attestation *attestation;
     enum maa_kind kind;
-    if (!check_api_version(call, answer))
+    if (!maa_check_api_version(call, answer))
         return;
     if (!maa_kind_find(span_of_text(call->rest), &kind)) {
         answer_error(answer, HTTP_NOT_FOUND, NULL, "there is no evidence of this kind");
@@ -213,6 +219,7 @@ void maa_attest(const struct call *call, struct server_answer *answer)
     attest(attestation, answer);
     maa_request_fini(&attestation->request);
     rules_result_fini(&attestation->decision);
+    tenant_policy_fini(&attestation->policy);
     json_decref(attestation->result.claims);
     free(attestation);
 }

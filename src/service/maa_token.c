@@ -1,18 +1,7 @@
 #include "service/maa_token.h"
 
-#include "base/base64.h"
-#include "crypto/digest.h"
 #include "format/json.h"
-
-int maa_policy_hash(struct span policy, struct buf *out, struct error *err)
-{
-    BUF_AUTO text = BUF_WITH_LIMIT(1 << 20);
-    uint8_t digest[SHA256_SIZE];
-    if (base64url_encode(policy, &text, err) < 0)
-        return -1;
-    sha256_digest(buf_span(&text), digest);
-    return base64url_encode(span_of(digest, sizeof digest), out, err);
-}
+#include "rules/policy_jws.h"
 
 static bool add(json_t *claims, const char *name, json_t *value)
 {
@@ -34,15 +23,15 @@ static int add_data(json_t *claims, const char *name, const struct maa_data *dat
 
 static int add_common(json_t *claims, const struct maa_token *token, struct error *err)
 {
-    BUF_AUTO hash = BUF_WITH_LIMIT(64);
-    if (maa_policy_hash(token->policy, &hash, err) < 0)
+    char hash[POLICY_HASH_TEXT_SIZE];
+    if (policy_hash(token->policy, hash, err) < 0)
         return -1;
     if (!add(claims, "exp", json_integer(token->now + token->life)) ||
         !add(claims, "iat", json_integer(token->now)) ||
         !add(claims, "iss", json_string(token->issuer)) ||
         !add(claims, "jti", json_string(token->id)) ||
         !add(claims, "nbf", json_integer(token->now)) ||
-        !add(claims, "x-ms-policy-hash", json_string(buf_text(&hash))) ||
+        !add(claims, "x-ms-policy-hash", json_string(hash)) ||
         !add(claims, "x-ms-ver", json_string("1.0")))
         return error_memory(err);
     return 0;

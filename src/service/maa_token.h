@@ -14,9 +14,6 @@ struct maa_token {
     const json_t *issued; /* what the policy issued: an object; NULL: nothing */
 };
 
-/* Appends x-ms-policy-hash: base64url(SHA-256(base64url(policy))). */
-int maa_policy_hash(struct span policy, struct buf *out, struct error *err);
-
 /* The claims of a token for a request whose evidence was accepted; the caller's. A claim that the
  * service itself makes cannot be issued by a policy: what it issues by such a name is left out. */
 json_t *maa_token_claims(const struct maa_request *request, const struct maa_result *result,

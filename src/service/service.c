@@ -54,6 +54,9 @@ static const struct route {
     {"GET", "/certs", false, false, maa_certs},
     {"GET", "/.well-known/openid-configuration", false, false, maa_openid_configuration},
     {"POST", "/attest/", true, false, maa_attest},
+    {"GET", "/policies/", true, false, maa_get_policy},
+    {"PUT", "/policies/", true, false, maa_set_policy},
+    {"POST", "/policies/", true, false, maa_reset_policy},
 };
 
 /* The route of a path; *known says that the path is there, with this method or another. */
@@ -103,6 +106,28 @@ static void on_answer(void *context, const struct server_request *request,
     atomic_fetch_add(&service->requests, 1);
     if (answer->status >= HTTP_BAD_REQUEST)
         atomic_fetch_add(&service->refused, 1);
+}
+
+/* --- administrators --------------------------------------------------------------------------- */
+
+bool service_check_administrator(const struct call *call, struct server_answer *answer)
+{
+    uint8_t digest[SHA256_SIZE];
+    struct span certificate = call->request->certificate;
+    const struct config_tenant *tenant = call->tenant;
+    if (certificate.size == 0) {
+        answer_error(answer, HTTP_UNAUTHORIZED, NULL,
+                     "this needs a client certificate of an administrator");
+        return false;
+    }
+    sha256_digest(certificate, digest);
+    for (size_t i = 0; i < tenant->administrator_count; i++) {
+        if (memcmp(tenant->administrators[i], digest, sizeof digest) == 0)
+            return true;
+    }
+    answer_error(answer, HTTP_FORBIDDEN, NULL,
+                 "this client certificate is no administrator's of this tenant");
+    return false;
 }
 
 /* --- audit ------------------------------------------------------------------------------------ */

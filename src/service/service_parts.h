@@ -35,7 +35,14 @@ typedef void route_answer(const struct call *call, struct server_answer *answer)
 void service_note(const struct call *call, const char *event, bool allowed, json_t *detail,
                   struct server_answer *answer);
 
+/* True where the client proved to be an administrator of the tenant; else answers 401 or 403. */
+bool service_check_administrator(const struct call *call, struct server_answer *answer);
+
 /* Microsoft Azure Attestation's interface. */
 route_answer maa_attest, maa_certs, maa_openid_configuration;
+route_answer maa_get_policy, maa_set_policy, maa_reset_policy;
+
+/* True where the request names a version of that interface that is known; else answers 400. */
+bool maa_check_api_version(const struct call *call, struct server_answer *answer);
 
 #endif

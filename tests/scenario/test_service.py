@@ -6,6 +6,7 @@ a real container group's too.
 """
 import base64
 import contextlib
+import datetime
 import hashlib
 import http.client
 import json
@@ -22,7 +23,8 @@ import unittest
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from lib import paths, tap
 
@@ -41,17 +43,58 @@ def unb64url(text):
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
+def make_certificate(name, key, issuer_name, issuer_key, is_ca=False):
+    now = datetime.datetime.now(datetime.timezone.utc)
+    names = [x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)]) for text in (name, issuer_name)]
+    return (x509.CertificateBuilder().subject_name(names[0]).issuer_name(names[1]).public_key(key.public_key())
+            .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=1))
+            .not_valid_after(now + datetime.timedelta(days=1))
+            .add_extension(x509.BasicConstraints(is_ca, None), critical=True).sign(issuer_key, hashes.SHA256()))  # fmt: skip
+
+
+class Clients:
+    """Client certificates under a root, as PEM files of certificate and key."""
+
+    def __init__(self, folder, *names):
+        root = ec.generate_private_key(ec.SECP256R1())
+        self.folder = folder
+        self.digests = {}
+        with open(os.path.join(folder, "clients.pem"), "wb") as file:
+            file.write(make_certificate("Root", root, "Root", root, True).public_bytes(Encoding.PEM))
+        for name in names:
+            key = ec.generate_private_key(ec.SECP256R1())
+            certificate = make_certificate(name, key, "Root", root)
+            self.digests[name] = certificate.fingerprint(hashes.SHA256()).hex()
+            with open(self.path(name), "wb") as file:
+                file.write(certificate.public_bytes(Encoding.PEM))
+                file.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+
+    def path(self, name):
+        return os.path.join(self.folder, f"client-{name}.pem")
+
+
+def policy_jws(text):
+    payload = json.dumps({"AttestationPolicy": b64url(text.encode())})
+    header = json.dumps({"alg": "none"})
+    return f"{b64url(header.encode())}.{b64url(payload.encode())}."
+
+
 class Service:
     """A running service with its folder; a context."""
 
-    def __init__(self, folder, trust=True):
+    def __init__(self, folder, trust=True, administrators=False):
         self.folder = folder
         self.config = os.path.join(folder, "attestd.yaml")
         trusted = "trust: {simulated: psp}\n" if trust else ""
+        tls = who = ""
+        if administrators:
+            self.clients = Clients(folder, "admin", "other")
+            tls = "tls: {client_roots: clients.pem}\n"
+            who = f", administrators: ['{self.clients.digests['admin']}']"
         with open(self.config, "w", encoding="utf-8") as file:
-            file.write(f"listen: 127.0.0.1:0\nstate: state\n{trusted}"
+            file.write(f"listen: 127.0.0.1:0\nstate: state\n{trusted}{tls}"
                        "limits: {requests_a_second: 100000}\n"
-                       "tenants:\n- {name: acme, issuer: 'https://acme.example'}\n"
+                       f"tenants:\n- {{name: acme, issuer: 'https://acme.example'{who}}}\n"
                        "- {name: other, issuer: 'https://other.example', hosts: [other.example]}\n")  # fmt: skip
         self.store = os.path.join(folder, "state/store")
 
@@ -85,8 +128,12 @@ class Service:
         if self.process.returncode is None:
             self.stop(signal.SIGKILL)
 
-    def connect(self):
-        return http.client.HTTPSConnection("localhost", self.port, context=self.trust, timeout=60)
+    def connect(self, client=None):
+        trust = self.trust
+        if client:
+            trust = ssl.create_default_context(cafile=os.path.join(self.folder, "state/development.pem"))
+            trust.load_cert_chain(self.clients.path(client))
+        return http.client.HTTPSConnection("localhost", self.port, context=trust, timeout=60)
 
     def ask(self, method, path, body=None, connection=None, host=None):
         """Status and what the JSON of the answer says."""
@@ -241,6 +288,51 @@ class ServiceTest(unittest.TestCase):
             self.assertEqual((claims["svn"], claims["iss"]), (0, "https://acme.example"))
             text = b64url(hashlib.sha256(b64url(issue.encode()).encode()).digest())
             self.assertEqual(claims["x-ms-policy-hash"], text)
+
+    def test_an_administrator_sets_the_policy_that_decides(self):
+        deny = 'version=1.0; authorizationrules { [type=="x-ms-sevsnpvm-vmpl", value==0] => deny(); };'
+        path = "/policies/SevSnpVm?api-version=2022-08-01"
+        reset = "/policies/SevSnpVm:reset?api-version=2022-08-01"
+        with self.service(administrators=True) as service:
+            def ask(client, method, where, body=None):
+                return service.ask(method, where, body, service.connect(client))
+
+            def stored():
+                token = service.ask("GET", path)[1]["token"]
+                return self.check_token(token, service.ask("GET", "/certs")[1])[1]["x-ms-policy"]
+
+            default = stored()
+            self.assertEqual(ask(None, "PUT", path, policy_jws(deny))[0], 401)
+            self.assertEqual(ask("other", "PUT", path, policy_jws(deny))[0], 403)
+            self.assertEqual(service.ask("PUT", path, policy_jws(deny), service.connect("admin"), "other.example")[0], 403)
+            for wrong in ("", "a.b.c", policy_jws("version=1.0; nonsense"), policy_jws(deny) + "AAAA"):
+                status, answer = ask("admin", "PUT", path, wrong)
+                self.assertEqual((status, answer["error"]["code"]), (400, "InvalidPolicy"))
+            self.assertEqual(stored(), default)
+            self.assertEqual(service.ask("POST", ATTEST, self.body())[0], 200)
+
+            status, answer = ask("admin", "PUT", path, policy_jws(deny))
+            self.assertEqual(status, 200, answer)
+            result = self.check_token(answer["token"], service.ask("GET", "/certs")[1])[1]
+            self.assertEqual(result["x-ms-policy-result"], "Updated")
+            digest = b64url(hashlib.sha256(policy_jws(deny).encode()).digest())
+            self.assertEqual(result["x-ms-policy-token-hash"], digest)
+            self.assertEqual(stored(), policy_jws(deny))
+            status, answer = service.ask("POST", ATTEST, self.body())
+            self.assertEqual((status, answer["error"]["code"]), (400, "PolicyEvaluationError"))
+            self.assertEqual(service.ask("POST", ATTEST, self.body(), host="other.example")[0], 200)
+            self.assertEqual(service.stop(signal.SIGKILL), -signal.SIGKILL)
+
+            service.start()
+            self.assertEqual(stored(), policy_jws(deny))
+            self.assertEqual(ask("admin", "POST", "/policies/SevSnpVm?api-version=2022-08-01", "")[0], 404)
+            self.assertEqual(ask("other", "POST", reset, "")[0], 403)
+            self.assertEqual(ask("admin", "POST", reset, "")[0], 200)
+            self.assertEqual(stored(), default)
+            self.assertEqual(service.ask("POST", ATTEST, self.body())[0], 200)
+            events = [(entry["event"], entry["allowed"]) for entry in map(json.loads, service.entries())]
+            self.assertEqual(events, [("policy-set", False)] * 4 + [("attest", True), ("policy-set", True), ("attest", False),
+                                      ("policy-reset", True), ("attest", True)])  # fmt: skip
 
     def test_odd_requests_get_clear_answers(self):
         big = json.dumps({"report": "A" * (2 << 20)})

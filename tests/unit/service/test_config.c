@@ -106,6 +106,12 @@ static void refuses_what_is_wrong_and_names_it(void **state)
         {"state: /s\ntenants: [{name: a, issuer: a.example}]\n", "no URL"},
         {"state: /s\ntenants: [{name: a, issuer: \"https://a/\"}]\n", "slash"},
         {"state: /s\ntenants: [{name: a, issuer: \"https://a\", hosts: h}]\n", "hosts"},
+        {"state: /s\ntls: {client_roots: r}\ntenants: [{name: a, issuer: \"https://a\", "
+         "administrators: [ab]}]\n",
+         "no SHA-256"},
+        {"state: /s\ntenants: [{name: a, issuer: \"https://a\", administrators: "
+         "[\"abababababababababababababababababababababababababababababababab\"]}]\n",
+         "client_roots"},
         {"state: /s\ntenants: [{name: a, issuer: \"https://a\"}, {name: b, issuer: "
          "\"https://b\"}]\n",
          "without hosts"},
