@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/base64.h"
+#include "base/text.h"
 #include "crypto/random.h"
 #include "format/json.h"
 #include "format/jwk.h"
@@ -187,9 +188,10 @@ static int make_entry(const struct kind *kind, int64_t from, struct entry *entry
         certify(entry, err) < 0)
         return -1;
     memcpy(entry->jwk.kid, kid.data, kid.size);
-    (void)strcpy(entry->jwk.alg, signature_scheme_name(kind->scheme));
-    (void)strcpy(entry->jwk.use, "sig");
-    return 0;
+    return text_copy(entry->jwk.alg, sizeof entry->jwk.alg, signature_scheme_name(kind->scheme)) &&
+                   text_copy(entry->jwk.use, sizeof entry->jwk.use, "sig")
+               ? 0
+               : error_set(err, ERROR_LIMIT, "the scheme's name is too long");
 }
 
 /* The end of the last key of this kind; `now` where there is none that lasts to it. */
