@@ -146,6 +146,7 @@ static size_t count_of(const char *text, const char *part)
 
 static void check_has(const char *text, const char *part)
 {
+    assert_non_null(text);
     if (!strstr(text, part))
         fail_msg("\"%s\" is not in \"%.500s\"", part, text);
 }
