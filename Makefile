@@ -51,7 +51,9 @@ lint:
 install: build
 	@umask 022 && root="$(DESTDIR)$(PREFIX)" && \
 	install -d "$$root/bin" "$$root/share/man/man1" && \
-	install -m 755 $(BUILD)/caisson "$$root/bin/" && \
+	install -m 755 $(BUILD)/caisson $(BUILD)/caisson-attestd "$$root/bin/" && \
+	install -d "$$root/lib/systemd/system" && \
+	sed -e 's,@PREFIX@,$(PREFIX),' deploy/caisson-attestd.service >"$$root/lib/systemd/system/caisson-attestd.service" && \
 	install -m 644 $(BUILD)/man/man1/*.1 "$$root/share/man/man1/" && \
 	install -d "$$root/lib/pkgconfig" "$$root/include/caisson" && \
 	install -m 644 include/caisson/*.h "$$root/include/caisson/" && \

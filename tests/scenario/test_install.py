@@ -21,6 +21,7 @@ class Install(unittest.TestCase):
         cls.build = os.path.join(cls.folder, "build")
         os.makedirs(os.path.join(cls.build, "man"))
         shutil.copy(paths.CAISSON, cls.build)
+        shutil.copy(os.path.join(paths.BUILD, "caisson-attestd"), cls.build)
         shutil.copytree(os.path.join(paths.BUILD, "man/man1"), os.path.join(cls.build, "man/man1"))
         shutil.copytree(os.path.join(paths.BUILD, "src/api"), os.path.join(cls.build, "src/api"), symlinks=True)
         os.makedirs(os.path.join(cls.build, "meson-private"))
@@ -56,6 +57,19 @@ class Install(unittest.TestCase):
         pages = glob.glob(os.path.join(root, "share/man/man1/*.1"))
         self.assertIn("caisson-run.1", map(os.path.basename, pages))
         self.assertEqual({os.stat(page).st_mode & 0o777 for page in pages}, {0o644})
+
+    def test_the_service_and_its_unit_name_each_other(self):
+        root, _ = self.install("service")
+        attestd = os.path.join(root, "bin/caisson-attestd")
+        with open(os.path.join(root, "lib/systemd/system/caisson-attestd.service"), encoding="utf-8") as file:
+            unit = file.read()
+        self.assertIn("\nExecStart=/usr/bin/caisson-attestd --config /etc/caisson/attestd.yaml\n", unit)
+        self.assertNotIn("@PREFIX@", unit)
+        self.assertEqual(os.stat(file.name).st_mode & 0o777, 0o644)
+        done = subprocess.run([attestd, "--config", "/nowhere/attestd.yaml"], text=True, capture_output=True, timeout=60,
+                              check=False)  # fmt: skip
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("/nowhere/attestd.yaml", done.stderr)
 
     @unittest.skipUnless(os.path.exists(os.path.join(paths.GUEST, "manifest.json")), f"no guest in {paths.GUEST}; make guest builds one")
     def test_the_guest_comes_along_and_is_found(self):
