@@ -96,7 +96,7 @@ class Process(HostileCase):
         cut -d' ' -f5,6 /proc/self/mountinfo | tail -n +2 | grep -v '^/dev'
         [ -s /proc/kcore ] && echo kcore
         mknod /dev/x c 5 1 2>/dev/null && (: </dev/x) 2>/dev/null && echo console
-        mknod /dev/disk b 8 0 && (: </dev/disk) && echo disk
+        mknod /dev/disk b $(tr : ' ' </sys/block/vda/dev) && (: </dev/disk) && echo disk
         """
         harmless = "rw,nosuid,nodev,noexec,relatime"
         self.assertEqual(self.lines_of(script, rules, privileged=True, capabilities=capabilities),
