@@ -51,6 +51,7 @@ static void what_is_left_out_is_the_safe_choice(void **state)
     (void)state;
     struct error err = {0};
     CONFIG_AUTO config;
+    CONFIG_AUTO plain;
     check_ok(read_text("state: /s\n" TENANT, &config, &err), &err);
     assert_string_equal(config.address, "127.0.0.1");
     assert_int_equal(config.port, 8443);
@@ -60,10 +61,10 @@ static void what_is_left_out_is_the_safe_choice(void **state)
     check_ok(
         read_text("state: /s\nlisten: 127.0.0.1:0\ntls: {plain_http: true}\ntenants: [{name: a, "
                   "issuer: \"https://a\", hosts: [h]}]\n",
-                  &config, &err),
+                  &plain, &err),
         &err);
-    assert_true(config.plain);
-    assert_null(config_find_tenant(&config, span_of_text("other")));
+    assert_true(plain.plain);
+    assert_null(config_find_tenant(&plain, span_of_text("other")));
 }
 
 static void refuses_what_is_wrong_and_names_it(void **state)
