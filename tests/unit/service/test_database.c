@@ -220,7 +220,7 @@ static void log_refuses_to_be_changed_even_by_sql(void **state)
 static void second_process_is_refused(void **state)
 {
     (void)state;
-    DATABASE_AUTO store = open_store();
+    struct database *store = open_store();
     TEXT_AUTO link = text_format("%s/hard", folder);
     assert_non_null(link);
     assert_int_equal(symlink(path, link), 0);
@@ -234,6 +234,7 @@ static void second_process_is_refused(void **state)
     int status = -1;
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
+    database_close(store);
 }
 
 static void reader_sees_what_the_owner_writes_and_changes_nothing(void **state)
