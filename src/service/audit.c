@@ -28,10 +28,10 @@ static int make_line(void *context, const struct database_entry *last, struct bu
     timestamp_write(record->time, time);
     /* The detail is borrowed and stays as it is; jansson has no constant reference. */
     json_auto_t *detail = json_copy((json_t *)(uintptr_t)record->detail);
-    json_auto_t *entry = json_pack(
-        "{s:I, s:s, s:s, s:s, s:b, s:O, s:s}", entry_keys[0], (json_int_t)(last->number + 1),
-        entry_keys[1], time, entry_keys[2], record->tenant, entry_keys[3], record->event,
-        entry_keys[4], record->allowed, entry_keys[5], detail, entry_keys[6], previous);
+    json_auto_t *entry = json_pack("{s:I, s:s, s:s, s:s, s:b, s:O, s:s}", entry_keys[0],
+                                   (json_int_t)last->number + 1, entry_keys[1], time, entry_keys[2],
+                                   record->tenant, entry_keys[3], record->event, entry_keys[4],
+                                   record->allowed, entry_keys[5], detail, entry_keys[6], previous);
     if (!entry)
         return error_memory(err);
     return json_append(entry, out, err);

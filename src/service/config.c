@@ -64,12 +64,12 @@ static int read_listen(const json_t *object, struct config *out, struct error *e
     if (!text)
         text = "127.0.0.1:8443";
     const char *colon = strrchr(text, ':');
-    bool bracketed = text[0] == '[' && colon && colon > text + 1 && colon[-1] == ']';
-    const char *begin = bracketed ? text + 1 : text;
-    const char *end = bracketed ? colon - 1 : colon;
     if (!colon || !text_to_u64(colon + 1, 65535, &port))
         return error_set(err, ERROR_INVALID, "listen is \"%s\", not an address, a colon and a port",
                          text);
+    bool bracketed = text[0] == '[' && colon > text + 1 && colon[-1] == ']';
+    const char *begin = bracketed ? text + 1 : text;
+    const char *end = bracketed ? colon - 1 : colon;
     out->port = (uint16_t)port;
     out->address = text_dup_span(span_of(begin, (size_t)(end - begin)));
     return out->address ? 0 : error_memory(err);

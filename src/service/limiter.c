@@ -89,23 +89,29 @@ static struct entry *find(struct limiter *limiter, const struct limiter_client *
     return NULL;
 }
 
+/* The place of a row whose client is not connected, and has been away for longest; NULL where all
+ * are. */
+static struct entry *find_idle(struct entry *row)
+{
+    struct entry *oldest = NULL;
+    for (size_t i = 0; i < PLACES; i++) {
+        if (row[i].connections == 0 && (!oldest || row[i].refilled_ms < oldest->refilled_ms))
+            oldest = &row[i];
+    }
+    return oldest;
+}
+
 /* The client's entry; else that of whoever has been away for longest, made anew. */
 static struct entry *find_or_make(struct limiter *limiter, const struct limiter_client *client,
                                   uint64_t now_ms)
 {
-    struct entry *found = find(limiter, client), *row = row_of(limiter, client);
-    for (size_t i = 0; !found && i < PLACES; i++) {
-        if (row[i].connections > 0)
-            continue;
-        struct entry *oldest = &row[i];
-        for (size_t k = i + 1; k < PLACES; k++) {
-            if (row[k].connections == 0 && row[k].refilled_ms < oldest->refilled_ms)
-                oldest = &row[k];
-        }
-        *oldest = (struct entry){*client, 0, limiter->rate * 1000, now_ms ? now_ms : 1};
-        found = oldest;
-    }
-    return found;
+    struct entry *found = find(limiter, client);
+    if (found)
+        return found;
+    struct entry *idle = find_idle(row_of(limiter, client));
+    if (idle)
+        *idle = (struct entry){*client, 0, limiter->rate * 1000, now_ms ? now_ms : 1};
+    return idle;
 }
 
 bool limiter_connect(struct limiter *limiter, const struct limiter_client *client, uint64_t now_ms)

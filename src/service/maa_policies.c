@@ -16,7 +16,7 @@ static void answer_token(const struct call *call, json_t *claims, struct server_
     json_auto_t *own = claims;
     json_auto_t *header = jku ? json_pack("{s:s}", "jku", jku) : NULL;
     json_auto_t *more = json_pack(
-        "{s:I, s:I, s:I, s:s}", "exp", (json_int_t)(call->now + SIGNING_TOKEN_LIFE), "iat",
+        "{s:I, s:I, s:I, s:s}", "exp", (json_int_t)call->now + SIGNING_TOKEN_LIFE, "iat",
         (json_int_t)call->now, "nbf", (json_int_t)call->now, "iss", call->tenant->issuer);
     if (!own || !header || !more || json_object_update(own, more) < 0) {
         answer_error(answer, HTTP_SERVER_ERROR, NULL, "out of memory");

@@ -228,12 +228,12 @@ void server_stop(struct server *server)
     if (!server)
         return;
     /* All of them first: they end side by side. */
-    for (unsigned i = 0; i < server->count; i++) {
+    for (unsigned i = 0; server->threads && i < server->count; i++) {
         uint64_t one = 1;
         if (server->threads[i].runs)
             (void)!write(server->threads[i].stop_fd, &one, sizeof one);
     }
-    for (unsigned i = 0; i < server->count; i++)
+    for (unsigned i = 0; server->threads && i < server->count; i++)
         free_thread(&server->threads[i]);
     limiter_free(server->limiter);
     (void)pthread_mutex_destroy(&server->tls_mutex);
