@@ -33,6 +33,16 @@ bool maa_check_api_version(const struct call *call, struct server_answer *answer
     return false;
 }
 
+int maa_sign(const struct call *call, struct span payload, struct buf *out, struct error *err)
+{
+    TEXT_AUTO jku = text_format("%s/certs", call->tenant->issuer);
+    json_auto_t *header = jku ? json_pack("{s:s}", "jku", jku) : NULL;
+    if (!header)
+        return error_memory(err);
+    return signing_sign(call->service->signing, SIGNATURE_RS256, header, payload, call->now, out,
+                        err);
+}
+
 /* --- a token ---------------------------------------------------------------------------------- */
 
 /* An attestation on its way. */
@@ -116,14 +126,9 @@ static int write_token(struct attestation *attestation, struct buf *out, struct 
     BUF_AUTO payload = BUF_WITH_LIMIT(TOKEN_MAX);
     if (write_payload(attestation, &payload, err) < 0)
         return -1;
-    TEXT_AUTO jku = text_format("%s/certs", call->tenant->issuer);
-    json_auto_t *header = jku ? json_pack("{s:s}", "jku", jku) : NULL;
-    if (!header)
-        return error_memory(err);
     if (attestation->is_draft)
-        return jws_append_unsigned(header, buf_span(&payload), out, err);
-    return signing_sign(call->service->signing, SIGNATURE_RS256, header, buf_span(&payload),
-                        call->now, out, err);
+        return jws_append_unsigned(NULL, buf_span(&payload), out, err);
+    return maa_sign(call, buf_span(&payload), out, err);
 }
 
 /* --- its answer ------------------------------------------------------------------------------- */

@@ -1,6 +1,5 @@
 /* Microsoft Azure Attestation's interface: the policies of a tenant. */
 #include "base/base64.h"
-#include "base/text.h"
 #include "crypto/digest.h"
 #include "format/json.h"
 #include "service/policies.h"
@@ -12,19 +11,16 @@ static void answer_token(const struct call *call, json_t *claims, struct server_
     struct error err = {0};
     BUF_AUTO payload = BUF_WITH_LIMIT(SERVER_ANSWER_MAX / 4);
     BUF_AUTO token = BUF_WITH_LIMIT(SERVER_ANSWER_MAX / 2);
-    TEXT_AUTO jku = text_format("%s/certs", call->tenant->issuer);
     json_auto_t *own = claims;
-    json_auto_t *header = jku ? json_pack("{s:s}", "jku", jku) : NULL;
     json_auto_t *more = json_pack(
         "{s:I, s:I, s:I, s:s}", "exp", (json_int_t)call->now + SIGNING_TOKEN_LIFE, "iat",
         (json_int_t)call->now, "nbf", (json_int_t)call->now, "iss", call->tenant->issuer);
-    if (!own || !header || !more || json_object_update(own, more) < 0) {
+    if (!own || !more || json_object_update(own, more) < 0) {
         answer_error(answer, HTTP_SERVER_ERROR, NULL, "out of memory");
         return;
     }
     if (json_append(own, &payload, &err) < 0 ||
-        signing_sign(call->service->signing, SIGNATURE_RS256, header, buf_span(&payload), call->now,
-                     &token, &err) < 0) {
+        maa_sign(call, buf_span(&payload), &token, &err) < 0) {
         answer_error(answer, HTTP_SERVER_ERROR, NULL, err.text);
         return;
     }

@@ -39,7 +39,7 @@ int maa_decode(struct span text, struct buf *out, struct error *err)
     return base64url_decode(text, out, err);
 }
 
-static int get_bytes(const json_t *object, const char *key, struct buf *out, struct error *err)
+int maa_get_bytes(const json_t *object, const char *key, struct buf *out, struct error *err)
 {
     const char *text;
     if (json_get_text(object, key, &text, err) < 0)
@@ -61,7 +61,7 @@ static int read_data(const json_t *body, const char *key, struct maa_data *out, 
     if (!object)
         return 0;
     out->is_there = true;
-    if (get_bytes(object, "data", &out->bytes, err) < 0 ||
+    if (maa_get_bytes(object, "data", &out->bytes, err) < 0 ||
         json_find_text(object, "dataType", &type, err) < 0)
         return error_context(err, "%s", key);
     out->is_json = type && strcasecmp(type, "JSON") == 0;
@@ -124,7 +124,7 @@ int maa_request_read(enum maa_kind kind, struct span body, struct maa_request *o
     json_auto_t *object = json_parse_object(body, &limits, err);
     if (!object)
         return error_context(err, "the request");
-    if (get_bytes(object, evidence_member(kind), &out->evidence, err) < 0 ||
+    if (maa_get_bytes(object, evidence_member(kind), &out->evidence, err) < 0 ||
         read_data(object, "runtimeData", &out->runtime, err) < 0 ||
         read_data(object, "initTimeData", &out->init, err) < 0 || read_nonce(object, out, err) < 0)
         return -1;

@@ -51,4 +51,7 @@ void maa_request_fini(struct maa_request *request);
 /* Appends what base64url stands for, with or without padding. */
 int maa_decode(struct span text, struct buf *out, struct error *err);
 
+/* The same of a member, which must be there and not empty. */
+int maa_get_bytes(const json_t *object, const char *key, struct buf *out, struct error *err);
+
 #endif

@@ -24,16 +24,6 @@ static void parts_fini(struct snp_parts *parts)
 }
 #define PARTS_AUTO __attribute__((cleanup(parts_fini))) struct snp_parts
 
-static int get_bytes(const json_t *object, const char *key, struct buf *out, struct error *err)
-{
-    const char *text;
-    if (json_get_text(object, key, &text, err) < 0)
-        return -1;
-    if (maa_decode(span_of_text(text), out, err) < 0)
-        return error_context(err, "%s", key);
-    return 0;
-}
-
 /* "Endorsements": base64url of {"Uvm": [base64url of a COSE_Sign1]}, of which one is taken. */
 static int read_endorsement(const json_t *object, struct snp_parts *parts, struct error *err)
 {
@@ -43,7 +33,7 @@ static int read_endorsement(const json_t *object, struct snp_parts *parts, struc
     const char *cose;
     if (!json_object_get(object, "Endorsements"))
         return 0;
-    if (get_bytes(object, "Endorsements", &text, err) < 0)
+    if (maa_get_bytes(object, "Endorsements", &text, err) < 0)
         return -1;
     json_auto_t *endorsements = json_parse_object(buf_span(&text), &limits, err);
     if (!endorsements || json_find_array(endorsements, "Uvm", &list, err) < 0)
@@ -66,8 +56,8 @@ static int read_parts(struct span evidence, struct snp_parts *parts, struct erro
     json_auto_t *object = json_parse_object(evidence, &limits, err);
     if (!object)
         return error_context(err, "report");
-    if (get_bytes(object, "SnpReport", &parts->report, err) < 0 ||
-        get_bytes(object, "VcekCertChain", &chain, err) < 0)
+    if (maa_get_bytes(object, "SnpReport", &parts->report, err) < 0 ||
+        maa_get_bytes(object, "VcekCertChain", &chain, err) < 0)
         return error_context(err, "report");
     if (snp_certificates_add(&parts->certificates, buf_span(&chain), err) < 0)
         return error_context(err, "report: VcekCertChain");

@@ -45,4 +45,7 @@ route_answer maa_get_policy, maa_set_policy, maa_reset_policy;
 /* True where the request names a version of that interface that is known; else answers 400. */
 bool maa_check_api_version(const struct call *call, struct server_answer *answer);
 
+/* Appends a token of the tenant's: the payload, signed by RS256, with the address of the keys. */
+int maa_sign(const struct call *call, struct span payload, struct buf *out, struct error *err);
+
 #endif
