@@ -5,10 +5,10 @@
 
 #include "base/base64.h"
 #include "base/text.h"
+#include "crypto/certificate.h"
 #include "crypto/random.h"
 #include "format/json.h"
 #include "format/jwk.h"
-#include "format/jws.h"
 
 #define KEYS_MAX 16 /* published at a time: six, however it rotates */
 
@@ -298,24 +298,87 @@ static const struct entry *find_key(const struct keys *keys, enum signature_sche
     return NULL;
 }
 
-static int sign(const struct entry *entry, const json_t *header, struct span payload,
-                struct buf *out, struct error *err)
+/* Adds the key's certificate to a header (RFC 7515, section 4.1.6). */
+static int add_chain(json_t *header, const struct jose_chain *chain, struct error *err)
+{
+    json_t *list = json_array();
+    if (json_object_set_new(header, "x5c", list) < 0)
+        return error_memory(err);
+    for (size_t i = 0; i < chain->count; i++) {
+        BUF_AUTO text = BUF_WITH_LIMIT(2 * CERTIFICATE_DER_MAX);
+        if (base64_encode(buf_span(&chain->ders[i]), &text, err) < 0)
+            return -1;
+        if (json_array_append_new(list, json_string(buf_text(&text))) < 0)
+            return error_memory(err);
+    }
+    return 0;
+}
+
+/* What is to be signed, and how. */
+struct message {
+    enum signature_scheme scheme;
+    const json_t *header;
+    struct span payload;
+    bool with_chain;
+};
+
+static int sign(const struct entry *entry, const struct message *message, struct buf *out,
+                struct error *err)
 {
     /* The header is borrowed and stays as it is; jansson has no constant reference. */
-    json_auto_t *all = json_copy((json_t *)(uintptr_t)header);
+    json_auto_t *all = json_copy((json_t *)(uintptr_t)message->header);
     if (!all || json_object_set_new(all, "kid", json_string(entry->jwk.kid)) < 0 ||
         json_object_set_new(all, "typ", json_string("JWT")) < 0)
         return error_memory(err);
-    return jws_sign(all, payload, entry->jwk.private_key, entry->scheme, out, err);
+    if (message->with_chain && add_chain(all, &entry->jwk.chain, err) < 0)
+        return -1;
+    return jws_sign(all, message->payload, entry->jwk.private_key, entry->scheme, out, err);
+}
+
+static int sign_at(struct signing *signing, const struct message *message, int64_t now,
+                   struct buf *out, struct error *err)
+{
+    (void)pthread_rwlock_rdlock(&signing->lock);
+    const struct entry *entry = find_key(signing->keys, message->scheme, now);
+    int result = entry ? sign(entry, message, out, err)
+                       : error_set(err, ERROR_UNAVAILABLE, "no key signs at this time");
+    (void)pthread_rwlock_unlock(&signing->lock);
+    return result;
 }
 
 int signing_sign(struct signing *signing, enum signature_scheme scheme, const json_t *header,
                  struct span payload, int64_t now, struct buf *out, struct error *err)
 {
+    struct message message = {scheme, header, payload, false};
+    return sign_at(signing, &message, now, out, err);
+}
+
+int signing_sign_with_chain(struct signing *signing, enum signature_scheme scheme,
+                            const json_t *header, struct span payload, int64_t now, struct buf *out,
+                            struct error *err)
+{
+    struct message message = {scheme, header, payload, true};
+    return sign_at(signing, &message, now, out, err);
+}
+
+static int check(const struct keys *keys, const struct jws *jws, struct error *err)
+{
+    const char *kid;
+    if (json_get_text(jws->header, "kid", &kid, err) < 0)
+        return -1;
+    for (size_t i = 0; i < keys->count; i++) {
+        const struct entry *entry = &keys->at[i];
+        if (strcmp(entry->jwk.kid, kid) == 0)
+            return jws_check(jws, entry->jwk.public_key, (unsigned)entry->scheme, err);
+    }
+    return error_set(err, ERROR_REFUSED,
+                     "it names the key \"%.64s\", which is none of this service", kid);
+}
+
+int signing_check(struct signing *signing, const struct jws *jws, struct error *err)
+{
     (void)pthread_rwlock_rdlock(&signing->lock);
-    const struct entry *entry = find_key(signing->keys, scheme, now);
-    int result = entry ? sign(entry, header, payload, out, err)
-                       : error_set(err, ERROR_UNAVAILABLE, "no key signs at this time");
+    int result = check(signing->keys, jws, err);
     (void)pthread_rwlock_unlock(&signing->lock);
     return result;
 }

@@ -12,6 +12,7 @@
 #include <jansson.h>
 
 #include "crypto/signature.h"
+#include "format/jws.h"
 #include "service/database.h"
 #include "service/vault.h"
 
@@ -37,6 +38,16 @@ int signing_refresh(struct signing *signing, int64_t now, struct error *err);
  * goes beside alg, kid and typ. */
 int signing_sign(struct signing *signing, enum signature_scheme scheme, const json_t *header,
                  struct span payload, int64_t now, struct buf *out, struct error *err);
+
+/* As signing_sign(), with the key's certificate in the header (x5c), for readers that do not know
+ * the service's keys. */
+int signing_sign_with_chain(struct signing *signing, enum signature_scheme scheme,
+                            const json_t *header, struct span payload, int64_t now, struct buf *out,
+                            struct error *err);
+
+/* ERROR_REFUSED unless one of the published keys, by its own scheme, signed the message: the one
+ * that its "kid" names. */
+int signing_check(struct signing *signing, const struct jws *jws, struct error *err);
 
 /* Appends the published keys as a JSON Web Key Set (RFC 7517, section 5), each with its certificate
  * in x5c. */

@@ -6,6 +6,7 @@
 
 #include "../remove_tree.h"
 #include "base/text.h"
+#include "crypto/certificate.h"
 #include "format/json.h"
 #include "format/jwk.h"
 #include "format/jws.h"
@@ -112,6 +113,64 @@ static void signs_by_both_schemes(void **state)
     check_error(
         signing_sign(signing, SIGNATURE_PS256, header, span_of_text("{}"), NOW, &token, &err), &err,
         ERROR_UNAVAILABLE);
+    signing_close(signing);
+}
+
+static void knows_what_it_signed(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    struct signing *signing = open_signing(NOW);
+    json_auto_t *header = json_object();
+    static const enum signature_scheme schemes[] = {SIGNATURE_RS256, SIGNATURE_ES384};
+    for (size_t i = 0; i < 2; i++) {
+        BUF_AUTO token = BUF_WITH_LIMIT(10000);
+        check_ok(signing_sign_with_chain(signing, schemes[i], header, span_of_text("{}"), NOW,
+                                         &token, &err),
+                 &err);
+        JWS_AUTO jws = {0};
+        struct jose_chain chain = {0};
+        check_ok(jws_read(buf_span(&token), &jws, &err), &err);
+        check_ok(signing_check(signing, &jws, &err), &err);
+        check_ok(jose_read_chain(jws.header, &chain, &err), &err);
+        assert_int_equal(chain.count, 1);
+        CERTIFICATE_AUTO *leaf = certificate_from_der(buf_span(&chain.ders[0]), &err);
+        PUBLIC_KEY_AUTO *key = public_key_from_spki(certificate_public_key(leaf), &err);
+        check_ok(jws_check(&jws, key, (unsigned)schemes[i], &err), &err);
+        jose_chain_fini(&chain);
+        jws.signature.data[5] ^= 1;
+        check_refused(signing_check(signing, &jws, &err), &err, "does not hold");
+    }
+    signing_close(signing);
+}
+
+static void refuses_what_others_signed(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    struct signing *signing = open_signing(NOW);
+    PRIVATE_KEY_AUTO *other = private_key_new(KEY_P384, 0, &err);
+    json_auto_t *set = published(signing);
+    json_t *first = json_array_get(json_object_get(set, "keys"), 1);
+    static const char *const kids[] = {NULL, "", "unknown", "own"};
+    for (size_t i = 0; i < sizeof kids / sizeof kids[0]; i++) {
+        BUF_AUTO token = BUF_WITH_LIMIT(10000);
+        JWS_AUTO jws = {0};
+        json_auto_t *header = json_object();
+        if (kids[i])
+            assert_int_equal(json_object_set_new(header, "kid", json_string(kids[i])), 0);
+        if (i == 3) /* the name of a key does not make a signature */
+            assert_int_equal(json_object_set(header, "kid", json_object_get(first, "kid")), 0);
+        check_ok(jws_sign(header, span_of_text("{}"), other, SIGNATURE_ES384, &token, &err), &err);
+        check_ok(jws_read(buf_span(&token), &jws, &err), &err);
+        check_error(signing_check(signing, &jws, &err), &err,
+                    kids[i] ? ERROR_REFUSED : ERROR_INVALID);
+        JWS_AUTO unsigned_jws = {0};
+        buf_truncate(&token, 0);
+        check_ok(jws_append_unsigned(header, span_of_text("{}"), &token, &err), &err);
+        check_ok(jws_read(buf_span(&token), &unsigned_jws, &err), &err);
+        assert_int_equal(signing_check(signing, &unsigned_jws, &err), -1);
+    }
     signing_close(signing);
 }
 
@@ -222,6 +281,8 @@ int main(void)
 #define WITH_A_STORE(test) cmocka_unit_test_setup_teardown(test, open_all, close_all)
     const struct CMUnitTest tests[] = {
         WITH_A_STORE(signs_by_both_schemes),
+        WITH_A_STORE(knows_what_it_signed),
+        WITH_A_STORE(refuses_what_others_signed),
         WITH_A_STORE(keeps_its_keys),
         WITH_A_STORE(rotates_without_a_gap),
         WITH_A_STORE(comes_back_after_a_long_sleep),
