@@ -1,18 +1,8 @@
 /* Microsoft Azure Attestation's interface: evidence in, a token out. */
-#include <stdlib.h>
-
-#include "base/hex.h"
 #include "base/text.h"
-#include "crypto/random.h"
 #include "format/json.h"
 #include "format/jws.h"
-#include "rules/rules.h"
-#include "service/maa_token.h"
-#include "service/policies.h"
-#include "service/service_parts.h"
-
-#define TOKEN_ID_SIZE 32 /* bytes of randomness */
-#define TOKEN_MAX     ((size_t)2 << 20)
+#include "service/maa_attestation.h"
 
 static const char *const api_versions[] = {"2020-10-01", "2022-08-01", "2025-06-01"};
 
@@ -45,86 +35,11 @@ int maa_sign(const struct call *call, struct span payload, struct buf *out, stru
 
 /* --- a token ---------------------------------------------------------------------------------- */
 
-/* An attestation on its way. */
-struct attestation {
-    const struct call *call;
-    struct maa_request request;
-    struct maa_result result;
-    struct rules_result decision;
-    struct tenant_policy policy;
-    bool is_draft; /* the client's own policy: the token proves nothing, and is not signed */
-    char id[2 * TOKEN_ID_SIZE + 1];
-};
-
-static int verify(struct attestation *attestation, struct error *err)
-{
-    const struct service *service = attestation->call->service;
-    const struct config *config = service->config;
-    struct maa_trust trust = {
-        .time = attestation->call->now,
-        .roots = service->roots,
-        .root_count = service->root_count,
-        .endorser = {config->uvm_issuer, config->uvm_feed, config->uvm_minimum_svn},
-    };
-    if (attestation->request.kind == MAA_SEV_SNP)
-        return maa_verify_snp(&attestation->request, &trust, &attestation->result, err);
-    return error_set(err, ERROR_UNAVAILABLE, "evidence of the kind %s is not verified here",
-                     maa_kind_name(attestation->request.kind));
-}
-
-/* The policy that decides: the tenant's, or the one that the client wants to try. */
-static struct span policy_text(const struct attestation *attestation)
-{
-    return attestation->is_draft ? buf_span(&attestation->request.draft_policy)
-                                 : buf_span(&attestation->policy.content.text);
-}
-
-/* Asks the policy about what was verified. A policy that fails denies. */
-static int decide(struct attestation *attestation, struct error *err)
-{
-    CLAIMS_AUTO claims = {0};
-    const struct call *call = attestation->call;
-    attestation->is_draft = attestation->request.draft_policy.size > 0;
-    if (policies_get(call->service->store, call->tenant->name, attestation->request.kind,
-                     &attestation->policy, err) < 0)
-        return error_context(err, "the policy");
-    RULES_AUTO *rules = rules_new(policy_text(attestation), err);
-    if (!rules)
-        return error_context(err, "the policy");
-    if (claims_add_members(&claims, attestation->result.claims, CLAIM_SERVICE, err) < 0)
-        return -1;
-    if (rules_evaluate(rules, &claims, &attestation->decision, err) < 0)
-        return -1;
-    if (attestation->decision.verdict != RULES_PERMITTED)
-        return error_set(err, ERROR_REFUSED, "%s", attestation->decision.reason);
-    return 0;
-}
-
-static int write_payload(struct attestation *attestation, struct buf *out, struct error *err)
-{
-    uint8_t id[TOKEN_ID_SIZE];
-    if (random_bytes(id, sizeof id, err) < 0)
-        return -1;
-    hex_encode(span_of(id, sizeof id), attestation->id);
-    json_auto_t *issued = claims_to_json(&attestation->decision.issued, err);
-    if (!issued)
-        return -1;
-    struct maa_token token = {.issuer = attestation->call->tenant->issuer,
-                              .now = attestation->call->now,
-                              .life = SIGNING_TOKEN_LIFE,
-                              .policy = policy_text(attestation),
-                              .id = attestation->id,
-                              .issued = issued};
-    json_auto_t *claims = maa_token_claims(&attestation->request, &attestation->result, &token,
-                                           err);
-    return claims ? json_append(claims, out, err) : -1;
-}
-
 static int write_token(struct attestation *attestation, struct buf *out, struct error *err)
 {
     const struct call *call = attestation->call;
-    BUF_AUTO payload = BUF_WITH_LIMIT(TOKEN_MAX);
-    if (write_payload(attestation, &payload, err) < 0)
+    BUF_AUTO payload = BUF_WITH_LIMIT(ATTESTATION_MAX);
+    if (attestation_write_payload(attestation, &payload, err) < 0)
         return -1;
     if (attestation->is_draft)
         return jws_append_unsigned(NULL, buf_span(&payload), out, err);
@@ -190,13 +105,13 @@ static void permit(struct attestation *attestation, const struct buf *token,
 static void attest(struct attestation *attestation, struct server_answer *answer)
 {
     struct error err = {0};
-    BUF_AUTO token = BUF_WITH_LIMIT(2 * TOKEN_MAX);
+    BUF_AUTO token = BUF_WITH_LIMIT(2 * ATTESTATION_MAX);
     if (maa_request_read(attestation->request.kind, attestation->call->request->body,
                          &attestation->request, &err) < 0)
         answer_error(answer, status_of(&err), "InvalidParameter", err.text);
-    else if (verify(attestation, &err) < 0)
+    else if (attestation_verify(attestation, &err) < 0)
         refuse(attestation, "AttestationFailed", &err, answer);
-    else if (decide(attestation, &err) < 0)
+    else if (attestation_decide(attestation, &err) < 0)
         refuse(attestation, "PolicyEvaluationError", &err, answer);
     else if (write_token(attestation, &token, &err) < 0)
         refuse(attestation, "TokenGenerationFailed", &err, answer);
@@ -206,7 +121,6 @@ static void attest(struct attestation *attestation, struct server_answer *answer
 
 void maa_attest(const struct call *call, struct server_answer *answer)
 {
-    struct attestation *attestation;
     enum maa_kind kind;
     if (!maa_check_api_version(call, answer))
         return;
@@ -214,19 +128,11 @@ void maa_attest(const struct call *call, struct server_answer *answer)
         answer_error(answer, HTTP_NOT_FOUND, NULL, "there is no evidence of this kind");
         return;
     }
-    attestation = calloc(1, sizeof *attestation); /* its checks are too much for a stack */
-    if (!attestation) {
+    ATTESTATION_AUTO *attestation = attestation_new(call, kind);
+    if (attestation)
+        attest(attestation, answer);
+    else
         answer_error(answer, HTTP_SERVER_ERROR, NULL, "out of memory");
-        return;
-    }
-    attestation->call = call;
-    attestation->request.kind = kind;
-    attest(attestation, answer);
-    maa_request_fini(&attestation->request);
-    rules_result_fini(&attestation->decision);
-    tenant_policy_fini(&attestation->policy);
-    json_decref(attestation->result.claims);
-    free(attestation);
 }
 
 /* --- discovery -------------------------------------------------------------------------------- */

@@ -1,106 +1,22 @@
+#include "service/service.h"
+
 #include <stdlib.h>
-#include <strings.h>
 #include <time.h>
 
 #include "base/log.h"
 #include "base/text.h"
 #include "format/json.h"
 #include "os/file.h"
-#include "service/audit.h"
 #include "service/service_parts.h"
 
-/* --- routes ----------------------------------------------------------------------------------- */
-
-static void healthz(const struct call *call, struct server_answer *answer)
-{
-    (void)call;
-    answer->status = HTTP_OK;
-    answer->type = "text/plain";
-    (void)buf_append_text(&answer->body, "ok\n", NULL);
-}
-
-/* Prometheus' text format, version 0.0.4. */
-static void metrics(const struct call *call, struct server_answer *answer)
-{
-    struct service *service = call->service;
-    const struct {
-        const char *name, *help;
-        unsigned long long value;
-    } counters[] = {
-        {"caisson_requests_total", "Requests answered.", atomic_load(&service->requests)},
-        {"caisson_requests_refused_total", "Requests answered with a status of 400 or more.",
-         atomic_load(&service->refused)},
-        {"caisson_attestations_total", "Tokens given.", atomic_load(&service->attested)},
-        {"caisson_attestations_denied_total", "Evidence refused, or denied by a policy.",
-         atomic_load(&service->denied)},
-    };
-    answer->status = HTTP_OK;
-    answer->type = "text/plain; version=0.0.4";
-    for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++)
-        (void)buf_printf(&answer->body, NULL, "# HELP %s %s\n# TYPE %s counter\n%s %llu\n",
-                         counters[i].name, counters[i].help, counters[i].name, counters[i].name,
-                         counters[i].value);
-}
-
-static const struct route {
-    const char *method;
-    const char *path; /* without case, as Microsoft's service compares */
-    bool has_rest;    /* the path goes on behind it */
-    bool is_own;      /* not a tenant's: for whoever watches the service */
-    route_answer *answer;
-} routes[] = {
-    {"GET", "/healthz", false, true, healthz},
-    {"GET", "/metrics", false, true, metrics},
-    {"GET", "/certs", false, false, maa_certs},
-    {"GET", "/.well-known/openid-configuration", false, false, maa_openid_configuration},
-    {"POST", "/attest/", true, false, maa_attest},
-    {"GET", "/policies/", true, false, maa_get_policy},
-    {"PUT", "/policies/", true, false, maa_set_policy},
-    {"POST", "/policies/", true, false, maa_reset_policy},
-};
-
-/* The route of a path; *known says that the path is there, with this method or another. */
-static const struct route *find_route(const char *method, const char *path, bool *known)
-{
-    *known = false;
-    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
-        const struct route *route = &routes[i];
-        size_t len = strlen(route->path);
-        if (strncasecmp(path, route->path, len) != 0 || (!route->has_rest && path[len] != '\0'))
-            continue;
-        *known = true;
-        if (strcmp(method, route->method) == 0)
-            return route;
-    }
-    return NULL;
-}
-
-static void answer_call(struct call *call, struct server_answer *answer)
-{
-    const struct server_request *request = call->request;
-    bool known;
-    const struct route *route = find_route(request->method, request->path, &known);
-    if (!route) {
-        answer_error(answer, known ? HTTP_METHOD_NOT_ALLOWED : HTTP_NOT_FOUND, NULL,
-                     known ? "this path does not take this method" : "there is nothing here");
-        return;
-    }
-    const struct span *host = http_header_find(request->http, "Host");
-    call->tenant = config_find_tenant(call->service->config, host ? *host : span_of(NULL, 0));
-    if (!call->tenant && !route->is_own) {
-        answer_error(answer, HTTP_NOT_FOUND, NULL, "there is no tenant of this host's name");
-        return;
-    }
-    call->rest = request->path + strlen(route->path);
-    route->answer(call, answer);
-}
+/* --- the server's owner ----------------------------------------------------------------------- */
 
 static void on_answer(void *context, const struct server_request *request,
                       struct server_answer *answer)
 {
     struct service *service = context;
     struct call call = {.service = service, .request = request, .now = (int64_t)time(NULL)};
-    answer_call(&call, answer);
+    service_answer(&call, answer);
     if (answer->status == 0)
         answer_error(answer, HTTP_SERVER_ERROR, NULL, "nothing answered");
     atomic_fetch_add(&service->requests, 1);
@@ -108,86 +24,9 @@ static void on_answer(void *context, const struct server_request *request,
         atomic_fetch_add(&service->refused, 1);
 }
 
-/* --- administrators --------------------------------------------------------------------------- */
-
-bool service_check_administrator(const struct call *call, struct server_answer *answer)
-{
-    uint8_t digest[SHA256_SIZE];
-    struct span certificate = call->request->certificate;
-    const struct config_tenant *tenant = call->tenant;
-    if (certificate.size == 0) {
-        answer_error(answer, HTTP_UNAUTHORIZED, NULL,
-                     "this needs a client certificate of an administrator");
-        return false;
-    }
-    sha256_digest(certificate, digest);
-    for (size_t i = 0; i < tenant->administrator_count; i++) {
-        if (memcmp(tenant->administrators[i], digest, sizeof digest) == 0)
-            return true;
-    }
-    answer_error(answer, HTTP_FORBIDDEN, NULL,
-                 "this client certificate is no administrator's of this tenant");
-    return false;
-}
-
-/* --- audit ------------------------------------------------------------------------------------ */
-
-/* A decision until it is written. */
-struct note {
-    struct audit_record record;
-    json_t *detail; /* the record's */
-};
-
-void service_note(const struct call *call, const char *event, bool allowed, json_t *detail,
-                  struct server_answer *answer)
-{
-    struct note *note = detail ? calloc(1, sizeof *note) : NULL;
-    if (!note || answer->note) {
-        free(note);
-        json_decref(detail);
-        answer_error(answer, HTTP_SERVER_ERROR, NULL, "the decision could not be noted");
-        return;
-    }
-    *note = (struct note){.record = {call->now, call->tenant->name, event, allowed, detail},
-                          .detail = detail};
-    answer->note = note;
-}
-
-static int append_notes(struct service *service, struct server_answer *const answers[],
-                        size_t count, struct error *err)
-{
-    struct audit_record *records = calloc(count, sizeof *records);
-    size_t noted = 0;
-    if (!records)
-        return error_memory(err);
-    for (size_t i = 0; i < count; i++) {
-        const struct note *note = answers[i]->note;
-        if (note)
-            records[noted++] = note->record;
-    }
-    int result = noted > 0 ? audit_append(service->store, records, noted, err) : 0;
-    free(records);
-    return result;
-}
-
-/* A decision that could not be written down was not made: nobody gets its answer. */
 static void on_settle(void *context, struct server_answer *const answers[], size_t count)
 {
-    struct error err = {0};
-    bool written = append_notes(context, answers, count, &err) == 0;
-    if (!written)
-        log_error("%s", err.text);
-    for (size_t i = 0; i < count; i++) {
-        struct note *note = answers[i]->note;
-        if (!note)
-            continue;
-        if (!written)
-            answer_error(answers[i], HTTP_UNAVAILABLE, NULL,
-                         "the decision could not be written to the audit log");
-        json_decref(note->detail);
-        free(note);
-        answers[i]->note = NULL;
-    }
+    service_settle(context, answers, count);
 }
 
 /* A line of JSON a request, without its query, headers and body. */

@@ -28,12 +28,19 @@ struct call {
     int64_t now;      /* seconds since 1970 */
 };
 
+/* Finds the tenant and the route of a call, and has it answered. */
+void service_answer(struct call *call, struct server_answer *answer);
+
 typedef void route_answer(const struct call *call, struct server_answer *answer);
 
 /* Notes a decision for the audit log, before the answer leaves; takes `detail`, an object without
  * secrets. What cannot be noted turns the answer into an error. */
 void service_note(const struct call *call, const char *event, bool allowed, json_t *detail,
                   struct server_answer *answer);
+
+/* Writes the notes of these answers to the audit log and frees them. A decision that cannot be
+ * written was not made: its answer becomes an error. */
+void service_settle(struct service *service, struct server_answer *const answers[], size_t count);
 
 /* True where the client proved to be an administrator of the tenant; else answers 401 or 403. */
 bool service_check_administrator(const struct call *call, struct server_answer *answer);

@@ -6,7 +6,6 @@ a real container group's too.
 """
 import base64
 import contextlib
-import datetime
 import hashlib
 import http.client
 import json
@@ -23,181 +22,15 @@ import unittest
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from lib import paths, tap
+from lib.service import ATTEST, ATTESTD, ServiceTestCase, b64url, policy_jws, unb64url
 
-ATTESTD = os.path.join(paths.BUILD, "caisson-attestd")
-MAKE_EVIDENCE = os.environ.get("MAKE_EVIDENCE", os.path.join(paths.BUILD, "tests/scenario/make_evidence"))
 VECTORS = os.environ.get("CAISSON_VECTORS", os.path.join(paths.SOURCE, "../shared/vectors"))
-NONCE = "00112233445566778899aabbccddeeff"
-ATTEST = "/attest/SevSnpVm?api-version=2022-08-01"
 
 
-def b64url(data):
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def unb64url(text):
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-
-
-def make_certificate(name, key, issuer_name, issuer_key, is_ca=False):
-    now = datetime.datetime.now(datetime.timezone.utc)
-    names = [x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)]) for text in (name, issuer_name)]
-    return (x509.CertificateBuilder().subject_name(names[0]).issuer_name(names[1]).public_key(key.public_key())
-            .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=1))
-            .not_valid_after(now + datetime.timedelta(days=1))
-            .add_extension(x509.BasicConstraints(is_ca, None), critical=True).sign(issuer_key, hashes.SHA256()))  # fmt: skip
-
-
-class Clients:
-    """Client certificates under a root, as PEM files of certificate and key."""
-
-    def __init__(self, folder, *names):
-        root = ec.generate_private_key(ec.SECP256R1())
-        self.folder = folder
-        self.digests = {}
-        with open(os.path.join(folder, "clients.pem"), "wb") as file:
-            file.write(make_certificate("Root", root, "Root", root, True).public_bytes(Encoding.PEM))
-        for name in names:
-            key = ec.generate_private_key(ec.SECP256R1())
-            certificate = make_certificate(name, key, "Root", root)
-            self.digests[name] = certificate.fingerprint(hashes.SHA256()).hex()
-            with open(self.path(name), "wb") as file:
-                file.write(certificate.public_bytes(Encoding.PEM))
-                file.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-
-    def path(self, name):
-        return os.path.join(self.folder, f"client-{name}.pem")
-
-
-def policy_jws(text):
-    payload = json.dumps({"AttestationPolicy": b64url(text.encode())})
-    header = json.dumps({"alg": "none"})
-    return f"{b64url(header.encode())}.{b64url(payload.encode())}."
-
-
-class Service:
-    """A running service with its folder; a context."""
-
-    def __init__(self, folder, trust=True, administrators=False):
-        self.folder = folder
-        self.config = os.path.join(folder, "attestd.yaml")
-        trusted = "trust: {simulated: psp}\n" if trust else ""
-        tls = who = ""
-        if administrators:
-            self.clients = Clients(folder, "admin", "other")
-            tls = "tls: {client_roots: clients.pem}\n"
-            who = f", administrators: ['{self.clients.digests['admin']}']"
-        with open(self.config, "w", encoding="utf-8") as file:
-            file.write(f"listen: 127.0.0.1:0\nstate: state\n{trusted}{tls}"
-                       "limits: {requests_a_second: 100000}\n"
-                       f"tenants:\n- {{name: acme, issuer: 'https://acme.example'{who}}}\n"
-                       "- {name: other, issuer: 'https://other.example', hosts: [other.example]}\n")  # fmt: skip
-        self.store = os.path.join(folder, "state/store")
-
-    def start(self):
-        self.process = subprocess.Popen([ATTESTD, "--config", self.config], stderr=subprocess.PIPE, text=True)
-        self.said = []
-        for line in self.process.stderr:
-            self.said.append(line)
-            match = re.search(r"listening on 127\.0\.0\.1, port (\d+)", line)
-            if match:
-                self.port = int(match.group(1))
-                break
-        else:
-            raise RuntimeError("".join(self.said))
-        self.reader = threading.Thread(target=lambda: self.said.extend(self.process.stderr))
-        self.reader.start()
-        self.trust = ssl.create_default_context(cafile=os.path.join(self.folder, "state/development.pem"))
-        return self
-
-    def stop(self, how=signal.SIGTERM):
-        self.process.send_signal(how)
-        self.process.wait(60)
-        self.reader.join(60)
-        self.process.stderr.close()
-        return self.process.returncode
-
-    def __enter__(self):
-        return self.start()
-
-    def __exit__(self, *_):
-        if self.process.returncode is None:
-            self.stop(signal.SIGKILL)
-
-    def connect(self, client=None):
-        trust = self.trust
-        if client:
-            trust = ssl.create_default_context(cafile=os.path.join(self.folder, "state/development.pem"))
-            trust.load_cert_chain(self.clients.path(client))
-        return http.client.HTTPSConnection("localhost", self.port, context=trust, timeout=60)
-
-    def ask(self, method, path, body=None, connection=None, host=None):
-        """Status and what the JSON of the answer says."""
-        own = connection or self.connect()
-        headers = {"Content-Type": "application/json"}
-        if host:
-            headers["Host"] = host
-        own.request(method, path, body=body, headers=headers)
-        answer = own.getresponse()
-        text = answer.read()
-        if not connection:
-            own.close()
-        is_json = answer.headers.get("Content-Type") == "application/json"
-        return answer.status, json.loads(text) if is_json else text.decode()
-
-    def entries(self, tenant="acme"):
-        with contextlib.closing(sqlite3.connect(f"file:{self.store}?mode=ro", uri=True)) as store:
-            rows = store.execute("SELECT bytes FROM log WHERE tenant = ? ORDER BY number", [tenant])
-            return [row[0] for row in rows]
-
-
-@unittest.skipUnless(os.path.exists(ATTESTD), f"{ATTESTD} is not built")
-class ServiceTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.scratch = tempfile.TemporaryDirectory()
-        cls.folder = cls.scratch.name
-        cls.policy = b"package policy\n"
-        guest = os.path.join(cls.folder, "guest")
-        os.mkdir(guest)
-        files = {"vmlinux": b"kernel" * 99, "bzImage": b"packed kernel", "initrd": b"initrd" * 77}
-        manifest = {"caisson_guest": 1, "cmdline": {"simulated": "quiet caisson.tee=simulated",
-                                                     "sev-snp": "quiet caisson.tee=sev-snp"},
-                    "files": {name: {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
-                              for name, data in files.items()},
-                    "initrd": {}, "packages": []}  # fmt: skip
-        with open(os.path.join(guest, "manifest.json"), "w", encoding="utf-8") as file:
-            json.dump(manifest, file)
-        with open(os.path.join(cls.folder, "policy"), "wb") as file:
-            file.write(cls.policy)
-        made = subprocess.run([MAKE_EVIDENCE, "psp", "guest/manifest.json", "policy", NONCE, "2"], cwd=cls.folder,
-                              stdout=subprocess.PIPE, check=True, timeout=120)  # fmt: skip
-        cls.bundle = json.loads(made.stdout)
-        cls.report = base64.b64decode(cls.bundle["report"])
-        cls.runtime = base64.b64decode(cls.bundle["runtime_data"])
-        cls.chain = "".join(cls.bundle["certificates"]).replace("\n", "\r\n").encode()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.scratch.cleanup()
-
-    def service(self, **options):
-        folder = tempfile.mkdtemp(dir=self.folder)
-        os.symlink(os.path.join(self.folder, "psp"), os.path.join(folder, "psp"))
-        return Service(folder, **options)
-
-    def body(self, report=None, runtime=None, policy=None, **more):
-        evidence = {"SnpReport": b64url(report or self.report), "VcekCertChain": b64url(self.chain)}
-        body = {"report": b64url(json.dumps(evidence).encode()),
-                "runtimeData": {"data": b64url(runtime or self.runtime), "dataType": "JSON"},
-                "initTimeData": {"data": b64url(policy or self.policy), "dataType": "Binary"}}  # fmt: skip
-        body.update(more)
-        return json.dumps(body)
-
+class ServiceTest(ServiceTestCase):
     def check_token(self, token, keys):
         """Verifies a token as a stranger does, by the numbers and by the certificate; gives its claims."""
         header, payload, signature = token.split(".")
@@ -333,6 +166,20 @@ class ServiceTest(unittest.TestCase):
             events = [(entry["event"], entry["allowed"]) for entry in map(json.loads, service.entries())]
             self.assertEqual(events, [("policy-set", False)] * 4 + [("attest", True), ("policy-set", True), ("attest", False),
                                       ("policy-reset", True), ("attest", True)])  # fmt: skip
+
+    def test_a_page_of_another_origin_changes_nothing(self):
+        reset = "/policies/SevSnpVm:reset?api-version=2022-08-01"
+        with self.service(administrators=True) as service:
+            own = f"https://localhost:{service.port}"
+            cases = [({"Origin": "https://evil.example"}, 403), ({"Origin": "null"}, 403), ({"Origin": own + "0"}, 403),
+                     ({"Origin": own.replace("https", "http")}, 403), ({"Sec-Fetch-Site": "cross-site"}, 403),
+                     ({"Sec-Fetch-Site": "same-site"}, 403), ({"Origin": own, "Sec-Fetch-Site": "cross-site"}, 403),
+                     ({"Origin": own, "Sec-Fetch-Site": "same-origin"}, 200), ({"Sec-Fetch-Site": "none"}, 200)]  # fmt: skip
+            for headers, status in cases:
+                with self.subTest(headers):
+                    got, answer = service.ask("POST", reset, "", service.connect("admin"), more=headers)
+                    self.assertEqual(got, status, answer)
+            self.assertEqual(len(service.entries()), 2)
 
     def test_odd_requests_get_clear_answers(self):
         big = json.dumps({"report": "A" * (2 << 20)})

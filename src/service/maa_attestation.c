@@ -1,0 +1,95 @@
+#include "service/maa_attestation.h"
+
+#include <stdlib.h>
+
+#include "base/hex.h"
+#include "crypto/random.h"
+#include "format/json.h"
+
+struct attestation *attestation_new(const struct call *call, enum maa_kind kind)
+{
+    struct attestation *attestation = calloc(1, sizeof *attestation);
+    if (!attestation)
+        return NULL;
+    attestation->call = call;
+    attestation->request.kind = kind;
+    return attestation;
+}
+
+void attestation_free(struct attestation *attestation)
+{
+    if (!attestation)
+        return;
+    maa_request_fini(&attestation->request);
+    rules_result_fini(&attestation->decision);
+    tenant_policy_fini(&attestation->policy);
+    json_decref(attestation->result.claims);
+    free(attestation);
+}
+
+void attestation_cleanup(struct attestation **attestation)
+{
+    attestation_free(*attestation);
+}
+
+int attestation_verify(struct attestation *attestation, struct error *err)
+{
+    const struct service *service = attestation->call->service;
+    const struct config *config = service->config;
+    struct maa_trust trust = {
+        .time = attestation->call->now,
+        .roots = service->roots,
+        .root_count = service->root_count,
+        .endorser = {config->uvm_issuer, config->uvm_feed, config->uvm_minimum_svn},
+    };
+    if (attestation->request.kind == MAA_SEV_SNP)
+        return maa_verify_snp(&attestation->request, &trust, &attestation->result, err);
+    return error_set(err, ERROR_UNAVAILABLE, "evidence of the kind %s is not verified here",
+                     maa_kind_name(attestation->request.kind));
+}
+
+struct span attestation_policy(const struct attestation *attestation)
+{
+    return attestation->is_draft ? buf_span(&attestation->request.draft_policy)
+                                 : buf_span(&attestation->policy.content.text);
+}
+
+int attestation_decide(struct attestation *attestation, struct error *err)
+{
+    CLAIMS_AUTO claims = {0};
+    const struct call *call = attestation->call;
+    attestation->is_draft = attestation->request.draft_policy.size > 0;
+    if (policies_get(call->service->store, call->tenant->name, attestation->request.kind,
+                     &attestation->policy, err) < 0)
+        return error_context(err, "the policy");
+    RULES_AUTO *rules = rules_new(attestation_policy(attestation), err);
+    if (!rules)
+        return error_context(err, "the policy");
+    if (claims_add_members(&claims, attestation->result.claims, CLAIM_SERVICE, err) < 0)
+        return -1;
+    if (rules_evaluate(rules, &claims, &attestation->decision, err) < 0)
+        return -1;
+    if (attestation->decision.verdict != RULES_PERMITTED)
+        return error_set(err, ERROR_REFUSED, "%s", attestation->decision.reason);
+    return 0;
+}
+
+int attestation_write_payload(struct attestation *attestation, struct buf *out, struct error *err)
+{
+    uint8_t id[ATTESTATION_ID_SIZE];
+    if (random_bytes(id, sizeof id, err) < 0)
+        return -1;
+    hex_encode(span_of(id, sizeof id), attestation->id);
+    json_auto_t *issued = claims_to_json(&attestation->decision.issued, err);
+    if (!issued)
+        return -1;
+    struct maa_token token = {.issuer = attestation->call->tenant->issuer,
+                              .now = attestation->call->now,
+                              .life = SIGNING_TOKEN_LIFE,
+                              .policy = attestation_policy(attestation),
+                              .id = attestation->id,
+                              .issued = issued};
+    json_auto_t *claims = maa_token_claims(&attestation->request, &attestation->result, &token,
+                                           err);
+    return claims ? json_append(claims, out, err) : -1;
+}

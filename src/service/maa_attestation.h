@@ -1,0 +1,46 @@
+/*
+ * Evidence on its way through the service: read, verified, decided on by the tenant's policy, and
+ * what a token would then say. It changes nothing: a token, and its note in the audit log, are
+ * made by whoever asked for one (service/maa.c).
+ */
+#ifndef CAISSON_SERVICE_MAA_ATTESTATION_H
+#define CAISSON_SERVICE_MAA_ATTESTATION_H
+
+#include "rules/rules.h"
+#include "service/maa_token.h"
+#include "service/policies.h"
+#include "service/service_parts.h"
+
+#define ATTESTATION_ID_SIZE 32                /* bytes of randomness */
+#define ATTESTATION_MAX     ((size_t)2 << 20) /* bytes of a token's payload */
+
+struct attestation {
+    const struct call *call;
+    struct maa_request request;
+    struct maa_result result;
+    struct rules_result decision;
+    struct tenant_policy policy;
+    bool is_draft; /* the client's own policy: the token proves nothing, and is not signed */
+    char id[2 * ATTESTATION_ID_SIZE + 1];
+};
+
+/* One of evidence of this kind; its checks are too much for a stack. NULL where memory runs out. */
+struct attestation *attestation_new(const struct call *call, enum maa_kind kind);
+void attestation_free(struct attestation *attestation);
+void attestation_cleanup(struct attestation **attestation);
+#define ATTESTATION_AUTO __attribute__((cleanup(attestation_cleanup))) struct attestation
+
+/* Once maa_request_read() has filled the request: fills the result. */
+int attestation_verify(struct attestation *attestation, struct error *err);
+
+/* Asks the policy about what was verified: fills policy and decision. ERROR_REFUSED with the rule's
+ * line where it does not permit; a policy that fails denies. */
+int attestation_decide(struct attestation *attestation, struct error *err);
+
+/* The policy that decides: the tenant's, or the one that the client wants to try. */
+struct span attestation_policy(const struct attestation *attestation);
+
+/* Appends the claims of the token, as JSON. */
+int attestation_write_payload(struct attestation *attestation, struct buf *out, struct error *err);
+
+#endif

@@ -1,0 +1,88 @@
+/* Which function answers which path. */
+#include <strings.h>
+
+#include "service/service_parts.h"
+
+static void healthz(const struct call *call, struct server_answer *answer)
+{
+    (void)call;
+    answer->status = HTTP_OK;
+    answer->type = "text/plain";
+    (void)buf_append_text(&answer->body, "ok\n", NULL);
+}
+
+/* Prometheus' text format, version 0.0.4. */
+static void metrics(const struct call *call, struct server_answer *answer)
+{
+    struct service *service = call->service;
+    const struct {
+        const char *name, *help;
+        unsigned long long value;
+    } counters[] = {
+        {"caisson_requests_total", "Requests answered.", atomic_load(&service->requests)},
+        {"caisson_requests_refused_total", "Requests answered with a status of 400 or more.",
+         atomic_load(&service->refused)},
+        {"caisson_attestations_total", "Tokens given.", atomic_load(&service->attested)},
+        {"caisson_attestations_denied_total", "Evidence refused, or denied by a policy.",
+         atomic_load(&service->denied)},
+    };
+    answer->status = HTTP_OK;
+    answer->type = "text/plain; version=0.0.4";
+    for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++)
+        (void)buf_printf(&answer->body, NULL, "# HELP %s %s\n# TYPE %s counter\n%s %llu\n",
+                         counters[i].name, counters[i].help, counters[i].name, counters[i].name,
+                         counters[i].value);
+}
+
+static const struct route {
+    const char *method;
+    const char *path; /* without case, as Microsoft's service compares */
+    bool has_rest;    /* the path goes on behind it */
+    bool is_own;      /* not a tenant's: for whoever watches the service */
+    route_answer *answer;
+} routes[] = {
+    {"GET", "/healthz", false, true, healthz},
+    {"GET", "/metrics", false, true, metrics},
+    {"GET", "/certs", false, false, maa_certs},
+    {"GET", "/.well-known/openid-configuration", false, false, maa_openid_configuration},
+    {"POST", "/attest/", true, false, maa_attest},
+    {"GET", "/policies/", true, false, maa_get_policy},
+    {"PUT", "/policies/", true, false, maa_set_policy},
+    {"POST", "/policies/", true, false, maa_reset_policy},
+};
+
+/* The route of a path; *known says that the path is there, with this method or another. */
+static const struct route *find_route(const char *method, const char *path, bool *known)
+{
+    *known = false;
+    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
+        const struct route *route = &routes[i];
+        size_t len = strlen(route->path);
+        if (strncasecmp(path, route->path, len) != 0 || (!route->has_rest && path[len] != '\0'))
+            continue;
+        *known = true;
+        if (strcmp(method, route->method) == 0)
+            return route;
+    }
+    return NULL;
+}
+
+void service_answer(struct call *call, struct server_answer *answer)
+{
+    const struct server_request *request = call->request;
+    bool known;
+    const struct route *route = find_route(request->method, request->path, &known);
+    if (!route) {
+        answer_error(answer, known ? HTTP_METHOD_NOT_ALLOWED : HTTP_NOT_FOUND, NULL,
+                     known ? "this path does not take this method" : "there is nothing here");
+        return;
+    }
+    const struct span *host = http_header_find(request->http, "Host");
+    call->tenant = config_find_tenant(call->service->config, host ? *host : span_of(NULL, 0));
+    if (!call->tenant && !route->is_own) {
+        answer_error(answer, HTTP_NOT_FOUND, NULL, "there is no tenant of this host's name");
+        return;
+    }
+    call->rest = request->path + strlen(route->path);
+    route->answer(call, answer);
+}
