@@ -4,16 +4,20 @@ static const char standard_digits[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char url_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/* Both alphabets differ in their last two digits alone (RFC 4648, sections 4 and 5). */
+/* `value` where c lies from `first` to `last`, else 0, without a branch: they would be guessed
+ * wrong at every other digit. */
+static int if_between(uint8_t c, char first, char last, int value)
+{
+    return -((uint8_t)(c - (uint8_t)first) <= (uint8_t)(last - first)) & value;
+}
+
+/* Both alphabets differ in their last two digits alone (RFC 4648, sections 4 and 5). -1 for what is
+ * no digit. */
 static int digit_value(uint8_t c, const char *digits)
 {
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == (uint8_t)digits[62] ? 62 : c == (uint8_t)digits[63] ? 63 : -1;
+    return -1 + if_between(c, 'A', 'Z', c - 'A' + 1) + if_between(c, 'a', 'z', c - 'a' + 27) +
+           if_between(c, '0', '9', c - '0' + 53) + if_between(c, digits[62], digits[62], 63) +
+           if_between(c, digits[63], digits[63], 64);
 }
 
 /* Decodes the digits, which padding no longer follows, to where there is room for them; returns the

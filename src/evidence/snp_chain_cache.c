@@ -150,9 +150,33 @@ static int verify_chain(struct snp_cached_chain *cached, const struct snp_eviden
     return 0;
 }
 
-static void insert(struct snp_chain_cache *cache, struct snp_cached_chain *cached)
+struct snp_cached_chain *snp_cached_chain_new(const struct snp_chain_cache *cache,
+                                              const struct snp_evidence *evidence, int64_t time,
+                                              struct error *err)
+{
+    struct snp_chain_options options;
+    struct snp_cached_chain *cached = calloc(1, sizeof *cached);
+    if (!cached) {
+        (void)error_memory(err);
+        return NULL;
+    }
+    snp_chain_cache_options(cache, time, &options);
+    if (!make_key(evidence, cached->key))
+        (void)error_set(err, ERROR_REFUSED, "a chain is three certificates of at most %d bytes",
+                        CERTIFICATE_DER_MAX);
+    else if (verify_chain(cached, evidence, &options, err) == 0)
+        return cached;
+    free_chain(cached);
+    return NULL;
+}
+
+void snp_chain_cache_put(struct snp_chain_cache *cache, struct snp_cached_chain *cached)
 {
     bool full = cache->count == cache->capacity;
+    if (cache->table[find_slot(cache, cached->key)]) {
+        free_chain(cached);
+        return;
+    }
     free_chain(cache->chains[cache->next]);
     cache->chains[cache->next] = cached;
     cache->next = (cache->next + 1) % cache->capacity;
@@ -169,25 +193,12 @@ static void insert(struct snp_chain_cache *cache, struct snp_cached_chain *cache
 int snp_chain_cache_add(struct snp_chain_cache *cache, const struct snp_evidence *evidence,
                         int64_t time, struct error *err)
 {
-    struct snp_chain_options options;
-    struct snp_cached_chain *cached = calloc(1, sizeof *cached);
-    if (!cached)
-        return error_memory(err);
-    snp_chain_cache_options(cache, time, &options);
-    if (!make_key(evidence, cached->key)) {
-        free_chain(cached);
-        return error_set(err, ERROR_REFUSED, "a chain is three certificates of at most %d bytes",
-                         CERTIFICATE_DER_MAX);
-    }
-    if (cache->table[find_slot(cache, cached->key)]) {
-        free_chain(cached);
+    if (snp_chain_cache_find(cache, evidence))
         return 0;
-    }
-    if (verify_chain(cached, evidence, &options, err) < 0) {
-        free_chain(cached);
+    struct snp_cached_chain *cached = snp_cached_chain_new(cache, evidence, time, err);
+    if (!cached)
         return -1;
-    }
-    insert(cache, cached);
+    snp_chain_cache_put(cache, cached);
     return 0;
 }
 

@@ -40,6 +40,13 @@ void snp_chain_cache_cleanup(struct snp_chain_cache **cache);
 int snp_chain_cache_add(struct snp_chain_cache *cache, const struct snp_evidence *evidence,
                         int64_t time, struct error *err);
 
+/* The same in two steps, for a caller whose other threads must not wait while a chain is verified:
+ * the first one needs no lock, the second takes what the first made, for good. */
+struct snp_cached_chain *snp_cached_chain_new(const struct snp_chain_cache *cache,
+                                              const struct snp_evidence *evidence, int64_t time,
+                                              struct error *err);
+void snp_chain_cache_put(struct snp_chain_cache *cache, struct snp_cached_chain *cached);
+
 /* The chain of these very certificates, or NULL. */
 const struct snp_cached_chain *snp_chain_cache_find(const struct snp_chain_cache *cache,
                                                     const struct snp_evidence *evidence);

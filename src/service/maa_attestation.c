@@ -22,7 +22,7 @@ void attestation_free(struct attestation *attestation)
         return;
     maa_request_fini(&attestation->request);
     rules_result_fini(&attestation->decision);
-    tenant_policy_fini(&attestation->policy);
+    policies_put(attestation->policy);
     json_decref(attestation->result.claims);
     free(attestation);
 }
@@ -38,8 +38,7 @@ int attestation_verify(struct attestation *attestation, struct error *err)
     const struct config *config = service->config;
     struct maa_trust trust = {
         .time = attestation->call->now,
-        .roots = service->roots,
-        .root_count = service->root_count,
+        .chains = service->chains,
         .endorser = {config->uvm_issuer, config->uvm_feed, config->uvm_minimum_svn},
     };
     if (attestation->request.kind == MAA_SEV_SNP)
@@ -48,26 +47,25 @@ int attestation_verify(struct attestation *attestation, struct error *err)
                      maa_kind_name(attestation->request.kind));
 }
 
-struct span attestation_policy(const struct attestation *attestation)
+static int find_policy(struct attestation *attestation, struct error *err)
 {
-    return attestation->is_draft ? buf_span(&attestation->request.draft_policy)
-                                 : buf_span(&attestation->policy.content.text);
+    const struct call *call = attestation->call;
+    attestation->is_draft = attestation->request.draft_policy.size > 0;
+    attestation->policy = attestation->is_draft
+                              ? policies_draft(buf_span(&attestation->request.draft_policy), err)
+                              : policies_get(call->service->policies, call->tenant->name,
+                                             attestation->request.kind, err);
+    return attestation->policy ? 0 : error_context(err, "the policy");
 }
 
 int attestation_decide(struct attestation *attestation, struct error *err)
 {
     CLAIMS_AUTO claims = {0};
-    const struct call *call = attestation->call;
-    attestation->is_draft = attestation->request.draft_policy.size > 0;
-    if (policies_get(call->service->store, call->tenant->name, attestation->request.kind,
-                     &attestation->policy, err) < 0)
-        return error_context(err, "the policy");
-    RULES_AUTO *rules = rules_new(attestation_policy(attestation), err);
-    if (!rules)
-        return error_context(err, "the policy");
+    if (find_policy(attestation, err) < 0)
+        return -1;
     if (claims_add_members(&claims, attestation->result.claims, CLAIM_SERVICE, err) < 0)
         return -1;
-    if (rules_evaluate(rules, &claims, &attestation->decision, err) < 0)
+    if (rules_evaluate(attestation->policy->rules, &claims, &attestation->decision, err) < 0)
         return -1;
     if (attestation->decision.verdict != RULES_PERMITTED)
         return error_set(err, ERROR_REFUSED, "%s", attestation->decision.reason);
@@ -86,7 +84,7 @@ int attestation_write_payload(struct attestation *attestation, struct buf *out, 
     struct maa_token token = {.issuer = attestation->call->tenant->issuer,
                               .now = attestation->call->now,
                               .life = SIGNING_TOKEN_LIFE,
-                              .policy = attestation_policy(attestation),
+                              .policy = attestation->policy,
                               .id = attestation->id,
                               .issued = issued};
     json_auto_t *claims = maa_token_claims(&attestation->request, &attestation->result, &token,

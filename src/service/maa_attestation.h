@@ -19,7 +19,7 @@ struct attestation {
     struct maa_request request;
     struct maa_result result;
     struct rules_result decision;
-    struct tenant_policy policy;
+    const struct tenant_policy *policy; /* that decides: the tenant's, or the one to be tried */
     bool is_draft; /* the client's own policy: the token proves nothing, and is not signed */
     char id[2 * ATTESTATION_ID_SIZE + 1];
 };
@@ -36,9 +36,6 @@ int attestation_verify(struct attestation *attestation, struct error *err);
 /* Asks the policy about what was verified: fills policy and decision. ERROR_REFUSED with the rule's
  * line where it does not permit; a policy that fails denies. */
 int attestation_decide(struct attestation *attestation, struct error *err);
-
-/* The policy that decides: the tenant's, or the one that the client wants to try. */
-struct span attestation_policy(const struct attestation *attestation);
 
 /* Appends the claims of the token, as JSON. */
 int attestation_write_payload(struct attestation *attestation, struct buf *out, struct error *err);

@@ -8,8 +8,8 @@
 #define CAISSON_SERVICE_MAA_CLAIMS_H
 
 #include "evidence/checks.h"
-#include "evidence/trusted_root.h"
 #include "service/maa_request.h"
+#include "service/snp_chains.h"
 
 /* Whom to believe about a guest (evidence/uvm_endorsement.h). */
 struct maa_endorser {
@@ -19,9 +19,8 @@ struct maa_endorser {
 };
 
 struct maa_trust {
-    int64_t time;                     /* seconds since 1970 */
-    const struct trusted_root *roots; /* besides those that are pinned */
-    size_t root_count;
+    int64_t time;              /* seconds since 1970 */
+    struct snp_chains *chains; /* has the roots that are trusted */
     struct maa_endorser endorser;
 };
 

@@ -46,14 +46,15 @@ void maa_get_policy(const struct call *call, struct server_answer *answer)
 {
     struct error err = {0};
     enum maa_kind kind;
-    TENANT_POLICY_AUTO policy = {0};
     if (!maa_check_api_version(call, answer) || !find_kind(call, "", &kind, answer))
         return;
-    if (policies_get(call->service->store, call->tenant->name, kind, &policy, &err) < 0) {
+    const struct tenant_policy *policy = policies_get(call->service->policies, call->tenant->name,
+                                                      kind, &err);
+    if (policy)
+        answer_token(call, json_pack("{s:s}", "x-ms-policy", buf_text(&policy->jws)), answer);
+    else
         answer_error(answer, HTTP_SERVER_ERROR, NULL, err.text);
-        return;
-    }
-    answer_token(call, json_pack("{s:s}", "x-ms-policy", buf_text(&policy.jws)), answer);
+    policies_put(policy);
 }
 
 /* What happened to a policy: x-ms-policy-token-hash is base64url(SHA-256(the JWS)). */
@@ -84,10 +85,10 @@ static void change(const struct call *call, const char *event, enum maa_kind kin
 {
     struct error err = {0};
     const char *tenant = call->tenant->name;
-    struct database *store = call->service->store;
+    struct policies *policies = call->service->policies;
     json_auto_t *result = result_of(call->request->body, is_reset ? "Removed" : "Updated");
-    int changed = is_reset ? policies_reset(store, tenant, kind, &err)
-                           : policies_set(store, tenant, kind, call->request->body, &err);
+    int changed = is_reset ? policies_reset(policies, tenant, kind, &err)
+                           : policies_set(policies, tenant, kind, call->request->body, &err);
     if (changed < 0) {
         bool ours = err.code == ERROR_UNAVAILABLE || err.code == ERROR_MEMORY;
         answer_error(answer, ours ? HTTP_SERVER_ERROR : HTTP_BAD_REQUEST, "InvalidPolicy",

@@ -2,8 +2,6 @@
 #include <stdio.h>
 
 #include "base/hex.h"
-#include "evidence/snp_certificates.h"
-#include "evidence/snp_verify.h"
 #include "evidence/uvm_endorsement.h"
 #include "format/json.h"
 #include "service/maa_claims.h"
@@ -192,17 +190,12 @@ static int verify_report(const struct maa_request *request, const struct snp_par
                          const struct maa_trust *trust, struct snp_result *snp, struct error *err)
 {
     uint8_t report_data[64], host_data[SHA256_SIZE];
-    struct span chain[SNP_CHAIN_LENGTH];
     struct snp_appraisal appraisal;
-    struct snp_chain_options options = {
-        .time = trust->time, .roots = trust->roots, .root_count = trust->root_count};
-    if (snp_certificates_order(&parts->certificates, chain, err) < 0)
-        return error_context(err, "report: VcekCertChain");
-    struct snp_evidence evidence = {buf_span(&parts->report), chain, SNP_CHAIN_LENGTH};
     fill_appraisal(request, report_data, host_data, &appraisal);
-    if (snp_verify(&evidence, &options, &appraisal, snp) != VERDICT_ACCEPTED)
-        return refused(&snp->checks, err);
-    return 0;
+    if (snp_chains_verify(trust->chains, &parts->certificates, buf_span(&parts->report),
+                          trust->time, &appraisal, snp, err) < 0)
+        return error_context(err, "report: VcekCertChain");
+    return checks_verdict(&snp->checks) == VERDICT_ACCEPTED ? 0 : refused(&snp->checks, err);
 }
 
 /* An endorsement that does not hold refuses the evidence: nobody sends one for nothing. */

@@ -1,7 +1,6 @@
 #include "service/maa_token.h"
 
 #include "format/json.h"
-#include "rules/policy_jws.h"
 
 static bool add(json_t *claims, const char *name, json_t *value)
 {
@@ -23,15 +22,12 @@ static int add_data(json_t *claims, const char *name, const struct maa_data *dat
 
 static int add_common(json_t *claims, const struct maa_token *token, struct error *err)
 {
-    char hash[POLICY_HASH_TEXT_SIZE];
-    if (policy_hash(token->policy, hash, err) < 0)
-        return -1;
     if (!add(claims, "exp", json_integer(token->now + token->life)) ||
         !add(claims, "iat", json_integer(token->now)) ||
         !add(claims, "iss", json_string(token->issuer)) ||
         !add(claims, "jti", json_string(token->id)) ||
         !add(claims, "nbf", json_integer(token->now)) ||
-        !add(claims, "x-ms-policy-hash", json_string(hash)) ||
+        !add(claims, "x-ms-policy-hash", json_string(token->policy->hash)) ||
         !add(claims, "x-ms-ver", json_string("1.0")))
         return error_memory(err);
     return 0;

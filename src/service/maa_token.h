@@ -4,14 +4,15 @@
 #define CAISSON_SERVICE_MAA_TOKEN_H
 
 #include "service/maa_claims.h"
+#include "service/policies.h"
 
 struct maa_token {
     const char *issuer;
-    int64_t now;          /* seconds since 1970 */
-    int64_t life;         /* seconds */
-    struct span policy;   /* the text that permitted it */
-    const char *id;       /* jti */
-    const json_t *issued; /* what the policy issued: an object; NULL: nothing */
+    int64_t now;                        /* seconds since 1970 */
+    int64_t life;                       /* seconds */
+    const struct tenant_policy *policy; /* that permitted it */
+    const char *id;                     /* jti */
+    const json_t *issued;               /* what the policy issued: an object; NULL: nothing */
 };
 
 /* The claims of a token for a request whose evidence was accepted; the caller's. A claim that the

@@ -84,7 +84,11 @@ static int open_parts(struct service *service, bool *made, struct error *err)
     if (!service->vault)
         return -1;
     service->signing = signing_open(service->store, service->vault, (int64_t)time(NULL), err);
-    return service->signing ? read_simulated(service, err) : -1;
+    if (!service->signing || read_simulated(service, err) < 0)
+        return -1;
+    service->chains = snp_chains_new(service->roots, service->root_count, err);
+    service->policies = service->chains ? policies_new(service->store, err) : NULL;
+    return service->policies ? 0 : -1;
 }
 
 struct service *service_open(const struct config *config, bool *made, struct error *err)
@@ -106,6 +110,8 @@ void service_close(struct service *service)
 {
     if (!service)
         return;
+    policies_free(service->policies);
+    snp_chains_free(service->chains);
     signing_close(service->signing);
     vault_close(service->vault);
     database_close(service->store);

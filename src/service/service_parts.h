@@ -6,6 +6,7 @@
 
 #include "service/answer.h"
 #include "service/maa_claims.h"
+#include "service/policies.h"
 #include "service/service.h"
 #include "service/signing.h"
 
@@ -16,6 +17,8 @@ struct service {
     struct signing *signing;
     struct trusted_root roots[CONFIG_ROOTS_MAX];
     size_t root_count;
+    struct snp_chains *chains;
+    struct policies *policies;
     atomic_ullong requests, refused, attested, denied;
 };
 

@@ -7,7 +7,10 @@
 static void verify(const struct maa_request *request)
 {
     static struct maa_result result;
-    struct maa_trust trust = {.time = INT64_C(1780272000)};
+    static struct snp_chains *chains;
+    if (!chains)
+        chains = snp_chains_new(NULL, 0, NULL);
+    struct maa_trust trust = {.time = INT64_C(1780272000), .chains = chains};
     struct error err = {0};
     result = (struct maa_result){0};
     fuzz_require(maa_verify_snp(request, &trust, &result, &err) < 0);

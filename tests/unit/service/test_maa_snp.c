@@ -14,6 +14,9 @@
 /* A time at which the group ran: 2023-06-01. */
 #define THEN INT64_C(1685577600)
 
+/* Kept from test to test, as a service keeps it. */
+static struct snp_chains *chains;
+
 /* What a client sends, piece by piece; NULL leaves a piece out. */
 struct pieces {
     struct buf report, chain, uvm, runtime, init;
@@ -84,7 +87,7 @@ static int verify(const struct pieces *pieces, int64_t time, struct maa_result *
 {
     BUF_AUTO body = BUF_WITH_LIMIT(1 << 20);
     MAA_REQUEST_AUTO request;
-    struct maa_trust trust = {.time = time};
+    struct maa_trust trust = {.time = time, .chains = chains};
     write_body(pieces, &body);
     check_ok(maa_request_read(MAA_SEV_SNP, buf_span(&body), &request, err), err);
     return maa_verify_snp(&request, &trust, result, err);
@@ -204,13 +207,27 @@ static void refuses_what_is_no_evidence(void **state)
     for (size_t i = 0; i < sizeof reports / sizeof reports[0]; i++) {
         struct error err = {0};
         struct maa_result result = {0};
-        struct maa_trust trust = {.time = THEN};
+        struct maa_trust trust = {.time = THEN, .chains = chains};
         struct maa_request request = {.kind = MAA_SEV_SNP, .evidence = BUF_WITH_LIMIT(1000)};
         check_ok(buf_append_text(&request.evidence, reports[i], &err), &err);
         check_error(maa_verify_snp(&request, &trust, &result, &err), &err, ERROR_INVALID);
         assert_null(result.claims);
         buf_fini(&request.evidence);
     }
+}
+
+static int start(void **state)
+{
+    (void)state;
+    chains = snp_chains_new(NULL, 0, NULL);
+    return chains ? 0 : -1;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    snp_chains_free(chains);
+    return 0;
 }
 
 int main(void)
@@ -222,5 +239,5 @@ int main(void)
         cmocka_unit_test(refuses_a_time_at_which_the_chain_is_not_valid),
         cmocka_unit_test(refuses_what_is_no_evidence),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, start, end);
 }
