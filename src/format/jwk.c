@@ -171,7 +171,7 @@ static int read_all(const json_t *object, struct jwk *out, struct error *err)
     return result < 0 ? -1 : read_chain(object, out, err);
 }
 
-static void wipe_private(json_t *object)
+void jwk_wipe(json_t *object)
 {
     static const char *const secret[] = {"k", "d", "p", "q", "dp", "dq", "qi"};
     for (size_t i = 0; i < sizeof secret / sizeof *secret; i++) {
@@ -185,7 +185,7 @@ static void wipe_private(json_t *object)
 int jwk_read(json_t *object, struct jwk *out, struct error *err)
 {
     int result = read_all(object, out, err);
-    wipe_private(object);
+    jwk_wipe(object);
     if (result < 0)
         jwk_fini(out);
     return result;

@@ -53,6 +53,9 @@ void jwk_fini(struct jwk *jwk);
 int jwk_read(json_t *object, struct jwk *out, struct error *err);
 int jwk_parse(struct span text, struct jwk *out, struct error *err);
 
+/* Wipes the private members of a key that is not read. */
+void jwk_wipe(json_t *object);
+
 /* Reads the first key of this kid in a set (RFC 7517, section 5): an object with an array "keys".
  * Keys of other kids, which may be of kinds that are not known here, are left aside.
  * ERROR_NOT_FOUND, and as jwk_read(). */

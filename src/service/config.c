@@ -211,15 +211,51 @@ static int read_administrators(const json_t *object, struct config_tenant *tenan
     return 0;
 }
 
-static int read_tenant(const json_t *object, struct config_tenant *tenant, struct error *err)
+static int read_authority(const json_t *object, const char *folder, struct config_authority *out,
+                          struct error *err)
 {
-    static const char *const known[] = {"name", "issuer", "hosts", "administrators", NULL};
+    static const char *const known[] = {"issuer", "keys", "audience", NULL};
+    if (!json_is_object(object))
+        return error_set(err, ERROR_INVALID, "it is %s", json_kind(object));
+    if (json_check_keys(object, known, err) < 0 ||
+        copy_text(object, "issuer", &out->issuer, err) < 0 ||
+        copy_path(object, "keys", folder, &out->keys, err) < 0 ||
+        copy_text(object, "audience", &out->audience, err) < 0)
+        return -1;
+    if (!out->issuer || !out->keys)
+        return error_set(err, ERROR_INVALID, "an issuer and a file of its keys are needed");
+    return 0;
+}
+
+static int read_authorities(const json_t *object, const char *folder, struct config_tenant *tenant,
+                            struct error *err)
+{
+    json_t *list;
+    if (json_find_array(object, "authorities", &list, err) < 0)
+        return -1;
+    if (json_array_size(list) > CONFIG_AUTHORITIES_MAX)
+        return error_set(err, ERROR_LIMIT, "authorities: at most %d are taken",
+                         CONFIG_AUTHORITIES_MAX);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        tenant->authority_count++;
+        if (read_authority(json_array_get(list, i), folder, &tenant->authorities[i], err) < 0)
+            return error_context(err, "authorities: number %zu", i + 1);
+    }
+    return 0;
+}
+
+static int read_tenant(const json_t *object, const char *folder, struct config_tenant *tenant,
+                       struct error *err)
+{
+    static const char *const known[] = {"name",           "issuer",      "hosts",
+                                        "administrators", "authorities", NULL};
     if (!json_is_object(object))
         return error_set(err, ERROR_INVALID, "it is %s", json_kind(object));
     if (json_check_keys(object, known, err) < 0 ||
         copy_text(object, "name", &tenant->name, err) < 0 ||
         copy_text(object, "issuer", &tenant->issuer, err) < 0 || check_issuer(tenant, err) < 0 ||
-        read_hosts(object, tenant, err) < 0 || read_administrators(object, tenant, err) < 0)
+        read_hosts(object, tenant, err) < 0 || read_administrators(object, tenant, err) < 0 ||
+        read_authorities(object, folder, tenant, err) < 0)
         return -1;
     if (!tenant->name || strlen(tenant->name) > 64 ||
         strspn(tenant->name, "abcdefghijklmnopqrstuvwxyz0123456789-") != strlen(tenant->name))
@@ -230,6 +266,12 @@ static int read_tenant(const json_t *object, struct config_tenant *tenant, struc
 
 /* The service's own records are kept under this name. */
 #define RESERVED_TENANT "service"
+
+/* Two tenants of one issuer could speak for each other. */
+static bool same_issuer(const struct config_tenant *a, const struct config_tenant *b)
+{
+    return strcasecmp(a->issuer, b->issuer) == 0;
+}
 
 static int check_tenants(const struct config *config, struct error *err)
 {
@@ -243,6 +285,10 @@ static int check_tenants(const struct config *config, struct error *err)
             if (strcmp(config->tenants[k].name, tenant->name) == 0)
                 return error_set(err, ERROR_INVALID, "tenants: \"%s\" is there twice",
                                  tenant->name);
+            if (same_issuer(&config->tenants[k], tenant))
+                return error_set(err, ERROR_INVALID,
+                                 "tenants: \"%s\" and \"%s\" have the same issuer",
+                                 config->tenants[k].name, tenant->name);
         }
     }
     if (without_hosts > 1)
@@ -251,7 +297,8 @@ static int check_tenants(const struct config *config, struct error *err)
     return 0;
 }
 
-static int read_tenants(const json_t *object, struct config *out, struct error *err)
+static int read_tenants(const json_t *object, const char *folder, struct config *out,
+                        struct error *err)
 {
     json_t *tenants;
     if (json_get_array(object, "tenants", &tenants, err) < 0)
@@ -260,7 +307,7 @@ static int read_tenants(const json_t *object, struct config *out, struct error *
         return error_set(err, ERROR_INVALID, "tenants: 1 to %d are taken", CONFIG_TENANTS_MAX);
     for (size_t i = 0; i < json_array_size(tenants); i++) {
         out->tenant_count++;
-        if (read_tenant(json_array_get(tenants, i), &out->tenants[i], err) < 0)
+        if (read_tenant(json_array_get(tenants, i), folder, &out->tenants[i], err) < 0)
             return error_context(err, "tenants: number %zu", i + 1);
     }
     return check_tenants(out, err);
@@ -302,7 +349,7 @@ static int read_object(const json_t *object, const char *folder, struct config *
     if (!out->state)
         return error_set(err, ERROR_INVALID,
                          "the key \"state\" is missing: a folder for the store");
-    if (read_tenants(object, out, err) < 0)
+    if (read_tenants(object, folder, out, err) < 0)
         return -1;
     for (size_t i = 0; i < out->tenant_count && !out->client_roots; i++) {
         if (out->tenants[i].administrator_count > 0)
@@ -335,6 +382,11 @@ void config_fini(struct config *config)
     for (size_t i = 0; i < config->tenant_count; i++) {
         free(config->tenants[i].name);
         free(config->tenants[i].issuer);
+        for (size_t k = 0; k < config->tenants[i].authority_count; k++) {
+            free(config->tenants[i].authorities[k].issuer);
+            free(config->tenants[i].authorities[k].keys);
+            free(config->tenants[i].authorities[k].audience);
+        }
         for (size_t k = 0; k < config->tenants[i].host_count; k++)
             free(config->tenants[i].hosts[k]);
     }

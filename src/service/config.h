@@ -16,6 +16,14 @@
 #define CONFIG_HOSTS_MAX          16
 #define CONFIG_ROOTS_MAX          8
 #define CONFIG_ADMINISTRATORS_MAX 16
+#define CONFIG_AUTHORITIES_MAX    8
+
+/* Another attestation service whose tokens release a tenant's keys. */
+struct config_authority {
+    char *issuer;   /* "iss" of its tokens */
+    char *keys;     /* a file: its JSON Web Key Set */
+    char *audience; /* that its tokens must be for; NULL: any that have none, or the tenant's */
+};
 
 struct config_tenant {
     char *name;
@@ -24,6 +32,8 @@ struct config_tenant {
     size_t host_count;
     uint8_t administrators[CONFIG_ADMINISTRATORS_MAX][SHA256_SIZE]; /* of client certificates */
     size_t administrator_count;
+    struct config_authority authorities[CONFIG_AUTHORITIES_MAX];
+    size_t authority_count;
 };
 
 struct config {

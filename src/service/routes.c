@@ -25,6 +25,8 @@ static void metrics(const struct call *call, struct server_answer *answer)
         {"caisson_attestations_total", "Tokens given.", atomic_load(&service->attested)},
         {"caisson_attestations_denied_total", "Evidence refused, or denied by a policy.",
          atomic_load(&service->denied)},
+        {"caisson_key_releases_total", "Keys released.", atomic_load(&service->released)},
+        {"caisson_key_releases_denied_total", "Keys withheld.", atomic_load(&service->withheld)},
     };
     answer->status = HTTP_OK;
     answer->type = "text/plain; version=0.0.4";
@@ -49,6 +51,17 @@ static const struct route {
     {"GET", "/policies/", true, false, maa_get_policy},
     {"PUT", "/policies/", true, false, maa_set_policy},
     {"POST", "/policies/", true, false, maa_reset_policy},
+    {"GET", "/keys", false, false, keys_list},
+    {"GET", "/keys/", true, false, keys_get},
+    {"PUT", "/keys/", true, false, keys_put},
+    {"POST", "/keys/", true, false, keys_post},
+    {"PATCH", "/keys/", true, false, keys_patch},
+    {"DELETE", "/keys/", true, false, keys_delete},
+    {"POST", "/keys:check", false, false, keys_check},
+    {"GET", "/deletedkeys", false, false, deleted_keys_list},
+    {"GET", "/deletedkeys/", true, false, deleted_keys_get},
+    {"POST", "/deletedkeys/", true, false, deleted_keys_post},
+    {"DELETE", "/deletedkeys/", true, false, deleted_keys_delete},
 };
 
 /* The route of a path; *known says that the path is there, with this method or another. */

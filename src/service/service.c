@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "format/json.h"
 #include "os/file.h"
+#include "service/authorities.h"
 #include "service/service_parts.h"
 
 /* --- the server's owner ----------------------------------------------------------------------- */
@@ -88,7 +89,8 @@ static int open_parts(struct service *service, bool *made, struct error *err)
         return -1;
     service->chains = snp_chains_new(service->roots, service->root_count, err);
     service->policies = service->chains ? policies_new(service->store, err) : NULL;
-    return service->policies ? 0 : -1;
+    service->authorities = service->policies ? authorities_open(service->config, err) : NULL;
+    return service->authorities ? 0 : -1;
 }
 
 struct service *service_open(const struct config *config, bool *made, struct error *err)
@@ -110,6 +112,7 @@ void service_close(struct service *service)
 {
     if (!service)
         return;
+    authorities_close(service->authorities);
     policies_free(service->policies);
     snp_chains_free(service->chains);
     signing_close(service->signing);

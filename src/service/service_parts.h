@@ -19,7 +19,8 @@ struct service {
     size_t root_count;
     struct snp_chains *chains;
     struct policies *policies;
-    atomic_ullong requests, refused, attested, denied;
+    struct authorities *authorities;
+    atomic_ullong requests, refused, attested, denied, released, withheld;
 };
 
 /* A request as a route's function sees it. */
@@ -57,5 +58,9 @@ bool maa_check_api_version(const struct call *call, struct server_answer *answer
 
 /* Appends a token of the tenant's: the payload, signed by RS256, with the address of the keys. */
 int maa_sign(const struct call *call, struct span payload, struct buf *out, struct error *err);
+
+/* Azure Key Vault's interface. */
+route_answer keys_list, keys_get, keys_put, keys_post, keys_patch, keys_delete, keys_check;
+route_answer deleted_keys_list, deleted_keys_get, deleted_keys_post, deleted_keys_delete;
 
 #endif

@@ -3,6 +3,8 @@
  *
  * usage: make_evidence PSP_DIR MANIFEST POLICY NONCE VCPUS [ISSUER FEED SVN]
  *
+ * NONCE is hexadecimal, or @FILE: then the runtime data are what is in that file.
+ *
  * The bundle comes on standard output. The last three name a fragment that was loaded, with a
  * digest of 01 01 … 01.
  */
@@ -50,6 +52,12 @@ static int fill_runtime_data(char *argv[], struct bundle *bundle, uint8_t reques
                                 .fragments = &fragment,
                                 .fragment_count = argv[6] ? 1 : 0};
     memset(digest, 1, sizeof digest);
+    if (text[0] == '@') {
+        if (file_read(text + 1, &bundle->runtime_data, err) < 0)
+            return -1;
+        runtime_data_report_data(buf_span(&bundle->runtime_data), request);
+        return 0;
+    }
     if (data.nonce_size > sizeof data.nonce ||
         !hex_decode(span_of_text(text), data.nonce, data.nonce_size))
         return error_set(err, ERROR_USAGE, "the nonce is not hexadecimal");
