@@ -4,6 +4,7 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -65,6 +66,7 @@ static struct exchange *exchange_new(struct connection *connection)
     if (!exchange)
         return NULL;
     exchange->connection = connection;
+    exchange->settled = &connection->worker->settled;
     buf_init(&exchange->head, HEAD_SIZE_MAX);
     buf_init(&exchange->path, HTTP_TARGET_MAX);
     buf_init(&exchange->body, connection->worker->limits->body);
@@ -78,7 +80,7 @@ static void connection_free(struct connection *connection)
 {
     struct worker *worker = connection->worker;
     if (connection->exchange && connection->state == WAITING)
-        connection->exchange->connection = NULL; /* it is settled all the same */
+        connection->exchange->connection = NULL; /* it is the settler's now */
     else
         exchange_free(connection->exchange);
     if (connection->previous)
@@ -187,21 +189,6 @@ static void refuse(struct connection *connection, enum http_status status, const
     send_answer(connection);
 }
 
-static bool queue_answered(struct worker *worker, struct exchange *exchange)
-{
-    if (worker->answered_count == worker->answered_capacity) {
-        size_t capacity = worker->answered_capacity ? 2 * worker->answered_capacity : 16;
-        struct exchange **more = reallocarray(worker->answered, capacity, sizeof(void *));
-        if (!more)
-            return false;
-        worker->answered = more;
-        worker->answered_capacity = capacity;
-    }
-    worker->answered[worker->answered_count++] = exchange;
-    event_active(worker->settle, EV_TIMEOUT, 0);
-    return true;
-}
-
 static void have_answered(struct connection *connection)
 {
     struct exchange *exchange = connection->exchange;
@@ -220,12 +207,10 @@ static void have_answered(struct connection *connection)
         .certificate = buf_span(&certificate),
     };
     worker->owner->answer(worker->owner->context, &request, &exchange->answer);
-    if (!queue_answered(worker, exchange)) {
-        struct server_answer *one[] = {&exchange->answer};
-        worker->owner->settle(worker->owner->context, one, 1);
-        connection->state = SENDING; /* it has no place in the queue */
-        connection_free(connection);
-    }
+    if (exchange->answer.note)
+        settler_take(worker->settler, exchange);
+    else
+        send_answer(connection);
 }
 
 /* A path is a list of names: none empty but the last, none that means another place. */
@@ -474,6 +459,8 @@ void connection_accept(struct worker *worker, int fd, const struct sockaddr *add
         (void)close(fd);
         return;
     }
+    /* An answer's last record must not wait until the client has acknowledged the one before. */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     connection->client = client;
     name_peer(connection, address);
     bufferevent_setcb(connection->bev, on_readable, on_written, on_event, connection);
@@ -483,26 +470,14 @@ void connection_accept(struct worker *worker, int fd, const struct sockaddr *add
           session ? worker->limits->handshake_ms : worker->limits->idle_ms);
 }
 
-void connection_settle_all(struct worker *worker)
+void connection_send_settled(struct worker *worker)
 {
-    size_t count = worker->answered_count;
-    struct server_answer **answers = reallocarray(NULL, count ? count : 1, sizeof(void *));
-    for (size_t i = 0; i < count; i++) {
-        struct server_answer *answer = &worker->answered[i]->answer;
-        if (answers)
-            answers[i] = answer;
+    struct exchange_list list = settled_take(&worker->settled);
+    for (struct exchange *at; (at = exchange_list_pop(&list));) {
+        if (at->connection)
+            send_answer(at->connection);
         else
-            worker->owner->settle(worker->owner->context, &answer, 1);
-    }
-    if (answers)
-        worker->owner->settle(worker->owner->context, answers, count);
-    free(answers);
-    worker->answered_count = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (worker->answered[i]->connection)
-            send_answer(worker->answered[i]->connection);
-        else
-            exchange_free(worker->answered[i]);
+            exchange_free(at);
     }
 }
 

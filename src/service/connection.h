@@ -8,6 +8,7 @@
 
 #include "service/limiter.h"
 #include "service/server.h"
+#include "service/settler.h"
 
 #define HEAD_SIZE_MAX ((size_t)16 << 10)
 
@@ -16,7 +17,9 @@ struct ssl_st; /* a TLS session: crypto/tls_server.h */
 
 /* A request that was read, and its answer until that is sent. */
 struct exchange {
-    struct connection *connection; /* NULL once the client has gone */
+    struct connection *connection; /* NULL once the client has gone; its worker's to read */
+    struct settled *settled;       /* where it comes back from the settler */
+    struct exchange *next;         /* of a list */
     struct buf head;
     struct http_request http;
     struct buf path;
@@ -37,9 +40,8 @@ struct worker {
     struct connection *first;
     unsigned count, count_max;
     bool is_stopping;
-    struct event *settle; /* active while something is in `answered` */
-    struct exchange **answered;
-    size_t answered_count, answered_capacity;
+    struct settler *settler; /* all workers' */
+    struct settled settled;
 };
 
 /* Takes the socket `fd` and, with TLS, the session (NULL for none); both are closed or freed, now
@@ -47,8 +49,8 @@ struct worker {
 void connection_accept(struct worker *worker, int fd, const struct sockaddr *address,
                        struct ssl_st *session);
 
-/* Has all answers settled, then sent: what the event `settle` is for. */
-void connection_settle_all(struct worker *worker);
+/* Sends the answers that were settled; frees those whose clients have gone. */
+void connection_send_settled(struct worker *worker);
 
 /* Ends those between two requests; the others end with the answer that they wait for. */
 void connection_stop_all(struct worker *worker);

@@ -32,7 +32,7 @@ struct thread {
     struct worker worker;
     struct server *server;
     struct evconnlistener *listener;
-    struct event *stop;
+    struct event *stop, *settled;
     int stop_fd; /* an eventfd, which wakes the thread to its end */
     pthread_t id;
     bool runs;
@@ -42,6 +42,7 @@ struct server {
     struct server_limits limits;
     struct server_owner owner;
     struct limiter *limiter;
+    struct settler *settler;
     pthread_mutex_t tls_mutex;
     struct tls_server *tls; /* borrowed */
     uint16_t port;
@@ -87,12 +88,12 @@ static void on_accept_error(struct evconnlistener *listener, void *argument)
     (void)nanosleep(&pause, NULL);
 }
 
-static void on_settle(evutil_socket_t fd, short what, void *argument)
+static void on_settled(evutil_socket_t fd, short what, void *argument)
 {
     struct thread *thread = argument;
     (void)fd;
     (void)what;
-    connection_settle_all(&thread->worker);
+    connection_send_settled(&thread->worker);
 }
 
 static void on_stop(evutil_socket_t fd, short what, void *argument)
@@ -111,7 +112,6 @@ static void *run_thread(void *argument)
 {
     struct thread *thread = argument;
     (void)event_base_dispatch(thread->worker.base);
-    connection_settle_all(&thread->worker);
     connection_drop_all(&thread->worker);
     return NULL;
 }
@@ -172,17 +172,22 @@ static int prepare_thread(struct server *server, struct thread *thread, const ch
                               .limits = &server->limits,
                               .owner = &server->owner,
                               .limiter = server->limiter,
+                              .settler = server->settler,
                               .count_max = server->limits.connections / server->count + 1};
+    if (settled_init(&worker->settled, err) < 0)
+        return -1;
     if (thread->stop_fd < 0 || !worker->base)
         return error_memory(err);
     FD_AUTO fd = listen_on(server, address, err);
     if (fd < 0)
         return -1;
-    worker->settle = event_new(worker->base, -1, 0, on_settle, thread);
+    thread->settled = event_new(worker->base, worker->settled.fd, EV_READ | EV_PERSIST, on_settled,
+                                thread);
     thread->stop = event_new(worker->base, thread->stop_fd, EV_READ, on_stop, thread);
     thread->listener = evconnlistener_new(worker->base, on_accept, thread,
                                           LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
-    if (!worker->settle || !thread->stop || !thread->listener || event_add(thread->stop, NULL) < 0)
+    if (!thread->settled || !thread->stop || !thread->listener ||
+        event_add(thread->stop, NULL) < 0 || event_add(thread->settled, NULL) < 0)
         return error_memory(err);
     (void)fd_take(&fd); /* the listener's */
     evconnlistener_set_error_cb(thread->listener, on_accept_error);
@@ -206,33 +211,34 @@ static int start_thread(struct thread *thread, struct error *err)
 static void free_thread(struct thread *thread)
 {
     struct worker *worker = &thread->worker;
-    uint64_t one = 1;
-    if (thread->runs) {
-        (void)!write(thread->stop_fd, &one, sizeof one);
-        (void)pthread_join(thread->id, NULL);
-    }
+    connection_send_settled(worker); /* its clients have gone: this frees them */
+    settled_fini(&worker->settled);
     if (thread->listener)
         evconnlistener_free(thread->listener);
     if (thread->stop)
         event_free(thread->stop);
-    if (worker->settle)
-        event_free(worker->settle);
+    if (thread->settled)
+        event_free(thread->settled);
     if (worker->base)
         event_base_free(worker->base);
-    free(worker->answered);
     fd_close(&thread->stop_fd);
 }
 
+/* The workers first, side by side: their last answers want to be settled. */
 void server_stop(struct server *server)
 {
     if (!server)
         return;
-    /* All of them first: they end side by side. */
     for (unsigned i = 0; server->threads && i < server->count; i++) {
         uint64_t one = 1;
         if (server->threads[i].runs)
             (void)!write(server->threads[i].stop_fd, &one, sizeof one);
     }
+    for (unsigned i = 0; server->threads && i < server->count; i++) {
+        if (server->threads[i].runs)
+            (void)pthread_join(server->threads[i].id, NULL);
+    }
+    settler_stop(server->settler);
     for (unsigned i = 0; server->threads && i < server->count; i++)
         free_thread(&server->threads[i]);
     limiter_free(server->limiter);
@@ -254,9 +260,12 @@ static struct server *server_new(unsigned workers, const struct server_limits *l
     server->owner = *owner;
     server->threads = calloc(workers, sizeof *server->threads);
     server->limiter = limiter_new(limits->connections_each, limits->requests_a_second, err);
-    for (unsigned i = 0; server->threads && i < workers; i++)
+    server->settler = server->limiter ? settler_start(owner, err) : NULL;
+    for (unsigned i = 0; server->threads && i < workers; i++) {
         server->threads[i].stop_fd = -1;
-    if (server->threads && server->limiter) {
+        server->threads[i].worker.settled.fd = -1;
+    }
+    if (server->threads && server->settler) {
         server->count = workers;
         return server;
     }

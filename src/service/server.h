@@ -3,9 +3,9 @@
  *
  * Theory of operation. Each worker is a thread with an event loop, a listening socket of its own
  * (SO_REUSEPORT) and its connections; they share nothing but the limits by client. A request is
- * answered by the worker that read it, at once, by a function of the owner. The answers of one turn
- * of the loop are settled together before any of them is sent, so that what they promise is on the
- * disk by one sync for all.
+ * answered by the worker that read it, at once, by a function of the owner. An answer with a note
+ * promises something: one more thread settles all those that have come together, by one sync of the
+ * disk, while the workers go on, and only then they are sent (settler.h).
  *
  * Every wait is bounded: the handshake, a request from its first byte to its last, an answer until
  * it is taken, a connection between two requests. So is every size, the number of connections, of
@@ -41,8 +41,9 @@ struct server_owner {
     /* Fills the answer. */
     void (*answer)(void *context, const struct server_request *request,
                    struct server_answer *answer);
-    /* Before any of these answers is sent: makes lasting what they promise, and frees the notes. An
-     * answer that cannot be promised becomes another one here. */
+    /* Before any of these answers, which have notes, is sent: makes lasting what they promise, and
+     * frees the notes. An answer that cannot be promised becomes another one here. One call at a
+     * time. */
     void (*settle)(void *context, struct server_answer *const answers[], size_t count);
     /* After a request was answered; `path` is "" where there was none that could be read. */
     void (*log)(void *context, const char *peer, const char *method, const char *path,
