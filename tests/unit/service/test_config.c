@@ -119,6 +119,17 @@ static void refuses_what_is_wrong_and_names_it(void **state)
         {"state: /s\ntenants: [{name: a, issuer: \"https://a\"}, {name: a, issuer: \"https://b\", "
          "hosts: [h]}]\n",
          "twice"},
+        {"state: /s\ntenants: [{name: a, issuer: \"https://a\"}, {name: b, issuer: \"https://A\", "
+         "hosts: [h]}]\n",
+         "the same issuer"},
+        {"state: /s\ntenants: [{name: a, issuer: \"https://a\", authorities: {}}]\n",
+         "authorities"},
+        {"state: /s\ntenants: [{name: a, issuer: \"https://a\", authorities: [b]}]\n", "a string"},
+        {"state: /s\ntenants: [{name: a, issuer: \"https://a\", authorities: [{issuer: b}]}]\n",
+         "number 1"},
+        {"state: /s\ntenants: [{name: a, issuer: \"https://a\", authorities: [{issuer: b, keys: k, "
+         "url: u}]}]\n",
+         "url"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct error err = {0};
