@@ -197,6 +197,32 @@ static void describe_group(struct page *page, const struct policy *policy)
              group->empty_dirs[i].size ? ", of a limited size" : "");
 }
 
+static void describe_secret(struct page *page, const struct policy *policy,
+                            const struct policy_secret *secret)
+{
+    LINE(page, "  secret        %s from %s for %s: ", quote(&page->quotes, secret->resource),
+         quote(&page->quotes, policy->attestation.services[secret->service].url),
+         quote(&page->quotes, policy->containers[secret->container].name));
+    if (secret->variable)
+        LINE(page, "variable %s\n", quote(&page->quotes, secret->variable));
+    else
+        LINE(page, "file %s, mode %03o, owner %u\n", quote(&page->quotes, secret->path),
+             secret->mode, secret->owner);
+}
+
+static void describe_attestation(struct page *page, const struct policy *policy)
+{
+    const struct policy_attestation *attestation = &policy->attestation;
+    LINE(page, "attestation: the machine proves itself to these services, and to no other\n");
+    for (size_t i = 0; i < attestation->service_count; i++)
+        LINE(page, "  service       %s\n", quote(&page->quotes, attestation->services[i].url));
+    for (size_t i = 0; i < attestation->secret_count; i++)
+        describe_secret(page, policy, &attestation->secrets[i]);
+    if (attestation->api)
+        LINE(page,
+             "  asks          every container may get evidence, tokens, keys and resources\n");
+}
+
 int policy_describe(const struct policy *policy, struct buf *out, struct error *err)
 {
     struct page page = {.out = out, .err = err};
@@ -207,6 +233,8 @@ int policy_describe(const struct policy *policy, struct buf *out, struct error *
         describe_container(&page, &policy->containers[i]);
     if (policy->has_group)
         describe_group(&page, policy);
+    if (policy->has_attestation)
+        describe_attestation(&page, policy);
     for (size_t i = 0; i < policy->external_count; i++) {
         LINE(&page, "in the guest itself:");
         describe_words(&page, policy->externals[i].command);

@@ -197,6 +197,8 @@ int policy_generate(const struct policy_draft *draft, struct buf *out, struct er
     put(&writer, "\n\n");
     if (draft->group)
         generate_group(&writer, draft->group);
+    if (draft->attestation)
+        generate_attestation(&writer, draft->attestation);
     put_flags(&writer);
     put_points(&writer);
     return writer.text.failed ? -1 : 0;

@@ -81,7 +81,8 @@ struct policy_draft {
     enum policy_generation generation;
     const struct policy_draft_container *containers; /* the pause container follows by itself */
     size_t container_count;
-    const struct policy_group *group; /* of these containers; NULL for no word of one */
+    const struct policy_group *group;             /* of these containers; NULL for no word of one */
+    const struct policy_attestation *attestation; /* alike */
     const struct policy_draft_fragment *fragments; /* besides the default one */
     size_t fragment_count;
     bool own_fragments_first;       /* before the default one */

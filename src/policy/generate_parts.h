@@ -53,4 +53,7 @@ void generate_mounts(struct writer *writer, const struct policy_draft_container 
 /* The definition of `caisson_group`, with the empty line behind it. */
 void generate_group(struct writer *writer, const struct policy_group *group);
 
+/* That of `caisson_attestation`, alike. */
+void generate_attestation(struct writer *writer, const struct policy_attestation *attestation);
+
 #endif

@@ -154,6 +154,21 @@ const struct policy_group *policy_get_group(const struct policy *policy)
     return policy->has_group ? &policy->group : NULL;
 }
 
+const struct policy_attestation *policy_get_attestation(const struct policy *policy)
+{
+    return policy->has_attestation ? &policy->attestation : NULL;
+}
+
+size_t policy_row_of(struct policy_state *state, const char *container_id)
+{
+    const struct live_container *container = state_find_container(state, container_id);
+    for (size_t i = 0; container && i < state->policy->container_count; i++) {
+        if (container->row == &state->policy->containers[i])
+            return i;
+    }
+    return POLICY_NO_ROW;
+}
+
 /* The machine itself holds what a pause container is there to hold. */
 static bool is_pause(const struct policy_container *row)
 {

@@ -285,6 +285,7 @@ static const struct {
                  struct policy_container)}},
     {LOAD_BOTH, {"platform_rules", load_platform, offsetof(struct policy, platform)}},
     {LOAD_POLICY, {"caisson_group", load_group}},
+    {LOAD_POLICY, {"caisson_attestation", load_attestation}},
     {LOAD_BOTH, {"transparency_trust_lists", accept_lists}},
     FLAG(LOAD_POLICY, allow_properties_access),
     FLAG(LOAD_POLICY, allow_dump_stacks),

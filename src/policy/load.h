@@ -37,7 +37,8 @@ int load_definitions(struct policy *policy, const struct rego_module *module, en
                      struct error *err);
 bool load_is_definition(const char *name, enum load_place place);
 
-field_reader load_group; /* of a struct policy; after the containers */
+field_reader load_group;       /* of a struct policy; after the containers */
+field_reader load_attestation; /* alike */
 
 /* Parts of containers, in load_parts.c. */
 row_reader load_env_rule;            /* struct env_rule */

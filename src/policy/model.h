@@ -137,6 +137,8 @@ struct policy {
     struct platform_rules platform;
     struct policy_group group;
     bool has_group;
+    struct policy_attestation attestation;
+    bool has_attestation;
     enum point_rule points[POLICY_POINT_COUNT];
     bool point_stdio[POLICY_POINT_COUNT]; /* RULE_ALLOW_ALL */
     bool allow_properties_access;

@@ -199,6 +199,41 @@ struct policy_group {
 /* NULL where the policy says nothing of it. */
 const struct policy_group *policy_get_group(const struct policy *policy);
 
+/* What a policy says of secrets and of the services that hold them (`caisson_attestation`,
+ * docs/secrets.md). */
+struct policy_service {
+    const char *url;   /* https://NAME or https://NAME:PORT */
+    const char *roots; /* PEM: its certificate must chain to one of these */
+};
+
+/* A resource of a key broker, as a file or as a variable (the other one is NULL). */
+struct policy_secret {
+    unsigned int service;   /* place in `services` */
+    unsigned int container; /* row of `containers` */
+    const char *resource;   /* REPOSITORY/TYPE/TAG */
+    const char *path;       /* absolute, in the container */
+    const char *variable;   /* its name */
+    unsigned int mode;      /* of the file, 0 to 0777, and whose it is */
+    unsigned int owner;
+};
+
+struct policy_attestation {
+    const struct policy_service *services;
+    size_t service_count;
+    const struct policy_secret *secrets;
+    size_t secret_count;
+    bool api; /* the containers may ask the machine for evidence, tokens and keys */
+};
+
+/* NULL where the policy says nothing of it. */
+const struct policy_attestation *policy_get_attestation(const struct policy *policy);
+
+#define POLICY_NO_ROW SIZE_MAX
+
+/* The row of `containers` that the started container is; POLICY_NO_ROW for a row of a fragment's,
+ * and for a container that was not started. */
+size_t policy_row_of(struct policy_state *state, const char *container_id);
+
 /* The caller frees *out with policy_state_free(). */
 int policy_state_new(const struct policy *policy, struct policy_state **out, struct error *err);
 void policy_state_free(struct policy_state *state);
