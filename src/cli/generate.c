@@ -161,7 +161,7 @@ int generate_policy(const struct image *image, const struct image_disk *disks,
                     struct buf *out, struct error *err)
 {
     struct parts parts = {0};
-    struct policy_draft draft = {.generation = generation};
+    struct policy_draft draft = {.generation = generation, .attestation = workload->attestation};
     int result = write_policy(&parts, image, disks, workload, &draft, out, err);
     parts_fini(&parts);
     return result;

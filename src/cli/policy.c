@@ -11,11 +11,13 @@
 #include "cli/policy_output.h"
 #include "cli/policy_template.h"
 #include "cli/progress.h"
+#include "cli/secret_options.h"
 #include "os/file.h"
 #include "policy/describe.h"
 
 static const struct option_rule generate_options[] = {
     WORKLOAD_OPTIONS,
+    SECRET_OPTIONS,
     POLICY_MANIFEST_OPTIONS,
     POLICY_TEMPLATE_OPTIONS,
     {.name = "output",
@@ -41,10 +43,16 @@ static int generate(const struct args *args, const struct image_options *options
         return -1;
     IMAGE_AUTO image = image_resolve(store, operands[0], options, err);
     WORKLOAD_AUTO workload = {0};
+    struct secret_options secrets = {.roots = BUF_WITH_LIMIT(0)};
+    bool attests = false;
     int result = -1;
     if (image && workload_init(&workload, &image->config, args, operands + 1, err) == 0 &&
-        confinement_read(args, &workload.confinement, err) == 0)
+        confinement_read(args, &workload.confinement, err) == 0 &&
+        secret_options_read(args, &secrets, &attests, err) == 0) {
+        workload.attestation = attests ? &secrets.attestation : NULL;
         result = generate_policy_of_image(image, options, &workload, policy, err);
+    }
+    secret_options_fini(&secrets);
     progress_clear(progress);
     return result;
 }

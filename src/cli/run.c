@@ -15,6 +15,8 @@
 #include "cli/progress.h"
 #include "cli/run_fragments.h"
 #include "cli/run_options.h"
+#include "cli/run_services.h"
+#include "cli/secret_options.h"
 #include "os/terminal.h"
 #include "policy/policy.h"
 #include "vm/client.h"
@@ -34,6 +36,8 @@ struct run {
     struct workload workload;
     struct buf policy;
     struct run_fragments fragments;
+    struct secret_options secrets;
+    struct run_services services;
     char *guest_folder;
     char *psp_folder;
     struct run_options options;
@@ -58,6 +62,7 @@ static void run_fini(struct run *run)
     json_decref(run->confinement);
     buf_fini(&run->policy);
     run_fragments_fini(&run->fragments);
+    secret_options_fini(&run->secrets);
     free(run->guest_folder);
     free(run->psp_folder);
 }
@@ -129,6 +134,20 @@ static int read_policy(struct run *run, struct error *err)
                : 0;
 }
 
+/* What a generated policy says of secrets; a given one says it itself. */
+static int read_secrets(struct run *run, struct error *err)
+{
+    bool found;
+    if (secret_options_read(run->args, &run->secrets, &found, err) < 0)
+        return -1;
+    if (found && args_has(run->args, "policy"))
+        return error_set(err, ERROR_USAGE,
+                         "--policy says which secrets there are: give --secret to caisson policy "
+                         "generate");
+    run->workload.attestation = found ? &run->secrets.attestation : NULL;
+    return 0;
+}
+
 static int set_process(struct run *run, struct error *err)
 {
     const struct args *args = run->args;
@@ -143,6 +162,8 @@ static int set_process(struct run *run, struct error *err)
         confinement_read(args, &run->workload.confinement, err) < 0)
         return -1;
     process->umask = run->workload.confinement.umask;
+    if (read_secrets(run, err) < 0)
+        return -1;
     if (!args_has(args, "policy") &&
         generate_policy(run->image, run->disks, &run->workload, POLICY_GENERATION_DEFAULT,
                         &run->policy, err) < 0)
@@ -206,7 +227,7 @@ static int set_config(struct run *run, struct error *err)
     config->policy = buf_span(&run->policy);
     config->fragments = run->fragments.spans;
     config->fragment_count = run->fragments.count;
-    return 0;
+    return run_services_find(config->policy, &run->services, config, err);
 }
 
 /* A container that is started again is a group of one. */

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/policy_file.h"
+#include "cli/secret_options.h"
 #include "cli/size.h"
 #include "cli/workload.h"
 #include "crypto/random.h"
@@ -28,6 +29,7 @@
 
 const struct option_rule run_option_rules[] = {
     WORKLOAD_OPTIONS,
+    SECRET_OPTIONS,
     {.name = "tee", .operand = "KIND", .help = "What isolates it: sev-snp or simulated"},
     {.name = "detach", .letter = 'd', .help = "Print the name and leave the container running"},
     {.name = "interactive", .letter = 'i', .help = "Join standard input"},

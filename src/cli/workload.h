@@ -8,6 +8,7 @@
 
 #include "cli/confinement.h"
 #include "format/oci.h"
+#include "policy/policy.h"
 
 #define WORKLOAD_WORDS_MAX 1024 /* arguments, and variables */
 #define WORKLOAD_TEXT_MAX                                                                          \
@@ -21,7 +22,8 @@ struct workload {
     char *cwd;
     char *user;   /* "", "USER", "USER:GROUP" */
     char **execs; /* commands that may be run in it later, words parted by blanks */
-    struct confinement confinement; /* the usual one until confinement_read() */
+    struct confinement confinement;               /* the usual one until confinement_read() */
+    const struct policy_attestation *attestation; /* the caller's; NULL for none */
 };
 
 /* The options that any process has, for a command's table. */

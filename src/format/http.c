@@ -237,6 +237,15 @@ static bool list_holds(struct span list, const char *token)
     return false;
 }
 
+static void read_connection(struct http_request *out)
+{
+    for (size_t i = 0; i < out->header_count; i++) {
+        if (equal_ignoring_case(out->headers[i].name, "Connection") &&
+            list_holds(out->headers[i].value, "close"))
+            out->keep_alive = false;
+    }
+}
+
 static int read_options(struct http_request *out, enum http_status *status, struct error *err)
 {
     const struct span *expect = http_header_find(out, "Expect");
@@ -245,24 +254,15 @@ static int read_options(struct http_request *out, enum http_status *status, stru
     if (!http_header_find(out, "Host") && out->keep_alive)
         return refuse(status, HTTP_BAD_REQUEST, err, "the header Host is missing");
     out->expects_continue = expect && out->keep_alive;
-    for (size_t i = 0; i < out->header_count; i++) {
-        if (equal_ignoring_case(out->headers[i].name, "Connection") &&
-            list_holds(out->headers[i].value, "close"))
-            out->keep_alive = false;
-    }
+    read_connection(out);
     return 0;
 }
 
-int http_head_read(struct span head, struct http_request *out, enum http_status *status,
-                   struct error *err)
+/* All headers, and how the body comes. */
+static int read_headers(struct span head, struct http_request *out, enum http_status *status,
+                        struct error *err)
 {
     struct span line;
-    *out = (struct http_request){0};
-    *status = HTTP_BAD_REQUEST;
-    if (!next_line(&head, &line))
-        return refuse(status, HTTP_BAD_REQUEST, err, "the request has no line");
-    if (read_request_line(line, out, status, err) < 0)
-        return -1;
     for (;;) {
         if (!next_line(&head, &line))
             return refuse(status, HTTP_BAD_REQUEST, err, "the head does not end");
@@ -273,7 +273,51 @@ int http_head_read(struct span head, struct http_request *out, enum http_status 
     }
     if (head.size > 0)
         return refuse(status, HTTP_BAD_REQUEST, err, "there are bytes after the head");
-    if (check_single(out, status, err) < 0 || read_framing(out, status, err) < 0)
+    return check_single(out, status, err) < 0 ? -1 : read_framing(out, status, err);
+}
+
+int http_head_read(struct span head, struct http_request *out, enum http_status *status,
+                   struct error *err)
+{
+    struct span line;
+    *out = (struct http_request){0};
+    *status = HTTP_BAD_REQUEST;
+    if (!next_line(&head, &line))
+        return refuse(status, HTTP_BAD_REQUEST, err, "the request has no line");
+    if (read_request_line(line, out, status, err) < 0 || read_headers(head, out, status, err) < 0)
         return -1;
     return read_options(out, status, err);
+}
+
+/* "HTTP/1.1 200 OK" (RFC 9112, section 4): 200 to 599. */
+static bool read_status_line(struct span line, unsigned int *code)
+{
+    static const char version[] = "HTTP/1.1 ";
+    const size_t size = sizeof version - 1;
+    uint64_t number;
+    char digits[4] = {0};
+    if (line.size < size + 3 || memcmp(line.data, version, size) != 0 ||
+        (line.size > size + 3 && line.data[size + 3] != ' '))
+        return false;
+    memcpy(digits, line.data + size, 3);
+    if (!text_to_u64(digits, 599, &number) || number < 200)
+        return false;
+    *code = (unsigned int)number;
+    return true;
+}
+
+int http_answer_read(struct span head, unsigned int *code, struct http_request *out,
+                     struct error *err)
+{
+    struct span line;
+    enum http_status ignored;
+    *out = (struct http_request){.keep_alive = true};
+    if (!next_line(&head, &line) || !read_status_line(line, code))
+        return error_set(err, ERROR_INVALID, "the answer does not begin with HTTP/1.1 and a code");
+    if (read_headers(head, out, &ignored, err) < 0)
+        return -1;
+    if (!out->chunked && *code != HTTP_NO_CONTENT && !http_header_find(out, "Content-Length"))
+        return error_set(err, ERROR_INVALID, "the answer does not say how long it is");
+    read_connection(out);
+    return 0;
 }

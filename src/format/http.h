@@ -64,6 +64,12 @@ bool http_head_is_whole(struct span input, size_t *scanned, size_t *size);
 int http_head_read(struct span head, struct http_request *out, enum http_status *status,
                    struct error *err);
 
+/* Reads the head of an answer of exactly these bytes: what a client may see, as strictly. Method,
+ * path and query stay empty. *code is 200 to 599, else ERROR_INVALID; so is an answer with a body
+ * that neither says its length nor comes in chunks. */
+int http_answer_read(struct span head, unsigned int *code, struct http_request *out,
+                     struct error *err);
+
 /* The value of the header `name` (in any case); NULL where it is absent. A header that is there
  * twice gives its first: http_head_read() has refused those where that matters. */
 const struct span *http_header_find(const struct http_request *request, const char *name);

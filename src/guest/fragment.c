@@ -1,70 +1,26 @@
 #include "guest/fragment.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <grp.h>
-#include <signal.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "guest/parts.h"
-#include "guest/parts_disk.h"
+#include "guest/program.h"
 #include "os/fd.h"
 
-#define NOBODY      65534
 #define CPU_SECONDS 60 /* in a machine without KVM too */
-#define PROGRAM_FD  2  /* gone once it is executed */
-
-int fragment_open_program(struct error *err)
-{
-    BUF_AUTO parts = BUF_WITH_LIMIT(PARTS_SIZE_MAX);
-    struct span bytes;
-    if (parts_disk_read(&parts, err) < 0)
-        return -1;
-    if (!part_find(buf_span(&parts), FRAGMENT_PART, &bytes))
-        return error_set(err, ERROR_INVALID, "the parts hold no " FRAGMENT_PART);
-    FD_AUTO program = memfd_create(FRAGMENT_PART, MFD_CLOEXEC);
-    if (program < 0)
-        return error_system(err, errno, "cannot make room for " FRAGMENT_PART);
-    return fd_write_all(program, bytes, err) < 0 ? -1 : fd_take(&program);
-}
-
-/* The child's part: two descriptors, no rights, the program. */
-static void become_program(int program, int input, int output)
-{
-    static char name[] = "fragment-check";
-    char *const argv[] = {name, NULL};
-    char *const env[] = {NULL};
-    const struct rlimit size = {FRAGMENT_ANSWER_MAX, FRAGMENT_ANSWER_MAX};
-    const struct rlimit time = {CPU_SECONDS, CPU_SECONDS};
-    bool root = geteuid() == 0;
-    if (dup2(input, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
-        dup3(program, PROGRAM_FD, O_CLOEXEC) < 0 ||
-        syscall(SYS_close_range, PROGRAM_FD + 1U, ~0U, 0U) < 0 ||
-        setrlimit(RLIMIT_FSIZE, &size) < 0 || setrlimit(RLIMIT_CPU, &time) < 0 ||
-        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-        return;
-    if (root && (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
-                 setresuid(NOBODY, NOBODY, NOBODY) < 0))
-        return;
-    (void)execveat(PROGRAM_FD, "", argv, env, AT_EMPTY_PATH);
-}
 
 /* 0 and 1 as the program ended, -1 with the error set for any other end. */
 static int run(int program, int input, int output, struct error *err)
 {
+    const struct program spec = {.name = FRAGMENT_PART,
+                                 .ends = {input, output, -1},
+                                 .file_size = FRAGMENT_ANSWER_MAX,
+                                 .cpu = CPU_SECONDS};
     int status;
-    pid_t pid = fork();
+    pid_t pid = program_start(program, &spec, err);
     if (pid < 0)
-        return error_system(err, errno, "cannot start " FRAGMENT_PART);
-    if (pid == 0) {
-        become_program(program, input, output);
-        _exit(127);
-    }
+        return -1;
     while (waitpid(pid, &status, 0) < 0) {
         if (errno != EINTR)
             return error_system(err, errno, "cannot wait for " FRAGMENT_PART);

@@ -14,9 +14,6 @@
 #define FRAGMENT_ANSWER_MAX  (FRAGMENT_COSE_MAX + 64)
 #define FRAGMENT_WITHOUT_SVN UINT64_MAX
 
-/* Takes the program from the disk of parts: a descriptor, which is the caller's. */
-int fragment_open_program(struct error *err);
-
 /* Runs the program over the message and appends its answer. ERROR_REFUSED with the program's
  * reason; other codes where it could not be run. Blocks until it has ended. */
 int fragment_verify(int program, struct span cose, struct buf *answer, struct error *err);

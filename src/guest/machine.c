@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -16,6 +17,7 @@
 #include "guest/control_group.h"
 #include "guest/disk.h"
 #include "guest/fragment.h"
+#include "guest/program.h"
 #include "guest/report.h"
 #include "guest/scratch.h"
 #include "os/fd.h"
@@ -23,8 +25,9 @@
 #include "os/mount.h"
 #include "os/network.h"
 
-#define CONTAINERS "/run/gcs/c"
-#define INTERFACE  "eth0"
+#define CONTAINERS  "/run/gcs/c"
+#define INTERFACE   "eth0"
+#define REPORT_TURN "/run/report" /* who asks for a report holds its lock */
 
 /* --- reports ---------------------------------------------------------------------------------- */
 
@@ -34,6 +37,10 @@ static int machine_report(void *argument, const uint8_t report_data[REPORT_DATA_
     const struct machine *machine = argument;
     const struct report_request request = {
         .report_data = report_data, .report = report, .certificates = certificates};
+    /* A container's first process on its way asks, too. */
+    FD_AUTO turn = open(REPORT_TURN, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (turn < 0 || flock(turn, LOCK_EX) < 0)
+        return error_system(err, errno, "cannot wait for a report's turn");
     if (machine->tee == GUEST_SIMULATED)
         return report_from_port(machine->processor, &request, err);
     if (report_from_tsm(REPORT_TSM_DIR, &request, err) == 0)
@@ -56,8 +63,8 @@ static int machine_set_network(void *argument, const struct request_set_network 
     if (*network->hostname && sethostname(network->hostname, strlen(network->hostname)) < 0)
         return error_system(err, errno, "cannot set the host name");
     machine->address = network->address;
-    memcpy(machine->dns, network->dns, sizeof machine->dns);
-    machine->dns_count = network->dns_count;
+    machine->dns = network->dns;
+    machine->services = network->services;
     return 0;
 }
 
@@ -254,17 +261,83 @@ static struct task *find_running(struct machine *machine, const char *id, uint64
     return NULL;
 }
 
+/* --- the attestation agent -------------------------------------------------------------------- */
+
+#define SIDECAR_PORT 8080 /* Microsoft's secure key release sidecar */
+#define BROKER_PORT  8006 /* Confidential Containers' api-server-rest */
+
+static struct agent_order order_of(struct machine *machine, const struct spec *spec)
+{
+    return (struct agent_order){.executable = machine->agent,
+                                .attestation = spec->attestation,
+                                .addresses = machine->services.items,
+                                .address_count = machine->services.count,
+                                .row = spec->row,
+                                .sockets = {-1, -1},
+                                .report = machine_report,
+                                .machine = machine};
+}
+
+static bool has_secrets(const struct policy_attestation *attestation, size_t row)
+{
+    for (size_t i = 0; attestation && i < attestation->secret_count; i++) {
+        if (attestation->secrets[i].container == row)
+            return true;
+    }
+    return false;
+}
+
+/* The ports are taken before any container could take them. */
+static int start_serving(struct machine *machine, const struct spec *spec, struct error *err)
+{
+    pid_t pid;
+    machine->serving = order_of(machine, spec);
+    machine->serving.row = POLICY_NO_ROW;
+    FD_AUTO sidecar = network_listen_loopback(SIDECAR_PORT, err);
+    FD_AUTO broker = sidecar < 0 ? -1 : network_listen_loopback(BROKER_PORT, err);
+    if (broker < 0)
+        return -1;
+    machine->serving.sockets[0] = sidecar;
+    machine->serving.sockets[1] = broker;
+    machine->served = agent_start(&machine->serving, &pid, err);
+    return machine->served;
+}
+
+/* Opens the program where the policy makes one necessary, and starts the one that serves. */
+static int prepare_agent(struct machine *machine, const struct spec *spec, struct error *err)
+{
+    bool serves = spec->attestation && spec->attestation->api;
+    if (machine->agent >= 0 || !(serves || has_secrets(spec->attestation, spec->row)))
+        return 0;
+    machine->agent = program_open(EXCHANGE_PART, err);
+    return machine->agent < 0 || (serves && start_serving(machine, spec, err) < 0) ? -1 : 0;
+}
+
+/* One that says what it should not, or ends, is not started again. */
+static void pump_agent(struct machine *machine)
+{
+    BUF_AUTO message = BUF_WITH_LIMIT(EXCHANGE_SECRET_MAX + 1);
+    int kind = machine->served < 0
+                   ? 0
+                   : agent_take(&machine->serving, machine->served, false, &message, NULL);
+    if (kind != 0 && kind != EXCHANGE_REPORT)
+        fd_close(&machine->served);
+}
+
 /* What the containers share is made with the first of them. */
 static int start_first(struct machine *machine, struct task *task, const struct spec *spec,
                        const uint32_t standard[3], struct error *err)
 {
     struct policy_mount mounts[REQUEST_MOUNTS_MAX];
     struct spec shared = *spec;
+    struct agent_order order;
     if (spec_check_mounts(spec, err) < 0 ||
-        sandbox_make(&machine->sandbox, spec->group, machine->dns, machine->dns_count, err) < 0 ||
-        prepare_sources(spec, err) < 0)
+        sandbox_make(&machine->sandbox, spec->group, &machine->dns, err) < 0 ||
+        prepare_sources(spec, err) < 0 || prepare_agent(machine, spec, err) < 0)
         return -1;
     shared.sandbox = &machine->sandbox;
+    order = order_of(machine, spec);
+    shared.secrets = has_secrets(spec->attestation, spec->row) ? &order : NULL;
     if (sandbox_add_mounts(&machine->sandbox, &shared, mounts, err) < 0)
         return -1;
     return task_start(task, &shared, NULL, standard, err);
@@ -344,7 +417,7 @@ static int machine_verify_fragment(void *argument, struct span cose, struct buf 
                                    struct error *err)
 {
     int *program = &((struct machine *)argument)->fragment_check;
-    if (*program < 0 && (*program = fragment_open_program(err)) < 0)
+    if (*program < 0 && (*program = program_open(FRAGMENT_PART, err)) < 0)
         return -1;
     return fragment_verify(*program, cose, answer, err);
 }
@@ -427,6 +500,8 @@ void machine_init(struct machine *machine, struct gate *gate, enum guest_tee tee
                                 .tee = tee,
                                 .processor = processor,
                                 .fragment_check = -1,
+                                .agent = -1,
+                                .served = -1,
                                 .sandbox = SANDBOX_NONE,
                                 .address = {htonl(INADDR_LOOPBACK)}};
     for (size_t i = 0; i < MACHINE_TASKS_MAX; i++)
@@ -435,7 +510,8 @@ void machine_init(struct machine *machine, struct gate *gate, enum guest_tee tee
 
 size_t machine_collect(const struct machine *machine, struct pollfd *polls)
 {
-    size_t count = 0;
+    size_t count = machine->served >= 0;
+    polls[0] = (struct pollfd){.fd = machine->served, .events = POLLIN};
     for (size_t i = 0; i < MACHINE_TASKS_MAX; i++) {
         const struct task *each = &machine->tasks[i];
         if (each->id[0])
@@ -497,6 +573,7 @@ static int pump(struct machine *machine, struct task *task, struct error *err)
 
 int machine_pump(struct machine *machine, struct error *err)
 {
+    pump_agent(machine);
     for (size_t i = 0; i < MACHINE_TASKS_MAX; i++) {
         if (machine->tasks[i].id[0] && pump(machine, &machine->tasks[i], err) < 0)
             return -1;

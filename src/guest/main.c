@@ -19,7 +19,7 @@
 #include "guest/port.h"
 #include "os/fd.h"
 
-#define POLLS_MAX      (2 + MACHINE_TASKS_MAX * TASK_POLLS)
+#define POLLS_MAX      (3 + MACHINE_TASKS_MAX * TASK_POLLS)
 #define OUTPUT_ENOUGH  (1 << 20) /* bytes: while more wait for the host, no request is read */
 #define QUIET_MS       1000      /* without anything to do: now there is time to tidy up */
 #define FLUSH_ROUNDS   200

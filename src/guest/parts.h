@@ -4,7 +4,7 @@
  * are checked against a measured digest before they are read here (parts_disk.h).
  *
  *     part    name[28], zero-padded; u32 size; the bytes. Modules in the order of loading, then
- *             "template", then "fragment-check". Zeros follow the last part, up to a whole block of
+ *             "template", then the programs. Zeros follow the last part, up to a whole block of
  * the disk. block   of the template: u64 offset, u32 head size, u32 tail size; the head, the tail.
  * The block is SCRATCH_BLOCK_SIZE bytes: the head, zeros, and the tail.
  *

@@ -4,7 +4,7 @@
 
 #include "base/buf.h"
 
-#define PARTS_SIZE_MAX (8U << 20)
+#define PARTS_SIZE_MAX (16U << 20)
 
 /* Reads the disk into memory. Only bytes with the size and the SHA-256 that the initial RAM disk
  * says, which is measured, come out; ERROR_INVALID for others, ERROR_NOT_FOUND for no disk. */

@@ -144,11 +144,19 @@ int report_from_port(int fd, const struct report_request *request, struct error 
         return error_context(err, "the simulated secure processor");
     struct cursor cursor = cursor_of(span_of(answer, got));
     uint32_t status, size;
+    struct span report;
     (void)cursor_le32(&cursor, &status);
     if (!cursor_le32(&cursor, &size) || status != 0 || size != REPORT_SIZE)
         return error_set(err, ERROR_REFUSED,
                          "the simulated secure processor gives no report: status %u", status);
-    if (fd_read_full(fd, answer, REPORT_SIZE, &got, err) < 0)
+    if (fd_read_full(fd, answer, sizeof answer - 4, &got, err) < 0)
         return error_context(err, "the simulated secure processor");
-    return take_report(request, span_of(answer, got), err);
+    cursor = cursor_of(span_of(answer, got));
+    if (!cursor_read(&cursor, REPORT_SIZE, &report) || !cursor_le32(&cursor, &size) ||
+        size > CERTIFICATES_MAX || buf_append_zero(request->certificates, size, err) < 0)
+        return error_set(err, ERROR_INVALID,
+                         "the simulated secure processor's certificates claim too many bytes");
+    if (fd_read_full(fd, request->certificates->data, size, &got, err) < 0 || got != size)
+        return error_set(err, ERROR_INVALID, "the simulated secure processor's answer is short");
+    return take_report(request, report, err);
 }

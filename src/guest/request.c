@@ -99,18 +99,19 @@ static int read_address(struct decoder *decoder, const struct value *value,
                            value->text);
 }
 
-static int read_dns(struct decoder *decoder, const struct value *value, const struct field *field,
-                    void *out)
+static int read_addresses(struct decoder *decoder, const struct value *value,
+                          const struct field *field, void *out)
 {
-    struct request_set_network *network = out;
-    struct policy_list dns;
-    if (policy_list_read(decoder, value, field, &dns) < 0)
+    struct request_addresses *addresses = field_at(field, out);
+    struct policy_list list;
+    if (policy_list_read(decoder, value, &(struct field){.key = field->key, .max = field->max},
+                         &list) < 0)
         return -1;
-    for (; network->dns_count < dns.count; network->dns_count++) {
-        const char *text = dns.items[network->dns_count];
-        if (inet_pton(AF_INET, text, &network->dns[network->dns_count]) != 1)
+    for (; addresses->count < list.count; addresses->count++) {
+        const char *text = list.items[addresses->count];
+        if (inet_pton(AF_INET, text, &addresses->items[addresses->count]) != 1)
             return error_set(decoder->err, ERROR_INVALID,
-                             "key \"dns\": \"%.64s\" is no IPv4 address", text);
+                             "key \"%s\": \"%.64s\" is no IPv4 address", field->key, text);
     }
     return 0;
 }
@@ -290,7 +291,9 @@ static const struct field network_fields[] = {
     {"address", read_address, offsetof(struct request_set_network, address)},
     NUMBER(struct request_set_network, prefix, 1, 32),
     {"gateway", read_address, offsetof(struct request_set_network, gateway)},
-    {"dns", read_dns, .max = REQUEST_DNS_MAX},
+    {"dns", read_addresses, offsetof(struct request_set_network, dns), .max = REQUEST_DNS_MAX},
+    {"services", read_addresses, offsetof(struct request_set_network, services), true,
+     .max = REQUEST_DNS_MAX},
     {"hostname", read_hostname, offsetof(struct request_set_network, hostname)},
     {0}};
 

@@ -59,11 +59,16 @@ struct request_upload {
     uint64_t size;
 };
 
+struct request_addresses {
+    struct in_addr items[REQUEST_DNS_MAX];
+    size_t count;
+};
+
 struct request_set_network {
     struct in_addr address, gateway;
     unsigned int prefix;
-    struct in_addr dns[REQUEST_DNS_MAX];
-    size_t dns_count;
+    struct request_addresses dns;
+    struct request_addresses services; /* of the policy's caisson_attestation, in its order */
     const char *hostname;
 };
 

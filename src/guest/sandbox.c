@@ -30,12 +30,12 @@
 
 /* --- folders ---------------------------------------------------------------------------------- */
 
-static int write_resolv_conf(const struct in_addr *dns, size_t count, struct error *err)
+static int write_resolv_conf(const struct request_addresses *dns, struct error *err)
 {
     BUF_AUTO text = BUF_WITH_LIMIT(1024);
     char address[INET_ADDRSTRLEN];
-    for (size_t i = 0; i < count; i++) {
-        (void)inet_ntop(AF_INET, &dns[i], address, sizeof address);
+    for (size_t i = 0; i < dns->count; i++) {
+        (void)inet_ntop(AF_INET, &dns->items[i], address, sizeof address);
         if (buf_printf(&text, err, "nameserver %s\n", address) < 0)
             return -1;
     }
@@ -121,13 +121,13 @@ static int start_holder(struct sandbox *sandbox, struct error *err)
 }
 
 int sandbox_make(struct sandbox *sandbox, const struct policy_group *group,
-                 const struct in_addr *dns, size_t dns_count, struct error *err)
+                 const struct request_addresses *dns, struct error *err)
 {
     if (sandbox->made && !sandbox->whole)
         return error_set(err, ERROR_SYSTEM, "what the containers share could not be made");
     if (sandbox->made)
         return 0;
-    if (write_resolv_conf(dns, dns_count, err) < 0)
+    if (write_resolv_conf(dns, err) < 0)
         return -1;
     sandbox->made = true;
     if (group) {

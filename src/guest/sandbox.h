@@ -34,7 +34,7 @@ struct sandbox {
 
 /* `group` may be NULL. Does nothing the second time. */
 int sandbox_make(struct sandbox *sandbox, const struct policy_group *group,
-                 const struct in_addr *dns, size_t dns_count, struct error *err);
+                 const struct request_addresses *dns, struct error *err);
 
 /* Adds to the container's mounts what it shares: `mounts` gets all of them, and becomes the spec's.
  */

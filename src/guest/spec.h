@@ -39,6 +39,9 @@ struct spec {
     const struct policy_group *group; /* of the policy; NULL for none */
     const struct sandbox *sandbox;    /* the machine's */
     struct spec_limits limits;
+    const struct policy_attestation *attestation; /* of the policy; NULL for none */
+    size_t row;                        /* of the policy's, whose secrets a first process gets */
+    const struct agent_order *secrets; /* how it gets them; NULL for none. The machine's */
 };
 
 bool spec_mount_is_bind(const struct policy_mount *mount);

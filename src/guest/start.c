@@ -21,6 +21,7 @@
 #include "guest/credentials.h"
 #include "guest/rootfs.h"
 #include "guest/sandbox.h"
+#include "guest/secrets.h"
 #include "guest/start_internal.h"
 #include "os/fd.h"
 
@@ -262,10 +263,13 @@ int start_become(const struct spec *spec, const struct credentials *credentials,
     return credentials_become(credentials, err);
 }
 
-static int become_first(const struct spec *spec, const struct credentials *credentials,
-                        const int ends[3], int outcome, struct error *err)
+static int become_first(struct spec *spec, const struct credentials *credentials, const int ends[3],
+                        int outcome, struct error *err)
 {
+    struct policy_mount mounts[REQUEST_MOUNTS_MAX];
     (void)umask(0);
+    if (spec->secrets && secrets_bring(spec->secrets, spec, mounts, err) < 0)
+        return -1;
     if (sandbox_join(spec->sandbox, err) < 0 || start_begin_session(err) < 0 ||
         become_own_machine(spec, err) < 0 || rlimits_set(spec->rlimits, err) < 0 ||
         rootfs_enter(spec, err) < 0 ||
@@ -311,7 +315,8 @@ int start_process(const struct spec *spec, const int ends[3], pid_t *pid, struct
         return -1;
     if (*pid == 0) {
         struct error why;
-        (void)become_first(spec, &credentials, ends, theirs, &why);
+        struct spec own = *spec;
+        (void)become_first(&own, &credentials, ends, theirs, &why);
         start_tell_failure(theirs, &why);
         _exit(127);
     }

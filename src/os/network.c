@@ -102,3 +102,14 @@ int network_probe_port(struct in_addr address, uint16_t port, bool *open, struct
             getsockopt(fd, SOL_SOCKET, SO_ERROR, &failed, &size) == 0 && failed == 0;
     return 0;
 }
+
+int network_listen_loopback(uint16_t port, struct error *err)
+{
+    const struct sockaddr_in at = {
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port)};
+    FD_AUTO fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0 || bind(fd, (const struct sockaddr *)&at, sizeof at) < 0 ||
+        listen(fd, SOMAXCONN) < 0)
+        return error_system(err, errno, "cannot listen at port %u", port);
+    return fd_take(&fd);
+}

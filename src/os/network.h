@@ -25,4 +25,7 @@ int network_add_default_route(const char *interface, struct in_addr gateway, str
 #define NETWORK_PROBE_MS 100
 int network_probe_port(struct in_addr address, uint16_t port, bool *open, struct error *err);
 
+/* A socket that takes connections at this port of the loopback. */
+int network_listen_loopback(uint16_t port, struct error *err);
+
 #endif

@@ -148,10 +148,10 @@ static int make_scratch(const char *folder, uint64_t size, struct error *err)
     return fd_take(&fd);
 }
 
-/* What the guest needs for a scratch disk and for fragments is on a disk of its own. */
+/* What the guest needs for a scratch disk, fragments and secrets is on a disk of its own. */
 static int open_parts(struct handover *handover, const struct vm_config *config, struct error *err)
 {
-    if (config->scratch_size == 0 && config->fragment_count == 0)
+    if (config->scratch_size == 0 && config->fragment_count == 0 && !config->attests)
         return 0;
     handover->parts_fd = open_in(config->guest_folder, "parts", err);
     return handover->parts_fd < 0 ? -1 : 0;
@@ -262,6 +262,7 @@ static int start_passt(struct launch *launch, const struct vm_config *config, in
         .fd = fd,
         .ports = config->ports,
         .port_count = config->port_count + config->probe_port_count,
+        .maps_loopback = config->maps_loopback,
         .user = drops ? &user : NULL,
     };
     if (passt_start(&passt, &launch->passt, err) < 0) {

@@ -99,6 +99,11 @@ struct vm_config {
     struct span policy;
     const struct span *fragments; /* signed; loaded in this order */
     size_t fragment_count;        /* at most 64 */
+    /* Of the policy's services, in its order: what names they have is the policy's to say. */
+    const char *const *services;
+    size_t service_count;
+    bool attests;       /* the policy has caisson_attestation */
+    bool maps_loopback; /* the gateway's address is the host's loopback: one of the services is */
     struct vm_process process;
     uint32_t stop_signal;      /* what asks the container to end; 0 for SIGTERM */
     bool same_user;            /* started by root, QEMU and passt are root's too: for tests */

@@ -10,9 +10,12 @@
 static void answer_psp(struct monitor *monitor)
 {
     uint8_t answer[PSP_ANSWER_SIZE];
+    BUF_AUTO whole = BUF_WITH_LIMIT(65536);
     struct error err = {0};
     if (psp_answer(monitor->psp, buf_span(&monitor->psp_request), answer, &err) < 0 ||
-        fd_write_all(monitor->launch.psp_fd, span_of(answer, sizeof answer), &err) < 0)
+        buf_append(&whole, span_of(answer, sizeof answer), &err) < 0 ||
+        (answer[0] == 0 && psp_append_table(monitor->psp, &whole, &err) < 0) ||
+        fd_write_all(monitor->launch.psp_fd, buf_span(&whole), &err) < 0)
         monitor_end(monitor, &err);
     buf_consume(&monitor->psp_request, monitor->psp_request.size);
 }

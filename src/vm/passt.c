@@ -79,11 +79,12 @@ static void add_user(struct line *line, const struct process_user *user)
 
 static void add_all(struct line *line, const struct passt_config *config)
 {
-    static const char *const flags[] = {"--foreground", "--quiet", "--ipv4-only", "--no-map-gw",
-                                        "--no-dhcp"};
+    static const char *const flags[] = {"--foreground", "--quiet", "--ipv4-only", "--no-dhcp"};
     line->argv[line->count++] = config->program;
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         line->argv[line->count++] = flags[i];
+    if (!config->maps_loopback)
+        line->argv[line->count++] = "--no-map-gw";
     (void)snprintf(line->fd, sizeof line->fd, "%d", config->fd);
     add(line, "--fd", line->fd);
     add(line, "--address", PASST_GUEST);

@@ -1,7 +1,7 @@
 /*
  * The guest's network: passt, a user-mode network that needs no root and no configuration of the
  * host. The guest has one fixed address; it reaches out through the host's sockets, and what is
- * published comes in. The host's own loopback is out of its reach.
+ * published comes in. The host's own loopback is out of its reach, unless it is asked for.
  */
 #ifndef CAISSON_VM_PASST_H
 #define CAISSON_VM_PASST_H
@@ -29,6 +29,7 @@ struct passt_config {
     int fd; /* one end of a stream socket, whose other end is QEMU's */
     const struct port_rule *ports;
     size_t port_count;
+    bool maps_loopback;              /* the gateway's address is the host's loopback */
     const struct process_user *user; /* whom it turns into; NULL for this user */
 };
 

@@ -11,6 +11,7 @@
 #include "crypto/issue.h"
 #include "crypto/random.h"
 #include "evidence/snp_report.h"
+#include "format/guid.h"
 #include "os/fd.h"
 #include "os/file.h"
 #include "os/output.h"
@@ -431,4 +432,35 @@ int psp_answer(struct psp *psp, struct span request, uint8_t answer[PSP_ANSWER_S
 const char *psp_certificates(const struct psp *psp)
 {
     return buf_text(&psp->chain);
+}
+
+/* GHCB specification, section 4.1.8.1: VCEK, ASK, ARK, and the entry of zeros that ends them. */
+int psp_append_table(const struct psp *psp, struct buf *out, struct error *err)
+{
+    static const uint8_t guids[CHAIN_LENGTH + 1][GUID_SIZE] = {
+        GUID(0x63da758d, 0xe664, 0x4564, 0xadc5, 0xf4b93be8accd),
+        GUID(0x4ab7b379, 0xbbac, 0x4fe4, 0xa02f, 0x05aef327c782),
+        GUID(0xc0b406a4, 0xa803, 0x4952, 0x9743, 0x3fb6014cd0ae),
+    };
+    struct span pem = buf_span(&psp->chain);
+    BUF_AUTO ders = BUF_WITH_LIMIT(FILE_MAX);
+    BUF_AUTO entries = BUF_WITH_LIMIT(FILE_MAX);
+    for (int i = 0; i <= CHAIN_LENGTH; i++) {
+        uint8_t place[8] = {0};
+        size_t before = ders.size;
+        if (i < CHAIN_LENGTH && certificate_pem_next(&pem, &ders, err) < 0)
+            return -1;
+        if (i < CHAIN_LENGTH)
+            put_le32(place, (uint32_t)((CHAIN_LENGTH + 1) * (GUID_SIZE + sizeof place) + before));
+        put_le32(place + 4, (uint32_t)(ders.size - before));
+        if (buf_append(&entries, span_of(guids[i], GUID_SIZE), err) < 0 ||
+            buf_append(&entries, span_of(place, sizeof place), err) < 0)
+            return -1;
+    }
+    uint8_t size[4];
+    put_le32(size, (uint32_t)(entries.size + ders.size));
+    if (buf_append(out, span_of(size, sizeof size), err) < 0 ||
+        buf_append(out, buf_span(&entries), err) < 0)
+        return -1;
+    return buf_append(out, buf_span(&ders), err);
 }

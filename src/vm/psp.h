@@ -54,4 +54,8 @@ int psp_answer(struct psp *psp, struct span request, uint8_t answer[PSP_ANSWER_S
 /* The chain for an evidence bundle: VCEK, ASK, ARK in PEM, in this order, one text. Borrowed. */
 const char *psp_certificates(const struct psp *psp);
 
+/* Appends the chain as the guest gets it behind its report: the size as u32, and the certificates
+ * in the form of the hardware's table (evidence/certificate_table.h). */
+int psp_append_table(const struct psp *psp, struct buf *out, struct error *err);
+
 #endif

@@ -29,11 +29,15 @@ static int queue_network(struct monitor *monitor, struct error *err)
 {
     if (!monitor->config->network)
         return 0;
-    return request_step(monitor, "set_network",
-                        json_pack("{s:s, s:i, s:s, s:[s], s:s}", "address", PASST_GUEST, "prefix",
-                                  PASST_PREFIX, "gateway", PASST_GATEWAY, "dns", PASST_NAME_SERVER,
-                                  "hostname", monitor->config->process.hostname),
-                        err);
+    json_t *services = json_array();
+    for (size_t i = 0; services && i < monitor->config->service_count; i++)
+        (void)json_array_append_new(services, json_string(monitor->config->services[i]));
+    return request_step(
+        monitor, "set_network",
+        json_pack("{s:o, s:s, s:i, s:s, s:[s], s:s}", "services", services, "address", PASST_GUEST,
+                  "prefix", PASST_PREFIX, "gateway", PASST_GATEWAY, "dns", PASST_NAME_SERVER,
+                  "hostname", monitor->config->process.hostname),
+        err);
 }
 
 /* Overlays come to be on the disk that is mounted before them, whose number is the last. */

@@ -77,7 +77,7 @@ class Reports(HostileCase):
                 value = bytearray(report_of(request, host_data))
                 if flip:
                     value[flip] ^= 1
-                return struct.pack("<II", 0, 1184) + bytes(value)
+                return struct.pack("<II", 0, 1184) + bytes(value) + bytes(4)
             return answer
         return {"another HOST_DATA": report(bytes(32)), "a bit of HOST_DATA": report(flip=0xC0),
                 "over other data": report(flip=0x50), "over other data, at its end": report(flip=0x8F)}

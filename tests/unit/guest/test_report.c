@@ -285,9 +285,9 @@ static int from_port(const uint8_t *answer, size_t size, uint8_t question[96],
     return outcome;
 }
 
-static void make_answer(uint8_t answer[8 + REPORT_SIZE])
+static void make_answer(uint8_t answer[12 + REPORT_SIZE])
 {
-    memset(answer, 0, 8 + REPORT_SIZE);
+    memset(answer, 0, 12 + REPORT_SIZE); /* and an empty table of certificates */
     answer[4] = REPORT_SIZE & 0xff;
     answer[5] = REPORT_SIZE >> 8;
     memcpy(answer + 8 + REPORT_DATA_AT, report_data, sizeof report_data);
@@ -298,7 +298,7 @@ static void asks_the_simulated_processor(void **state)
     (void)state;
     struct results results;
     struct error err;
-    uint8_t answer[8 + REPORT_SIZE];
+    uint8_t answer[12 + REPORT_SIZE];
     uint8_t question[96];
     results_init(&results);
     make_answer(answer);
@@ -314,7 +314,7 @@ static void refuses_bad_answers_of_the_processor(void **state)
     (void)state;
     struct results results;
     struct error err;
-    uint8_t answer[8 + REPORT_SIZE];
+    uint8_t answer[12 + REPORT_SIZE];
     uint8_t question[96];
     results_init(&results);
     make_answer(answer);
