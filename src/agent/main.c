@@ -17,9 +17,8 @@
 #include "agent/confine.h"
 
 #define STARTER          0
-#define FETCH_TIMEOUT_MS 60000 /* of all that one service is asked: in a machine without KVM too   \
-                                */
-#define FETCH_ALARM 150        /* seconds */
+#define FETCH_TIMEOUT_MS 60000 /* of one service, in a machine without KVM too */
+#define FETCH_ALARM      150   /* seconds */
 
 static int fetch_one(struct broker *broker, const char *resource, struct error *err)
 {
