@@ -67,9 +67,9 @@ static int append_real(double number, struct buf *out, struct error *err)
 static int append_integer(json_int_t number, struct buf *out, struct error *err)
 {
     if (number > JCS_INTEGER_MAX || number < -JCS_INTEGER_MAX)
-        return error_set(err, ERROR_INVALID,
-                         "%" JSON_INTEGER_FORMAT " is beyond the integers that JSON is sure to keep",
-                         number);
+        return error_set(
+            err, ERROR_INVALID,
+            "%" JSON_INTEGER_FORMAT " is beyond the integers that JSON is sure to keep", number);
     return buf_printf(out, err, "%" JSON_INTEGER_FORMAT, number);
 }
 
@@ -146,8 +146,8 @@ static int append_value(const json_t *value, size_t depth, struct buf *out, stru
     case JSON_ARRAY:
         return append_array(value, depth + 1, out, err);
     case JSON_STRING:
-        return json_append_string(
-            out, span_of(json_string_value(value), json_string_length(value)), err);
+        return json_append_string(out, span_of(json_string_value(value), json_string_length(value)),
+                                  err);
     case JSON_INTEGER:
         return append_integer(json_integer_value(value), out, err);
     case JSON_REAL:

@@ -7,7 +7,7 @@
 #ifndef CAISSON_SERVICE_MAA_CLAIMS_H
 #define CAISSON_SERVICE_MAA_CLAIMS_H
 
-#include "evidence/checks.h"
+#include "evidence/uvm_endorsement.h"
 #include "service/maa_request.h"
 #include "service/snp_chains.h"
 
@@ -34,5 +34,12 @@ struct maa_result {
  * naming the check, for evidence that does not hold; result->checks say the rest. */
 int maa_verify_snp(const struct maa_request *request, const struct maa_trust *trust,
                    struct maa_result *result, struct error *err);
+
+/* The claims of an SNP report that was verified, and of its guest's endorsement (NULL: none); NULL
+ * where memory ran out. The caller's. */
+json_t *maa_snp_claims(const struct snp_result *snp, const struct uvm_endorsement *uvm);
+
+/* ERROR_REFUSED with the first check that failed. */
+int maa_refuse(const struct checks *checks, struct error *err);
 
 #endif

@@ -143,7 +143,7 @@ static bool add_endorsement(json_t *claims, const struct uvm_endorsement *uvm)
                                json_string("azure-compliant-uvm")) == 0;
 }
 
-static json_t *make_claims(const struct snp_result *snp, const struct uvm_endorsement *uvm)
+json_t *maa_snp_claims(const struct snp_result *snp, const struct uvm_endorsement *uvm)
 {
     json_t *claims = json_pack("{s:s}", "x-ms-attestation-type", "sevsnpvm");
     if (claims && add_identity(claims, &snp->report) && add_policy(claims, &snp->report) &&
@@ -177,7 +177,7 @@ static void fill_appraisal(const struct maa_request *request, uint8_t report_dat
     }
 }
 
-static int refused(const struct checks *checks, struct error *err)
+int maa_refuse(const struct checks *checks, struct error *err)
 {
     const struct check *failure = checks_first_failure(checks);
     if (!failure)
@@ -195,7 +195,7 @@ static int verify_report(const struct maa_request *request, const struct snp_par
     if (snp_chains_verify(trust->chains, &parts->certificates, buf_span(&parts->report),
                           trust->time, &appraisal, snp, err) < 0)
         return error_context(err, "report: VcekCertChain");
-    return checks_verdict(&snp->checks) == VERDICT_ACCEPTED ? 0 : refused(&snp->checks, err);
+    return checks_verdict(&snp->checks) == VERDICT_ACCEPTED ? 0 : maa_refuse(&snp->checks, err);
 }
 
 /* An endorsement that does not hold refuses the evidence: nobody sends one for nothing. */
@@ -210,7 +210,7 @@ static int verify_endorsement(const struct snp_parts *parts, const struct maa_tr
                                           .minimum_svn = trust->endorser.minimum_svn,
                                           .measurement = report->measurement};
     uvm_endorsement_check(buf_span(&parts->endorsement), &expectation, uvm, checks);
-    return checks_first_failure(checks) ? refused(checks, err) : 0;
+    return checks_first_failure(checks) ? maa_refuse(checks, err) : 0;
 }
 
 int maa_verify_snp(const struct maa_request *request, const struct maa_trust *trust,
@@ -233,6 +233,6 @@ int maa_verify_snp(const struct maa_request *request, const struct maa_trust *tr
     bool endorsed = parts.endorsement.size > 0;
     if (endorsed && verify_endorsement(&parts, trust, &snp.report, &uvm, &result->checks, err) < 0)
         return -1;
-    result->claims = make_claims(&snp, endorsed ? &uvm : NULL);
+    result->claims = maa_snp_claims(&snp, endorsed ? &uvm : NULL);
     return result->claims ? 0 : error_memory(err);
 }

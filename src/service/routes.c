@@ -62,6 +62,16 @@ static const struct route {
     {"GET", "/deletedkeys/", true, false, deleted_keys_get},
     {"POST", "/deletedkeys/", true, false, deleted_keys_post},
     {"DELETE", "/deletedkeys/", true, false, deleted_keys_delete},
+    {"POST", "/kbs/v0/auth", false, false, kbs_auth},
+    {"POST", "/kbs/v0/attest", false, false, kbs_attest},
+    {"GET", "/kbs/v0/resource/", true, false, kbs_get_resource},
+    {"POST", "/kbs/v0/resource/", true, false, kbs_put_resource},
+    {"DELETE", "/kbs/v0/resource/", true, false, kbs_remove_resource},
+    {"GET", "/kbs/v0/resources", false, false, kbs_list_resources},
+    {"GET", "/kbs/v0/resource-rule/", true, false, kbs_get_rule},
+    {"PUT", "/kbs/v0/resource-rule/", true, false, kbs_put_rule},
+    {"POST", "/kbs/v0/resource-policy", false, false, kbs_refuse_rego},
+    {"POST", "/kbs/v0/attestation-policy", false, false, kbs_refuse_rego},
 };
 
 /* The route of a path; *known says that the path is there, with this method or another. */

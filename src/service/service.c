@@ -8,6 +8,7 @@
 #include "format/json.h"
 #include "os/file.h"
 #include "service/authorities.h"
+#include "service/kbs_sessions.h"
 #include "service/service_parts.h"
 
 /* --- the server's owner ----------------------------------------------------------------------- */
@@ -90,7 +91,8 @@ static int open_parts(struct service *service, bool *made, struct error *err)
     service->chains = snp_chains_new(service->roots, service->root_count, err);
     service->policies = service->chains ? policies_new(service->store, err) : NULL;
     service->authorities = service->policies ? authorities_open(service->config, err) : NULL;
-    return service->authorities ? 0 : -1;
+    service->kbs = service->authorities ? kbs_sessions_new(err) : NULL;
+    return service->kbs ? 0 : -1;
 }
 
 struct service *service_open(const struct config *config, bool *made, struct error *err)
@@ -112,6 +114,7 @@ void service_close(struct service *service)
 {
     if (!service)
         return;
+    kbs_sessions_free(service->kbs);
     authorities_close(service->authorities);
     policies_free(service->policies);
     snp_chains_free(service->chains);

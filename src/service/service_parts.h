@@ -15,6 +15,7 @@ struct service {
     struct database *store;
     struct vault *vault;
     struct signing *signing;
+    struct kbs_sessions *kbs;
     struct trusted_root roots[CONFIG_ROOTS_MAX];
     size_t root_count;
     struct snp_chains *chains;
@@ -52,6 +53,11 @@ bool service_check_administrator(const struct call *call, struct server_answer *
 /* Microsoft Azure Attestation's interface. */
 route_answer maa_attest, maa_certs, maa_openid_configuration;
 route_answer maa_get_policy, maa_set_policy, maa_reset_policy;
+
+/* Confidential Containers' key broker: the protocol, and its resources. */
+route_answer kbs_auth, kbs_attest, kbs_get_resource;
+route_answer kbs_put_resource, kbs_remove_resource, kbs_list_resources;
+route_answer kbs_get_rule, kbs_put_rule, kbs_refuse_rego;
 
 /* True where the request names a version of that interface that is known; else answers 400. */
 bool maa_check_api_version(const struct call *call, struct server_answer *answer);

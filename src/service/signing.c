@@ -10,7 +10,7 @@
 #include "format/json.h"
 #include "format/jwk.h"
 
-#define KEYS_MAX 16 /* published at a time: six, however it rotates */
+#define KEYS_MAX 16 /* published at a time: nine, however it rotates */
 
 static const struct database_key place = {"service", "signing-keys", "tokens"};
 
@@ -21,6 +21,7 @@ static const struct kind {
 } kinds[] = {
     {SIGNATURE_RS256, KEY_RSA, 2048},
     {SIGNATURE_ES384, KEY_P384, 0},
+    {SIGNATURE_ES256, KEY_P256, 0},
 };
 
 #define KIND_COUNT (sizeof kinds / sizeof kinds[0])
@@ -322,6 +323,19 @@ struct message {
     bool with_chain;
 };
 
+/* Readers of attestation results (EAR) look for the key in the header. */
+static int add_key(json_t *header, const struct jwk *key, struct error *err)
+{
+    static const struct json_limits limits = {.size = JOSE_HEADER_MAX, .depth = JOSE_DEPTH_MAX};
+    BUF_AUTO text = BUF_WITH_LIMIT(JOSE_HEADER_MAX);
+    if (jwk_append_public(key, &text, err) < 0)
+        return -1;
+    json_t *value = json_parse_object(buf_span(&text), &limits, err);
+    if (!value)
+        return -1;
+    return json_object_set_new(header, "jwk", value) < 0 ? error_memory(err) : 0;
+}
+
 static int sign(const struct entry *entry, const struct message *message, struct buf *out,
                 struct error *err)
 {
@@ -330,6 +344,8 @@ static int sign(const struct entry *entry, const struct message *message, struct
     if (!all || json_object_set_new(all, "kid", json_string(entry->jwk.kid)) < 0 ||
         json_object_set_new(all, "typ", json_string("JWT")) < 0)
         return error_memory(err);
+    if (entry->scheme == SIGNATURE_ES256 && add_key(all, &entry->jwk, err) < 0)
+        return -1;
     if (message->with_chain && add_chain(all, &entry->jwk.chain, err) < 0)
         return -1;
     return jws_sign(all, message->payload, entry->jwk.private_key, entry->scheme, out, err);

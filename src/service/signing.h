@@ -1,5 +1,5 @@
 /*
- * The keys that sign tokens, by RS256 and ES384, and their rotation without a gap.
+ * The keys that sign tokens, by RS256, ES384 and ES256, and their rotation without a gap.
  *
  * Of each scheme one key signs at a time. Its successor is made and published SIGNING_AHEAD before
  * it signs, so that whoever keeps the key set for a day knows it by then; and a key stays published
@@ -34,8 +34,8 @@ void signing_close(struct signing *signing);
  * refreshes; others may sign meanwhile. */
 int signing_refresh(struct signing *signing, int64_t now, struct error *err);
 
-/* Appends a token: the payload, signed by SIGNATURE_RS256 or SIGNATURE_ES384. `header` holds what
- * goes beside alg, kid and typ. */
+/* Appends a token: the payload, signed by SIGNATURE_RS256, SIGNATURE_ES384, or SIGNATURE_ES256,
+ * which has the key in its header (jwk). `header` holds what goes beside alg, kid and typ. */
 int signing_sign(struct signing *signing, enum signature_scheme scheme, const json_t *header,
                  struct span payload, int64_t now, struct buf *out, struct error *err);
 
