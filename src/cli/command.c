@@ -48,6 +48,8 @@ const struct command *const commands[] = {
     &command_audit_verify,
     &command_layer_hash,
     &command_layer_build,
+    &command_enclave_info,
+    &command_enclave_sign,
     &command_measure_guest,
     &command_measure_snp,
     &command_measure_igvm,

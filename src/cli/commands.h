@@ -17,6 +17,8 @@ extern const struct command command_attest;
 extern const struct command command_images;
 extern const struct command command_layer_build;
 extern const struct command command_layer_hash;
+extern const struct command command_enclave_info;
+extern const struct command command_enclave_sign;
 extern const struct command command_measure_guest;
 extern const struct command command_measure_id_block;
 extern const struct command command_measure_igvm;

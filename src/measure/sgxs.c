@@ -3,16 +3,11 @@
 #include <stdlib.h>
 
 #include "base/cursor.h"
+#include "measure/sgx.h"
+#include "measure/sgxs_records.h"
 
-#define RECORD_SIZE   64
-#define CHUNK_SIZE    256
-#define PAGE_SIZE     4096
-#define CHUNKS_A_PAGE (PAGE_SIZE / CHUNK_SIZE)
-#define FLAGS_READ    0x1
-#define FLAGS_WRITE   0x2
-#define FLAGS_ACCESS  0x7
-#define FLAGS_TCS     0x100
-#define FLAGS_REGULAR 0x200
+#define PAGE_SIZE     SGX_PAGE_SIZE
+#define CHUNKS_A_PAGE (PAGE_SIZE / SGXS_CHUNK_SIZE)
 
 struct reader {
     struct cursor cursor;
@@ -56,10 +51,10 @@ static int read_create(struct reader *reader, struct span record, struct cursor 
 /* Intel SDM volume 3D, EADD: what SECINFO may say of a page that is added. */
 static bool flags_allowed(uint64_t flags)
 {
-    if (flags == FLAGS_TCS)
+    if (flags == SGX_TCS)
         return true; /* the processor clears a TCS's access bits before it measures them */
-    bool regular = (flags & ~(uint64_t)FLAGS_ACCESS) == FLAGS_REGULAR;
-    return regular && ((flags & FLAGS_WRITE) == 0 || (flags & FLAGS_READ) != 0);
+    bool regular = (flags & ~SGX_ACCESS) == SGX_REGULAR;
+    return regular && ((flags & SGX_WRITE) == 0 || (flags & SGX_READ) != 0);
 }
 
 static void end_page(struct reader *reader)
@@ -93,7 +88,7 @@ static int read_add(struct reader *reader, struct span record, struct cursor *fi
     reader->chunks = 0;
     reader->measured = 0;
     reader->out->page_count++;
-    reader->out->tcs_count += flags == FLAGS_TCS;
+    reader->out->tcs_count += flags == SGX_TCS;
     return 0;
 }
 
@@ -105,13 +100,13 @@ static int read_chunk(struct reader *reader, struct span record, struct cursor *
     struct span chunk;
     if (!cursor_le64(fields, &offset) || !span_is_zero(fields->rest))
         return refuse(reader, record, err, "a chunk with reserved bytes that are not zero");
-    if (!reader->has_page || offset % CHUNK_SIZE != 0 || offset < reader->page ||
+    if (!reader->has_page || offset % SGXS_CHUNK_SIZE != 0 || offset < reader->page ||
         offset - reader->page >= PAGE_SIZE)
         return refuse(reader, record, err, "a chunk that is not of the page added last");
-    uint32_t bit = 1U << (offset - reader->page) / CHUNK_SIZE;
+    uint32_t bit = 1U << (offset - reader->page) / SGXS_CHUNK_SIZE;
     if (reader->chunks & bit)
         return refuse(reader, record, err, "a chunk that is there already");
-    if (!cursor_read(&reader->cursor, CHUNK_SIZE, &chunk))
+    if (!cursor_read(&reader->cursor, SGXS_CHUNK_SIZE, &chunk))
         return refuse(reader, record, err, "a chunk cut short");
     reader->chunks |= bit;
     if (!is_measured) {
@@ -129,7 +124,7 @@ static int read_record(struct reader *reader, struct error *err)
 {
     struct span record;
     struct span tag;
-    if (!cursor_read(&reader->cursor, RECORD_SIZE, &record))
+    if (!cursor_read(&reader->cursor, SGXS_RECORD_SIZE, &record))
         return error_set(err, ERROR_INVALID, "the stream ends within a record of 64 bytes");
     struct cursor fields = cursor_of(record);
     (void)cursor_read(&fields, 8, &tag);

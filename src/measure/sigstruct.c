@@ -1,23 +1,10 @@
 #include "measure/sigstruct.h"
 
 #include "base/cursor.h"
-#include "crypto/raw_key.h"
+#include "measure/sigstruct_layout.h"
 
-#define VENDOR_INTEL     0x8086
-#define EXPONENT         3
-#define SIGNED_HEAD_SIZE 128
-#define SIGNED_BODY_AT   900
-#define SIGNED_BODY_SIZE 128
-#define MODULUS_AT       128
-#define SIGNATURE_AT     516
-#define Q1_AT            1040
-#define Q2_AT            1424
-#define FLAG_DEBUG       0x2 /* ATTRIBUTES, bit 1 */
-
-_Static_assert(Q2_AT + RSA3072_SIZE == SIGSTRUCT_SIZE, "SDM volume 3D, table 38-21");
-
-static const uint8_t header[16] = {0x06, 0, 0, 0, 0xE1, 0, 0, 0, 0, 0, 0x01, 0, 0, 0, 0, 0};
-static const uint8_t header2[16] = {0x01, 0x01, 0, 0, 0x60, 0, 0, 0, 0x60, 0, 0, 0, 0x01, 0, 0, 0};
+#define VENDOR_INTEL 0x8086
+#define FLAG_DEBUG   0x2 /* ATTRIBUTES, bit 1 */
 
 static int malformed(struct error *err, const char *what)
 {
@@ -50,8 +37,8 @@ static int read_head(struct cursor *cursor, struct sigstruct *out, struct error 
 {
     struct span modulus;
     uint32_t exponent;
-    if (!read_exact(cursor, header) || !cursor_le32(cursor, &out->vendor) ||
-        !cursor_le32(cursor, &out->date) || !read_exact(cursor, header2))
+    if (!read_exact(cursor, sigstruct_header) || !cursor_le32(cursor, &out->vendor) ||
+        !cursor_le32(cursor, &out->date) || !read_exact(cursor, sigstruct_header2))
         return malformed(err, "header is not the one that Intel defines");
     if (out->vendor != 0 && out->vendor != VENDOR_INTEL)
         return error_set(err, ERROR_INVALID,
@@ -62,7 +49,7 @@ static int read_head(struct cursor *cursor, struct sigstruct *out, struct error 
     if (!cursor_le32(cursor, &out->sw_defined) || !read_zeros(cursor, 84) ||
         !cursor_read(cursor, RSA3072_SIZE, &modulus) || !cursor_le32(cursor, &exponent))
         return malformed(err, "reserved bytes 44 to 127 are not zero");
-    if (exponent != EXPONENT)
+    if (exponent != SIGSTRUCT_EXPONENT)
         return error_set(err, ERROR_INVALID, "the SIGSTRUCT's exponent is %u instead of 3",
                          exponent);
     sha256_digest(modulus, out->mrsigner);
@@ -90,19 +77,20 @@ static int check_signature(struct span bytes, struct error *err)
     struct rsa3_result result;
     struct sha256 ctx;
     uint8_t digest[SHA256_SIZE];
-    if (rsa3_apply(bytes.data + MODULUS_AT, bytes.data + SIGNATURE_AT, &result, err) < 0)
+    if (rsa3_apply(bytes.data + SIGSTRUCT_MODULUS_AT, bytes.data + SIGSTRUCT_SIGNATURE_AT, &result,
+                   err) < 0)
         return error_context(err, "the SIGSTRUCT");
     sha256_init(&ctx);
-    sha256_update(&ctx, span_of(bytes.data, SIGNED_HEAD_SIZE));
-    sha256_update(&ctx, span_of(bytes.data + SIGNED_BODY_AT, SIGNED_BODY_SIZE));
+    sha256_update(&ctx, span_of(bytes.data, SIGSTRUCT_HEAD_SIZE));
+    sha256_update(&ctx, span_of(bytes.data + SIGSTRUCT_MISCSELECT_AT, SIGSTRUCT_BODY_SIZE));
     sha256_final(&ctx, digest);
     if (!rsa3_message_is(result.message, digest))
         return error_set(err, ERROR_REFUSED,
                          "the SIGSTRUCT's signature does not hold under its own key");
-    if (memcmp(result.q1, bytes.data + Q1_AT, RSA3072_SIZE) != 0)
+    if (memcmp(result.q1, bytes.data + SIGSTRUCT_Q1_AT, RSA3072_SIZE) != 0)
         return error_set(err, ERROR_REFUSED,
                          "the SIGSTRUCT's Q1 is not the quotient: EINIT would refuse it");
-    if (memcmp(result.q2, bytes.data + Q2_AT, RSA3072_SIZE) != 0)
+    if (memcmp(result.q2, bytes.data + SIGSTRUCT_Q2_AT, RSA3072_SIZE) != 0)
         return error_set(err, ERROR_REFUSED,
                          "the SIGSTRUCT's Q2 is not the quotient: EINIT would refuse it");
     return 0;
@@ -115,8 +103,8 @@ int sigstruct_check(struct span bytes, struct sigstruct *out, struct error *err)
         return error_set(err, ERROR_INVALID, "a SIGSTRUCT of %zu bytes; it has %d", bytes.size,
                          SIGSTRUCT_SIZE);
     struct cursor head = cursor_of(bytes);
-    struct cursor body = cursor_of(
-        span_of(bytes.data + SIGNED_BODY_AT, bytes.size - (size_t)SIGNED_BODY_AT));
+    struct cursor body = cursor_of(span_of(bytes.data + SIGSTRUCT_MISCSELECT_AT,
+                                           bytes.size - (size_t)SIGSTRUCT_MISCSELECT_AT));
     if (read_head(&head, out, err) < 0 || read_body(&body, out, err) < 0)
         return -1;
     return check_signature(bytes, err);

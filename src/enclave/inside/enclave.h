@@ -1,0 +1,45 @@
+/* What the code inside an enclave is given, and what it gives: for C without a library. */
+#ifndef CAISSON_ENCLAVE_INSIDE_ENCLAVE_H
+#define CAISSON_ENCLAVE_INSIDE_ENCLAVE_H
+
+#include <stdbool.h>
+
+#include "measure/enclave_thread.h"
+#include "measure/sgx.h"
+
+/* Of this enclave, as src/measure/enclave_image.h reads it; once in an image, at file scope. */
+#define ENCLAVE_NOTE(thread_count, frames, stack, heap)                                            \
+    __attribute__((section(".note.caisson.enclave"), used, aligned(4))) static const struct {      \
+        uint32_t name_size, size, type;                                                            \
+        char name[8];                                                                              \
+        uint32_t version, threads, ssa_frames, ssa_frame_size;                                     \
+        uint32_t stack_size[2], heap_size[2];                                                      \
+    } enclave_note = {8, 32, 1, "Caisson", 1, thread_count, frames, 1, {stack, 0}, {heap, 0}}
+
+/* Written by the image. `arguments` come from the host: none of them is to be believed. */
+uint64_t enclave_main(const uint64_t arguments[4]);
+
+/* Written by the image: an exception of this thread. True when the program goes on as `state` then
+ * says; else the thread is lost. `fault` is zero where the processor told nothing. */
+bool enclave_exception(struct sgx_gprs *state, const struct sgx_exinfo *fault);
+
+/* Asks the host. The answer is whatever the host says. */
+uint64_t door_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c);
+
+/* This thread's page, and the enclave's first byte. */
+const struct enclave_thread *enclave_this_thread(void);
+uintptr_t enclave_base(void);
+
+/* True when none of these bytes is inside: only such may be read or written for the host. */
+bool enclave_is_outside(uintptr_t address, uint64_t size);
+
+/* The leaves of ENCLU. Structures are as aligned as their types; key and report data too. */
+void enclu_report(const struct sgx_targetinfo *target, const uint8_t data[SGX_REPORT_DATA_SIZE],
+                  struct sgx_report *out);
+/* 0, or of enum sgx_status. `data` is aligned to 128 bytes, `out` to 16. */
+uint32_t enclu_key(const struct sgx_keyrequest *request, uint8_t out[SGX_KEY_SIZE]);
+uint32_t enclu_accept(const struct sgx_secinfo *info, uintptr_t page);
+uint32_t enclu_accept_copy(const struct sgx_secinfo *info, uintptr_t page, uintptr_t from);
+void enclu_extend(const struct sgx_secinfo *info, uintptr_t page);
+
+#endif

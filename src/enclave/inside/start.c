@@ -1,0 +1,83 @@
+/* Between entry.S and the image: relocation once, exceptions with what the processor tells. */
+#include <elf.h>
+#include <stdatomic.h>
+
+#include "enclave/inside/enclave.h"
+
+#define HIDDEN __attribute__((visibility("hidden")))
+
+/* entry.S calls these. */
+HIDDEN uint64_t enclave_start(const uint64_t arguments[4]);
+HIDDEN bool enclave_fault(struct sgx_gprs *state);
+
+extern HIDDEN const uint8_t __ehdr_start[];
+extern HIDDEN const Elf64_Dyn _DYNAMIC[];
+
+enum { UNTOUCHED, IN_WORK, DONE };
+static atomic_int relocation;
+
+uintptr_t enclave_base(void)
+{
+    return (uintptr_t)__ehdr_start;
+}
+
+const struct enclave_thread *enclave_this_thread(void)
+{
+    uint64_t offset;
+    __asm__("mov %%gs:0, %0" : "=r"(offset));
+    return (const struct enclave_thread *)(enclave_base() + offset);
+}
+
+bool enclave_is_outside(uintptr_t address, uint64_t size)
+{
+    uintptr_t base = enclave_base();
+    uint64_t range = enclave_this_thread()->size;
+    if (size > UINTPTR_MAX - address)
+        return false;
+    return address + size <= base || address >= base + range;
+}
+
+/* The image's bytes are the same at every base, as they are measured; its pointers are made here.
+ * All entries are of one kind, or the image would not be measured as it runs. */
+static void relocate(void)
+{
+    const Elf64_Rela *table = NULL;
+    uint64_t size = 0;
+    for (const Elf64_Dyn *entry = _DYNAMIC; entry->d_tag != DT_NULL; entry++) {
+        if (entry->d_tag == DT_RELA)
+            table = (const Elf64_Rela *)(enclave_base() + entry->d_un.d_ptr);
+        if (entry->d_tag == DT_RELASZ)
+            size = entry->d_un.d_val;
+    }
+    for (uint64_t i = 0; table && i < size / sizeof *table; i++) {
+        if (ELF64_R_TYPE(table[i].r_info) != R_X86_64_RELATIVE)
+            __builtin_trap();
+        uint64_t *place = (uint64_t *)(enclave_base() + table[i].r_offset);
+        *place = enclave_base() + (uint64_t)table[i].r_addend;
+    }
+}
+
+uint64_t enclave_start(const uint64_t arguments[4])
+{
+    int seen = UNTOUCHED;
+    if (atomic_compare_exchange_strong(&relocation, &seen, IN_WORK)) {
+        relocate();
+        atomic_store(&relocation, DONE);
+    }
+    while (atomic_load(&relocation) != DONE)
+        __builtin_ia32_pause();
+    return enclave_main(arguments);
+}
+
+/* Without SGX_MISC_EXINFO the processor writes nothing before the registers: the bytes are the
+ * enclave's own, or the host's from when the page was added, so only these two vectors have any. */
+bool enclave_fault(struct sgx_gprs *state)
+{
+    static const struct sgx_exinfo nothing;
+    uint32_t vector = state->exit_info & SGX_EXIT_VECTOR;
+    if (!(state->exit_info & SGX_EXIT_VALID))
+        return true;
+    bool has_more = vector == 13 || vector == 14;
+    const struct sgx_exinfo *fault = (const struct sgx_exinfo *)state - 1;
+    return enclave_exception(state, has_more ? fault : &nothing);
+}
