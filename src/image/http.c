@@ -154,6 +154,12 @@ static struct curl_slist *make_headers(const struct http_request *request, struc
             curl_slist_free_all(list);
         list = longer;
     }
+    if (list && request->json) {
+        struct curl_slist *longer = curl_slist_append(list, "Content-Type: application/json");
+        if (!longer)
+            curl_slist_free_all(list);
+        list = longer;
+    }
     if (!list)
         (void)error_memory(err);
     return list;
@@ -199,6 +205,20 @@ static int set_authorities(struct http *http, const char *url, struct error *err
     return 0;
 }
 
+/* What is sent, and who sends it. */
+static bool set_message(CURL *curl, const struct http_request *request)
+{
+    const char *body = request->json ? request->json : request->form;
+    return (!body ||
+            (curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)strlen(body)) == CURLE_OK &&
+             curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body) == CURLE_OK)) &&
+           (!request->method ||
+            curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method) == CURLE_OK) &&
+           (!request->client ||
+            (curl_easy_setopt(curl, CURLOPT_SSLCERT, request->client) == CURLE_OK &&
+             curl_easy_setopt(curl, CURLOPT_SSLKEY, request->client) == CURLE_OK));
+}
+
 static int set_options(struct http *http, const struct http_request *request,
                        struct exchange *exchange, struct curl_slist *headers, struct error *err)
 {
@@ -228,8 +248,7 @@ static int set_options(struct http *http, const struct http_request *request,
         curl_easy_setopt(curl, CURLOPT_HEADERDATA, exchange) == CURLE_OK &&
         curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
         curl_easy_setopt(curl, CURLOPT_WRITEDATA, exchange) == CURLE_OK &&
-        (!request->form ||
-         curl_easy_setopt(curl, CURLOPT_COPYPOSTFIELDS, request->form) == CURLE_OK) &&
+        set_message(curl, request) &&
         (request->from == 0 || curl_easy_setopt(curl, CURLOPT_RANGE, range) == CURLE_OK);
     if (!sound)
         return error_set(err, ERROR_UNAVAILABLE, "libcurl refuses an option");
@@ -245,6 +264,7 @@ static const struct {
     {CURLE_URL_MALFORMAT, ERROR_INVALID, false},
     {CURLE_PEER_FAILED_VERIFICATION, ERROR_REFUSED, false},
     {CURLE_SSL_CACERT_BADFILE, ERROR_INVALID, false},
+    {CURLE_SSL_CERTPROBLEM, ERROR_INVALID, false},
     {CURLE_SSL_CONNECT_ERROR, ERROR_UNAVAILABLE, false},
     {CURLE_COULDNT_RESOLVE_HOST, ERROR_UNAVAILABLE, false},
     {CURLE_COULDNT_CONNECT, ERROR_UNAVAILABLE, false},
@@ -375,8 +395,9 @@ int http_send(struct http *http, const struct http_request *request, const struc
             return -1;
         if (!is_redirect(response->status) || request->stay)
             return 0;
-        if (request->form)
-            return error_set(err, ERROR_REFUSED, "%.256s redirects a form with credentials", url);
+        if (request->form || request->json || request->method || request->client)
+            return error_set(err, ERROR_REFUSED, "%.256s redirects a request with credentials",
+                             url);
         if (resolve_redirect(url, response->location, &same_origin, err) < 0)
             return -1;
         if (!same_origin)

@@ -1,5 +1,6 @@
 /*
- * HTTP GET (and one POST form, for tokens) over libcurl, as a registry's client needs it.
+ * HTTP over libcurl: GET and one POST form (for tokens), as a registry's client needs it, and JSON
+ * with a client certificate, as a service's does.
  *
  * Redirects are followed here, not by libcurl: at most HTTP_REDIRECTS_MAX, never from https to
  * http, and the Authorization header stays behind when scheme, host or port change. Everything is
@@ -44,6 +45,9 @@ struct http_request {
     const char *accept;        /* or NULL */
     const char *authorization; /* the header's value, or NULL; secret */
     const char *form;          /* POST this instead of GET; secret; or NULL */
+    const char *json;          /* send this instead; secret; or NULL */
+    const char *method;        /* "PUT": another than GET, or POST where there is a body; or NULL */
+    const char *client;        /* PEM file of a certificate and its key to show; or NULL */
     uint64_t from;             /* ask for the bytes from here on (Range) */
     bool http;                 /* plain http is allowed */
     bool stay;                 /* a redirect is an answer like others: it is not followed */

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, keywrap
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_der_private_key
 
-from lib import tap
+from lib import paths, tap
 from lib.service import ATTEST, MAKE_EVIDENCE, ServiceTestCase, b64url, unb64url
 
 ACME = "https://acme.example"
@@ -423,6 +423,75 @@ class KeysTest(ServiceTestCase):
                 self.assertEqual(status, wanted, (method, where, answer))
             status, answer = service.admin("POST", "/keys:check?api-version=7.4", {"target": "x", "claims": {}})
             self.assertEqual(status, 400)
+
+    # --- the command line -------------------------------------------------------------------------
+
+    def test_the_command_line_does_what_an_administrator_needs(self):
+        secret = os.urandom(48)
+        point = ec.generate_private_key(ec.SECP384R1())
+        files = {"rule.json": unb64url(RULE["data"]), "other.json": unb64url(rule({"claim": "x", "exists": True})["data"]),
+                 "bad.json": b'{"version":"1.0.0"}', "secret": secret,
+                 "key.pem": point.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+                 "key.jwk": json.dumps(private_rsa_jwk(rsa.generate_private_key(65537, 2048))).encode(),
+                 "token": self.token().encode() + b"\n", "claims.json": json.dumps(CLAIMS).encode()}  # fmt: skip
+        with self.keys_service() as service:
+            for name, data in files.items():
+                with open(os.path.join(service.folder, name), "wb") as file:
+                    file.write(data)
+            environment = {**os.environ, "CAISSON_SERVICE": f"https://localhost:{service.port}/",
+                           "CAISSON_CLIENT": service.clients.path("admin"), "CAISSON_TLS_CA": "state/development.pem"}
+
+            def keys(*words, code=0, **variables):
+                done = subprocess.run([paths.CAISSON, "keys", *words], cwd=service.folder, capture_output=True, text=True,
+                                      env={**environment, **variables}, timeout=60, check=False)  # fmt: skip
+                self.assertEqual(done.returncode, code, (words, done.stdout, done.stderr))
+                return done.stdout if code == 0 else done.stderr + done.stdout
+
+            kid = keys("create", "db", "--type", "RSA", "--size", "2048", "--rule", "rule.json", "--tag", "a=b",
+                       "--expires", "2999-01-01T00:00:00Z").strip()  # fmt: skip
+            self.assertTrue(kid.startswith(ACME + "/keys/db/"))
+            shown = keys("show", "db")
+            for words in (kid, "2999-01-01T00:00:00Z", '"lessOrEquals": 1', "enabled     yes"):
+                self.assertIn(words, shown)
+            self.assertEqual(json.loads(keys("show", "db", "--json"))["tags"], {"a": "b"})
+            _, public = service.ask("GET", "/certs")
+            keys("import", "bytes", "--secret", "secret", "--rule", "rule.json")
+            self.assertEqual(self.unwrap(self.release(service, "bytes")[1], public)[1], secret)
+            keys("import", "point", "--pem", "key.pem", "--rule", "rule.json")
+            given = load_der_private_key(self.unwrap(self.release(service, "point")[1], public)[1], None)
+            self.assertEqual(given.private_numbers(), point.private_numbers())
+            keys("import", "kept", "--jwk", "key.jwk")
+            listed = keys("list").splitlines()
+            states = {line.split()[2].split("/")[-2]: line.split()[:2] for line in listed}
+            self.assertEqual(states, {"db": ["enabled", "released"], "bytes": ["enabled", "released"],
+                                      "kept": ["enabled", "kept"], "point": ["enabled", "released"]})  # fmt: skip
+            self.assertIn("released  " + kid, keys("release-check", "token"))
+            self.assertIn("released  " + kid, keys("release-check", "--claims", "--issuer", OTHER, "claims.json"))
+            keys("disable", "db")
+            self.assertEqual(self.release(service, "db")[0], 403)
+            keys("enable", "db", "--version", kid.rsplit("/", 1)[1])
+            self.assertEqual(self.release(service, "db")[0], 200)
+            keys("rule", "db", "other.json", "--immutable")
+            self.assertIn("claim x is not there", keys("release-check", "token"))
+            self.assertIn("immutable", keys("rule", "db", "rule.json", code=1))
+            keys("delete", "db")
+            self.assertIn(kid, keys("list", "--deleted"))
+            keys("recover", "db")
+            keys("delete", "db")
+            keys("purge", "db")
+            self.assertIn("there is no key", keys("show", "db", code=3))
+            self.assertIn("release policy", keys("create", "x", "--rule", "bad.json", code=1))
+            self.assertIn("no name of a key", keys("create", "a/b", code=2))
+            self.assertIn("--tag", keys("create", "x", "--tag", "a", code=2))
+            self.assertIn("--expires", keys("create", "x", "--expires", "tomorrow", code=2))
+            self.assertIn("one of --jwk", keys("import", "x", "--jwk", "key.jwk", "--pem", "key.pem", code=2))
+            self.assertIn("key_size", keys("create", "x", "--size", "100", code=1))
+            self.assertIn("no administrator", keys("list", code=1, CAISSON_CLIENT=service.clients.path("other")))
+            self.assertIn("client certificate", keys("list", code=1, CAISSON_CLIENT=""))
+            self.assertIn("not trusted", keys("list", code=1, CAISSON_TLS_CA=""))
+            self.assertIn("http", keys("list", code=2, CAISSON_SERVICE="http://attest.example"))
+            self.assertIn("--service", keys("list", code=2, CAISSON_SERVICE=""))
+            self.assertNotIn(b64url(secret), "".join(service.said))
 
     def test_kill_takes_no_acknowledged_key(self):
         service = self.keys_service()
