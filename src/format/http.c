@@ -11,6 +11,7 @@ static const struct {
     {HTTP_OK, "OK"},
     {HTTP_CREATED, "Created"},
     {HTTP_NO_CONTENT, "No Content"},
+    {HTTP_NOT_MODIFIED, "Not Modified"},
     {HTTP_BAD_REQUEST, "Bad Request"},
     {HTTP_UNAUTHORIZED, "Unauthorized"},
     {HTTP_FORBIDDEN, "Forbidden"},
@@ -178,6 +179,32 @@ const struct span *http_header_find(const struct http_request *request, const ch
             return &request->headers[i].value;
     }
     return NULL;
+}
+
+/* The next pair of "a=1; b=2", without the blanks before it. */
+static struct span take_pair(struct span *rest)
+{
+    while (rest->size > 0 && (rest->data[0] == ' ' || rest->data[0] == ';'))
+        *rest = span_of(rest->data + 1, rest->size - 1);
+    const uint8_t *end = rest->size > 0 ? memchr(rest->data, ';', rest->size) : NULL;
+    struct span pair = span_of(rest->data, end ? (size_t)(end - rest->data) : rest->size);
+    *rest = span_of(rest->data + pair.size, rest->size - pair.size);
+    return pair;
+}
+
+struct span http_cookie_find(const struct http_request *request, const char *name)
+{
+    const struct span *header = http_header_find(request, "Cookie");
+    struct span rest = header ? *header : span_of(NULL, 0), found = {0};
+    size_t len = strlen(name), count = 0;
+    while (rest.size > 0) {
+        struct span pair = take_pair(&rest);
+        if (pair.size <= len || memcmp(pair.data, name, len) != 0 || pair.data[len] != '=')
+            continue;
+        found = span_of(pair.data + len + 1, pair.size - len - 1);
+        count++;
+    }
+    return count == 1 ? found : span_of(NULL, 0);
 }
 
 /* Headers of which a second one would say what the request is in two ways. */

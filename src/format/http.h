@@ -17,6 +17,7 @@ enum http_status {
     HTTP_OK = 200,
     HTTP_CREATED = 201,
     HTTP_NO_CONTENT = 204,
+    HTTP_NOT_MODIFIED = 304,
     HTTP_BAD_REQUEST = 400,
     HTTP_UNAUTHORIZED = 401,
     HTTP_FORBIDDEN = 403,
@@ -73,6 +74,10 @@ int http_answer_read(struct span head, unsigned int *code, struct http_request *
 /* The value of the header `name` (in any case); NULL where it is absent. A header that is there
  * twice gives its first: http_head_read() has refused those where that matters. */
 const struct span *http_header_find(const struct http_request *request, const char *name);
+
+/* The value of a cookie (RFC 6265, section 5.4) in the request's first Cookie header: bytes as they
+ * come, which the client chose. Empty where there is none, or two of the name. */
+struct span http_cookie_find(const struct http_request *request, const char *name);
 
 /* A body in chunks while it is read; all zero at its beginning. */
 struct http_chunks {

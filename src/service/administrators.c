@@ -1,4 +1,8 @@
 /* Who may change what belongs to a tenant. */
+#include <stdio.h>
+
+#include "base/hex.h"
+#include "base/text.h"
 #include "service/service_parts.h"
 
 /* Whether a page of another origin made a browser ask. A browser shows its certificate and cookies
@@ -20,26 +24,69 @@ static bool is_cross_site(const struct call *call)
            memcmp(origin->data + scheme.size, host->data, host->size) != 0;
 }
 
-bool service_check_administrator(const struct call *call, struct server_answer *answer)
+bool service_check_origin(const struct call *call, struct server_answer *answer)
 {
-    if (is_cross_site(call)) {
-        answer_error(answer, HTTP_FORBIDDEN, NULL, "a page of another origin asks for this");
-        return false;
-    }
-    uint8_t digest[SHA256_SIZE];
-    struct span certificate = call->request->certificate;
-    const struct config_tenant *tenant = call->tenant;
-    if (certificate.size == 0) {
-        answer_error(answer, HTTP_UNAUTHORIZED, NULL,
-                     "this needs a client certificate of an administrator");
-        return false;
-    }
-    sha256_digest(certificate, digest);
+    if (!is_cross_site(call))
+        return true;
+    answer_error(answer, HTTP_FORBIDDEN, NULL, "a page of another origin asks for this");
+    return false;
+}
+
+static bool is_listed(const struct config_tenant *tenant, const uint8_t digest[SHA256_SIZE])
+{
     for (size_t i = 0; i < tenant->administrator_count; i++) {
-        if (memcmp(tenant->administrators[i], digest, sizeof digest) == 0)
+        if (memcmp(tenant->administrators[i], digest, SHA256_SIZE) == 0)
             return true;
     }
-    answer_error(answer, HTTP_FORBIDDEN, NULL,
-                 "this client certificate is no administrator's of this tenant");
     return false;
+}
+
+static bool by_certificate(const struct call *call, struct administrator *out)
+{
+    char hex[2 * 8 + 1];
+    if (call->request->certificate.size == 0)
+        return false;
+    sha256_digest(call->request->certificate, out->certificate);
+    hex_encode(span_of(out->certificate, 8), hex);
+    (void)snprintf(out->name, sizeof out->name, "certificate %s", hex);
+    return is_listed(call->tenant, out->certificate);
+}
+
+/* A session ends early where the certificate that opened it is no administrator's any more. */
+static bool by_session(const struct call *call, struct administrator *out)
+{
+    struct session session;
+    struct span word = http_cookie_find(call->request->http, SESSION_COOKIE);
+    if (word.size == 0 ||
+        !sessions_find(call->service->sessions, word, call->tenant->name, call->now, &session))
+        return false;
+    struct span certificate = span_of(session.certificate, sizeof session.certificate);
+    if (!span_is_zero(certificate) && !is_listed(call->tenant, session.certificate))
+        return false;
+    *out = (struct administrator){.is_session = true, .expires = session.expires};
+    memcpy(out->certificate, session.certificate, sizeof out->certificate);
+    return text_copy(out->name, sizeof out->name, session.name);
+}
+
+bool service_find_administrator(const struct call *call, struct administrator *out,
+                                struct server_answer *answer)
+{
+    *out = (struct administrator){0};
+    if (!service_check_origin(call, answer))
+        return false;
+    if (by_certificate(call, out) || by_session(call, out))
+        return true;
+    if (call->request->certificate.size > 0)
+        answer_error(answer, HTTP_FORBIDDEN, NULL,
+                     "this client certificate is no administrator's of this tenant");
+    else
+        answer_error(answer, HTTP_UNAUTHORIZED, NULL,
+                     "this needs a client certificate of an administrator");
+    return false;
+}
+
+bool service_check_administrator(const struct call *call, struct server_answer *answer)
+{
+    struct administrator who;
+    return service_find_administrator(call, &who, answer);
 }

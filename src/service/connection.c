@@ -125,6 +125,11 @@ static void end(struct connection *connection)
     enter(connection, ENDING, LINGER_MS);
 }
 
+static bool may_have_body(const struct server_answer *answer)
+{
+    return answer->status != HTTP_NO_CONTENT && answer->status != HTTP_NOT_MODIFIED;
+}
+
 /* The head of an answer. Date: RFC 9110, section 6.6.1. */
 static int write_head(struct evbuffer *out, const struct exchange *exchange)
 {
@@ -135,16 +140,17 @@ static int write_head(struct evbuffer *out, const struct exchange *exchange)
     if (!gmtime_r(&now, &utc) ||
         strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &utc) == 0)
         return -1;
-    bool has_body = answer->status != HTTP_NO_CONTENT;
-    return evbuffer_add_printf(out,
-                               "HTTP/1.1 %d %s\r\nDate: %s\r\n%s%s%s"
-                               "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
-                               "%s%s",
-                               (int)answer->status, http_status_text(answer->status), date,
-                               has_body && answer->type ? "Content-Type: " : "",
-                               has_body && answer->type ? answer->type : "",
-                               has_body && answer->type ? "\r\n" : "", buf_text(&answer->headers),
-                               exchange->keep ? "" : "Connection: close\r\n");
+    bool has_body = may_have_body(answer);
+    return evbuffer_add_printf(
+        out,
+        "HTTP/1.1 %d %s\r\nDate: %s\r\n%s%s%s"
+        "Cache-Control: %s\r\nX-Content-Type-Options: nosniff\r\n"
+        "%s%s",
+        (int)answer->status, http_status_text(answer->status), date,
+        has_body && answer->type ? "Content-Type: " : "",
+        has_body && answer->type ? answer->type : "", has_body && answer->type ? "\r\n" : "",
+        answer->cache ? answer->cache : "no-store", buf_text(&answer->headers),
+        exchange->keep ? "" : "Connection: close\r\n");
 }
 
 static int write_answer(struct evbuffer *out, const struct exchange *exchange)
@@ -152,7 +158,7 @@ static int write_answer(struct evbuffer *out, const struct exchange *exchange)
     const struct buf *body = &exchange->answer.body;
     if (write_head(out, exchange) < 0)
         return -1;
-    if (exchange->answer.status == HTTP_NO_CONTENT)
+    if (!may_have_body(&exchange->answer))
         return evbuffer_add(out, "\r\n", 2);
     if (evbuffer_add_printf(out, "Content-Length: %zu\r\n\r\n", body->size) < 0)
         return -1;

@@ -132,6 +132,13 @@ int database_read(struct database *store, const char *tenant, uint64_t first, si
     return store->backend->read(store->state, tenant, first, count, visit, context, err);
 }
 
+int database_last(struct database *store, const char *tenant, uint64_t *number, struct error *err)
+{
+    if (check_name("tenant", tenant, err) < 0)
+        return -1;
+    return store->backend->last(store->state, tenant, number, err);
+}
+
 int database_list_logs(struct database *store, const char *after, size_t count,
                        database_visit_name *visit, void *context, struct error *err)
 {

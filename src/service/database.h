@@ -90,6 +90,9 @@ typedef int database_visit_entry(void *context, const struct database_entry *ent
 int database_read(struct database *store, const char *tenant, uint64_t first, size_t count,
                   database_visit_entry *visit, void *context, struct error *err);
 
+/* The number of a tenant's last entry; 0 where there is none. */
+int database_last(struct database *store, const char *tenant, uint64_t *number, struct error *err);
+
 /* Visits up to `count` (at most DATABASE_PAGE_MAX) tenants that have a log and follow `after` (""
  * for the first). It must not call the store. */
 int database_list_logs(struct database *store, const char *after, size_t count,

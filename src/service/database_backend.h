@@ -20,6 +20,7 @@ struct database_backend {
                   struct error *err);
     int (*read)(void *state, const char *tenant, uint64_t first, size_t count,
                 database_visit_entry *visit, void *context, struct error *err);
+    int (*last)(void *state, const char *tenant, uint64_t *number, struct error *err);
     int (*list_logs)(void *state, const char *after, size_t count, database_visit_name *visit,
                      void *context, struct error *err);
     int (*backup)(void *state, const char *path, struct error *err);

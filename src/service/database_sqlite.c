@@ -382,6 +382,18 @@ static int read_entries(void *state, const char *tenant, uint64_t first, size_t 
     return result;
 }
 
+static int last_number(void *state, const char *tenant, uint64_t *number, struct error *err)
+{
+    struct sqlite_store *store = state;
+    struct database_entry last;
+    BUF_AUTO bytes = BUF_WITH_LIMIT(DATABASE_ENTRY_MAX);
+    (void)pthread_mutex_lock(&store->mutex);
+    int result = last_entry(store, tenant, &last, &bytes, err);
+    (void)pthread_mutex_unlock(&store->mutex);
+    *number = last.number;
+    return result;
+}
+
 /* By a connection of its own, so that others wait for nothing. SQLite takes an empty file. */
 static int backup(void *state, const char *path, struct error *err)
 {
@@ -427,6 +439,7 @@ const struct database_backend database_sqlite = {
     .list = list,
     .append = append,
     .read = read_entries,
+    .last = last_number,
     .list_logs = list_logs,
     .backup = backup,
 };

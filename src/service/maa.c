@@ -64,12 +64,18 @@ static enum http_status status_of(const struct error *err)
 /* What the audit log keeps of an attestation: what was proved, by whom, and why not. */
 static json_t *describe(const struct attestation *attestation, const char *reason)
 {
+    const struct call *call = attestation->call;
+    char record[RECENT_NAME_SIZE];
     static const char *const kept[] = {"x-ms-sevsnpvm-launchmeasurement", "x-ms-sevsnpvm-hostdata",
                                        "x-ms-sevsnpvm-reportdata", "x-ms-compliance-status"};
-    json_t *detail = json_pack(
-        "{s:s, s:s, s:s, s:b}", "kind", maa_kind_name(attestation->request.kind), "peer",
-        attestation->call->request->peer, reason ? "reason" : "token",
-        reason ? reason : attestation->id, "simulated", attestation->result.simulated);
+    const char *kind = maa_kind_name(attestation->request.kind);
+    struct recent_attestation recent = {call->now, kind, &attestation->result.checks,
+                                        call->request->body};
+    recent_add(call->service->recent, call->tenant->name, &recent, record);
+    json_t *detail = json_pack("{s:s, s:s, s:s, s:b, s:s}", "kind", kind, "peer",
+                               call->request->peer, reason ? "reason" : "token",
+                               reason ? reason : attestation->id, "simulated",
+                               attestation->result.simulated, "record", record);
     for (size_t i = 0; detail && i < sizeof kept / sizeof kept[0]; i++) {
         json_t *claim = json_object_get(attestation->result.claims, kept[i]);
         if (claim && json_object_set(detail, kept[i], claim) < 0) {

@@ -86,16 +86,17 @@ static struct database_key place_of(const char *tenant, enum maa_kind kind)
     return (struct database_key){tenant, RECORD_KIND, maa_kind_name(kind)};
 }
 
-static int read_jws(struct database *store, const struct database_key *place, struct buf *jws,
-                    struct error *err)
+static int read_jws(struct database *store, const struct database_key *place,
+                    struct tenant_policy *out, struct error *err)
 {
     struct error own = {0};
     uint64_t revision;
-    if (database_get(store, place, jws, &revision, &own) == 0)
+    if (database_get(store, place, &out->jws, &revision, &own) == 0)
         return 0;
     if (own.code != ERROR_NOT_FOUND)
         return error_set(err, own.code, "%s", own.text);
-    return policy_jws_append_unsigned(span_of_text(default_policy), jws, err);
+    out->is_default = true;
+    return policy_jws_append_unsigned(span_of_text(default_policy), &out->jws, err);
 }
 
 static struct kept *kept_read(struct database *store, const char *tenant, enum maa_kind kind,
@@ -107,7 +108,7 @@ static struct kept *kept_read(struct database *store, const char *tenant, enum m
         return NULL;
     kept->kind = kind;
     kept->tenant = text_format("%s", tenant);
-    if (kept->tenant && read_jws(store, &place, &kept->policy.jws, err) == 0 &&
+    if (kept->tenant && read_jws(store, &place, &kept->policy, err) == 0 &&
         compile(&kept->policy, err) == 0)
         return kept;
     if (!kept->tenant)

@@ -26,6 +26,7 @@ struct tenant_policy {
     struct policy_jws content;
     struct rules *rules;
     char hash[POLICY_HASH_TEXT_SIZE]; /* x-ms-policy-hash */
+    bool is_default;                  /* the tenant has set none */
 };
 
 /* A tenant's policy, as it is now. The caller gives it back (policies_put); NULL with an error. */

@@ -31,6 +31,7 @@ struct server_request {
 struct server_answer {
     enum http_status status;
     const char *type;   /* of the content; static */
+    const char *cache;  /* Cache-Control; static. NULL: "no-store" */
     struct buf body;    /* empty at first, with SERVER_ANSWER_MAX */
     struct buf headers; /* more lines of headers, each with its CRLF */
     void *note;         /* the owner's, until it is settled */

@@ -82,6 +82,10 @@ static int open_parts(struct service *service, bool *made, struct error *err)
     if (dir_make_all(state, 0700, err) < 0)
         return -1;
     service->store = database_open(store, err);
+    service->recent = recent_new(service->config->tenant_count, err);
+    service->sessions = service->recent ? sessions_new(err) : NULL;
+    if (!service->sessions)
+        return -1;
     service->vault = service->store ? vault_open_file(key, made, err) : NULL;
     if (!service->vault)
         return -1;
@@ -119,6 +123,8 @@ void service_close(struct service *service)
     policies_free(service->policies);
     snp_chains_free(service->chains);
     signing_close(service->signing);
+    sessions_free(service->sessions);
+    recent_free(service->recent);
     vault_close(service->vault);
     database_close(service->store);
     free(service);

@@ -7,7 +7,9 @@
 #include "service/answer.h"
 #include "service/maa_claims.h"
 #include "service/policies.h"
+#include "service/recent.h"
 #include "service/service.h"
+#include "service/sessions.h"
 #include "service/signing.h"
 
 struct service {
@@ -16,6 +18,8 @@ struct service {
     struct vault *vault;
     struct signing *signing;
     struct kbs_sessions *kbs;
+    struct recent *recent;
+    struct sessions *sessions;
     struct trusted_root roots[CONFIG_ROOTS_MAX];
     size_t root_count;
     struct snp_chains *chains;
@@ -50,6 +54,23 @@ void service_settle(struct service *service, struct server_answer *const answers
 /* True where the client proved to be an administrator of the tenant; else answers 401 or 403. */
 bool service_check_administrator(const struct call *call, struct server_answer *answer);
 
+/* False, and answers 403, where a page of another origin made a browser ask. */
+bool service_check_origin(const struct call *call, struct server_answer *answer);
+
+#define SESSION_COOKIE "__Host-caisson"
+
+/* Who proved to be an administrator of the tenant. */
+struct administrator {
+    char name[SESSION_NAME_SIZE];
+    uint8_t certificate[SHA256_SIZE]; /* all zero: by other means */
+    bool is_session;                  /* signed in at the page */
+    int64_t expires;                  /* then, until when; seconds since 1970 */
+};
+
+/* As service_check_administrator(), which is its short form. */
+bool service_find_administrator(const struct call *call, struct administrator *out,
+                                struct server_answer *answer);
+
 /* Microsoft Azure Attestation's interface. */
 route_answer maa_attest, maa_certs, maa_openid_configuration;
 route_answer maa_get_policy, maa_set_policy, maa_reset_policy;
@@ -58,6 +79,11 @@ route_answer maa_get_policy, maa_set_policy, maa_reset_policy;
 route_answer kbs_auth, kbs_attest, kbs_get_resource;
 route_answer kbs_put_resource, kbs_remove_resource, kbs_list_resources;
 route_answer kbs_get_rule, kbs_put_rule, kbs_refuse_rego;
+
+/* The page at /, and what its script asks for: for administrators of the tenant. */
+route_answer page_get_html, page_get_style, page_get_script;
+route_answer page_make_code, page_open_session, page_get_session, page_end_session;
+route_answer page_log, page_attestation, page_policies, page_lint, page_what_if;
 
 /* True where the request names a version of that interface that is known; else answers 400. */
 bool maa_check_api_version(const struct call *call, struct server_answer *answer);

@@ -19,6 +19,8 @@ static void check_head(struct span head)
         struct span value = request.headers[i].value;
         fuzz_require(value.size == 0 || !memchr(value.data, '\n', value.size));
     }
+    struct span cookie = http_cookie_find(&request, "id");
+    fuzz_require(cookie.size == 0 || !memchr(cookie.data, ';', cookie.size));
     BUF_AUTO out = BUF_WITH_LIMIT(HTTP_TARGET_MAX);
     if (http_decode(request.path, false, &out, NULL) == 0)
         fuzz_require(!memchr(out.data, '\0', out.size));

@@ -183,7 +183,7 @@ class ServiceTest(ServiceTestCase):
 
     def test_odd_requests_get_clear_answers(self):
         big = json.dumps({"report": "A" * (2 << 20)})
-        cases = [("GET", "/", None, 404), ("GET", "/attest/SevSnpVm", None, 405), ("POST", "/certs", "{}", 405),
+        cases = [("GET", "/page", None, 404), ("POST", "/", "", 405), ("GET", "/attest/SevSnpVm", None, 405), ("POST", "/certs", "{}", 405),
                  ("POST", "/attest/SevSnpVm", self.body(), 400),
                  ("POST", "/attest/SevSnpVm?api-version=2019-01-01", self.body(), 400),
                  ("POST", "/attest/SevSnpVm?api-version=2022-08-01&api-version=2022-08-01", self.body(), 400),

@@ -292,6 +292,36 @@ static void finds_parameters_of_a_query(void **state)
     check_error(http_query_find(span_of_text("%=1"), "d", &out, &err), &err, ERROR_INVALID);
 }
 
+static void finds_a_cookie_that_is_there_once(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *header, *value;
+    } cases[] = {
+        {"id=1", "1"},
+        {"a=2; id=1", "1"},
+        {"id=1; b=3", "1"},
+        {"a=2;id=1=;b", "1="},
+        {"id=", ""},
+        {"id", ""},
+        {"ID=1", ""},
+        {"xid=1", ""},
+        {"id =1", ""},
+        {"id=1; id=2", ""},
+        {"id=1; id=", ""},
+        {"; ;;", ""},
+        {"a=\"; id=1\"", "1\""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct http_request request = {
+            .header_count = 1,
+            .headers = {{span_of_text("cookie"), span_of_text(cases[i].header)}}};
+        assert_true(span_equal_text(http_cookie_find(&request, "id"), cases[i].value));
+    }
+    struct http_request none = {0};
+    assert_int_equal(http_cookie_find(&none, "id").size, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -305,6 +335,7 @@ int main(void)
         cmocka_unit_test(refuses_endless_extensions_and_trailers),
         cmocka_unit_test(decodes_escapes_strictly),
         cmocka_unit_test(finds_parameters_of_a_query),
+        cmocka_unit_test(finds_a_cookie_that_is_there_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -187,6 +187,12 @@ static void appends_all_entries_or_none(void **state)
     check_ok(database_append(store, two, 2, &err), &err);
     check_error(database_append(store, broken, 2, &err), &err, ERROR_INVALID);
     check_ok(database_append(store, two, 1, &err), &err);
+    uint64_t last = 9;
+    check_ok(database_last(store, "acme", &last, &err), &err);
+    assert_int_equal(last, 2);
+    check_ok(database_last(store, "nobody", &last, &err), &err);
+    assert_int_equal(last, 0);
+    check_error(database_last(store, "", &last, &err), &err, ERROR_INVALID);
     BUF_AUTO seen = BUF_WITH_LIMIT(1000);
     check_ok(database_read(store, "acme", 1, 10, join_entries, &seen, &err), &err);
     check_ok(database_read(store, "umbrella", 1, 10, join_entries, &seen, &err), &err);
