@@ -1,11 +1,268 @@
 #include "agent/api.h"
 
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "agent/client.h"
+#include "base/text.h"
+#include "crypto/issue.h"
+#include "crypto/tls_client.h"
+#include "format/json_string.h"
+
+#define LISTENERS 2
+#define ANSWER_MS 5000 /* for a client to take its answer */
+
+struct connection {
+    int fd; /* -1: a free slot */
+    api_route *route;
+    struct buf input;
+    size_t scanned;
+    int64_t deadline;
+};
+
+struct loop {
+    struct api api;
+    int listeners[LISTENERS];
+    struct connection connections[API_CONNECTIONS_MAX];
+};
+
+static api_route *const routes[LISTENERS] = {sidecar_answer, broker_routes_answer};
+
+/* --- answers ---------------------------------------------------------------------------------- */
+
+void api_refuse(struct api_answer *answer, const struct error *why)
+{
+    static const struct {
+        enum error_code code;
+        enum http_status status;
+    } known[] = {{ERROR_INVALID, HTTP_BAD_REQUEST},
+                 {ERROR_LIMIT, HTTP_BAD_REQUEST},
+                 {ERROR_REFUSED, HTTP_FORBIDDEN},
+                 {ERROR_NOT_FOUND, HTTP_NOT_FOUND}};
+    answer->status = HTTP_SERVER_ERROR;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (known[i].code == why->code)
+            answer->status = known[i].status;
+    }
+    answer->type = "application/json";
+    buf_truncate(&answer->body, 0);
+    if (buf_append_text(&answer->body, "{\"error\":", NULL) < 0 ||
+        json_append_string(&answer->body, span_of_text(why->text), NULL) < 0 ||
+        buf_append_text(&answer->body, "}", NULL) < 0)
+        buf_truncate(&answer->body, 0);
+}
+
+const struct agent_service *api_find_service(const struct api *api, const char *endpoint,
+                                             struct error *err)
+{
+    char wanted[CLIENT_NAME_MAX + 1], name[CLIENT_NAME_MAX + 1];
+    unsigned int wanted_port, port;
+    TEXT_AUTO url = text_format("%s%s", text_starts_with(endpoint, "https://") ? "" : "https://",
+                                endpoint);
+    if (!url || client_read_url(url, wanted, &wanted_port, err) < 0)
+        return NULL;
+    for (size_t i = 0; i < api->config->service_count; i++) {
+        const struct agent_service *service = &api->config->services[i];
+        if (client_read_url(service->url, name, &port, err) == 0 && port == wanted_port &&
+            strcasecmp(name, wanted) == 0)
+            return service;
+    }
+    (void)error_set(err, ERROR_REFUSED, "the policy names no service %s", url);
+    return NULL;
+}
+
+static void send_all(int fd, struct span bytes, int64_t deadline)
+{
+    while (bytes.size > 0) {
+        ssize_t size = send(fd, bytes.data, bytes.size, MSG_NOSIGNAL);
+        if (size < 0 && errno == EAGAIN && tls_wait(fd, POLLOUT, deadline, NULL) == 0)
+            continue;
+        if (size < 0)
+            return;
+        bytes = span_of(bytes.data + size, bytes.size - (size_t)size);
+    }
+}
+
+static void send_answer(int fd, const struct api_answer *answer)
+{
+    const int64_t deadline = tls_now() + ANSWER_MS;
+    BUF_AUTO head = BUF_WITH_LIMIT(1024);
+    if (buf_printf(&head, NULL,
+                   "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
+                   "Connection: close\r\n\r\n",
+                   (int)answer->status, http_status_text(answer->status), answer->type,
+                   answer->body.size) < 0)
+        return;
+    send_all(fd, buf_span(&head), deadline);
+    send_all(fd, buf_span(&answer->body), deadline);
+}
+
+/* --- requests --------------------------------------------------------------------------------- */
+
+enum outcome { WAITS, DONE };
+
+static void end(struct connection *connection)
+{
+    (void)close(connection->fd);
+    buf_fini_secret(&connection->input);
+    connection->fd = -1;
+}
+
+static void answer_status(struct connection *connection, enum http_status status,
+                          const struct error *why)
+{
+    struct api_answer answer = {.body = BUF_WITH_LIMIT(API_BODY_MAX)};
+    api_refuse(&answer, why);
+    answer.status = status;
+    send_answer(connection->fd, &answer);
+    buf_fini(&answer.body);
+}
+
+/* The request is whole, or refused: then it is answered. */
+static enum outcome take_request(struct api *api, struct connection *connection)
+{
+    struct http_request request;
+    enum http_status status = HTTP_HEADERS_TOO_LARGE;
+    struct error why = {0};
+    size_t size = 0;
+    bool whole = http_head_is_whole(buf_span(&connection->input), &connection->scanned, &size);
+    if (!whole && connection->input.size <= API_HEAD_MAX)
+        return WAITS;
+    if (!whole || size > API_HEAD_MAX)
+        (void)error_set(&why, ERROR_LIMIT, "the head has more than %d bytes", API_HEAD_MAX);
+    else if (http_head_read(span_of(connection->input.data, size), &request, &status, &why) == 0) {
+        status = request.chunked ? HTTP_NOT_IMPLEMENTED : HTTP_TOO_LARGE;
+        if (request.chunked || request.content_length > API_BODY_MAX)
+            (void)error_set(&why, ERROR_LIMIT, "the body is in chunks, or has more than %zu bytes",
+                            API_BODY_MAX);
+        else if (connection->input.size < size + request.content_length)
+            return connection->scanned = 0, WAITS;
+    }
+    if (why.code != ERROR_NONE) {
+        answer_status(connection, status, &why);
+        return DONE;
+    }
+    struct api_answer answer = {
+        .status = HTTP_OK, .type = "application/json", .body = BUF_WITH_LIMIT(CLIENT_BODY_MAX)};
+    connection->route(api, &request, span_of(connection->input.data + size, request.content_length),
+                      &answer);
+    send_answer(connection->fd, &answer);
+    buf_fini_secret(&answer.body);
+    return DONE;
+}
+
+static enum outcome read_some(struct api *api, struct connection *connection)
+{
+    uint8_t bytes[4096];
+    ssize_t size = recv(connection->fd, bytes, sizeof bytes, 0);
+    if (size < 0 && (errno == EAGAIN || errno == EINTR))
+        return WAITS;
+    if (size <= 0 || buf_append(&connection->input, span_of(bytes, (size_t)size), NULL) < 0)
+        return DONE;
+    return take_request(api, connection);
+}
+
+/* --- the loop --------------------------------------------------------------------------------- */
+
+static struct connection *free_slot(struct loop *loop)
+{
+    for (size_t i = 0; i < API_CONNECTIONS_MAX; i++) {
+        if (loop->connections[i].fd < 0)
+            return &loop->connections[i];
+    }
+    return NULL;
+}
+
+static bool is_local(const struct sockaddr_in *peer)
+{
+    return peer->sin_family == AF_INET && (ntohl(peer->sin_addr.s_addr) >> 24) == IN_LOOPBACKNET;
+}
+
+static void let_in(struct loop *loop, size_t listener)
+{
+    struct sockaddr_in peer = {0};
+    socklen_t size = sizeof peer;
+    struct error why = {0};
+    struct connection *slot = free_slot(loop);
+    int fd = slot ? accept4(loop->listeners[listener], (struct sockaddr *)&peer, &size,
+                            SOCK_NONBLOCK | SOCK_CLOEXEC)
+                  : -1;
+    if (fd < 0)
+        return;
+    *slot = (struct connection){.fd = fd,
+                                .route = routes[listener],
+                                .input = BUF_WITH_LIMIT(API_HEAD_MAX + API_BODY_MAX + 4096),
+                                .deadline = tls_now() + API_REQUEST_MS};
+    if (is_local(&peer))
+        return;
+    (void)error_set(&why, ERROR_REFUSED, "only containers of this machine are answered");
+    answer_status(slot, HTTP_FORBIDDEN, &why);
+    end(slot);
+}
+
+/* Those whose time is over are told so; returns how long the next one has, -1 for ever. */
+static int64_t expire(struct loop *loop)
+{
+    const int64_t now = tls_now();
+    int64_t next = -1;
+    for (size_t i = 0; i < API_CONNECTIONS_MAX; i++) {
+        struct connection *each = &loop->connections[i];
+        int64_t left = each->deadline - now;
+        if (each->fd >= 0 && left <= 0)
+            end(each);
+        else if (each->fd >= 0 && (next < 0 || left < next))
+            next = left;
+    }
+    return next;
+}
+
+static int turn(struct loop *loop, struct error *err)
+{
+    struct pollfd polls[1 + LISTENERS + API_CONNECTIONS_MAX];
+    const int64_t left = expire(loop);
+    const bool has_room = free_slot(loop);
+    /* The starter says nothing unasked: what comes is its end. */
+    polls[0] = (struct pollfd){.fd = loop->api.starter, .events = POLLIN};
+    for (size_t i = 0; i < LISTENERS; i++)
+        polls[1 + i] = (struct pollfd){.fd = has_room ? loop->listeners[i] : -1, .events = POLLIN};
+    for (size_t i = 0; i < API_CONNECTIONS_MAX; i++)
+        polls[1 + LISTENERS + i] = (struct pollfd){.fd = loop->connections[i].fd, .events = POLLIN};
+    if (poll(polls, sizeof polls / sizeof *polls, (int)left) < 0 && errno != EINTR)
+        return error_system(err, errno, "cannot wait");
+    if (polls[0].revents)
+        return error_set(err, ERROR_UNAVAILABLE, "the starter has ended");
+    for (size_t i = 0; i < API_CONNECTIONS_MAX; i++) {
+        struct connection *each = &loop->connections[i];
+        if (each->fd >= 0 && polls[1 + LISTENERS + i].revents &&
+            read_some(&loop->api, each) == DONE)
+            end(each);
+    }
+    for (size_t i = 0; i < LISTENERS; i++) {
+        if (polls[1 + i].revents)
+            let_in(loop, i);
+    }
+    return 0;
+}
+
 int api_serve(const struct agent_config *config, int starter, int sidecar, int broker,
               struct error *err)
 {
-    (void)config;
-    (void)starter;
-    (void)sidecar;
-    (void)broker;
-    return error_set(err, ERROR_UNAVAILABLE, "not yet");
+    static struct loop loop;
+    loop = (struct loop){.api = {.config = config, .starter = starter},
+                         .listeners = {sidecar, broker}};
+    for (size_t i = 0; i < API_CONNECTIONS_MAX; i++)
+        loop.connections[i].fd = -1;
+    while (turn(&loop, err) == 0)
+        continue;
+    for (size_t i = 0; i < API_CONNECTIONS_MAX; i++) {
+        if (loop.connections[i].fd >= 0)
+            end(&loop.connections[i]);
+    }
+    private_key_free(loop.api.release_key);
+    return -1;
 }

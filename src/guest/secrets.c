@@ -75,7 +75,8 @@ static int take_secret(const struct agent_order *order, int fd, struct buf *byte
         kind = agent_take(order, fd, true, bytes, err);
     } while (kind == EXCHANGE_REPORT);
     if (kind == EXCHANGE_FAILURE)
-        return error_set(err, ERROR_REFUSED, "%.900s", buf_text(bytes));
+        return error_set(err, ERROR_REFUSED, "%.*s", (int)(bytes->size < 900 ? bytes->size : 900),
+                         (const char *)bytes->data);
     return kind == EXCHANGE_SECRET || kind < 0
                ? (kind < 0 ? -1 : 0)
                : error_set(err, ERROR_PROTOCOL, "the attestation agent does not answer");

@@ -17,7 +17,7 @@ import threading
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, keywrap
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.concatkdf import ConcatKDFHash
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -98,6 +98,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             broker.auth(self, body)
         elif self.path == "/kbs/v0/attest":
             broker.attest(self, body)
+        elif self.path.startswith("/attest/SevSnpVm?"):
+            broker.attest_maa(self, body)
+        elif self.path.startswith("/keys/"):
+            broker.release(self, self.path.split("?")[0].removeprefix("/keys/").removesuffix("/release"), body)
         else:
             self.refuse("no such path")
 
@@ -119,7 +123,7 @@ class Broker:
 
     def __init__(self, folder, resources, mode="honest", name="localhost", days=(-1, 1)):
         self.resources, self.mode, self.requests, self.problems = resources, mode, [], []
-        self.sessions, self.evidence = {}, []
+        self.sessions, self.evidence, self.keys = {}, [], {}
         self.pem, key = make_certificate(folder, name, days)
         self.server = Server(("127.0.0.1", 0), Handler)
         self.server.broker = self
@@ -167,6 +171,38 @@ class Broker:
             self.evidence.append(report)
             session["key"] = runtime["tee-pubkey"]
             handler.answer(200, {"token": "e30.e30.e30"})
+
+    # --- Microsoft's interfaces ---------------------------------------------------------------------
+
+    def attest_maa(self, handler, body):
+        report = unb64url(json.loads(unb64url(body["report"]))["SnpReport"])
+        data = unb64url(body["runtimeData"]["data"])
+        if report[0x50:0x90] != hashlib.sha256(data).digest() + bytes(32):
+            handler.answer(400, {"error": {"code": "InvalidParameter", "message": "REPORT_DATA binds other data"}})
+            return
+        claims = {"x-ms-runtime": json.loads(data)} if body["runtimeData"]["dataType"] == "JSON" else {}
+        handler.answer(200, {"token": f"e30.{b64url(json.dumps(claims).encode())}.e30"})
+
+    def release(self, handler, kid, body):
+        claims = json.loads(unb64url(body["target"].split(".")[1]))
+        if kid not in self.keys:
+            handler.answer(404, {"error": {"code": "KeyNotFound", "message": f"no key {kid}"}})
+            return
+        kty, secret = self.keys[kid]
+        jwk = claims["x-ms-runtime"]["keys"][0]
+        public = rsa.RSAPublicNumbers(int.from_bytes(unb64url(jwk["e"]), "big"),
+                                      int.from_bytes(unb64url(jwk["n"]), "big")).public_key()
+        kek = secrets.token_bytes(32)
+        sealed = public.encrypt(kek, padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None))
+        sealed += keywrap.aes_key_wrap_with_padding(kek, secret)
+        if self.mode == "wrapped for another":
+            sealed = secrets.token_bytes(len(sealed))
+        hsm = b64url(json.dumps({"ciphertext": b64url(sealed)}).encode())
+        enc = "CKM_RSA_AES_KEY_WRAP" if self.mode == "another wrap" else body["enc"]
+        payload = {"request": {"enc": enc}, "response": {"key": {"key": {"kty": kty, "key_hsm": hsm}}}}
+        handler.answer(200, {"value": f"e30.{b64url(json.dumps(payload).encode())}.e30"})
+
+    # --- the key broker's -------------------------------------------------------------------------
 
     def resource(self, handler, name):
         session = self.session_of(handler)
