@@ -100,7 +100,8 @@ static void wait_for_end(struct serving *serving, const sigset_t *signals)
             return;
         if (got == SIGHUP)
             reload(serving);
-        if (got < 0 && errno == EAGAIN && service_refresh(serving->service, &err) < 0)
+        bool due = got == SIGHUP || (got < 0 && errno == EAGAIN);
+        if (due && service_refresh(serving->service, &err) < 0)
             log_error("%s", err.text);
     }
 }

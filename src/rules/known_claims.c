@@ -48,7 +48,10 @@ const struct known_claim known_claims[] = {
     {"$svn", CLAIM_INTEGER, KNOWN_SGX},
     {"$tee", CLAIM_STRING, KNOWN_SGX},
 
-    {"attester_tcb_status", CLAIM_STRING, KNOWN_TDX},
+    {"attester_tcb_status", CLAIM_STRING, KNOWN_TDX | KNOWN_SGX},
+    {"dbgstat", CLAIM_STRING, KNOWN_TDX},
+    {"eat_profile", CLAIM_STRING, KNOWN_TDX},
+    {"intuse", CLAIM_STRING, KNOWN_TDX},
     {"tdx_mrsignerseam", CLAIM_STRING, KNOWN_TDX},
     {"tdx_mrseam", CLAIM_STRING, KNOWN_TDX},
     {"tdx_mrtd", CLAIM_STRING, KNOWN_TDX},

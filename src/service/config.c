@@ -6,6 +6,7 @@
 
 #include "base/hex.h"
 #include "base/text.h"
+#include "evidence/tcb_status.h"
 #include "format/json.h"
 #include "format/yaml.h"
 
@@ -108,18 +109,46 @@ static int read_tls(const json_t *object, const char *folder, struct config *out
     return 0;
 }
 
+/* What has no known hole that an update would close; how it is configured is the policy's matter.
+ */
+#define DEFAULT_STATUSES                                                                           \
+    (1U << TCB_UP_TO_DATE | 1U << TCB_SW_HARDENING_NEEDED | 1U << TCB_CONFIGURATION_NEEDED |       \
+     1U << TCB_CONFIGURATION_AND_SW_HARDENING_NEEDED)
+
+static int read_statuses(const json_t *object, unsigned *out, struct error *err)
+{
+    json_t *list;
+    if (json_find_array(object, "tcb_statuses", &list, err) < 0)
+        return -1;
+    if (list)
+        *out = 0;
+    for (size_t i = 0; list && i < json_array_size(list); i++) {
+        const char *name;
+        if (json_text_at(list, i, "tcb_statuses", &name, err) < 0)
+            return -1;
+        enum tcb_status status = tcb_status_by_name(name);
+        if (status == TCB_UNKNOWN || status == TCB_REVOKED)
+            return error_set(err, ERROR_INVALID, "tcb_statuses: \"%s\" cannot be accepted", name);
+        *out |= 1U << status;
+    }
+    return 0;
+}
+
 static int read_trust(const json_t *object, const char *folder, struct config *out,
                       struct error *err)
 {
-    static const char *const known[] = {"simulated", "uvm", NULL};
+    static const char *const known[] = {"simulated", "uvm", "collateral", "tcb_statuses", NULL};
     static const char *const uvm_known[] = {"issuer", "feed", "minimum_svn", NULL};
     json_t *trust, *uvm = NULL;
+    out->tcb_statuses = DEFAULT_STATUSES;
     if (json_find_object(object, "trust", &trust, err) < 0)
         return -1;
     if (!trust)
         return 0;
     if (json_check_keys(trust, known, err) < 0 ||
         copy_path(trust, "simulated", folder, &out->simulated, err) < 0 ||
+        copy_path(trust, "collateral", folder, &out->collateral, err) < 0 ||
+        read_statuses(trust, &out->tcb_statuses, err) < 0 ||
         json_find_object(trust, "uvm", &uvm, err) < 0)
         return error_context(err, "trust");
     if (uvm && (json_check_keys(uvm, uvm_known, err) < 0 ||
@@ -376,7 +405,7 @@ void config_fini(struct config *config)
 {
     char *const texts[] = {config->address,    config->state,     config->tls_certificate,
                            config->tls_key,    config->simulated, config->client_roots,
-                           config->uvm_issuer, config->uvm_feed};
+                           config->uvm_issuer, config->uvm_feed,  config->collateral};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         free(texts[i]);
     for (size_t i = 0; i < config->tenant_count; i++) {

@@ -43,10 +43,12 @@ struct config {
     char *state;           /* a folder: the store, the master key, a development certificate */
     char *tls_certificate; /* files; NULL: the development certificate */
     char *tls_key;
-    char *client_roots; /* NULL: clients show no certificates */
-    bool plain;         /* no TLS: on a loopback address only */
-    char *simulated;    /* folder of a simulated processor whose evidence is accepted; NULL */
-    char *uvm_issuer;   /* NULL: Microsoft's */
+    char *client_roots;    /* NULL: clients show no certificates */
+    bool plain;            /* no TLS: on a loopback address only */
+    char *simulated;       /* folder of a simulated processor whose evidence is accepted; NULL */
+    char *collateral;      /* folder of what quotes are judged by; NULL: no quote is accepted */
+    unsigned tcb_statuses; /* 1 << enum tcb_status: that platforms of quotes may have */
+    char *uvm_issuer;      /* NULL: Microsoft's */
     char *uvm_feed;
     uint64_t uvm_minimum_svn;
     struct server_limits limits;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/hex.h"
+#include "base/text.h"
 #include "crypto/random.h"
 #include "format/json.h"
 
@@ -24,6 +25,7 @@ void attestation_free(struct attestation *attestation)
     rules_result_fini(&attestation->decision);
     policies_put(attestation->policy);
     json_decref(attestation->result.claims);
+    json_decref(attestation->result.older);
     free(attestation);
 }
 
@@ -39,12 +41,21 @@ int attestation_verify(struct attestation *attestation, struct error *err)
     struct maa_trust trust = {
         .time = attestation->call->now,
         .chains = service->chains,
+        .collaterals = service->collaterals,
+        .tcb_statuses = config->tcb_statuses,
         .endorser = {config->uvm_issuer, config->uvm_feed, config->uvm_minimum_svn},
     };
-    if (attestation->request.kind == MAA_SEV_SNP)
+    switch (attestation->request.kind) {
+    case MAA_SEV_SNP:
         return maa_verify_snp(&attestation->request, &trust, &attestation->result, err);
-    return error_set(err, ERROR_UNAVAILABLE, "evidence of the kind %s is not verified here",
-                     maa_kind_name(attestation->request.kind));
+    case MAA_SGX:
+    case MAA_OPEN_ENCLAVE:
+    case MAA_TDX:
+        return maa_verify_dcap(&attestation->request, &trust, &attestation->result, err);
+    default:
+        return error_set(err, ERROR_UNAVAILABLE, "evidence of the kind %s is not verified here",
+                         maa_kind_name(attestation->request.kind));
+    }
 }
 
 static int find_policy(struct attestation *attestation, struct error *err)
@@ -58,12 +69,26 @@ static int find_policy(struct attestation *attestation, struct error *err)
     return attestation->policy ? 0 : error_context(err, "the policy");
 }
 
+/* Policies know claims by their older names as "$is-debuggable". */
+static int add_older(struct claims *claims, const json_t *older, struct error *err)
+{
+    json_auto_t *named = json_object();
+    json_t *members = (json_t *)(uintptr_t)older; /* jansson's iterators leave it alone */
+    for (void *at = json_object_iter(members); at; at = json_object_iter_next(members, at)) {
+        TEXT_AUTO name = text_format("$%s", json_object_iter_key(at));
+        if (!name || json_object_set(named, name, json_object_iter_value(at)) < 0)
+            return error_memory(err);
+    }
+    return claims_add_members(claims, named, CLAIM_SERVICE, err);
+}
+
 int attestation_decide(struct attestation *attestation, struct error *err)
 {
     CLAIMS_AUTO claims = {0};
     if (find_policy(attestation, err) < 0)
         return -1;
-    if (claims_add_members(&claims, attestation->result.claims, CLAIM_SERVICE, err) < 0)
+    if (claims_add_members(&claims, attestation->result.claims, CLAIM_SERVICE, err) < 0 ||
+        add_older(&claims, attestation->result.older, err) < 0)
         return -1;
     if (rules_evaluate(attestation->policy->rules, &claims, &attestation->decision, err) < 0)
         return -1;

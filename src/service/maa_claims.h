@@ -8,6 +8,7 @@
 #define CAISSON_SERVICE_MAA_CLAIMS_H
 
 #include "evidence/uvm_endorsement.h"
+#include "service/collaterals.h"
 #include "service/maa_request.h"
 #include "service/snp_chains.h"
 
@@ -19,8 +20,10 @@ struct maa_endorser {
 };
 
 struct maa_trust {
-    int64_t time;              /* seconds since 1970 */
-    struct snp_chains *chains; /* has the roots that are trusted */
+    int64_t time;                    /* seconds since 1970 */
+    struct snp_chains *chains;       /* has the roots that are trusted */
+    struct collaterals *collaterals; /* so has this */
+    unsigned tcb_statuses;           /* 1 << enum tcb_status: that a platform may have */
     struct maa_endorser endorser;
 };
 
@@ -28,6 +31,9 @@ struct maa_result {
     struct checks checks;
     bool simulated; /* under a root that is named as simulated: the claims say so */
     json_t *claims; /* an object; NULL where the evidence is refused. The caller frees it */
+    /* Claims by older names, which tokens have as they stand, and policies behind a "$"; an object,
+     * or NULL. The caller frees it. */
+    json_t *older;
 };
 
 /* Verifies a request's evidence. ERROR_INVALID for what is no evidence of its kind, ERROR_REFUSED,
@@ -38,6 +44,16 @@ int maa_verify_snp(const struct maa_request *request, const struct maa_trust *tr
 /* The claims of an SNP report that was verified, and of its guest's endorsement (NULL: none); NULL
  * where memory ran out. The caller's. */
 json_t *maa_snp_claims(const struct snp_result *snp, const struct uvm_endorsement *uvm);
+
+/* The same of a DCAP quote: of an enclave (MAA_SGX; MAA_OPEN_ENCLAVE has it in a frame), or of a
+ * trust domain (MAA_TDX). */
+int maa_verify_dcap(const struct maa_request *request, const struct maa_trust *trust,
+                    struct maa_result *result, struct error *err);
+
+/* For whoever makes claims: false where memory runs out. Up to 64 bytes, in small letters. */
+bool maa_add_hex(json_t *claims, const char *name, struct span bytes);
+bool maa_add_number(json_t *claims, const char *name, uint64_t value);
+bool maa_add_flag(json_t *claims, const char *name, bool value);
 
 /* ERROR_REFUSED with the first check that failed. */
 int maa_refuse(const struct checks *checks, struct error *err);

@@ -66,25 +66,8 @@ static int read_parts(struct span evidence, struct snp_parts *parts, struct erro
 
 #define NAME(short_name) "x-ms-sevsnpvm-" short_name
 
-static bool add_hex(json_t *claims, const char *name, struct span bytes)
-{
-    char text[2 * 64 + 1];
-    hex_encode(bytes, text);
-    return json_object_set_new(claims, name, json_string(text)) == 0;
-}
-
-static bool add_number(json_t *claims, const char *name, uint64_t value)
-{
-    return json_object_set_new(claims, name, json_integer((json_int_t)value)) == 0;
-}
-
-static bool add_flag(json_t *claims, const char *name, bool value)
-{
-    return json_object_set_new(claims, name, json_boolean(value)) == 0;
-}
-
 #define ADD_HEX(name, member)                                                                      \
-    add_hex(claims, NAME(name), span_of(report->member, sizeof report->member))
+    maa_add_hex(claims, NAME(name), span_of(report->member, sizeof report->member))
 
 static bool add_identity(json_t *claims, const struct snp_report *report)
 {
@@ -92,15 +75,16 @@ static bool add_identity(json_t *claims, const struct snp_report *report)
            ADD_HEX("hostdata", host_data) && ADD_HEX("idkeydigest", id_key_digest) &&
            ADD_HEX("imageId", image_id) && ADD_HEX("launchmeasurement", measurement) &&
            ADD_HEX("reportdata", report_data) && ADD_HEX("reportid", report_id) &&
-           add_number(claims, NAME("guestsvn"), report->guest_svn) &&
-           add_number(claims, NAME("vmpl"), report->vmpl);
+           maa_add_number(claims, NAME("guestsvn"), report->guest_svn) &&
+           maa_add_number(claims, NAME("vmpl"), report->vmpl);
 }
 
 static bool add_policy(json_t *claims, const struct snp_report *report)
 {
-    return add_flag(claims, NAME("is-debuggable"), report->policy & SNP_POLICY_DEBUG) &&
-           add_flag(claims, NAME("migration-allowed"), report->policy & SNP_POLICY_MIGRATE_MA) &&
-           add_flag(claims, NAME("smt-allowed"), report->policy & SNP_POLICY_SMT);
+    return maa_add_flag(claims, NAME("is-debuggable"), report->policy & SNP_POLICY_DEBUG) &&
+           maa_add_flag(claims, NAME("migration-allowed"),
+                        report->policy & SNP_POLICY_MIGRATE_MA) &&
+           maa_add_flag(claims, NAME("smt-allowed"), report->policy & SNP_POLICY_SMT);
 }
 
 /* The security versions of REPORTED_TCB, by the generation's order of its bytes. */
@@ -122,7 +106,7 @@ static bool add_versions(json_t *claims, const struct snp_result *snp)
     for (size_t i = 0; product && i < sizeof versions / sizeof versions[0]; i++) {
         int at = product->tcb_at[versions[i].part];
         if (at != SNP_TCB_NOWHERE &&
-            !add_number(claims, versions[i].name, snp->report.reported_tcb[at]))
+            !maa_add_number(claims, versions[i].name, snp->report.reported_tcb[at]))
             return false;
     }
     return true;
@@ -136,8 +120,8 @@ static bool add_endorsement(json_t *claims, const struct uvm_endorsement *uvm)
     json_t *object = json_pack("{s:s, s:s, s:s}", "x-ms-sevsnpvm-guestsvn", svn, "issuer",
                                uvm->issuer, "feed", uvm->feed);
     return object &&
-           add_hex(object, NAME("launchmeasurement"),
-                   span_of(uvm->measurement, sizeof uvm->measurement)) &&
+           maa_add_hex(object, NAME("launchmeasurement"),
+                       span_of(uvm->measurement, sizeof uvm->measurement)) &&
            json_object_set_new(claims, NAME("uvm-endorsement"), object) == 0 &&
            json_object_set_new(claims, "x-ms-compliance-status",
                                json_string("azure-compliant-uvm")) == 0;
@@ -175,15 +159,6 @@ static void fill_appraisal(const struct maa_request *request, uint8_t report_dat
         sha256_digest(buf_span(&request->init.bytes), host_data);
         out->host_data = host_data;
     }
-}
-
-int maa_refuse(const struct checks *checks, struct error *err)
-{
-    const struct check *failure = checks_first_failure(checks);
-    if (!failure)
-        return error_set(err, ERROR_REFUSED, "the evidence could not be verified");
-    return error_set(err, ERROR_REFUSED, "%s: expected %s, found %s; %s", failure->rule->name,
-                     failure->expected, failure->found, failure->rule->remedy);
 }
 
 static int verify_report(const struct maa_request *request, const struct snp_parts *parts,

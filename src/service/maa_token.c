@@ -42,6 +42,7 @@ static int fill(json_t *claims, const struct maa_request *request, const struct 
         return -1;
     if ((request->nonce && json_object_set(claims, "nonce", request->nonce) < 0) ||
         json_object_update_missing(claims, result->claims) < 0 ||
+        (result->older && json_object_update_missing(claims, result->older) < 0) ||
         (result->simulated && !add(claims, "caisson-simulated", json_true())) ||
         (token->issued &&
          json_object_update_missing(claims, (json_t *)(uintptr_t)token->issued) < 0))

@@ -51,17 +51,13 @@ struct server_owner service_owner(struct service *service)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-#define ROOT_FILE "ark.pem" /* of a simulated processor's folder */
+/* Of a simulated processor's folder: AMD's kind, Intel's kind. */
+static const char *const root_files[] = {"ark.pem", "root.pem"};
 
-static int read_simulated(struct service *service, struct error *err)
+static int read_root(struct service *service, const char *path, struct error *err)
 {
     BUF_AUTO bytes = BUF_WITH_LIMIT(65536);
-    if (!service->config->simulated)
-        return 0;
-    TEXT_AUTO path = text_format("%s/" ROOT_FILE, service->config->simulated);
     struct trusted_root *root = &service->roots[service->root_count];
-    if (!path)
-        return error_memory(err);
     if (file_read(path, &bytes, err) < 0)
         return -1;
     if (trusted_root_read(buf_span(&bytes), root, NULL, err) < 0)
@@ -69,6 +65,23 @@ static int read_simulated(struct service *service, struct error *err)
     if (!root->simulated)
         return error_set(err, ERROR_REFUSED, "%s is not the root of a simulated processor", path);
     service->root_count++;
+    return 0;
+}
+
+static int read_simulated(struct service *service, struct error *err)
+{
+    const char *folder = service->config->simulated;
+    for (size_t i = 0; folder && i < sizeof root_files / sizeof root_files[0]; i++) {
+        struct error own = {0};
+        TEXT_AUTO path = text_format("%s/%s", folder, root_files[i]);
+        if (!path)
+            return error_memory(err);
+        if (read_root(service, path, &own) < 0 && own.code != ERROR_NOT_FOUND)
+            return error_set(err, own.code, "%s", own.text);
+    }
+    if (folder && service->root_count == 0)
+        return error_set(err, ERROR_NOT_FOUND, "%s has neither %s nor %s", folder, root_files[0],
+                         root_files[1]);
     return 0;
 }
 
@@ -93,7 +106,11 @@ static int open_parts(struct service *service, bool *made, struct error *err)
     if (!service->signing || read_simulated(service, err) < 0)
         return -1;
     service->chains = snp_chains_new(service->roots, service->root_count, err);
-    service->policies = service->chains ? policies_new(service->store, err) : NULL;
+    service->collaterals = service->chains
+                               ? collaterals_open(service->config->collateral, service->roots,
+                                                  service->root_count, err)
+                               : NULL;
+    service->policies = service->collaterals ? policies_new(service->store, err) : NULL;
     service->authorities = service->policies ? authorities_open(service->config, err) : NULL;
     service->kbs = service->authorities ? kbs_sessions_new(err) : NULL;
     return service->kbs ? 0 : -1;
@@ -121,6 +138,7 @@ void service_close(struct service *service)
     kbs_sessions_free(service->kbs);
     authorities_close(service->authorities);
     policies_free(service->policies);
+    collaterals_close(service->collaterals);
     snp_chains_free(service->chains);
     signing_close(service->signing);
     sessions_free(service->sessions);
@@ -132,5 +150,7 @@ void service_close(struct service *service)
 
 int service_refresh(struct service *service, struct error *err)
 {
+    if (collaterals_refresh(service->collaterals, err) < 0)
+        return -1;
     return signing_refresh(service->signing, (int64_t)time(NULL), err);
 }

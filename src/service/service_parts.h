@@ -23,6 +23,7 @@ struct service {
     struct trusted_root roots[CONFIG_ROOTS_MAX];
     size_t root_count;
     struct snp_chains *chains;
+    struct collaterals *collaterals;
     struct policies *policies;
     struct authorities *authorities;
     atomic_ullong requests, refused, attested, denied, released, withheld;
