@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/serve_local.h"
 #include "cli/serve_tls.h"
 #include "os/file.h"
 #include "service/service.h"
@@ -17,6 +18,13 @@
 
 static const struct option_rule options[] = {
     {.name = "config", .operand = "FILE", .help = "The configuration, as docs/service.md has it"},
+    {.name = "listen",
+     .operand = "ADDRESS:PORT",
+     .help = "Without a configuration: where to listen (default: " SERVE_LOCAL_LISTEN ")"},
+    {.name = "trust-simulated",
+     .operand = "DIR",
+     .help = "Without a configuration: accept evidence of the simulated processor in DIR, which "
+             "proves nothing"},
     {.name = "check", .help = "Read the configuration, say what is wrong with it, and end"},
     {0},
 };
@@ -29,12 +37,9 @@ struct serving {
     struct server *server;
 };
 
-static int read_config(const struct args *args, struct config *config, struct error *err)
+static int read_file(const char *path, struct config *config, struct error *err)
 {
-    const char *path = args_get(args, "config");
     BUF_AUTO text = BUF_WITH_LIMIT(CONFIG_SIZE_MAX);
-    if (!path)
-        return error_set(err, ERROR_USAGE, "--config FILE is missing");
     TEXT_AUTO folder = text_format("%s", path);
     if (!folder)
         return error_memory(err);
@@ -46,6 +51,23 @@ static int read_config(const struct args *args, struct config *config, struct er
     if (config_read(buf_span(&text), slash ? folder : ".", config, err) < 0)
         return error_context(err, "%s", path);
     return 0;
+}
+
+static int read_config(const struct args *args, struct config *config, struct error *err)
+{
+    const char *path = args_get(args, "config");
+    BUF_AUTO text = BUF_WITH_LIMIT(CONFIG_SIZE_MAX);
+    TEXT_AUTO folder = NULL;
+    if (path && (args_has(args, "listen") || args_has(args, "trust-simulated")))
+        return error_set(err, ERROR_USAGE,
+                         "--listen and --trust-simulated are the configuration's to say");
+    if (path)
+        return read_file(path, config, err);
+    if (args_has(args, "check"))
+        return error_set(err, ERROR_USAGE, "--check is of a configuration: --config FILE");
+    if (serve_local_prepare(args, &text, &folder, err) < 0)
+        return -1;
+    return config_read(buf_span(&text), folder, config, err);
 }
 
 static int start(struct serving *serving, struct error *err)
@@ -140,7 +162,11 @@ const struct command command_serve = {
     .description =
         "Runs the attestation service in the foreground: clients of Microsoft Azure Attestation's "
         "interface send evidence, and get a signed token where it holds and the policy permits it. "
-        "Every decision is written to an audit log before it is answered.\n\n"
+        "Guests of Confidential Containers get the secrets that rules let them have. Every "
+        "decision is written to an audit log before it is answered.\n\n"
+        "Without --config it serves this machine alone: it makes a development certificate and an "
+        "administrator's in the store's folder (~/.local/share/caisson/service), and writes "
+        "~/.config/caisson/service.yaml, by which this user's other commands find it.\n\n"
         "SIGTERM and SIGINT end it once all requests that have begun are answered; SIGHUP reads "
         "the certificate again. caisson-attestd is this command under its own name.",
     .options = options,

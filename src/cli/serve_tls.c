@@ -19,7 +19,8 @@ static const uint8_t local_names[] = {
     0x87, 16,   0,    0, 0,   0,   0,   0,   0,   0,   0,   0,   0,   0,    0, 0,   0, 0, 1,
 };
 
-static int make_certificate(const struct private_key *key, struct buf *pem, struct error *err)
+static int make_certificate(const char *name, bool is_server, const struct private_key *key,
+                            struct buf *pem, struct error *err)
 {
     BUF_AUTO der = BUF_WITH_LIMIT(CERTIFICATE_DER_MAX);
     uint64_t serial;
@@ -28,13 +29,13 @@ static int make_certificate(const struct private_key *key, struct buf *pem, stru
     if (random_bytes(&serial, sizeof serial, err) < 0)
         return -1;
     struct issue_request request = {
-        .subject = "caisson development certificate",
-        .issuer = "caisson development certificate",
+        .subject = name,
+        .issuer = name,
         .serial = serial >> 1,
         .not_before = now - 3600,
         .not_after = now + DEVELOPMENT_DAYS * INT64_C(86400),
         .extensions = &names,
-        .extension_count = 1,
+        .extension_count = is_server ? 1 : 0,
     };
     if (certificate_issue(&request, key, key, &der, err) < 0)
         return -1;
@@ -48,7 +49,8 @@ static int make_development(const char *certificate_path, const char *key_path, 
     struct buf key_pem = BUF_WITH_LIMIT(PEM_MAX);
     PRIVATE_KEY_AUTO *key = private_key_new_p256(err);
     int result = -1;
-    if (key && make_certificate(key, &certificate, err) == 0 &&
+    if (key &&
+        make_certificate("caisson development certificate", true, key, &certificate, err) == 0 &&
         private_key_to_pem(key, &key_pem, err) == 0 &&
         output_write(key_path, buf_span(&key_pem), 0600, err) == 0)
         result = output_write(certificate_path, buf_span(&certificate), 0644, err);
@@ -59,18 +61,49 @@ static int make_development(const char *certificate_path, const char *key_path, 
     return result;
 }
 
-static bool is_valid(const char *path)
+/* Whether the file's first certificate is valid now; its DER is appended. */
+static bool is_valid(const char *path, struct buf *der)
 {
-    BUF_AUTO pem = BUF_WITH_LIMIT(PEM_MAX);
+    struct buf pem = BUF_WITH_LIMIT(PEM_MAX); /* may hold a key as well */
+    bool valid = false;
+    if (file_read(path, &pem, NULL) == 0) {
+        struct span rest = buf_span(&pem);
+        CERTIFICATE_AUTO *certificate = certificate_pem_next(&rest, der, NULL) == 0
+                                            ? certificate_from_der(buf_span(der), NULL)
+                                            : NULL;
+        valid = certificate && certificate_valid_at(certificate, (int64_t)time(NULL));
+    }
+    buf_fini_secret(&pem);
+    return valid;
+}
+
+/* Certificate and key in one file, as a client shows them. */
+static int make_client(const char *path, struct error *err)
+{
+    struct buf pem = BUF_WITH_LIMIT(PEM_MAX);
+    PRIVATE_KEY_AUTO *key = private_key_new_p256(err);
+    int result = -1;
+    if (key && make_certificate("caisson administrator", false, key, &pem, err) == 0 &&
+        private_key_to_pem(key, &pem, err) == 0)
+        result = output_write(path, buf_span(&pem), 0600, err);
+    buf_fini_secret(&pem);
+    return result;
+}
+
+int serve_client_certificate(const char *path, bool *made, uint8_t digest[SHA256_SIZE],
+                             struct error *err)
+{
     BUF_AUTO der = BUF_WITH_LIMIT(CERTIFICATE_DER_MAX);
-    struct span rest;
-    if (file_read(path, &pem, NULL) < 0)
-        return false;
-    rest = buf_span(&pem);
-    if (certificate_pem_next(&rest, &der, NULL) < 0)
-        return false;
-    CERTIFICATE_AUTO *certificate = certificate_from_der(buf_span(&der), NULL);
-    return certificate && certificate_valid_at(certificate, (int64_t)time(NULL));
+    *made = !is_valid(path, &der);
+    if (*made) {
+        buf_truncate(&der, 0);
+        if (make_client(path, err) < 0)
+            return -1;
+        if (!is_valid(path, &der))
+            return error_set(err, ERROR_INVALID, "%s: what was written is no certificate", path);
+    }
+    sha256_digest(buf_span(&der), digest);
+    return 0;
 }
 
 static int open_files(const char *certificate_path, const char *key_path, const char *roots_path,
@@ -96,9 +129,10 @@ int serve_tls_open(const struct config *config, struct tls_server **out, struct 
         return open_files(config->tls_certificate, config->tls_key, config->client_roots, out, err);
     TEXT_AUTO certificate = text_format("%s/development.pem", config->state);
     TEXT_AUTO key = text_format("%s/development.key", config->state);
+    BUF_AUTO der = BUF_WITH_LIMIT(CERTIFICATE_DER_MAX);
     if (!certificate || !key)
         return error_memory(err);
-    if (!is_valid(certificate) && make_development(certificate, key, err) < 0)
+    if (!is_valid(certificate, &der) && make_development(certificate, key, err) < 0)
         return -1;
     return open_files(certificate, key, config->client_roots, out, err);
 }
