@@ -1,6 +1,7 @@
 /* Which function answers which path. */
 #include <strings.h>
 
+#include "service/metrics.h"
 #include "service/service_parts.h"
 
 static void healthz(const struct call *call, struct server_answer *answer)
@@ -11,30 +12,7 @@ static void healthz(const struct call *call, struct server_answer *answer)
     (void)buf_append_text(&answer->body, "ok\n", NULL);
 }
 
-/* Prometheus' text format, version 0.0.4. */
-static void metrics(const struct call *call, struct server_answer *answer)
-{
-    struct service *service = call->service;
-    const struct {
-        const char *name, *help;
-        unsigned long long value;
-    } counters[] = {
-        {"caisson_requests_total", "Requests answered.", atomic_load(&service->requests)},
-        {"caisson_requests_refused_total", "Requests answered with a status of 400 or more.",
-         atomic_load(&service->refused)},
-        {"caisson_attestations_total", "Tokens given.", atomic_load(&service->attested)},
-        {"caisson_attestations_denied_total", "Evidence refused, or denied by a policy.",
-         atomic_load(&service->denied)},
-        {"caisson_key_releases_total", "Keys released.", atomic_load(&service->released)},
-        {"caisson_key_releases_denied_total", "Keys withheld.", atomic_load(&service->withheld)},
-    };
-    answer->status = HTTP_OK;
-    answer->type = "text/plain; version=0.0.4";
-    for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++)
-        (void)buf_printf(&answer->body, NULL, "# HELP %s %s\n# TYPE %s counter\n%s %llu\n",
-                         counters[i].name, counters[i].help, counters[i].name, counters[i].name,
-                         counters[i].value);
-}
+static route_answer metrics;
 
 static const struct route {
     const char *method;
@@ -86,11 +64,14 @@ static const struct route {
     {"POST", "/kbs/v0/attestation-policy", false, false, kbs_refuse_rego},
 };
 
+#define COUNT (sizeof routes / sizeof routes[0])
+_Static_assert(COUNT < METRICS_ROUTES_MAX, "each route has its histogram");
+
 /* The route of a path; *known says that the path is there, with this method or another. */
 static const struct route *find_route(const char *method, const char *path, bool *known)
 {
     *known = false;
-    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
+    for (size_t i = 0; i < COUNT; i++) {
         const struct route *route = &routes[i];
         size_t len = strlen(route->path);
         if (strncasecmp(path, route->path, len) != 0 || (!route->has_rest && path[len] != '\0'))
@@ -120,4 +101,44 @@ void service_answer(struct call *call, struct server_answer *answer)
     }
     call->rest = request->path + strlen(route->path);
     route->answer(call, answer);
+}
+
+/* Prometheus' text format, version 0.0.4. */
+static void metrics(const struct call *call, struct server_answer *answer)
+{
+    struct service *service = call->service;
+    const struct {
+        const char *name, *help;
+        unsigned long long value;
+    } counters[] = {
+        {"caisson_requests_total", "Requests answered.", atomic_load(&service->requests)},
+        {"caisson_requests_refused_total", "Requests answered with a status of 400 or more.",
+         atomic_load(&service->refused)},
+        {"caisson_attestations_total", "Tokens given.", atomic_load(&service->attested)},
+        {"caisson_attestations_denied_total", "Evidence refused, or denied by a policy.",
+         atomic_load(&service->denied)},
+        {"caisson_key_releases_total", "Keys released.", atomic_load(&service->released)},
+        {"caisson_key_releases_denied_total", "Keys withheld.", atomic_load(&service->withheld)},
+    };
+    answer->status = HTTP_OK;
+    answer->type = "text/plain; version=0.0.4";
+    for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++)
+        (void)buf_printf(&answer->body, NULL, "# HELP %s %s\n# TYPE %s counter\n%s %llu\n",
+                         counters[i].name, counters[i].help, counters[i].name, counters[i].name,
+                         counters[i].value);
+    struct metrics_label labels[COUNT + 1] = {[COUNT] = {"", "other"}};
+    for (size_t i = 0; i < COUNT; i++)
+        labels[i] = (struct metrics_label){routes[i].method, routes[i].path};
+    struct error err = {0};
+    if (metrics_append(service->metrics, labels, COUNT + 1, &answer->body, &err) < 0)
+        answer_error(answer, HTTP_SERVER_ERROR, NULL, err.text);
+}
+
+/* Requests of no route are counted together: their paths are whatever strangers make up. */
+void service_observe(struct service *service, const char *method, const char *path,
+                     uint64_t microseconds)
+{
+    bool known;
+    const struct route *route = find_route(method, path, &known);
+    metrics_observe(service->metrics, route ? (size_t)(route - routes) : COUNT, microseconds);
 }

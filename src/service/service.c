@@ -9,6 +9,7 @@
 #include "os/file.h"
 #include "service/authorities.h"
 #include "service/kbs_sessions.h"
+#include "service/metrics.h"
 #include "service/service_parts.h"
 
 /* --- the server's owner ----------------------------------------------------------------------- */
@@ -36,7 +37,7 @@ static void on_log(void *context, const char *peer, const char *method, const ch
                    enum http_status status, uint64_t microseconds)
 {
     BUF_AUTO line = BUF_WITH_LIMIT(16384);
-    (void)context;
+    service_observe(context, method, path, microseconds);
     json_auto_t *entry = json_pack("{s:s, s:s, s:s, s:i, s:I}", "peer", peer, "method", method,
                                    "path", path, "status", (int)status, "microseconds",
                                    (json_int_t)microseconds);
@@ -113,7 +114,8 @@ static int open_parts(struct service *service, bool *made, struct error *err)
     service->policies = service->collaterals ? policies_new(service->store, err) : NULL;
     service->authorities = service->policies ? authorities_open(service->config, err) : NULL;
     service->kbs = service->authorities ? kbs_sessions_new(err) : NULL;
-    return service->kbs ? 0 : -1;
+    service->metrics = service->kbs ? metrics_new(err) : NULL;
+    return service->metrics ? 0 : -1;
 }
 
 struct service *service_open(const struct config *config, bool *made, struct error *err)
@@ -135,6 +137,7 @@ void service_close(struct service *service)
 {
     if (!service)
         return;
+    metrics_free(service->metrics);
     kbs_sessions_free(service->kbs);
     authorities_close(service->authorities);
     policies_free(service->policies);

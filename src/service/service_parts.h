@@ -20,6 +20,7 @@ struct service {
     struct kbs_sessions *kbs;
     struct recent *recent;
     struct sessions *sessions;
+    struct metrics *metrics;
     struct trusted_root roots[CONFIG_ROOTS_MAX];
     size_t root_count;
     struct snp_chains *chains;
@@ -40,6 +41,10 @@ struct call {
 
 /* Finds the tenant and the route of a call, and has it answered. */
 void service_answer(struct call *call, struct server_answer *answer);
+
+/* Counts how long an answer took, by its route. */
+void service_observe(struct service *service, const char *method, const char *path,
+                     uint64_t microseconds);
 
 typedef void route_answer(const struct call *call, struct server_answer *answer);
 

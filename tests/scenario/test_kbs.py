@@ -316,5 +316,15 @@ class KbsTest(ServiceTestCase):
         self.assertEqual((status, "Rego" in answer["detail"]), (501, True))
 
 
+    def test_latencies_are_counted_by_route(self):
+        self.assertEqual(self.guest().attest()[0], 200)
+        self.running.ask("GET", "/nowhere/<script>")
+        _, text = self.running.ask("GET", "/metrics")
+        name = "caisson_request_duration_seconds"
+        self.assertRegex(text, name + r'_bucket\{method="POST",route="/kbs/v0/attest",le="\+Inf"\} [1-9]')
+        self.assertRegex(text, name + r'_count\{method="",route="other"\} [1-9]')
+        self.assertNotIn("nowhere", text)
+
+
 if __name__ == "__main__":
     tap.main()

@@ -77,7 +77,7 @@ static void refuses_what_it_does_not_know(void **state)
         {"services: https://a", "services"},
         {"service: ''", "service"},
         {"service: 7", "service"},
-        {"service: https://a\nservice: https://b", "service"},
+        {"service: https://a\nservice: https://b", "has already"},
         {"[]", "mapping"},
         {"a: b\n---\nc: d", "mapping"},
         {"tls-ca: {}", "tls-ca"},
