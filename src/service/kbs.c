@@ -185,10 +185,16 @@ static json_t *describe(const struct handshake *handshake, const char *reason)
     static const char *const kept[] = {"x-ms-sevsnpvm-launchmeasurement", "x-ms-sevsnpvm-hostdata",
                                        "x-ms-sevsnpvm-reportdata"};
     const struct attestation *attestation = handshake->attestation;
-    json_t *detail = json_pack("{s:s, s:s, s:s, s:b}", "tee", handshake->session.hello.tee, "peer",
-                               handshake->call->request->peer, reason ? "reason" : "token",
+    const struct call *call = handshake->call;
+    char record[RECENT_NAME_SIZE];
+    struct recent_attestation recent = {.time = call->now,
+                                        .kind = maa_kind_name(MAA_SEV_SNP),
+                                        .checks = &attestation->result.checks};
+    recent_add(call->service->recent, call->tenant->name, &recent, record);
+    json_t *detail = json_pack("{s:s, s:s, s:s, s:b, s:s}", "tee", handshake->session.hello.tee,
+                               "peer", call->request->peer, reason ? "reason" : "token",
                                reason ? reason : attestation->id, "simulated",
-                               attestation->result.simulated);
+                               attestation->result.simulated, "record", record);
     for (size_t i = 0; detail && i < sizeof kept / sizeof kept[0]; i++) {
         json_t *claim = json_object_get(attestation->result.claims, kept[i]);
         if (claim && json_object_set(detail, kept[i], claim) < 0) {

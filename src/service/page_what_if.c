@@ -7,6 +7,8 @@
 
 #include "format/json.h"
 #include "service/maa_attestation.h"
+#include "service/page_parts.h"
+#include "service/release_preview.h"
 
 #define WHAT_IF_DEPTH_MAX 16
 
@@ -108,6 +110,20 @@ static int add_claims(json_t *answer, struct attestation *attestation, struct er
     return json_object_set_new(answer, "claims", claims);
 }
 
+/* What a token of these claims would open. A resource is asked for with a token of the key broker's
+ * protocol, which says the same of the evidence. */
+static int add_releases(json_t *answer, const struct call *call, struct error *err)
+{
+    const char *issuer = call->tenant->issuer;
+    const json_t *claims = json_object_get(answer, "claims");
+    json_t *keys = release_preview(call, issuer, claims, err);
+    json_t *resources = keys ? page_preview_resources(call, issuer, claims, err) : NULL;
+    if (json_object_set_new(answer, "keys", keys) < 0 ||
+        json_object_set_new(answer, "resources", resources) < 0)
+        return -1;
+    return 0;
+}
+
 static int follow(json_t *answer, struct attestation *attestation, struct error *err)
 {
     struct error denied = {0};
@@ -122,7 +138,9 @@ static int follow(json_t *answer, struct attestation *attestation, struct error 
         return error_memory(err);
     if (decided < 0)
         return json_object_set(answer, "claims", attestation->result.claims);
-    return add_claims(answer, attestation, err);
+    if (add_claims(answer, attestation, err) < 0)
+        return -1;
+    return attestation->is_draft ? 0 : add_releases(answer, attestation->call, err);
 }
 
 static json_t *answer_question(const struct call *call, const struct question *question,

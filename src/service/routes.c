@@ -35,6 +35,7 @@ static const struct route {
     {"GET", "/api/policies", false, false, page_policies},
     {"POST", "/api/lint/", true, false, page_lint},
     {"POST", "/api/what-if", false, false, page_what_if},
+    {"GET", "/api/secrets", false, false, page_secrets},
     {"GET", "/certs", false, false, maa_certs},
     {"GET", "/.well-known/openid-configuration", false, false, maa_openid_configuration},
     {"POST", "/attest/", true, false, maa_attest},

@@ -89,7 +89,7 @@ route_answer kbs_get_rule, kbs_put_rule, kbs_refuse_rego;
 /* The page at /, and what its script asks for: for administrators of the tenant. */
 route_answer page_get_html, page_get_style, page_get_script;
 route_answer page_make_code, page_open_session, page_get_session, page_end_session;
-route_answer page_log, page_attestation, page_policies, page_lint, page_what_if;
+route_answer page_log, page_attestation, page_policies, page_lint, page_what_if, page_secrets;
 
 /* True where the request names a version of that interface that is known; else answers 400. */
 bool maa_check_api_version(const struct call *call, struct server_answer *answer);

@@ -1,15 +1,21 @@
 #!/usr/bin/env python3
 """The page at / of the attestation service: what it asks the service for, and, in headless Chromium by real clicks
 and keys, what an administrator sees and does."""
+import hashlib
 import json
 import unittest
 
 from lib import tap
 from lib.chromium import PROGRAM, Chromium
-from lib.service import ATTEST, ServiceTestCase
+from lib.service import ATTEST, ServiceTestCase, b64url
 
 HOSTILE = "</script><script>window.ran=1</script><img src=x onerror='window.ran=1'><b id=planted>"
 DENY = 'version=1.0;\nauthorizationrules\n{\n[type=="x-ms-sevsnpvm-vmpl", value==0] => deny();\n=> permit();\n};\n'
+
+
+def rule(**claims):
+    return json.dumps({"version": "1.0.0", "anyOf": [{"authority": "https://acme.example", "allOf": [
+        {"claim": name, "equals": value} for name, value in claims.items()]}]})  # fmt: skip
 
 
 class PageTestCase(ServiceTestCase):
@@ -39,6 +45,19 @@ class PageTestCase(ServiceTestCase):
         return self.ask("GET", "/api/log")[1]["entries"][-1]["detail"]["record"]
 
 
+    def keep_secrets(self):
+        """Two keys and two resources, of which this evidence gets one each."""
+        good = rule(**{"x-ms-sevsnpvm-hostdata": hashlib.sha256(self.policy).hexdigest()})
+        bad = rule(**{"x-ms-sevsnpvm-is-debuggable": False, HOSTILE: HOSTILE})
+        for name, text in (("db", good), ("other", bad)):
+            body = {"kty": "oct-HSM", "key_size": 256, "attributes": {"exportable": True},
+                    "release_policy": {"contentType": "application/json; charset=utf-8", "data": b64url(text.encode())}}
+            self.assertEqual(self.ask("POST", f"/keys/{name}/create?api-version=7.4", json.dumps(body))[0], 200)
+            self.assertEqual(self.ask("PUT", f"/kbs/v0/resource-rule/default/{name}/1", text)[0], 200)
+            self.assertEqual(self.ask("POST", f"/kbs/v0/resource/default/{name}/1", b"never shown")[0], 200)
+        self.assertEqual(self.ask("POST", "/kbs/v0/resource/default/nobodys/1", b"never shown")[0], 200)
+
+
 class ApiTest(PageTestCase):
     def head(self, path, headers=None):
         connection = self.own.connect()
@@ -50,7 +69,7 @@ class ApiTest(PageTestCase):
 
     def test_everything_is_an_administrators_alone(self):
         for method, path in (("GET", "/api/session"), ("POST", "/api/code"), ("GET", "/api/log"),
-                             ("GET", "/api/attestations/0"), ("GET", "/api/policies"), ("POST", "/api/lint/SevSnpVm"),
+                             ("GET", "/api/attestations/0"), ("GET", "/api/policies"), ("GET", "/api/secrets"), ("POST", "/api/lint/SevSnpVm"),
                              ("POST", "/api/what-if")):  # fmt: skip
             with self.subTest(path):
                 self.assertEqual(self.ask(method, path, "", None)[0], 401)
@@ -142,6 +161,26 @@ class ApiTest(PageTestCase):
         kinds = {policy["kind"]: policy for policy in self.ask("GET", "/api/policies")[1]}
         self.assertTrue(kinds["SevSnpVm"]["default"])
         self.assertIn("permit", kinds["SevSnpVm"]["text"])
+
+    def test_what_evidence_would_open(self):
+        self.keep_secrets()
+        question = {"kind": "SevSnpVm", "request": json.loads(self.body())}
+        status, answer = self.ask("POST", "/api/what-if", json.dumps(question))
+        self.assertEqual(status, 200, answer)
+        got = {item["name"]: (item["released"], item["reason"]) for item in answer["keys"] + answer["resources"]}
+        self.assertEqual({name: released for name, (released, _) in got.items()}, {
+            "db": True, "other": False, "default/db/1": True, "default/other/1": False, "default/nobodys/1": False})  # fmt: skip
+        self.assertIn(HOSTILE[:20], got["other"][1])
+        status, answer = self.ask("POST", "/api/what-if", json.dumps({**question, "policy": DENY}))
+        self.assertNotIn("keys", answer)
+        status, secrets = self.ask("GET", "/api/secrets")
+        self.assertEqual(status, 200)
+        self.assertEqual([key["name"] for key in secrets["keys"]], ["db", "other"])
+        self.assertEqual([item["rule"] is None for item in secrets["resources"]], [False, True, False])
+        self.assertNotIn("never shown", json.dumps(secrets))
+        self.assertNotIn('"k"', json.dumps(secrets))
+        self.assertEqual(self.ask("DELETE", "/keys/db?api-version=7.4")[0], 200)
+        self.assertEqual([key["name"] for key in self.ask("GET", "/api/secrets")[1]["keys"]], ["other"])
 
     def test_what_evidence_would_get(self):
         before = len(self.own.entries())
@@ -275,6 +314,31 @@ class BrowserTest(PageTestCase):
         page.evaluate("document.getElementById('try-text').value = '{'")
         page.click("button", "Ask")
         page.wait("document.getElementById('try-wrong').textContent.startsWith('This is no JSON')")
+
+    def test_a_keys_rule_and_which_condition_fails(self):
+        self.keep_secrets()
+        page = self.sign_in()
+        page.click("link", "Keys")
+        page.wait("document.querySelectorAll('#keys > li').length === 2")
+        shown = page.evaluate("document.getElementById('view-keys').innerText")
+        self.assertRegex(shown, r"db\s+oct-HSM, enabled, changed [0-9-]+")
+        self.assertIn(f"x-ms-sevsnpvm-hostdata equals {hashlib.sha256(self.policy).hexdigest()}", shown)
+        self.assertIn(f"{HOSTILE} equals {HOSTILE}", shown)
+        self.assertIn("default/nobodys/1\n\nIt has no rule: nobody gets it.", shown)
+        name = self.attest()
+        page.click("link", "What would it get?")
+        page.wait("document.getElementById('try-recent').options.length > 1")
+        page.tab_to("combobox", "An attestation of late")
+        page.press("ArrowDown")
+        page.wait(f"document.getElementById('try-recent').value === '{name}'")
+        page.press("Enter")
+        page.click("button", "Ask")
+        page.wait("!document.getElementById('try-answer').hidden")
+        said = page.evaluate("document.getElementById('try-answer').innerText")
+        self.assertIn("db would be released", said)
+        self.assertRegex(said, r"other would not: .*planted")
+        self.assertIn("default/db/1 would be released", said)
+        self.assertEqual(page.evaluate("[window.ran, document.querySelector('#planted')]"), [None, None])
 
     def test_every_control_is_reached_by_keyboard_and_has_a_name(self):
         self.attest()

@@ -182,13 +182,13 @@ const EVENTS = {
 };
 const ROWS_MAX = 2000;
 
-const groupOf = (event) => EVENTS[event]?.[0] || (/release|resource-get/.test(event) ? 'release' : /attest/.test(event) ? 'attest' : 'change');
-const titleOf = (event) => EVENTS[event]?.[1] || event;
+const groupOf = (event) => EVENTS[event]?.[0] || 'change';
+const titleOf = (event) => EVENTS[event]?.[1] || event.charAt(0).toUpperCase() + event.slice(1).replaceAll('-', ' ');
 
 /* What a line says of an entry, in a few words. */
 function summaryOf(entry) {
   const detail = entry.detail || {};
-  const name = detail.key || detail.name || detail.resource || detail.kind || '';
+  const name = detail.name || detail.resource || detail.key || detail.kind || detail.tee || '';
   const data = detail['x-ms-sevsnpvm-hostdata'];
   return [name, detail.reason || (data ? `host data ${data.slice(0, 16)}…` : detail.peer || '')].filter(Boolean).join(': ');
 }
@@ -220,7 +220,9 @@ const log = {
       while (at('log').children.length > ROWS_MAX) at('log').lastElementChild.remove();
       if (!isFirst && answer.entries.length > 0)
         say(`${answer.entries.length} new: ${titleOf(answer.entries.at(-1).event)}, ${answer.entries.at(-1).allowed ? 'allowed' : 'refused'}`);
-      if (isFirst || answer.entries.length > 0) filter();
+      if (!isFirst && answer.entries.length === 0) return;
+      filter();
+      if (!at('view-try').hidden && document.activeElement !== at('try-recent')) trial.open();
     } finally {
       this.busy = false;
     }
@@ -417,10 +419,65 @@ at('reset-yes').addEventListener('click', () => {
 
 /* --- keys ---------------------------------------------------------------------------------------- */
 
+/* "host data equals ab…": a rule's condition in words. */
+function conditionOf(condition) {
+  const {claim, ...rest} = condition;
+  const [[operator, value] = ['', '']] = Object.entries(rest);
+  const words = operator.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+  return make('li', {}, make('code', {}, claim), ` ${words} `, make('code', {}, text(value)));
+}
+
+/* anyOf and allOf become lists within lists. */
+function groupList(group) {
+  const items = [];
+  for (const [name, list] of Object.entries(group)) {
+    if (!Array.isArray(list)) continue;
+    const all = name.toLowerCase() === 'allof';
+    items.push(make('div', {}, all ? 'all of' : 'any of', make('ul', {}, ...list.map((item) =>
+      (item && typeof item.claim === 'string' ? conditionOf(item) : make('li', {}, ...groupList(item || {})))))));
+  }
+  return items;
+}
+
+function ruleOf(words) {
+  if (!words) return make('p', {class: 'failed'}, 'It has no rule: nobody gets it.');
+  let rule;
+  try {
+    rule = JSON.parse(words);
+  } catch {
+    return make('pre', {}, words);
+  }
+  const any = Object.entries(rule).find(([name]) => name.toLowerCase() === 'anyof')?.[1];
+  if (!Array.isArray(any)) return make('pre', {}, words);
+  return make('div', {class: 'rule'}, ...any.map((part) =>
+    make('div', {}, 'To a token by ', make('code', {}, text(part.authority)), ' with ', ...groupList(part))));
+}
+
+function unbase64url(words) {
+  const bytes = Uint8Array.from(atob(words.replaceAll('-', '+').replaceAll('_', '/')), (letter) => letter.charCodeAt(0));
+  return new TextDecoder().decode(bytes);
+}
+
 const keys = {
   async open() {
-    at('keys-none').hidden = false;
-    at('keys-none').textContent = 'This service keeps no keys.';
+    try {
+      const secrets = await ask('api/secrets');
+      at('keys').replaceChildren(...secrets.keys.map((key) => this.keyOf(key)));
+      at('resources').replaceChildren(...secrets.resources.map((resource) =>
+        make('li', {}, make('h3', {}, resource.name), ruleOf(resource.rule))));
+      at('keys-none').hidden = secrets.keys.length > 0;
+      at('resources-none').hidden = secrets.resources.length > 0;
+    } catch (refusal) {
+      say(refusal.message);
+    }
+  },
+
+  keyOf(key) {
+    const day = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 10);
+    const {enabled, exp, nbf, updated} = key.attributes;
+    const facts = [key.key.kty, enabled ? 'enabled' : 'disabled', `changed ${day(updated)}`, exp && `expires ${day(exp)}`, nbf && `not before ${day(nbf)}`];
+    return make('li', {}, make('h3', {}, key.name), make('p', {class: enabled ? '' : 'failed'}, facts.filter(Boolean).join(', ')),
+      make('p', {class: 'mono'}, key.key.kid), ruleOf(key.release_policy && unbase64url(key.release_policy.data)));
   },
 };
 
