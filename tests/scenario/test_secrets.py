@@ -1,38 +1,149 @@
 #!/usr/bin/python3
-"""Secrets for containers that know nothing of them: brought by the guest from a key broker, as the policy says."""
+"""Secrets for containers that know nothing of them: brought by the guest from the attestation service's key broker, as
+the policy says and to whom its rule names; and the localhost interfaces, asked from inside a container."""
+import base64
+import hashlib
+import json
 import os
-import unittest
+import tempfile
 
 from lib import tap
 from lib.broker import Broker
 from lib.cli import CliCase
+from lib.service import Service, unb64url
 
-RESOURCES = {"default/secret/db": b"swordfish\n", "app/key/one": bytes(range(256))}
+ISSUER = "https://acme.example"
+SCRIPT = ("cat /run/secrets/db; echo $PASSWORD; od -An -tx1 -N4 /etc/one; ls -l /run/secrets/db; "
+          "echo no >/run/secrets/db; grep -c swordfish /proc/1/environ")
+# Each answer's body as a line; bash speaks HTTP by itself.
+API = """
+ask() {
+  exec 3<>/dev/tcp/127.0.0.1/$1 || { echo refused; return; }
+  printf '%s %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s' "$2" "$3" ${#4} "$4" >&3
+  while read -r line <&3 && [ "$line" != $'\r' ]; do :; done
+  cat <&3; echo
+}
+ask 8080 POST /attest/raw '{"runtime_data":"YWJj"}'
+ask 8080 POST /attest/maa '{"runtime_data":"eyJhIjoxfQ==","maa_endpoint":"'$URL'"}'
+ask 8080 POST /key/release '{"maa_endpoint":"'$URL'","akv_endpoint":"'$URL'","kid":"box"}'
+ask 8080 POST /attest/raw '{"runtime_data":"OWN"}'
+ask 8006 GET /cdh/resource/default/secret/db
+""".replace("OWN", base64.b64encode(b'{"caisson":"evidence-2","nonce":"00","containers":{}}').decode())
+
+
+def rule(host_data):
+    return json.dumps({"version": "1.0.0", "anyOf": [{"authority": ISSUER, "allOf": [
+        {"claim": "x-ms-sevsnpvm-hostdata", "equals": host_data},
+        {"claim": "x-ms-sevsnpvm-is-debuggable", "equals": False}]}]})  # fmt: skip
 
 
 class Secrets(CliCase):
-    def broker(self, **options):
-        broker = Broker(self.folder, RESOURCES, **options)
-        self.addCleanup(broker.close)
-        return broker
+    def setUp(self):
+        super().setUp()
+        self.state = tempfile.TemporaryDirectory(prefix="caisson-service-")
+        self.addCleanup(self.state.cleanup)
+        os.symlink(os.path.join(self.home, "simulated"), os.path.join(self.state.name, "psp"))
+        if not os.path.exists(os.path.join(self.home, "simulated", "chain.pem")):
+            self.run_image("busybox", "/bin/true")  # the first machine makes the simulated processor
+        self.service = Service(self.state.name, administrators=True).start()
+        self.addCleanup(self.service.stop)
+        self.url = f"https://localhost:{self.service.port}"
+        self.root = os.path.join(self.state.name, "state/development.pem")
+        self.policy = os.path.join(self.folder, "policy.rego")
 
-    def run_with(self, broker, secrets, *command, check=True, options=()):
-        given = [word for secret in secrets for word in ("--secret", secret)]
-        return self.run_image("busybox", *command, check=check, options=[
-            *given, "--secret-service", broker.url, "--secret-root", broker.pem, *options])
+    def admin(self, method, path, body):
+        status, answer = self.service.ask(method, path, body, self.service.connect("admin"))
+        self.assertEqual(status, 200, answer)
+        return answer
 
-    def test_files_and_variables(self):
-        broker = self.broker()
-        script = ("cat /run/secrets/db; echo $PASSWORD; od -An -tx1 -N4 /etc/one; ls -l /run/secrets/db; "
-                  "echo no > /run/secrets/db; id -u")
-        done = self.run_with(broker, ["db", "db=PASSWORD", "app/key/one:/etc/one"], "/bin/sh", "-c", script)
+    def generate(self, *command, options=(), image="busybox"):
+        """The policy's file is written; its SHA-256."""
+        given = ["--secret-service", self.url, "--secret-root", self.root, *options]
+        text = self.caisson("policy", "generate", *given, self.image(image), "--", *command).stdout
+        with open(self.policy, "wb") as file:
+            file.write(text)
+        return hashlib.sha256(text).hexdigest()
+
+    def put(self, name, secret, host_data):
+        self.admin("PUT", f"/kbs/v0/resource-rule/{name}", rule(host_data))
+        self.admin("POST", f"/kbs/v0/resource/{name}", secret)
+
+    def test_secrets_come_to_the_workload_of_the_rule_and_to_no_other(self):
+        options = ["--secret", "db", "--secret", "db=PASSWORD", "--secret", "app/key/one:/etc/one"]
+        host_data = self.generate("/bin/sh", "-c", SCRIPT, options=options)
+        self.assertIn(b"file \"/run/secrets/db\", mode 444", self.caisson("policy", "show", self.policy).stdout)
+        self.put("default/secret/db", b"swordfish\n", host_data)
+        self.put("app/key/one", bytes(range(256)), host_data)
+        done = self.run_image("busybox", "/bin/sh", "-c", SCRIPT, options=["--policy", self.policy])
         lines = done.stdout.decode().split("\n")
         self.assertEqual(lines[:3], ["swordfish", "swordfish", " 00 01 02 03"])
         self.assertIn("-r--r--r--", lines[3])
+        self.assertEqual(lines[4], "1")
         self.assertIn(b"Read-only", done.stderr)
-        self.assertEqual(broker.problems, [])
-        self.assertEqual(broker.requests.count("/kbs/v0/attest"), 1)
-        self.assertEqual([each["cert_type"] for each in broker.evidence[0]["cert_chain"]], ["VCEK", "ASK", "ARK"])
+        # One word more, and it is another workload: nothing of it begins.
+        self.generate("/bin/sh", "-c", SCRIPT + " #", options=options)
+        done = self.run_image("busybox", "/bin/sh", "-c", SCRIPT + " #", options=["--policy", self.policy], check=False)
+        self.assertEqual((done.returncode, done.stdout), (3, b""), done.stderr)
+        self.assertIn(b"the service refuses with 403", done.stderr)
+        self.assertIn(b"x-ms-sevsnpvm-hostdata", done.stderr)
+        log = [json.loads(each) for each in self.service.entries()]
+        self.assertEqual([each["allowed"] for each in log if each["event"] == "resource"], [True, True, True, False])
+
+    def test_a_container_asks_for_evidence_tokens_keys_and_resources(self):
+        command, variable = ["/bin/bash", "-c", API], ["-e", f"URL={self.url}"]
+        host_data = self.generate(*command, options=["--attestation-api", *variable], image="bash")
+        self.put("default/secret/db", b"swordfish\n", host_data)
+        jwk = {"kty": "oct", "k": "c2VjcmV0LWtleS1vZi0zMi1ieXRlcy1mb3ItdGVzdHM"}
+        data = base64.urlsafe_b64encode(rule(host_data).encode()).rstrip(b"=").decode()
+        self.admin("PUT", "/keys/box?api-version=7.4", json.dumps({
+            "key": jwk, "attributes": {"exportable": True},
+            "release_policy": {"contentType": "application/json; charset=utf-8", "data": data}}))  # fmt: skip
+        done = self.run_image("bash", *command, options=["--policy", self.policy, *variable], timeout=240)
+        raw, token, key, own, resource, *_ = done.stdout.decode().split("\n")
+        report = bytes.fromhex(json.loads(raw)["report"])
+        self.assertEqual(report[0x50:0x90], hashlib.sha256(b"abc").digest() + bytes(32))
+        self.assertEqual(report[0xC0:0xE0].hex(), host_data)
+        self.assertIn("token", token)
+        claims = json.loads(unb64url(json.loads(token)["token"].split(".")[1]))
+        self.assertEqual((claims["x-ms-runtime"], claims["x-ms-sevsnpvm-hostdata"]), ({"a": 1}, host_data))
+        self.assertEqual(json.loads(json.loads(key)["key"])["k"], jwk["k"])
+        self.assertEqual(resource, "swordfish")
+        # Runtime data that would stand for the machine's own evidence get no report.
+        self.assertIn("no report", json.loads(own)["error"])
+
+
+class Refusals(CliCase):
+    """What never comes to a machine, and what a host that is no service answers."""
+
+    def setUp(self):
+        super().setUp()
+        self.broker = Broker(self.folder, {"default/secret/db": b"a\0b"})
+        self.addCleanup(self.broker.close)
+        self.given = ["--secret-service", self.broker.url, "--secret-root", self.broker.pem]
+
+    def refused(self, word, *options, status=2):
+        done = self.run_image("busybox", "/bin/true", options=options, check=False)
+        self.assertEqual(done.returncode, status, done.stderr)
+        self.assertIn(word, done.stderr.decode())
+
+    def test_options_that_make_no_sense(self):
+        self.refused("--secret-root FILE is missing", "--secret", "db")
+        for bad in ("", ":/a", "db:", "db=", "=A"):
+            self.refused("NAME, NAME:/PATH or NAME=VARIABLE", "--secret", bad, *self.given)
+        self.refused("--network none", "--secret", "db", "--network", "none", *self.given)
+
+    def test_a_secret_that_no_variable_can_hold(self):
+        self.refused("zero byte", "--secret", "db=A", *self.given, status=3)
+        self.assertEqual([each["cert_type"] for each in self.broker.evidence[0]["cert_chain"]], ["VCEK", "ASK", "ARK"])
+
+    def test_a_variable_that_the_host_sets_too(self):
+        self.broker.resources["default/secret/db"] = b"good"
+        self.refused("the variable A is a secret's", "--secret", "db=A", "-e", "A=1", *self.given, status=3)
+
+    def test_without_the_policys_word_there_is_nothing_to_ask(self):
+        done = self.run_image("busybox", "/bin/sh", "-c", "grep -c :1F90 /proc/net/tcp; ls /run/secrets; echo $PASSWORD",
+                              options=["-e", "PASSWORD="])
+        self.assertEqual(done.stdout, b"0\n\n")
 
 
 if __name__ == "__main__":
