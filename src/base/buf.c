@@ -136,14 +136,3 @@ void buf_consume(struct buf *buf, size_t size)
     buf->size -= size;
     memmove(buf->data, buf->data + size, buf->size + 1);
 }
-
-char *buf_take_text(struct buf *buf)
-{
-    if (buf_reserve(buf, 0, NULL) < 0)
-        return NULL;
-    char *text = (char *)buf->data;
-    buf->data = NULL;
-    buf->size = 0;
-    buf->capacity = 0;
-    return text;
-}

@@ -162,7 +162,7 @@ static int write_fragment(const struct args *args, struct template_groups *group
         buf_append(out, span_of(start, (size_t)(end - start)), err) < 0 ||
         buf_append_byte(out, '\n', err) < 0)
         return -1;
-    return policy_parse_fragment(buf_span(out), &parsed, err) < 0
+    return policy_parse_fragment(buf_span(out), "{}", &parsed, err) < 0
                ? error_context(err, "these containers cannot be described")
                : 0;
 }

@@ -51,7 +51,7 @@ static json_t *make_row(const struct args *args, struct error *err)
     if (file_read(path, &bytes, err) < 0)
         return NULL;
     if (signed_fragment_verify(buf_span(&bytes), &fragment, err) < 0 ||
-        policy_parse_fragment(fragment.text, &parsed, err) < 0) {
+        policy_parse_fragment(fragment.text, NULL, &parsed, err) < 0) {
         (void)error_context(err, "%s", path);
         return NULL;
     }

@@ -3,8 +3,10 @@
 #include <ctype.h>
 
 #include "base/base64.h"
+#include "base/log.h"
 #include "base/secret.h"
 #include "base/text.h"
+#include "cli/fragment_rows.h"
 #include "crypto/issue.h"
 #include "evidence/signed_fragment.h"
 #include "os/file.h"
@@ -153,7 +155,7 @@ static int choose_svn(const char *given, struct signing *signing, struct error *
     POLICY_AUTO fragment = NULL;
     struct cose_sign1 *message = &signing->message;
     uint64_t own;
-    if (policy_parse_fragment(signing->text, &fragment, err) < 0)
+    if (policy_parse_fragment(signing->text, NULL, &fragment, err) < 0)
         return -1;
     const char *text = policy_svn(fragment);
     if (!given)
@@ -167,11 +169,25 @@ static int choose_svn(const char *given, struct signing *signing, struct error *
     return 0;
 }
 
+static int check_rows(const char *path, const struct signing *signing, struct error *err)
+{
+    struct error missing;
+    POLICY_AUTO rows = NULL;
+    BUF_AUTO parameters;
+    if (fragment_parameters_read(path, &parameters, err) < 0 ||
+        fragment_rows_read(signing->text, buf_text(&parameters), &rows, &missing, err) < 0)
+        return -1;
+    if (!rows)
+        log_warning("the rows were not checked: %s; --parameters gives values", missing.text);
+    return 0;
+}
+
 static int read_all(const struct fragment_signing *how, struct signing *signing, struct error *err)
 {
     if (read_chain(how->chain, signing, err) < 0 || read_key(how->key, signing, err) < 0 ||
         check_key(signing, err) < 0 || choose_algorithm(how->algorithm, signing, err) < 0 ||
-        choose_issuer(how->issuer, signing, err) < 0 || choose_svn(how->svn, signing, err) < 0)
+        choose_issuer(how->issuer, signing, err) < 0 || choose_svn(how->svn, signing, err) < 0 ||
+        check_rows(how->parameters, signing, err) < 0)
         return -1;
     signing->message.content_type = span_of_text(how->content_type);
     signing->message.issuer = span_of_text(signing->issuer);

@@ -9,9 +9,10 @@ struct fragment_signing {
     const char *key, *chain; /* files: the private key, the certificates from leaf to authority */
     const char *feed;
     const char *content_type;
-    const char *svn;       /* for the header; NULL for none there */
-    const char *issuer;    /* NULL for the last certificate and the leaf's name */
-    const char *algorithm; /* NULL for the key's own */
+    const char *svn;        /* for the header; NULL for none there */
+    const char *issuer;     /* NULL for the last certificate and the leaf's name */
+    const char *algorithm;  /* NULL for the key's own */
+    const char *parameters; /* the file of values that the text is tried with; NULL for none */
 };
 
 /* Appends the signed message to `out`, which is empty and has a limit of COSE_SIZE_MAX. It is

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/fragment_rows.h"
 #include "evidence/signed_fragment.h"
 #include "format/json.h"
 #include "os/file.h"
@@ -50,7 +51,7 @@ static void print_head(const struct cose_sign1 *message, const struct signed_fra
 
 /* The row that a policy's `fragments` needs: this issuer, this feed, from this svn on. */
 static int print_import(const struct signed_fragment *fragment, const char *own_svn,
-                        struct error *err)
+                        const char *parameters, struct error *err)
 {
     char svn[32];
     BUF_AUTO text = BUF_WITH_LIMIT(65536);
@@ -61,7 +62,8 @@ static int print_import(const struct signed_fragment *fragment, const char *own_
                                  fragment->feed.size, "includes", "containers", "issuer",
                                  fragment->issuer.data, fragment->issuer.size, "minimum_svn",
                                  own_svn ? own_svn : svn);
-    if (!row)
+    if (!row ||
+        (parameters && json_object_set_new(row, "parameters", json_loads(parameters, 0, NULL)) < 0))
         return error_memory(err);
     if (json_append_pretty(row, &text, err) < 0)
         return -1;
@@ -69,14 +71,29 @@ static int print_import(const struct signed_fragment *fragment, const char *own_
     return EXIT_OK;
 }
 
+/* What it adds, with these parameters; which ones it takes; or why neither can be told. */
+static int write_rows(struct span text, const char *parameters, struct buf *page, struct error *err)
+{
+    POLICY_AUTO rows = NULL;
+    struct error missing;
+    if (fragment_rows_read(text, parameters, &rows, &missing, err) < 0 ||
+        policy_describe_parameters(text, page, err) < 0)
+        return -1;
+    if (rows)
+        return policy_describe(rows, page, err);
+    return buf_printf(page, err, "rows: not known, %s; --parameters gives values\n", missing.text);
+}
+
 static int run_show(const struct args *args, struct error *err)
 {
     struct cose_sign1 message;
     struct signed_fragment fragment;
     POLICY_AUTO policy = NULL;
+    const char *path = args_get(args, "parameters");
     BUF_AUTO bytes = BUF_WITH_LIMIT(COSE_SIZE_MAX);
     BUF_AUTO page = BUF_WITH_LIMIT(PAGE_MAX);
-    if (read_file(args, &bytes, err) < 0)
+    BUF_AUTO parameters;
+    if (fragment_parameters_read(path, &parameters, err) < 0 || read_file(args, &bytes, err) < 0)
         return -1;
     if (signed_fragment_read(buf_span(&bytes), &message, &fragment, err) < 0)
         return error_context(err, "%s", args_operands(args)[0]);
@@ -84,11 +101,12 @@ static int run_show(const struct args *args, struct error *err)
         (void)fwrite(fragment.text.data, 1, fragment.text.size, stdout);
         return EXIT_OK;
     }
-    if (policy_parse_fragment(fragment.text, &policy, err) < 0)
+    if (policy_parse_fragment(fragment.text, NULL, &policy, err) < 0)
         return -1;
     if (args_has(args, "import"))
-        return print_import(&fragment, policy_svn(policy), err);
-    if (policy_describe(policy, &page, err) < 0)
+        return print_import(&fragment, policy_svn(policy), path ? buf_text(&parameters) : NULL,
+                            err);
+    if (write_rows(fragment.text, buf_text(&parameters), &page, err) < 0)
         return -1;
     print_head(&message, &fragment, policy_svn(policy));
     (void)printf("NOT VERIFIED: see caisson policy fragment verify\n%s", buf_text(&page));
@@ -101,7 +119,7 @@ static int check_svn(const struct signed_fragment *fragment, const char *minimum
     POLICY_AUTO policy = NULL;
     uint64_t wanted;
     uint64_t own = 0;
-    if (policy_parse_fragment(fragment->text, &policy, err) < 0)
+    if (policy_parse_fragment(fragment->text, NULL, &policy, err) < 0)
         return -1;
     const char *text = policy_svn(policy);
     bool numeric = text && text_to_u64(text, INT64_MAX, &own);
@@ -134,25 +152,33 @@ static int check_equal(const char *what, struct span found, const char *wanted, 
 static int run_verify(const struct args *args, struct error *err)
 {
     struct signed_fragment fragment;
+    struct error missing;
+    POLICY_AUTO rows = NULL;
     BUF_AUTO bytes = BUF_WITH_LIMIT(COSE_SIZE_MAX);
-    if (read_file(args, &bytes, err) < 0)
+    BUF_AUTO parameters;
+    if (fragment_parameters_read(args_get(args, "parameters"), &parameters, err) < 0 ||
+        read_file(args, &bytes, err) < 0)
         return -1;
     if (signed_fragment_verify(buf_span(&bytes), &fragment, err) < 0 ||
         check_equal("issuer", fragment.issuer, args_get(args, "issuer"), err) < 0 ||
         check_equal("feed", fragment.feed, args_get(args, "feed"), err) < 0 ||
-        check_svn(&fragment, args_get(args, "min-svn"), err) < 0)
+        check_svn(&fragment, args_get(args, "min-svn"), err) < 0 ||
+        fragment_rows_read(fragment.text, buf_text(&parameters), &rows, &missing, err) < 0)
         return error_context(err, "%s", args_operands(args)[0]);
     (void)printf("ACCEPTED\n");
     print_text("issuer", fragment.issuer);
     print_text("feed", fragment.feed);
     if (!args_has(args, "issuer"))
         (void)printf("whoever holds the key may be this issuer: compare it, or give --issuer\n");
+    if (!rows)
+        (void)printf("its rows were not read: %s; --parameters gives values\n", missing.text);
     return EXIT_OK;
 }
 
 static const struct option_rule show_options[] = {
     {.name = "import", .help = "Print the row of a policy's fragments that lets it in, as JSON"},
     {.name = "text", .help = "Print the fragment's text alone, as it was signed"},
+    FRAGMENT_PARAMETERS_OPTION,
     {0},
 };
 
@@ -160,6 +186,7 @@ static const struct option_rule verify_options[] = {
     {.name = "issuer", .operand = "DID", .help = "Who must have signed it, a did:x509"},
     {.name = "feed", .operand = "TEXT", .help = "The feed that it must be of"},
     {.name = "min-svn", .operand = "NUMBER", .help = "The lowest security version to accept"},
+    FRAGMENT_PARAMETERS_OPTION,
     {0},
 };
 

@@ -3,6 +3,7 @@
 
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/fragment_rows.h"
 #include "cli/fragment_signing.h"
 #include "evidence/signed_fragment.h"
 #include "os/file.h"
@@ -23,6 +24,7 @@ static const struct option_rule options[] = {
     {.name = "algorithm",
      .operand = "NAME",
      .help = "PS256, PS384, PS512, ES256, ES384 or ES512 (default: by the key; PS384 for RSA)"},
+    FRAGMENT_PARAMETERS_OPTION,
     {.name = "output",
      .letter = 'o',
      .operand = "FILE",
@@ -64,6 +66,7 @@ static int run(const struct args *args, struct error *err)
         .svn = args_get(args, "svn"),
         .issuer = args_get(args, "issuer"),
         .algorithm = args_get(args, "algorithm"),
+        .parameters = args_get(args, "parameters"),
     };
     if (check_usage(args, err) < 0 || file_read(args_operands(args)[0], &text, err) < 0 ||
         fragment_sign(buf_span(&text), &how, &out, err) < 0 ||
@@ -81,7 +84,9 @@ const struct command command_policy_fragment_sign = {
         "and any of containers, fragments, external_processes and platform_rules, in a policy's "
         "shape. It becomes a COSE_Sign1 message with the signer's certificates, the issuer and the "
         "feed in its signed header; a policy that has issuer, feed and a lower or equal "
-        "minimum_svn among its fragments lets a guest load it.",
+        "minimum_svn among its fragments lets a guest load it.\n\n"
+        "The text is read as a guest would. Where it has parameters without a default, its rows "
+        "are checked only with --parameters.",
     .options = options,
     .run = run,
 };

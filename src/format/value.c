@@ -8,7 +8,8 @@
 #include "base/text.h"
 #include "format/json_string.h"
 
-#define DIGITS "0123456789"
+#define DIGITS  "0123456789"
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
 
 int value_refuse(const struct value_reader *reader, struct error *err, const char *what)
 {
@@ -117,46 +118,22 @@ static int take_raw_text(struct value_reader *reader, const char **out, struct e
 
 /* --- values ----------------------------------------------------------------------------------- */
 
-/* RFC 8259 section 6: the end of the number that stands here, or NULL. */
-static const char *number_end(const char *at, bool *real)
-{
-    at += *at == '-';
-    size_t digits = strspn(at, DIGITS);
-    if (digits == 0 || (*at == '0' && digits > 1))
-        return NULL;
-    at += digits;
-    *real = *at == '.' || *at == 'e' || *at == 'E';
-    if (*at == '.') {
-        digits = strspn(++at, DIGITS);
-        at += digits;
-    }
-    if (digits > 0 && (*at == 'e' || *at == 'E')) {
-        at++;
-        at += *at == '-' || *at == '+';
-        digits = strspn(at, DIGITS);
-        at += digits;
-    }
-    return digits > 0 ? at : NULL;
-}
-
+/* RFC 8259 section 6, without fractions and exponents. */
 static int take_number(struct value_reader *reader, struct value *out, struct error *err)
 {
-    bool real = false;
-    const char *end = number_end(reader->at, &real);
-    if (!end)
+    const char *digits = reader->at + (*reader->at == '-');
+    size_t size = strspn(digits, DIGITS);
+    if (size == 0 || (*digits == '0' && size > 1))
         return value_refuse(reader, err, "not a number as JSON has them");
-    size_t size = (size_t)(end - reader->at);
-    out->kind = real ? VALUE_REAL : VALUE_INTEGER;
+    if (digits[size] && strchr(".eE", digits[size]))
+        return value_refuse(reader, err, "a number that is no integer");
+    char *end;
     errno = 0;
-    if (real)
-        out->text = arena_copy(reader->arena, span_of(reader->at, size));
-    else
-        out->number = strtoll(reader->at, NULL, 10);
-    if (real && !out->text)
-        return refuse_size(reader, err);
-    if (!real && errno == ERANGE)
+    out->kind = VALUE_INTEGER;
+    out->number = strtoll(reader->at, &end, 10);
+    if (errno == ERANGE)
         return value_refuse(reader, err, "an integer of more than 64 bits");
-    reader->at += size;
+    reader->at = end;
     return 0;
 }
 
@@ -241,6 +218,29 @@ static int take_elements(struct value_reader *reader, struct value *out, struct 
     return 0;
 }
 
+#define PARAMETER "parameter(\""
+
+static int take_hole(struct value_reader *reader, struct value *out, struct error *err)
+{
+    struct value_hole *hole = arena_take(reader->arena, 1, sizeof *hole);
+    if (!hole)
+        return refuse_size(reader, err);
+    *hole = (struct value_hole){.next = *reader->holes, .place = out, .line = reader->line};
+    *reader->holes = hole;
+    out->kind = VALUE_NULL;
+    reader->at += strlen(PARAMETER) - 1;
+    if (take_text(reader, &hole->name, err) < 0)
+        return -1;
+    if (*reader->at++ != ')')
+        return value_refuse(reader, err, "only parameter(\"NAME\") is read, before");
+    if (*reader->at != '.')
+        return 0;
+    size_t size = strspn(++reader->at, LETTERS DIGITS);
+    hole->member = arena_copy(reader->arena, span_of(reader->at, size));
+    reader->at += size;
+    return hole->member ? 0 : refuse_size(reader, err);
+}
+
 int value_read(struct value_reader *reader, struct value *out, struct error *err)
 {
     char first = *reader->at;
@@ -253,6 +253,8 @@ int value_read(struct value_reader *reader, struct value *out, struct error *err
         return take_text(reader, &out->text, err);
     if (first == '`' && reader->rego)
         return take_raw_text(reader, &out->text, err);
+    if (reader->holes && text_starts_with(reader->at, PARAMETER))
+        return take_hole(reader, out, err);
     return take_word(reader, out, err);
 }
 
@@ -282,9 +284,9 @@ int value_read_object(struct span text, unsigned int depth, struct arena *arena,
 const char *value_kind(const struct value *value)
 {
     static const char *const names[] = {
-        [VALUE_NULL] = "null",          [VALUE_FALSE] = "false",        [VALUE_TRUE] = "true",
-        [VALUE_INTEGER] = "an integer", [VALUE_REAL] = "a real number", [VALUE_TEXT] = "a string",
-        [VALUE_ARRAY] = "an array",     [VALUE_OBJECT] = "an object",
+        [VALUE_NULL] = "null",          [VALUE_FALSE] = "false",   [VALUE_TRUE] = "true",
+        [VALUE_INTEGER] = "an integer", [VALUE_TEXT] = "a string", [VALUE_ARRAY] = "an array",
+        [VALUE_OBJECT] = "an object",
     };
     return value ? names[value->kind] : "nothing";
 }
@@ -322,8 +324,6 @@ int value_append(const struct value *value, struct buf *out, struct error *err)
         return json_append_string(out, span_of_text(value->text), err);
     case VALUE_INTEGER:
         return buf_printf(out, err, "%" PRId64, value->number);
-    case VALUE_REAL:
-        return buf_append_text(out, value->text, err);
     case VALUE_NULL:
     case VALUE_FALSE:
     case VALUE_TRUE:

@@ -1,8 +1,8 @@
 /*
  * JSON as a tree of values in an arena, for those who trust little code: the guest, and whoever
  * reads policies. Strict (RFC 8259): depth, size and the number of an object's members are limited,
- * duplicate keys, bytes after the value and zero bytes are refused, text is UTF-8, integers have 64
- * bits. Real numbers are kept as they were written: nothing here reads them.
+ * duplicate keys, bytes after the value and zero bytes are refused, text is UTF-8, numbers are
+ * integers of 64 bits: nothing here needs others.
  *
  * The values and their texts live as long as the arena. What to do with an object's members is for
  * format/fields.h. Where documents are made or changed (on the host), format/json.h is right.
@@ -20,7 +20,6 @@ enum value_kind {
     VALUE_FALSE,
     VALUE_TRUE,
     VALUE_INTEGER,
-    VALUE_REAL,
     VALUE_TEXT,
     VALUE_ARRAY,
     VALUE_OBJECT,
@@ -30,12 +29,22 @@ struct value {
     const struct value *next; /* in the same array or object; NULL for the last */
     const char *key;          /* of an object's member, else NULL */
     union {
-        const char *text; /* without zero bytes; of a real number as it was written */
+        const char *text; /* without zero bytes */
         int64_t number;
         const struct value *first; /* of an array or object; NULL where it is empty */
     };
     uint32_t count; /* of its elements or members */
     enum value_kind kind;
+};
+
+/* A place of a Rego text whose value comes from elsewhere: parameter("NAME"), or
+ * parameter("NAME").MEMBER. Until it is filled its value is null. */
+struct value_hole {
+    struct value_hole *next; /* the one before it in the text */
+    struct value *place;
+    const char *name;
+    const char *member; /* NULL for the whole value */
+    unsigned int line;
 };
 
 /* What is left to read: well-formed UTF-8 without zero bytes, and one after it. Texts are unescaped
@@ -45,6 +54,7 @@ struct value_reader {
     unsigned int line;
     unsigned int depth; /* arrays and objects that may be open at once */
     bool rego;          /* Rego's comments, `raw` texts and commas before a bracket that closes */
+    struct value_hole **holes; /* NULL where there may be none */
     struct arena *arena;
 };
 

@@ -207,6 +207,9 @@ static int describe_self(const struct gate *gate, const struct request_attest *a
     return runtime_data_write(&data, out, err);
 }
 
+static_assert(RUNTIME_DATA_SIZE_MAX >= POLICY_IDENTITIES_MAX + 2 * RUNTIME_DATA_NONCE_MAX + 256,
+              "what the policy loads fits into runtime data");
+
 static int attest(struct gate *gate, const struct request_attest *args, struct buf *result,
                   struct error *err)
 {

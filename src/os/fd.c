@@ -107,18 +107,6 @@ int fd_read_to_end(int fd, struct buf *out, struct error *err)
     }
 }
 
-int fd_fill_standard(struct error *err)
-{
-    int fd;
-    do {
-        fd = open("/dev/null", O_RDWR | O_CLOEXEC); /* the lowest number that is free */
-        if (fd < 0)
-            return error_system(err, errno, "/dev/null");
-    } while (fd <= 2);
-    (void)close(fd);
-    return 0;
-}
-
 int fd_set_nonblocking(int fd, struct error *err)
 {
     int flags = fcntl(fd, F_GETFL);

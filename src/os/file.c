@@ -54,13 +54,3 @@ int dir_make_all(const char *path, mode_t mode, struct error *err)
         return error_system(err, ENOTDIR, "cannot make the folder %s", path);
     return 0;
 }
-
-int dir_make_absolute(char **path, struct error *err)
-{
-    char *absolute = realpath(*path, NULL);
-    if (!absolute)
-        return error_system(err, errno, "%s", *path);
-    free(*path);
-    *path = absolute;
-    return 0;
-}

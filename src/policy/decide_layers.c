@@ -121,8 +121,7 @@ static size_t find_matches(struct policy_state *state, struct policy_list layers
     size_t count = 0;
     *nearest = NULL;
     *furthest = 0;
-    /* A framework newer than this one may mean other things by the same words. */
-    if (!policy->framework.has || version_compare(policy->framework.number, POLICY_FRAMEWORK) > 0)
+    if (!state_knows_framework(policy))
         return 0;
     for (size_t i = 0; i <= state->fragment_count; i++)
         count = add_matches(state, state_module(state, i, INCLUDE_CONTAINERS), layers, count,

@@ -3,6 +3,7 @@
 #include "policy/capabilities.h"
 #include "policy/model.h"
 #include "policy/reason.h"
+#include "policy/rego.h"
 
 /* A writer whose first error stops it. */
 struct page {
@@ -135,6 +136,18 @@ static void describe_container(struct page *page, const struct policy_container 
     describe_weak(page, container);
 }
 
+/* The names of what a row gives: values are not for summaries. */
+static void describe_parameters(struct page *page, const char *text)
+{
+    struct value object;
+    struct arena arena = {.limit = REGO_MEMORY_MAX};
+    page->failed = page->failed || value_read_object(span_of_text(text), REGO_DEPTH_MAX, &arena,
+                                                     &object, page->err) < 0;
+    for (const struct value *each = page->failed ? NULL : object.first; each; each = each->next)
+        LINE(page, "  parameter     %s\n", quote(&page->quotes, each->key));
+    arena_fini(&arena);
+}
+
 /* Whoever signs may add these: a row is as strong as the signer's key. */
 static void describe_fragment(struct page *page, const struct fragment_rule *rule)
 {
@@ -144,7 +157,8 @@ static void describe_fragment(struct page *page, const struct fragment_rule *rul
     } parts[] = {{INCLUDE_CONTAINERS, "containers"},
                  {INCLUDE_FRAGMENTS, "further fragments"},
                  {INCLUDE_EXTERNALS, "processes in the guest"},
-                 {INCLUDE_PLATFORM, "rules for all containers"}};
+                 {INCLUDE_PLATFORM, "rules for all containers"},
+                 {INCLUDE_NAMESPACE, "its namespace, which nothing here uses"}};
     LINE(page,
          "fragment from %s, feed %s, from svn %s on, may add:", quote(&page->quotes, rule->issuer),
          quote(&page->quotes, rule->feed), quote(&page->quotes, rule->minimum_svn));
@@ -155,8 +169,8 @@ static void describe_fragment(struct page *page, const struct fragment_rule *rul
     LINE(page, "%s\n", rule->includes ? "" : " nothing");
     if (rule->needs_receipts)
         LINE(page, "  WEAK          required_receipts are not verified here: it is never loaded\n");
-    if (rule->has_parameters)
-        LINE(page, "  WEAK          parameters are not put into fragments: it is never loaded\n");
+    if (rule->parameters)
+        describe_parameters(page, rule->parameters);
 }
 
 static void describe_points(struct page *page, const struct policy *policy)
@@ -188,7 +202,7 @@ static void describe_group(struct page *page, const struct policy *policy)
     describe_rows(page, policy, "first, alone", group->init);
     describe_rows(page, policy, "sidecar", group->sidecars);
     describe_rows(page, policy, "container", group->containers);
-    LINE(page, "  restart       %s\n", policy_restart_name(group->restart));
+    LINE(page, "  restart       %s\n", policy_restart_names[group->restart]);
     LINE(page, "  shared        network%s%s\n", group->shared_ipc ? ", IPC" : "",
          group->shared_pid ? ", processes" : "");
     for (size_t i = 0; i < group->empty_dir_count; i++)
@@ -239,5 +253,32 @@ int policy_describe(const struct policy *policy, struct buf *out, struct error *
         LINE(&page, "in the guest itself:");
         describe_words(&page, policy->externals[i].command);
     }
+    return page.failed ? -1 : 0;
+}
+
+static void describe_default(struct page *page, const struct value *parameter)
+{
+    const struct value *value = value_member(parameter, "default");
+    LINE(page, "parameter %s, %s", quote(&page->quotes, parameter->key),
+         value ? "by default " : "without a default: the policy's row gives it");
+    page->failed = page->failed || (value && value_append(value, page->out, page->err) < 0);
+    LINE(page, "\n");
+}
+
+int policy_describe_parameters(struct span text, struct buf *out, struct error *err)
+{
+    struct rego_module module;
+    struct page page = {.out = out, .err = err};
+    struct arena texts = {.limit = REGO_MEMORY_MAX};
+    if (rego_read(text, &texts, &module, err) < 0) {
+        arena_fini(&texts);
+        return -1;
+    }
+    const struct rego_statement *api = rego_find(&module, "parameters_api");
+    const struct value *each = api && api->value.kind == VALUE_OBJECT ? api->value.first : NULL;
+    for (; each; each = each->next)
+        describe_default(&page, each);
+    rego_module_fini(&module);
+    arena_fini(&texts);
     return page.failed ? -1 : 0;
 }

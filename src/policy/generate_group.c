@@ -37,7 +37,7 @@ void generate_group(struct writer *writer, const struct policy_group *group)
     put(writer, "],\"init\":");
     put_rows(writer, group->init);
     put(writer, ",\"restart\":");
-    put_string(writer, policy_restart_name(group->restart));
+    put_string(writer, policy_restart_names[group->restart]);
     put(writer, ",\"shared_ipc\":");
     put_bool(writer, group->shared_ipc);
     put(writer, ",\"shared_pid\":");

@@ -127,19 +127,14 @@ void policy_container_exited(struct policy_state *state, const char *container_i
     container->code = code;
 }
 
-static const char *const restart_names[] = {[POLICY_RESTART_ALWAYS] = "Always",
+const char *const policy_restart_names[] = {[POLICY_RESTART_ALWAYS] = "Always",
                                             [POLICY_RESTART_ON_FAILURE] = "OnFailure",
                                             [POLICY_RESTART_NEVER] = "Never"};
 
-const char *policy_restart_name(enum policy_restart restart)
-{
-    return restart_names[restart];
-}
-
 bool policy_restart_of_name(const char *name, enum policy_restart *out)
 {
-    for (size_t i = 0; i < sizeof restart_names / sizeof *restart_names; i++) {
-        if (strcmp(restart_names[i], name) != 0)
+    for (size_t i = 0; i < sizeof policy_restart_names / sizeof *policy_restart_names; i++) {
+        if (strcmp(policy_restart_names[i], name) != 0)
             continue;
         *out = (enum policy_restart)i;
         return true;

@@ -3,13 +3,15 @@
 #include "policy/load.h"
 #include "policy/state.h"
 
-int policy_parse_fragment(struct span text, struct policy **out, struct error *err)
+int policy_parse_fragment(struct span text, const char *parameters, struct policy **out,
+                          struct error *err)
 {
     static const struct policy none;
+    const struct load_fragment how = {&none, parameters};
     struct error own = {0};
     struct error *report = err ? err : &own;
-    return load_text_of_fragment(text, &none, out, report) < 0 ? error_context(report, "fragment")
-                                                               : 0;
+    return load_text_of_fragment(text, &how, out, report) < 0 ? error_context(report, "fragment")
+                                                              : 0;
 }
 
 bool policy_allows_all(const struct policy *policy)

@@ -107,8 +107,8 @@ static int load_includes(struct decoder *decoder, const struct value *value,
                  {"fragments", INCLUDE_FRAGMENTS},
                  {"external_processes", INCLUDE_EXTERNALS},
                  {"platform_rules", INCLUDE_PLATFORM},
-                 /* Only hand-written rules could use a namespace; lists of trust are denied. */
-                 {"namespace", 0},
+                 {"namespace", INCLUDE_NAMESPACE}, /* only hand-written rules could use it */
+                 /* Lists of trust are denied. */
                  {"transparency_trust_lists", 0}};
     static const struct field list = {.key = "includes"};
     struct policy_list names;
@@ -126,24 +126,12 @@ static int load_includes(struct decoder *decoder, const struct value *value,
     return 0;
 }
 
-/* What a fragment's own rules would put into its rows: there are none here. */
-static int load_parameters(struct decoder *decoder, const struct value *value,
-                           const struct field *field, void *out)
-{
-    *(bool *)field_at(field, out) = value->count > 0;
-    return value->kind == VALUE_NULL || value->kind == VALUE_OBJECT
-               ? 0
-               : field_refuse(decoder, value, "an object");
-}
-
 /* What it must bring besides. */
 static int load_receipts(struct decoder *decoder, const struct value *value,
                          const struct field *field, void *out)
 {
     *(bool *)field_at(field, out) = value->count > 0;
-    return value->kind == VALUE_NULL || value->kind == VALUE_ARRAY
-               ? 0
-               : field_refuse(decoder, value, "an array");
+    return value->kind == VALUE_ARRAY ? 0 : field_refuse(decoder, value, "an array");
 }
 
 static const struct field fragment_fields[] = {
@@ -151,8 +139,7 @@ static const struct field fragment_fields[] = {
     {"feed", field_text, offsetof(struct fragment_rule, feed)},
     {"minimum_svn", load_svn, offsetof(struct fragment_rule, minimum_svn)},
     {"includes", load_includes, offsetof(struct fragment_rule, includes)},
-    {"parameters", load_parameters, offsetof(struct fragment_rule, has_parameters),
-     .optional = true},
+    {"parameters", load_parameters, offsetof(struct fragment_rule, parameters), .optional = true},
     {"required_receipts", load_receipts, offsetof(struct fragment_rule, needs_receipts),
      .optional = true},
     {0}};
@@ -264,14 +251,15 @@ static int accept_lists(struct decoder *decoder, const struct value *value,
 /* What a policy may define, in the order in which it is read: the framework's version decides how
  * the rest is understood. */
 static const struct {
-    enum load_place place;
+    unsigned int places;
     struct field field;
 } definitions[] = {
     {LOAD_POLICY, {"api_version", load_version, offsetof(struct policy, api)}},
     {LOAD_POLICY, {"api_svn", load_version, offsetof(struct policy, api)}},
-    {LOAD_BOTH, {"framework_version", load_version, offsetof(struct policy, framework)}},
-    {LOAD_BOTH, {"framework_svn", load_version, offsetof(struct policy, framework)}},
-    {LOAD_FRAGMENT, {"svn", load_svn, offsetof(struct policy, svn_text)}},
+    {LOAD_ALL, {"framework_version", load_version, offsetof(struct policy, framework)}},
+    {LOAD_ALL, {"framework_svn", load_version, offsetof(struct policy, framework)}},
+    {LOAD_HEAD | LOAD_FRAGMENT, {"svn", load_svn, offsetof(struct policy, svn_text)}},
+    {LOAD_HEAD | LOAD_FRAGMENT, {"parameters_api", load_parameters_api}},
     {LOAD_BOTH,
      {"fragments", field_rows, .max = ROWS_MAX,
       FIELD_ROWS(struct policy, fragments, fragment_count, load_fragment, struct fragment_rule)}},
@@ -308,7 +296,7 @@ int load_definitions(struct policy *policy, const struct rego_module *module, en
     for (size_t i = 0; i < DEFINITION_COUNT; i++) {
         const struct field *field = &definitions[i].field;
         const struct rego_statement *found = rego_find(module, field->key);
-        if (!found || !(definitions[i].place & place))
+        if (!found || !(definitions[i].places & place))
             continue;
         if (found->kind != REGO_JSON)
             return error_set(err, ERROR_INVALID, "line %u: %s must be a value", found->line,
@@ -324,7 +312,7 @@ bool load_is_definition(const char *name, enum load_place place)
 {
     for (size_t i = 0; i < DEFINITION_COUNT; i++) {
         if (strcmp(definitions[i].field.key, name) == 0)
-            return definitions[i].place & place;
+            return definitions[i].places & place;
     }
     return false;
 }

@@ -20,17 +20,29 @@ static inline struct policy *policy_of(const struct decoder *decoder)
     return decoder->context;
 }
 
-/* Reads a policy's text or, where `names` is given, a fragment's, whose capabilities get the bits
- * that they have there. What is read borrows names from it. */
-int load_text_of_module(struct span text, const struct policy *names, unsigned int flags,
+/* What a fragment's text is read with. */
+struct load_fragment {
+    const struct policy *names; /* its capabilities get the bits that they have there; what is read
+                                 * borrows names from it */
+    const char *parameters; /* the values, a JSON object; NULL: only svn and framework are read */
+};
+
+/* Reads a policy's text or, where `fragment` is given, a fragment's. */
+int load_text_of_module(struct span text, const struct load_fragment *fragment, unsigned int flags,
                         struct policy **out, struct error *err);
 
 /* A fragment's; the reference wants the package in its first line, where the reader would pass over
  * comments. */
-int load_text_of_fragment(struct span text, const struct policy *names, struct policy **out,
-                          struct error *err);
+int load_text_of_fragment(struct span text, const struct load_fragment *fragment,
+                          struct policy **out, struct error *err);
 
-enum load_place { LOAD_POLICY = 1U << 0, LOAD_FRAGMENT = 1U << 1, LOAD_BOTH = 3 };
+enum load_place {
+    LOAD_POLICY = 1U << 0,
+    LOAD_FRAGMENT = 1U << 1,
+    LOAD_HEAD = 1U << 2, /* of a fragment: what it is, without its rows */
+    LOAD_BOTH = LOAD_POLICY | LOAD_FRAGMENT,
+    LOAD_ALL = LOAD_BOTH | LOAD_HEAD,
+};
 
 /* Reads those statements that define what a policy, or a fragment, holds. */
 int load_definitions(struct policy *policy, const struct rego_module *module, enum load_place place,
@@ -39,6 +51,16 @@ bool load_is_definition(const char *name, enum load_place place);
 
 field_reader load_group;       /* of a struct policy; after the containers */
 field_reader load_attestation; /* alike */
+
+/* Parameters of fragments, in parameters.c. */
+field_reader load_parameters_api; /* its shape alone */
+field_reader load_parameters;     /* const char *: of a struct fragment_rule */
+
+/* Puts values where a fragment's text has parameter("NAME"): those of `given`, a JSON object, each
+ * of which parameters_api must name; else their defaults. What is put there lies in `texts`, as the
+ * module's own texts do. */
+int parameters_fill(struct rego_module *module, const char *given, struct arena *texts,
+                    struct error *err);
 
 /* Parts of containers, in load_parts.c. */
 row_reader load_env_rule;            /* struct env_rule */

@@ -90,6 +90,7 @@ enum fragment_include {
     INCLUDE_FRAGMENTS = 1U << 1,
     INCLUDE_EXTERNALS = 1U << 2,
     INCLUDE_PLATFORM = 1U << 3,
+    INCLUDE_NAMESPACE = 1U << 4, /* nothing asks for it, but for what it rules out */
     INCLUDE_ALL = ~0U,
 };
 
@@ -99,7 +100,7 @@ struct fragment_rule {
     const char *minimum_svn; /* decimal text, however it was written */
     unsigned int includes;   /* of enum fragment_include */
     bool needs_receipts;     /* nothing here verifies them */
-    bool has_parameters;     /* no text here could take them */
+    const char *parameters;  /* an object's text as JSON; NULL where none are given */
 };
 
 /* Rules that hold for every container (framework 0.5.0). */

@@ -2,10 +2,9 @@
 
 #include <stdio.h>
 
-struct check {
-    bool (*ok)(struct asker *asker, const struct policy_container *container);
-    bool (*explain)(struct asker *asker, const struct policy_container *container);
-};
+/* Whether the process agrees with the container in one thing; where it does not, and `explain` is
+ * given, the denial says so. */
+typedef bool check(struct asker *asker, const struct policy_container *container, bool explain);
 
 const char *container_label(struct asker *asker, const struct policy_container *container)
 {
@@ -20,20 +19,12 @@ const char *container_label(struct asker *asker, const struct policy_container *
     return out;
 }
 
-static bool ok_no_new_privileges(struct asker *asker, const struct policy_container *container)
+static bool ok_no_new_privileges(struct asker *asker, const struct policy_container *container,
+                                 bool explain)
 {
-    return !container->no_new_privileges || asker->process->no_new_privileges;
-}
-
-static bool explain_no_new_privileges(struct asker *asker, const struct policy_container *container)
-{
-    return deny(asker->decision, "no_new_privileges is off, %s wants it on",
-                container_label(asker, container));
-}
-
-static bool ok_user(struct asker *asker, const struct policy_container *container)
-{
-    return match_user(&container->user, asker->process, asker->state->regex);
+    return !container->no_new_privileges || asker->process->no_new_privileges ||
+           (explain && deny(asker->decision, "no_new_privileges is off, %s wants it on",
+                            container_label(asker, container)));
 }
 
 static bool explain_group(struct asker *asker, const struct policy_container *container)
@@ -68,32 +59,27 @@ static bool explain_user(struct asker *asker, const struct policy_container *con
     return explain_group(asker, container);
 }
 
-static bool ok_privileged(struct asker *asker, const struct policy_container *container)
+static bool ok_user(struct asker *asker, const struct policy_container *container, bool explain)
 {
-    return !asker->process->privileged || container->allow_elevated;
+    return match_user(&container->user, asker->process, asker->state->regex) ||
+           (explain && explain_user(asker, container));
 }
 
-static bool explain_privileged(struct asker *asker, const struct policy_container *container)
+static bool ok_privileged(struct asker *asker, const struct policy_container *container,
+                          bool explain)
 {
-    return deny(asker->decision, "privileged is on, %s has allow_elevated off",
-                container_label(asker, container));
+    return !asker->process->privileged || container->allow_elevated ||
+           (explain && deny(asker->decision, "privileged is on, %s has allow_elevated off",
+                            container_label(asker, container)));
 }
 
-static bool ok_cwd(struct asker *asker, const struct policy_container *container)
+static bool ok_cwd(struct asker *asker, const struct policy_container *container, bool explain)
 {
-    return strcmp(container->working_dir, asker->process->cwd) == 0;
-}
-
-static bool explain_cwd(struct asker *asker, const struct policy_container *container)
-{
-    return deny(asker->decision, "cwd is %s, the policy has %s (%s)",
-                quote(&asker->quotes, asker->process->cwd),
-                quote(&asker->quotes, container->working_dir), container_label(asker, container));
-}
-
-static bool ok_command(struct asker *asker, const struct policy_container *container)
-{
-    return container->has_command && match_list(container->command, asker->process->args);
+    return strcmp(container->working_dir, asker->process->cwd) == 0 ||
+           (explain &&
+            deny(asker->decision, "cwd is %s, the policy has %s (%s)",
+                 quote(&asker->quotes, asker->process->cwd),
+                 quote(&asker->quotes, container->working_dir), container_label(asker, container)));
 }
 
 static bool explain_list(struct asker *asker, struct policy_list rule,
@@ -116,21 +102,14 @@ static bool explain_list(struct asker *asker, struct policy_list rule,
                 container_label(asker, container));
 }
 
-static bool explain_command(struct asker *asker, const struct policy_container *container)
+static bool ok_command(struct asker *asker, const struct policy_container *container, bool explain)
 {
-    if (!container->has_command)
+    if (container->has_command && match_list(container->command, asker->process->args))
+        return true;
+    if (explain && !container->has_command)
         return deny(asker->decision, "%s has the command null, which nothing equals",
                     container_label(asker, container));
-    return explain_list(asker, container->command, container);
-}
-
-static bool ok_mounts(struct asker *asker, const struct policy_container *container)
-{
-    for (size_t i = 0; i < asker->process->mount_count; i++) {
-        if (!match_any_mount(asker->state, asker->process, container, &asker->process->mounts[i]))
-            return false;
-    }
-    return true;
+    return explain && explain_list(asker, container->command, container);
 }
 
 static const struct mount_rule *rule_of_destination(const struct policy_container *container,
@@ -161,51 +140,43 @@ static bool explain_mount(struct asker *asker, const struct policy_container *co
                 quote(&asker->quotes, rule->source), container_label(asker, container));
 }
 
-static bool explain_mounts(struct asker *asker, const struct policy_container *container)
+static bool ok_mounts(struct asker *asker, const struct policy_container *container, bool explain)
 {
     for (size_t i = 0; i < asker->process->mount_count; i++) {
         const struct policy_mount *mount = &asker->process->mounts[i];
         if (!match_any_mount(asker->state, asker->process, container, mount))
-            return explain_mount(asker, container, mount);
+            return explain && explain_mount(asker, container, mount);
     }
-    return deny(asker->decision, "the mounts disagree with %s", container_label(asker, container));
+    return true;
 }
 
-static bool ok_seccomp(struct asker *asker, const struct policy_container *container)
+static bool ok_seccomp(struct asker *asker, const struct policy_container *container, bool explain)
 {
-    return strcmp(container->seccomp_sha256, asker->process->seccomp_sha256) == 0;
+    return strcmp(container->seccomp_sha256, asker->process->seccomp_sha256) == 0 ||
+           (explain && deny(asker->decision, "seccomp profile is %s, the policy has %s (%s)",
+                            quote(&asker->quotes, asker->process->seccomp_sha256),
+                            quote(&asker->quotes, container->seccomp_sha256),
+                            container_label(asker, container)));
 }
 
-static bool explain_seccomp(struct asker *asker, const struct policy_container *container)
+static bool ok_exec(struct asker *asker, const struct policy_container *container, bool explain)
 {
-    return deny(asker->decision, "seccomp profile is %s, the policy has %s (%s)",
-                quote(&asker->quotes, asker->process->seccomp_sha256),
-                quote(&asker->quotes, container->seccomp_sha256),
-                container_label(asker, container));
-}
-
-static bool ok_exec(struct asker *asker, const struct policy_container *container)
-{
+    struct policy_list args = asker->process->args;
     for (size_t i = 0; i < container->exec_count; i++) {
-        if (match_list(container->exec[i].command, asker->process->args))
+        if (match_list(container->exec[i].command, args))
             return true;
     }
-    return false;
-}
-
-static bool explain_exec(struct asker *asker, const struct policy_container *container)
-{
-    if (container->exec_count == 1)
+    if (explain && container->exec_count == 1)
         return explain_list(asker, container->exec[0].command, container);
-    return deny(
-        asker->decision, "%s with %zu arguments is none of the %zu exec_processes of %s",
-        quote(&asker->quotes, asker->process->args.count ? asker->process->args.items[0] : ""),
-        asker->process->args.count, container->exec_count, container_label(asker, container));
+    return explain &&
+           deny(asker->decision, "%s with %zu arguments is none of the %zu exec_processes of %s",
+                quote(&asker->quotes, args.count ? args.items[0] : ""), args.count,
+                container->exec_count, container_label(asker, container));
 }
 
 /* Keeps the candidates that pass every check. Where none does, the one that came furthest explains.
  */
-static bool narrow(struct asker *asker, const struct check *checks, size_t count)
+static bool narrow(struct asker *asker, check *const *checks, size_t count)
 {
     const struct policy_container **candidates = asker->state->candidates;
     const struct policy_container *nearest = NULL;
@@ -214,7 +185,7 @@ static bool narrow(struct asker *asker, const struct check *checks, size_t count
     for (size_t i = 0; i < asker->count; i++) {
         const struct policy_container *container = candidates[i];
         size_t passed = 0;
-        while (passed < count && checks[passed].ok(asker, container))
+        while (passed < count && checks[passed](asker, container, false))
             passed++;
         if (passed == count)
             candidates[kept++] = container;
@@ -223,42 +194,27 @@ static bool narrow(struct asker *asker, const struct check *checks, size_t count
         furthest = nearest == container && passed < count ? passed : furthest;
     }
     asker->count = kept;
-    return kept > 0 || !nearest ? kept > 0 : checks[furthest].explain(asker, nearest);
+    return kept > 0 || !nearest ? kept > 0 : checks[furthest](asker, nearest, true);
 }
 
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
 bool narrow_to_create(struct asker *asker)
 {
-    static const struct check checks[] = {
-        {ok_no_new_privileges, explain_no_new_privileges},
-        {ok_user, explain_user},
-        {ok_privileged, explain_privileged},
-        {ok_cwd, explain_cwd},
-        {ok_command, explain_command},
-        {ok_mounts, explain_mounts},
-        {ok_seccomp, explain_seccomp},
-    };
+    static check *const checks[] = {ok_no_new_privileges, ok_user,   ok_privileged, ok_cwd,
+                                    ok_command,           ok_mounts, ok_seccomp};
     return narrow(asker, checks, COUNT_OF(checks));
 }
 
 bool narrow_to_exec(struct asker *asker)
 {
-    static const struct check checks[] = {
-        {ok_cwd, explain_cwd},
-        {ok_no_new_privileges, explain_no_new_privileges},
-        {ok_user, explain_user},
-        {ok_exec, explain_exec},
-    };
+    static check *const checks[] = {ok_cwd, ok_no_new_privileges, ok_user, ok_exec};
     return narrow(asker, checks, COUNT_OF(checks));
 }
 
 bool narrow_to_external(struct asker *asker)
 {
-    static const struct check checks[] = {
-        {ok_cwd, explain_cwd},
-        {ok_command, explain_command},
-    };
+    static check *const checks[] = {ok_cwd, ok_command};
     return narrow(asker, checks, COUNT_OF(checks));
 }
 

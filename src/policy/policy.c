@@ -115,9 +115,10 @@ static bool is_reserved(const char *package)
     return false;
 }
 
-static int load_fragment_module(struct policy *fragment, const struct rego_module *module,
-                                const struct policy *names, struct error *err)
+static int load_fragment_module(struct policy *fragment, struct rego_module *module,
+                                const struct load_fragment *how, struct error *err)
 {
+    const struct policy *names = how->names;
     if (is_reserved(module->package))
         return error_set(err, ERROR_REFUSED, "the package \"%s\" is reserved", module->package);
     for (size_t i = 0; i < module->count; i++) {
@@ -129,7 +130,11 @@ static int load_fragment_module(struct policy *fragment, const struct rego_modul
            sizeof names->capability_names);
     memcpy(fragment->capability_order, names->capability_order, sizeof names->capability_order);
     fragment->capability_name_count = names->capability_name_count;
-    return load_definitions(fragment, module, LOAD_FRAGMENT, err);
+    if (!how->parameters)
+        return load_definitions(fragment, module, LOAD_HEAD, err);
+    return parameters_fill(module, how->parameters, &fragment->arena, err) < 0
+               ? -1
+               : load_definitions(fragment, module, LOAD_FRAGMENT, err);
 }
 
 static int load_policy_module(struct policy *policy, const struct rego_module *module,
@@ -147,7 +152,7 @@ static int load_policy_module(struct policy *policy, const struct rego_module *m
     return load_points(policy, module, flags, err);
 }
 
-int load_text_of_module(struct span text, const struct policy *names, unsigned int flags,
+int load_text_of_module(struct span text, const struct load_fragment *fragment, unsigned int flags,
                         struct policy **out, struct error *err)
 {
     struct rego_module module;
@@ -159,8 +164,8 @@ int load_text_of_module(struct span text, const struct policy *names, unsigned i
     policy->api.text = policy->framework.text = "";
     if (rego_read(text, &policy->arena, &module, err) < 0)
         return -1;
-    int result = names ? load_fragment_module(policy, &module, names, err)
-                       : load_policy_module(policy, &module, flags, err);
+    int result = fragment ? load_fragment_module(policy, &module, fragment, err)
+                          : load_policy_module(policy, &module, flags, err);
     rego_module_fini(&module);
     if (result == 0) {
         *out = policy;

@@ -169,7 +169,7 @@ bool policy_container_no_new_privileges(const struct policy_container *container
 enum policy_restart { POLICY_RESTART_ALWAYS, POLICY_RESTART_ON_FAILURE, POLICY_RESTART_NEVER };
 
 /* "Always", "OnFailure", "Never": Kubernetes' words, which the policy uses too. */
-const char *policy_restart_name(enum policy_restart restart);
+extern const char *const policy_restart_names[]; /* by enum policy_restart */
 bool policy_restart_of_name(const char *name, enum policy_restart *out);
 
 struct policy_empty_dir {
@@ -280,16 +280,23 @@ struct policy_fragment {
     struct span text;
 };
 
+/* What is loaded must fit into evidence, which names it: a fragment takes so many bytes there, and
+ * its issuer, feed and svn as JSON. */
+#define POLICY_IDENTITY_SIZE  104
+#define POLICY_IDENTITIES_MAX 11776
+
 /* Loads a fragment: where a rule of the policy, or of a loaded fragment, names its issuer and its
- * feed, and its svn suffices, what this rule includes holds from then on. The same one twice is
- * loaded once.
- */
+ * feed, and its svn suffices, what this rule includes holds from then on. Rules that give it
+ * parameters load it once for each of them. The same one twice is loaded once. */
 POLICY_ASK policy_load_fragment(struct policy_state *state, const struct policy_fragment *fragment,
                                 struct policy_decision *decision);
 
 /* Reads a fragment's text as load_fragment would and, with it alone, nothing else: for tools that
- * make and show fragments. The caller frees *out with policy_free(). */
-int policy_parse_fragment(struct span text, struct policy **out, struct error *err);
+ * make and show fragments. `parameters` is a JSON object, as a rule gives it; ERROR_NOT_FOUND where
+ * the text wants one that neither has a value there nor a default. With NULL only its svn and its
+ * framework's version are read. The caller frees *out with policy_free(). */
+int policy_parse_fragment(struct span text, const char *parameters, struct policy **out,
+                          struct error *err);
 
 /* What was loaded, in that order. */
 struct policy_fragment_identity {

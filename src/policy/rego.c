@@ -85,7 +85,19 @@ static int take_alias(struct value_reader *reader, struct rego_statement *out, s
     return 0;
 }
 
-static int take_value(struct value_reader *reader, struct rego_statement *out, struct error *err)
+/* What a fragment is, and what its parameters are, is its signer's to say alone. */
+static bool takes_parameters(const struct rego_module *module, const char *name)
+{
+    static const char *const own[] = {"svn", "framework_version", "framework_svn",
+                                      "parameters_api"};
+    bool takes = strcmp(module->package, "policy") != 0;
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        takes = takes && strcmp(own[i], name) != 0;
+    return takes;
+}
+
+static int take_value(struct value_reader *reader, struct rego_module *module,
+                      struct rego_statement *out, struct error *err)
 {
     if (strcmp(out->name, "reason") == 0) {
         out->kind = REGO_REASON;
@@ -96,6 +108,7 @@ static int take_value(struct value_reader *reader, struct rego_statement *out, s
     if (text_starts_with(reader->at, "data.framework."))
         return take_alias(reader, out, err);
     out->kind = REGO_JSON;
+    reader->holes = takes_parameters(module, out->name) ? &module->holes : NULL;
     return value_read(reader, &out->value, err);
 }
 
@@ -118,7 +131,7 @@ static int take_statement(struct value_reader *reader, struct rego_module *modul
     reader->at += 2;
     skip_blanks(reader);
     module->count++;
-    return take_value(reader, out, err) < 0 ? -1 : end_statement(reader, err);
+    return take_value(reader, module, out, err) < 0 ? -1 : end_statement(reader, err);
 }
 
 static int take_import(struct value_reader *reader, struct error *err)

@@ -6,7 +6,8 @@
  *     import future.keywords.every | in
  *     IDENT := JSON | data.framework.IDENT
  *
- * with comments, trailing commas and backtick strings. There is no Rego evaluator here: what is not
+ * with comments, trailing commas and backtick strings. In the rows of a fragment parameter("NAME")
+ * and parameter("NAME").MEMBER may stand for a value. There is no Rego evaluator here: what is not
  * of this shape is refused with its line.
  */
 #ifndef CAISSON_POLICY_REGO_H
@@ -38,7 +39,8 @@ struct rego_module {
     char package[REGO_IDENT_MAX + 1];
     struct rego_statement statements[REGO_STATEMENTS];
     size_t count;
-    struct arena values; /* of the statements, but for their texts */
+    struct value_hole *holes; /* that stand for parameters, the last first */
+    struct arena values;      /* of the statements, but for their texts */
 };
 
 /* Reads the whole text; the texts in it lie in `texts` and live as long. ERROR_INVALID or

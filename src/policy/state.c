@@ -11,14 +11,13 @@ const struct policy *state_module(const struct policy_state *state, size_t index
     return fragment->includes & (unsigned int)kind ? fragment->module : NULL;
 }
 
-bool state_reserve(struct policy_state *state, const struct policy *extra)
+bool state_reserve(struct policy_state *state)
 {
     size_t rows = 1;
     for (size_t i = 0; i <= state->fragment_count; i++) {
         const struct policy *module = state_module(state, i, INCLUDE_ALL);
         rows += module ? module->container_count + module->external_count : 0;
     }
-    rows += extra ? extra->container_count + extra->external_count : 0;
     void *candidates = reallocarray((void *)state->candidates, rows, sizeof *state->candidates);
     if (candidates)
         state->candidates = candidates;
@@ -35,8 +34,9 @@ int policy_state_new(const struct policy *policy, struct policy_state **out, str
     if (!state)
         return error_memory(err);
     state->policy = state->names = policy;
+    buf_init(&state->identities, POLICY_IDENTITIES_MAX);
     state->regex = regex_scratch_new();
-    if (!state->regex || !state_reserve(state, NULL)) {
+    if (!state->regex || !state_reserve(state)) {
         policy_state_free(state);
         return error_memory(err);
     }
@@ -71,6 +71,7 @@ void policy_state_free(struct policy_state *state)
     }
     for (size_t i = 0; i < state->fragment_count; i++)
         state_clear_fragment(&state->fragments[i]);
+    buf_fini(&state->identities);
     regex_scratch_free(state->regex);
     free((void *)state->candidates);
     free(state->scores);

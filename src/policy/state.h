@@ -38,6 +38,8 @@ struct plan9_mount {
 /* A fragment that was loaded; it stays. */
 struct state_fragment {
     struct policy *module;
+    const char *parameters; /* that it was read with; of the row that gave them */
+    bool again;             /* one before it is the same text, with other parameters */
     unsigned int includes;
     struct policy_fragment_identity identity; /* its texts are owned here */
 };
@@ -48,6 +50,7 @@ struct policy_state {
     struct state_fragment fragments[STATE_FRAGMENTS_MAX];
     size_t fragment_count;
     size_t fragment_bytes; /* of their texts */
+    struct buf identities; /* as much as evidence needs to name them */
     struct device devices[STATE_ROWS_MAX];
     size_t device_count;
     struct live_container containers[STATE_ROWS_MAX];
@@ -67,8 +70,15 @@ struct policy_state {
 const struct policy *state_module(const struct policy_state *state, size_t index,
                                   enum fragment_include kind);
 
-/* Makes room for decisions about the rows of `extra` (may be NULL) too; false without memory. */
-bool state_reserve(struct policy_state *state, const struct policy *extra);
+/* A framework newer than this one may mean other things by the same words. */
+static inline bool state_knows_framework(const struct policy *module)
+{
+    return module->framework.has &&
+           version_compare(module->framework.number, POLICY_FRAMEWORK) <= 0;
+}
+
+/* Makes room for decisions about all rows; false without memory. */
+bool state_reserve(struct policy_state *state);
 
 struct device *state_find_device(struct policy_state *state, const char *target);
 struct live_container *state_find_container(struct policy_state *state, const char *id);

@@ -35,6 +35,12 @@ def fragment_text(containers, svn='"5"', rest=""):
     return f'package side\n\n{svn}framework_version := "0.2.3"\n\ncontainers := {json.dumps(containers)}\n{rest}'
 
 
+def with_parameter(container, key, api):
+    """A fragment in whose container the value of `key` is the parameter of this name."""
+    text = fragment_text([dict(container, **{key: "HERE"})], rest=f"parameters_api := {json.dumps({key: api})}\n")
+    return text.replace('"HERE"', f'parameter("{key}")')
+
+
 def sha256(text):
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -75,11 +81,11 @@ class Signer:
     def openssl(*words):
         subprocess.run(["openssl", *words], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
 
-    def sign(self, text, *words, feed=FEED, status=0):
-        """The signed bytes, or what is said when there are none."""
+    def sign(self, text, *words, feed=FEED, status=0, warned=False):
+        """The signed bytes, or what is said when there are none, or beside them."""
         out, error = caisson("sign", "--key", self.key, "--chain", self.chain, "--feed", feed, *words,
                              self.write("rego", text), status=status)
-        return out if status == 0 else error
+        return out if status == 0 and not warned else error
 
     def issuer(self):
         show, _ = caisson("show", self.file("any", self.sign(fragment_text([]))))
@@ -130,6 +136,31 @@ class Tool(Folder):
                                stdout=subprocess.PIPE).stdout.decode()
         self.assertIn('feed "registry.example/side", from svn "5" on, may add: containers; further fragments;', shown)
         self.assertIn("it is never loaded", shown)
+
+    def test_parameters_are_shown_and_tried(self):
+        signer = Signer(self.work, "a")
+        container = policies.container(["0" * 64], COMMAND)
+        text = with_parameter(container, "command", {})
+        said = signer.sign(text, warned=True)
+        self.assertIn('the rows were not checked: fragment: line 6: parameter("command")', said)
+        path = signer.file("cose", signer.sign(text))
+        values = signer.file("values", b'{"command": ["mine"]}')
+        wrong = signer.file("wrong", b'{"command": "mine"}')
+        show = caisson("show", path)[0].decode()
+        self.assertIn('parameter "command", without a default', show)
+        self.assertIn("rows: not known", show)
+        self.assertIn('command       "mine"', caisson("show", "--parameters", values, path)[0].decode())
+        self.assertEqual(json.loads(caisson("show", "--import", "--parameters", values, path)[0])["parameters"],
+                         {"command": ["mine"]})
+        self.assertIn("expected an array", caisson("show", "--parameters", wrong, path, status=1)[1])
+        self.assertIn(b"its rows were not read", caisson("verify", path)[0])
+        self.assertNotIn(b"its rows were not read", caisson("verify", "--parameters", values, path)[0])
+        self.assertIn("expected an array", caisson("verify", "--parameters", wrong, path, status=1)[1])
+        self.assertIn("expected an array", signer.sign(text, "--parameters", wrong, status=1))
+        defaults = signer.file("defaults", signer.sign(with_parameter(container, "command", {"default": ["init"]})))
+        show = caisson("show", defaults)[0].decode()
+        self.assertIn('parameter "command", by default ["init"]', show)
+        self.assertIn('command       "init"', show)
 
     def test_verify_refuses_by_name(self):
         signer = Signer(self.work, "a")
@@ -230,8 +261,8 @@ class Guest(Folder, HostileCase):
     def test_loads_what_the_policy_takes_and_nothing_else(self):
         signer, other = Signer(self.work, "a"), Signer(self.work, "b", "RSA")
         workload = Workload("busybox", COMMAND)
-        text = fragment_text([workload.container])
-        policy = policy_with([rule(signer), rule(other, feed="registry.example/other")])
+        text = with_parameter(workload.container, "command", {"default": ["/bin/false"]})
+        policy = policy_with([rule(signer, parameters={"command": COMMAND}), rule(other, feed="registry.example/other")])
         good = signer.sign(text)
         workload.policy = lambda: policy
         with workload.boot(extra=parts_device()) as machine:
@@ -246,6 +277,8 @@ class Guest(Folder, HostileCase):
             self.refuses(channel, "of another issuer", other.sign(text), "feed ")
             self.refuses(channel, "of another feed", signer.sign(text, feed="registry.example/other"), "feed ")
             self.refuses(channel, "too old", signer.sign(fragment_text([workload.container], svn='"4"')), "svn is lower")
+            self.refuses(channel, "without the policy's parameter", signer.sign(fragment_text([workload.container])),
+                         'the parameter "command"')
             self.refuses(channel, "changed", good[:at] + b"P" + good[at + 1:], "signature: ")
             self.refuses(channel, "signed by nobody", good[:-1] + bytes([good[-1] ^ 1]), "signature: ")
             self.refuses(channel, "cut", good[:-1], "load_fragment: ")

@@ -47,7 +47,6 @@ static void reads_values_of_each_kind(void **state)
           "{\"t\":true,\"f\":false,\"o\":{\"b\":{},\"a\":[]}}");
     reads("{\"a\":9223372036854775807,\"b\":-9223372036854775808}",
           "{\"a\":9223372036854775807,\"b\":-9223372036854775808}");
-    reads("{\"a\":[1.50,2E+3,0e0,-1.0e-2]}", "{\"a\":[1.50,2E+3,0e0,-1.0e-2]}");
 }
 
 static void unescapes_texts(void **state)
@@ -100,9 +99,11 @@ static void refuses_what_is_not_json(void **state)
         {"{\"a\":\"\xff\"}", "UTF-8"},
         {"{\"a\":-}", "not a number"},
         {"{\"a\":01}", "not a number"},
-        {"{\"a\":1.}", "not a number"},
-        {"{\"a\":1e}", "not a number"},
-        {"{\"a\":1.e3}", "not a number"},
+        {"{\"a\":1.5}", "no integer"},
+        {"{\"a\":2E+3}", "no integer"},
+        {"{\"a\":-0.0}", "no integer"},
+        {"{\"a\":1.}", "no integer"},
+        {"{\"a\":1e}", "no integer"},
         {"{\"a\":+1}", "a JSON value"},
         {"{\"a\":.5}", "a JSON value"},
         {"{\"a\":9223372036854775808}", "64 bits"},
@@ -240,7 +241,7 @@ static void refuses_fields_that_are_not_as_the_table_says(void **state)
         {"{\"text\":\"\",\"size\":1,\"more\":1}", "key \"more\" is unknown"},
         {"{\"text\":null,\"size\":1}", "key \"text\": expected a string, found null"},
         {"{\"text\":\"\",\"size\":1,\"flag\":0}", "key \"flag\": expected true or false"},
-        {"{\"text\":\"\",\"size\":1.0}", "key \"size\": expected an integer"},
+        {"{\"text\":\"\",\"size\":true}", "key \"size\": expected an integer"},
         {"{\"text\":\"\",\"size\":-1}", "key \"size\": -1 is not between 0 and 4294967295"},
         {"{\"text\":\"\",\"size\":4294967296}", "is not between"},
         {"{\"text\":\"\",\"size\":1,\"rows\":{}}", "key \"rows\": expected an array"},

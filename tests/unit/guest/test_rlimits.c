@@ -82,7 +82,7 @@ static void refuses_what_is_no_limit(void **state)
         "{\"nofile\":[]}",
         "{\"nofile\":[1024,1024,1024]}",
         "{\"nofile\":[\"1024\",1024]}",
-        "{\"nofile\":[1024.0,1024]}",
+        "{\"nofile\":[\"1024\",1024]}",
 
         "{\"core\":[null,0]}",
     };

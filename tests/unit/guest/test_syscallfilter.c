@@ -230,7 +230,7 @@ static void refuses_what_is_no_profile(void **state)
     refuses(PROFILE("ALLOW", ",\"listenerPath\":\"/run/x\""), "listenerPath");
     refuses(PROFILE("ALLOW", ",\"listenerMetadata\":\"\""), "listenerMetadata");
     refuses(PROFILE("ERRNO", ",\"defaultErrnoRet\":-1"), "defaultErrnoRet");
-    refuses(PROFILE("ERRNO", ",\"defaultErrnoRet\":1.0"), "defaultErrnoRet");
+    refuses(PROFILE("ERRNO", ",\"defaultErrnoRet\":\"1\""), "defaultErrnoRet");
     refuses(PROFILE("ALLOW", ",\"architectures\":{}"), "\"architectures\"");
     refuses(PROFILE("ALLOW", ",\"architectures\":[1]"), "architectures");
     refuses(PROFILE("ALLOW", ",\"flags\":\"\""), "\"flags\"");
