@@ -14,27 +14,27 @@
 #define OUTPUT_MAX ((size_t)8 << 20)
 
 static const struct option_rule plain_options[] = {
-    KEYS_CLIENT_OPTIONS,
+    SERVICE_CLIENT_OPTIONS,
     {.name = "json", .help = "Print what the service answers"},
     {0},
 };
 
 static const struct option_rule list_options[] = {
-    KEYS_CLIENT_OPTIONS,
+    SERVICE_CLIENT_OPTIONS,
     {.name = "deleted", .help = "List keys that are deleted and not purged"},
     {.name = "json", .help = "Print JSON"},
     {0},
 };
 
 static const struct option_rule version_options[] = {
-    KEYS_CLIENT_OPTIONS,
+    SERVICE_CLIENT_OPTIONS,
     {.name = "version", .operand = "VERSION", .help = "This version (default: the newest)"},
     {.name = "json", .help = "Print what the service answers"},
     {0},
 };
 
 static const struct option_rule rule_options[] = {
-    KEYS_CLIENT_OPTIONS,
+    SERVICE_CLIENT_OPTIONS,
     {.name = "version", .operand = "VERSION", .help = "This version (default: the newest)"},
     {.name = "immutable", .help = "Nobody may put another rule in the place of this one"},
     {.name = "json", .help = "Print what the service answers"},

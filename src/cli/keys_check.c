@@ -11,7 +11,7 @@
 #define TOKEN_MAX ((size_t)512 << 10)
 
 static const struct option_rule check_options[] = {
-    KEYS_CLIENT_OPTIONS,
+    SERVICE_CLIENT_OPTIONS,
     {.name = "claims", .help = "FILE holds claims in JSON, not a token"},
     {.name = "issuer",
      .operand = "URL",

@@ -14,7 +14,7 @@
 #define SECRET_FILE_MAX ((size_t)64 << 10)
 
 #define MAKE_OPTIONS                                                                               \
-    KEYS_CLIENT_OPTIONS,                                                                           \
+    SERVICE_CLIENT_OPTIONS,                                                                        \
         {.name = "rule",                                                                           \
          .operand = "FILE",                                                                        \
          .help = "Release the key to whom this rule names (docs/keys.md); without it nobody gets " \

@@ -154,8 +154,9 @@ static struct curl_slist *make_headers(const struct http_request *request, struc
             curl_slist_free_all(list);
         list = longer;
     }
-    if (list && request->json) {
-        struct curl_slist *longer = curl_slist_append(list, "Content-Type: application/json");
+    if (list && request->type) {
+        TEXT_AUTO header = text_format("Content-Type: %s", request->type);
+        struct curl_slist *longer = header ? curl_slist_append(list, header) : NULL;
         if (!longer)
             curl_slist_free_all(list);
         list = longer;
@@ -208,10 +209,13 @@ static int set_authorities(struct http *http, const char *url, struct error *err
 /* What is sent, and who sends it. */
 static bool set_message(CURL *curl, const struct http_request *request)
 {
-    const char *body = request->json ? request->json : request->form;
-    return (!body ||
-            (curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)strlen(body)) == CURLE_OK &&
-             curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body) == CURLE_OK)) &&
+    bool sends = request->type || request->form;
+    struct span body = request->type   ? request->body
+                       : request->form ? span_of_text(request->form)
+                                       : span_of(NULL, 0);
+    return (!sends || (curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)body.size) == CURLE_OK &&
+                       curl_easy_setopt(curl, CURLOPT_POSTFIELDS,
+                                        body.size ? (const char *)body.data : "") == CURLE_OK)) &&
            (!request->method ||
             curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method) == CURLE_OK) &&
            (!request->client ||
@@ -395,7 +399,7 @@ int http_send(struct http *http, const struct http_request *request, const struc
             return -1;
         if (!is_redirect(response->status) || request->stay)
             return 0;
-        if (request->form || request->json || request->method || request->client)
+        if (request->form || request->type || request->method || request->client)
             return error_set(err, ERROR_REFUSED, "%.256s redirects a request with credentials",
                              url);
         if (resolve_redirect(url, response->location, &same_origin, err) < 0)

@@ -45,7 +45,8 @@ struct http_request {
     const char *accept;        /* or NULL */
     const char *authorization; /* the header's value, or NULL; secret */
     const char *form;          /* POST this instead of GET; secret; or NULL */
-    const char *json;          /* send this instead; secret; or NULL */
+    const char *type;          /* of `body`: "application/json"; NULL: there is none */
+    struct span body;          /* send this instead of GET; secret */
     const char *method;        /* "PUT": another than GET, or POST where there is a body; or NULL */
     const char *client;        /* PEM file of a certificate and its key to show; or NULL */
     uint64_t from;             /* ask for the bytes from here on (Range) */

@@ -5,9 +5,9 @@ import hashlib
 import http.client
 import json
 import os
+import ssl
 import struct
 
-from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from jwcrypto import jwe, jwk
@@ -63,8 +63,7 @@ class Processor:
         with open(os.path.join(folder, "vcek.key"), "rb") as file:
             self.key = serialization.load_pem_private_key(file.read(), None)
         self.report = report
-        self.chain = [x509.load_pem_x509_certificate(pem.encode()).public_bytes(serialization.Encoding.DER)
-                      for pem in chain]  # fmt: skip
+        self.chain = [ssl.PEM_cert_to_DER_cert(pem) for pem in chain]
 
     def sign(self, report_data, host_data=None, edit=None):
         raw = bytearray(self.report)
