@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "policy/policy.h"
 
 #define NAME_MAX_SIZE 253
@@ -38,6 +39,9 @@ static int find_all(const struct policy_attestation *attestation, struct run_ser
         if (look_up(attestation->services[i].url, &address, err) < 0)
             return -1;
         bool local = (ntohl(address.s_addr) & 0xFF000000U) == LOOPBACK_NET;
+        if (local && !config->maps_loopback)
+            log_warning("%s is on this host's loopback: the container can reach what listens there",
+                        attestation->services[i].url);
         config->maps_loopback = config->maps_loopback || local;
         (void)snprintf(out->addresses[i], sizeof out->addresses[i], "%s",
                        local ? PASST_GATEWAY : inet_ntoa(address));

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "cli/service_file.h"
 #include "os/file.h"
 
 #define SERVICE_DEFAULT "https://localhost:8443"
@@ -35,18 +36,25 @@ int secret_option_parse(const char *text, char **resource, char **path, char **v
 
 static int read_roots(const struct args *args, struct secret_options *out, struct error *err)
 {
+    SERVICE_FILE_AUTO own = {0};
+    const char *url = args_get(args, "secret-service");
     const char *file = args_get(args, "secret-root");
+    if ((!url || !file) && service_file_read(&own, err) < 0)
+        return -1;
+    url = url ? url : own.service ? own.service : SERVICE_DEFAULT;
+    /* The user's own service has its own root. */
+    if (!file && own.service && strcmp(url, own.service) == 0)
+        file = own.tls_ca;
     if (!file)
         return error_set(err, ERROR_USAGE,
-                         "--secret-root FILE is missing: the service's certificate, or the root of "
-                         "it; no root is trusted by default");
+                         "--secret-root FILE is missing: the certificate of %s, or the root of it; "
+                         "no root is trusted by default",
+                         url);
     if (file_read(file, &out->roots, err) < 0)
         return error_context(err, "--secret-root");
-    out->service = (struct policy_service){.url = args_get(args, "secret-service")};
-    if (!out->service.url)
-        out->service.url = SERVICE_DEFAULT;
-    out->service.roots = buf_text(&out->roots);
-    return 0;
+    out->url = text_format("%s", url);
+    out->service = (struct policy_service){.url = out->url, .roots = buf_text(&out->roots)};
+    return out->url ? 0 : error_memory(err);
 }
 
 int secret_options_read(const struct args *args, struct secret_options *out, bool *found,
@@ -86,5 +94,6 @@ void secret_options_fini(struct secret_options *options)
         free(options->texts[i][0]);
         free(options->texts[i][1]);
     }
+    free(options->url);
     buf_fini(&options->roots);
 }

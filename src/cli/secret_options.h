@@ -18,7 +18,7 @@
      .help = "Bring this secret from the service, as /run/secrets/NAME, a file, or a variable"},   \
         {.name = "secret-service",                                                                 \
          .operand = "URL",                                                                         \
-         .help = "The service that holds the secrets (https://localhost:8443)"},                   \
+         .help = "The service that holds the secrets (your own, as caisson serve made it)"},       \
         {.name = "secret-root",                                                                    \
          .operand = "FILE",                                                                        \
          .help = "Its certificate must chain to one in this PEM file, or be one of them"},         \
@@ -32,6 +32,7 @@ struct secret_options {
     struct policy_service service;
     struct policy_secret secrets[SECRET_OPTIONS_MAX];
     char *texts[SECRET_OPTIONS_MAX][2]; /* a resource, and a path or a variable */
+    char *url;
     struct buf roots;
 };
 

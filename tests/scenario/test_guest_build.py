@@ -13,7 +13,7 @@ from lib import paths, tap
 
 SCRIPT = os.path.join(paths.SOURCE, "scripts/build-guest")
 AGENT = os.path.join(paths.BUILD, "caisson-guest")
-CHECKER = os.path.join(paths.BUILD, "caisson-fragment-check")
+PROGRAMS = [os.path.join(paths.BUILD, f"caisson-{name}") for name in ("fragment-check", "attestation-agent")]
 FILES = ("vmlinux", "bzImage", "initrd", "parts", "cmdline", "cmdline.simulated", "manifest.json")
 CACHE = os.environ.get("CAISSON_CACHE") or os.path.join(paths.BUILD, "cache")
 
@@ -21,7 +21,8 @@ CACHE = os.environ.get("CAISSON_CACHE") or os.path.join(paths.BUILD, "cache")
 def build(folder, cache=CACHE):
     os.makedirs(folder)
     shutil.copy(AGENT, folder)
-    shutil.copy(CHECKER, folder)
+    for program in PROGRAMS:
+        shutil.copy(program, folder)
     return subprocess.run([SCRIPT, "--offline", "--build", folder], env=dict(os.environ, CAISSON_CACHE=cache),
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120, check=False)
 
@@ -100,7 +101,7 @@ class GuestBuild(unittest.TestCase):
 
     def test_scratch_begins_as_a_whole_file_system(self):
         parts = parts_of(read(self.folder, "first/guest/parts"))
-        self.assertEqual(list(parts)[-3:], ["btrfs", "template", "fragment-check"])
+        self.assertEqual(list(parts)[-4:], ["btrfs", "template", "fragment-check", "attestation-agent"])
         self.assertTrue(parts["fragment-check"].startswith(b"\x7fELF"))
         image = os.path.join(self.folder, "image")
         unpack_template(parts["template"], image)

@@ -322,9 +322,62 @@ static void finds_a_cookie_that_is_there_once(void **state)
     assert_int_equal(http_cookie_find(&none, "id").size, 0);
 }
 
+static void reads_the_head_of_an_answer(void **state)
+{
+    (void)state;
+    struct http_request head;
+    struct error err = {0};
+    unsigned int code;
+    check_ok(http_answer_read(span_of_text("HTTP/1.1 404 Not Found\r\nContent-Length: 7\r\n"
+                                           "Connection: close\r\n\r\n"),
+                              &code, &head, &err),
+             &err);
+    assert_int_equal(code, 404);
+    assert_int_equal(head.content_length, 7);
+    assert_false(head.keep_alive);
+    check_ok(http_answer_read(span_of_text("HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n"),
+                              &code, &head, &err),
+             &err);
+    assert_true(head.chunked && head.keep_alive);
+    check_ok(http_answer_read(span_of_text("HTTP/1.1 204 No Content\r\n\r\n"), &code, &head, &err),
+             &err);
+    assert_int_equal(head.content_length, 0);
+}
+
+static void refuses_other_answers(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "",
+        "\r\n\r\n",
+        "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 100 Continue\r\n\r\n",
+        "HTTP/1.1 600 Odd\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 20 OK\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 2000 OK\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1  200 OK\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length : 1\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nmore",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct http_request head;
+        struct error err = {0};
+        unsigned int code;
+        if (http_answer_read(span_of_text(bad[i]), &code, &head, &err) == 0)
+            fail_msg("taken: %s", bad[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_the_head_of_an_answer),
+        cmocka_unit_test(refuses_other_answers),
         cmocka_unit_test(reads_a_request),
         cmocka_unit_test(tells_which_connections_stay),
         cmocka_unit_test(refuses_what_can_be_read_in_two_ways),

@@ -1,0 +1,20 @@
+/* Reports and tables of certificates, as a host hands them to its guest: what is written is JSON.
+ */
+#include "fuzz.h"
+
+#include "agent/report_json.h"
+#include "evidence/snp_report.h"
+#include "format/json.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const struct json_limits limits = {.size = REPORT_JSON_MAX, .depth = 8};
+    size_t report = size < SNP_REPORT_SIZE ? size : SNP_REPORT_SIZE;
+    BUF_AUTO text = BUF_WITH_LIMIT(REPORT_JSON_MAX);
+    if (report_json_append(span_of(data, report), span_of(data + report, size - report), &text,
+                           NULL) < 0)
+        return 0;
+    json_auto_t *object = json_parse_object(buf_span(&text), &limits, NULL);
+    fuzz_require(object && json_object_size(object) == 2);
+    return 0;
+}
