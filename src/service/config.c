@@ -9,12 +9,13 @@
 #include "evidence/tcb_status.h"
 #include "format/json.h"
 #include "format/yaml.h"
+#include "service/config_parts.h"
 
 #define WORKERS_MAX 64
 
 /* --- helpers ---------------------------------------------------------------------------------- */
 
-static int copy_text(const json_t *object, const char *key, char **out, struct error *err)
+int config_copy_text(const json_t *object, const char *key, char **out, struct error *err)
 {
     const char *text;
     if (json_find_text(object, key, &text, err) < 0)
@@ -27,12 +28,11 @@ static int copy_text(const json_t *object, const char *key, char **out, struct e
     return *out ? 0 : error_memory(err);
 }
 
-/* A path, which is of the configuration's folder where it is relative. */
-static int copy_path(const json_t *object, const char *key, const char *folder, char **out,
+int config_copy_path(const json_t *object, const char *key, const char *folder, char **out,
                      struct error *err)
 {
     TEXT_AUTO text = NULL;
-    if (copy_text(object, key, &text, err) < 0)
+    if (config_copy_text(object, key, &text, err) < 0)
         return -1;
     if (!text)
         return 0;
@@ -93,9 +93,9 @@ static int read_tls(const json_t *object, const char *folder, struct config *out
     if (!tls)
         return 0;
     if (json_check_keys(tls, known, err) < 0 ||
-        copy_path(tls, "certificate", folder, &out->tls_certificate, err) < 0 ||
-        copy_path(tls, "key", folder, &out->tls_key, err) < 0 ||
-        copy_path(tls, "client_roots", folder, &out->client_roots, err) < 0 ||
+        config_copy_path(tls, "certificate", folder, &out->tls_certificate, err) < 0 ||
+        config_copy_path(tls, "key", folder, &out->tls_key, err) < 0 ||
+        config_copy_path(tls, "client_roots", folder, &out->client_roots, err) < 0 ||
         json_find_bool(tls, "plain_http", &out->plain, err) < 0)
         return error_context(err, "tls");
     if (!out->tls_certificate != !out->tls_key)
@@ -146,14 +146,14 @@ static int read_trust(const json_t *object, const char *folder, struct config *o
     if (!trust)
         return 0;
     if (json_check_keys(trust, known, err) < 0 ||
-        copy_path(trust, "simulated", folder, &out->simulated, err) < 0 ||
-        copy_path(trust, "collateral", folder, &out->collateral, err) < 0 ||
+        config_copy_path(trust, "simulated", folder, &out->simulated, err) < 0 ||
+        config_copy_path(trust, "collateral", folder, &out->collateral, err) < 0 ||
         read_statuses(trust, &out->tcb_statuses, err) < 0 ||
         json_find_object(trust, "uvm", &uvm, err) < 0)
         return error_context(err, "trust");
     if (uvm && (json_check_keys(uvm, uvm_known, err) < 0 ||
-                copy_text(uvm, "issuer", &out->uvm_issuer, err) < 0 ||
-                copy_text(uvm, "feed", &out->uvm_feed, err) < 0 ||
+                config_copy_text(uvm, "issuer", &out->uvm_issuer, err) < 0 ||
+                config_copy_text(uvm, "feed", &out->uvm_feed, err) < 0 ||
                 json_find_u64(uvm, "minimum_svn", INT64_MAX, &out->uvm_minimum_svn, err) < 0))
         return error_context(err, "trust: uvm");
     return 0;
@@ -247,9 +247,9 @@ static int read_authority(const json_t *object, const char *folder, struct confi
     if (!json_is_object(object))
         return error_set(err, ERROR_INVALID, "it is %s", json_kind(object));
     if (json_check_keys(object, known, err) < 0 ||
-        copy_text(object, "issuer", &out->issuer, err) < 0 ||
-        copy_path(object, "keys", folder, &out->keys, err) < 0 ||
-        copy_text(object, "audience", &out->audience, err) < 0)
+        config_copy_text(object, "issuer", &out->issuer, err) < 0 ||
+        config_copy_path(object, "keys", folder, &out->keys, err) < 0 ||
+        config_copy_text(object, "audience", &out->audience, err) < 0)
         return -1;
     if (!out->issuer || !out->keys)
         return error_set(err, ERROR_INVALID, "an issuer and a file of its keys are needed");
@@ -281,9 +281,10 @@ static int read_tenant(const json_t *object, const char *folder, struct config_t
     if (!json_is_object(object))
         return error_set(err, ERROR_INVALID, "it is %s", json_kind(object));
     if (json_check_keys(object, known, err) < 0 ||
-        copy_text(object, "name", &tenant->name, err) < 0 ||
-        copy_text(object, "issuer", &tenant->issuer, err) < 0 || check_issuer(tenant, err) < 0 ||
-        read_hosts(object, tenant, err) < 0 || read_administrators(object, tenant, err) < 0 ||
+        config_copy_text(object, "name", &tenant->name, err) < 0 ||
+        config_copy_text(object, "issuer", &tenant->issuer, err) < 0 ||
+        check_issuer(tenant, err) < 0 || read_hosts(object, tenant, err) < 0 ||
+        read_administrators(object, tenant, err) < 0 ||
         read_authorities(object, folder, tenant, err) < 0)
         return -1;
     if (!tenant->name || strlen(tenant->name) > 64 ||
@@ -366,18 +367,20 @@ const struct config_tenant *config_find_tenant(const struct config *config, stru
 static int read_object(const json_t *object, const char *folder, struct config *out,
                        struct error *err)
 {
-    static const char *const known[] = {"listen", "workers", "state",   "tls",
+    static const char *const known[] = {"listen", "workers", "state",   "master", "tls",
                                         "trust",  "limits",  "tenants", NULL};
     out->workers = 2;
     if (json_check_keys(object, known, err) < 0 || read_listen(object, out, err) < 0 ||
         find_count(object, "workers", 1, WORKERS_MAX, &out->workers, err) < 0 ||
-        copy_path(object, "state", folder, &out->state, err) < 0 ||
+        config_copy_path(object, "state", folder, &out->state, err) < 0 ||
         read_tls(object, folder, out, err) < 0 || read_trust(object, folder, out, err) < 0 ||
         read_limits(object, &out->limits, err) < 0)
         return -1;
     if (!out->state)
         return error_set(err, ERROR_INVALID,
                          "the key \"state\" is missing: a folder for the store");
+    if (config_read_master(object, folder, out->state, &out->master, err) < 0)
+        return -1;
     if (read_tenants(object, folder, out, err) < 0)
         return -1;
     for (size_t i = 0; i < out->tenant_count && !out->client_roots; i++) {
@@ -408,6 +411,7 @@ void config_fini(struct config *config)
                            config->uvm_issuer, config->uvm_feed,  config->collateral};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         free(texts[i]);
+    master_fini(&config->master);
     for (size_t i = 0; i < config->tenant_count; i++) {
         free(config->tenants[i].name);
         free(config->tenants[i].issuer);

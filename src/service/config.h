@@ -9,6 +9,7 @@
 #include "evidence/trusted_root.h"
 #include "service/database.h"
 #include "service/maa_claims.h"
+#include "service/master.h"
 #include "service/server.h"
 
 #define CONFIG_SIZE_MAX           ((size_t)256 << 10)
@@ -41,6 +42,7 @@ struct config {
     uint16_t port;
     unsigned workers;
     char *state;           /* a folder: the store, the master key, a development certificate */
+    struct master master;  /* where the master key comes from */
     char *tls_certificate; /* files; NULL: the development certificate */
     char *tls_key;
     char *client_roots;    /* NULL: clients show no certificates */

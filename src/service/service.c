@@ -90,8 +90,7 @@ static int open_parts(struct service *service, bool *made, struct error *err)
 {
     const char *state = service->config->state;
     TEXT_AUTO store = text_format("%s/store", state);
-    TEXT_AUTO key = text_format("%s/master.key", state);
-    if (!store || !key)
+    if (!store)
         return error_memory(err);
     if (dir_make_all(state, 0700, err) < 0)
         return -1;
@@ -100,7 +99,7 @@ static int open_parts(struct service *service, bool *made, struct error *err)
     service->sessions = service->recent ? sessions_new(err) : NULL;
     if (!service->sessions)
         return -1;
-    service->vault = service->store ? vault_open_file(key, made, err) : NULL;
+    service->vault = service->store ? vault_open(&service->config->master, made, err) : NULL;
     if (!service->vault)
         return -1;
     service->signing = signing_open(service->store, service->vault, (int64_t)time(NULL), err);

@@ -1,17 +1,12 @@
 #include "service/vault.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <string.h>
 
-#include "base/secret.h"
+#include "base/text.h"
 #include "crypto/digest.h"
 #include "crypto/random.h"
 #include "crypto/seal.h"
-#include "os/fd.h"
-#include "os/output.h"
+#include "os/locked.h"
 
 #define VERSION     1
 #define KEY_ID_SIZE 8
@@ -25,10 +20,7 @@ struct vault {
 
 void vault_close(struct vault *vault)
 {
-    if (!vault)
-        return;
-    secret_wipe(vault, sizeof *vault);
-    free(vault);
+    locked_free(vault, sizeof *vault);
 }
 
 void vault_cleanup(struct vault **vault)
@@ -48,61 +40,30 @@ static void name_key(struct vault *vault)
     memcpy(vault->head + 1, digest, KEY_ID_SIZE);
 }
 
-static int read_key(int fd, const char *path, struct vault *vault, struct error *err)
+struct vault *vault_open(const struct master *master, bool *made, struct error *err)
 {
-    struct stat status;
-    uint8_t more;
-    size_t got = 0, rest = 0;
-    if (fstat(fd, &status) < 0)
-        return error_system(err, errno, "%s", path);
-    if (!S_ISREG(status.st_mode) || (status.st_mode & 077))
-        return error_set(err, ERROR_REFUSED,
-                         "the master key %s must be a file that only its owner may read: chmod 600",
-                         path);
-    if (fd_read_full(fd, vault->key, sizeof vault->key, &got, err) < 0 ||
-        fd_read_full(fd, &more, 1, &rest, err) < 0)
-        return error_context(err, "%s", path);
-    if (got != sizeof vault->key || rest != 0)
-        return error_set(err, ERROR_INVALID, "the master key %s does not have %zu bytes", path,
-                         sizeof vault->key);
-    return 0;
-}
-
-/* Whole or not at all. The service holds the lock of its store by now: no other makes one too. */
-static int make_key(const char *path, struct vault *vault, struct error *err)
-{
-    OUTPUT_AUTO output;
-    if (output_init(&output, path, 0600, err) < 0 ||
-        random_bytes(vault->key, sizeof vault->key, err) < 0 ||
-        fd_write_all(output.fd, span_of(vault->key, sizeof vault->key), err) < 0)
-        return error_context(err, "the master key %s", path);
-    return output_publish(&output, true, err);
-}
-
-static int open_key(const char *path, struct vault *vault, bool *made, struct error *err)
-{
+    struct vault *vault = locked_new(sizeof *vault, err);
     *made = false;
-    FD_AUTO fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
-    if (fd >= 0)
-        return read_key(fd, path, vault, err);
-    if (errno != ENOENT)
-        return error_system(err, errno, "cannot open the master key %s", path);
-    *made = true;
-    return make_key(path, vault, err);
-}
-
-struct vault *vault_open_file(const char *path, bool *made, struct error *err)
-{
-    struct vault *vault = calloc(1, sizeof *vault);
-    if (!vault) {
-        (void)error_memory(err);
+    if (!vault)
         return NULL;
-    }
-    if (open_key(path, vault, made, err) < 0) {
+    if (master_open(master, vault->key, made, err) < 0) {
         vault_close(vault);
         return NULL;
     }
     name_key(vault);
+    return vault;
+}
+
+struct vault *vault_open_file(const char *path, bool *made, struct error *err)
+{
+    struct master master = {.kind = MASTER_FILE, .path = text_format("%s", path)};
+    *made = false;
+    if (!master.path) {
+        (void)error_memory(err);
+        return NULL;
+    }
+    struct vault *vault = vault_open(&master, made, err);
+    master_fini(&master);
     return vault;
 }
 

@@ -15,15 +15,19 @@
 #define CAISSON_SERVICE_VAULT_H
 
 #include "service/database.h"
+#include "service/master.h"
 
 #define VAULT_OVERHEAD (1 + 8 + 12 + 16) /* bytes that sealing adds */
 
 struct vault;
 
-/* Opens the master key in the file `path`: 32 bytes, which only its owner may read. Where there is
- * none it is made, mode 0600, and *made says so: whoever loses it loses what was sealed. The caller
- * frees the vault, which wipes the key; it holds the lock of the store that the key is for, so that
- * no other makes one at the same time. ERROR_REFUSED for a file that others may read or write. */
+/* Opens the master key of a configuration (service/master.h). Where there is none it is made, and
+ * *made says so: whoever loses it loses what was sealed. The caller frees the vault, which wipes
+ * the key; until then it lies in locked memory. The caller holds the lock of the store that the key
+ * is for, so that no other makes one at the same time. */
+struct vault *vault_open(const struct master *master, bool *made, struct error *err);
+
+/* As above, of the key in a file: 32 bytes, which only its owner may read. */
 struct vault *vault_open_file(const char *path, bool *made, struct error *err);
 void vault_close(struct vault *vault);
 #define VAULT_AUTO __attribute__((cleanup(vault_cleanup))) struct vault *

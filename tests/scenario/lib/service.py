@@ -76,8 +76,8 @@ def policy_jws(text):
 class Service:
     """A running service with its folder; a context."""
 
-    def __init__(self, folder, trust=True, administrators=False, tenant=""):
-        """`tenant` is more of the tenant acme's configuration."""
+    def __init__(self, folder, trust=True, administrators=False, tenant="", more=""):
+        """`tenant` is more of the tenant acme's configuration, `more` of the whole."""
         self.folder = folder
         self.config = os.path.join(folder, "attestd.yaml")
         trusted = "trust: {simulated: psp}\n" if trust else ""
@@ -87,7 +87,7 @@ class Service:
             tls = "tls: {client_roots: clients.pem}\n"
             who = f", administrators: ['{self.clients.digests['admin']}']"
         with open(self.config, "w", encoding="utf-8") as file:
-            file.write(f"listen: 127.0.0.1:0\nstate: state\n{trusted}{tls}"
+            file.write(f"listen: 127.0.0.1:0\nstate: state\n{trusted}{tls}{more}"
                        "limits: {requests_a_second: 100000}\n"
                        f"tenants:\n- {{name: acme, issuer: 'https://acme.example'{who}{tenant}}}\n"
                        "- {name: other, issuer: 'https://other.example', hosts: [other.example]}\n")  # fmt: skip

@@ -1,0 +1,20 @@
+/* What the files of the configuration share. */
+#ifndef CAISSON_SERVICE_CONFIG_PARTS_H
+#define CAISSON_SERVICE_CONFIG_PARTS_H
+
+#include <jansson.h>
+
+#include "service/config.h"
+
+/* A member's text, new; *out keeps NULL where it is absent. ERROR_INVALID for one that is empty. */
+int config_copy_text(const json_t *object, const char *key, char **out, struct error *err);
+
+/* The same of a path, which is of the configuration's folder where it is relative. */
+int config_copy_path(const json_t *object, const char *key, const char *folder, char **out,
+                     struct error *err);
+
+/* The member `master`; without it the key is in the file master.key of the folder `state`. */
+int config_read_master(const json_t *object, const char *folder, const char *state,
+                       struct master *out, struct error *err);
+
+#endif
