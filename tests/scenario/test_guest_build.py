@@ -150,6 +150,13 @@ class GuestBuild(unittest.TestCase):
                 for word in (b"__fentry__", b"__mcount_loc", b"_ftrace_events", b"__versions", b"~Module signature appended~"):
                     self.assertNotIn(word, data, name)
 
+    def test_modules_have_nothing_to_patch_and_nothing_for_people(self):
+        for name, (_, data) in entries_of(read(self.folder, "first/guest/initrd")).items():
+            if name.endswith(".ko"):
+                for word in (b".static_call_sites", b".smp_locks", b"\0author=", b"\0alias=", b"\0parm="):
+                    self.assertNotIn(word, data, name)
+                self.assertEqual(data.count(b"vermagic="), 1, name)
+
     def test_refuses_damaged_package(self):
         cache = os.path.join(self.folder, "cache")
         shutil.copytree(CACHE, cache)
