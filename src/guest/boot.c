@@ -52,16 +52,12 @@ static int mount_kernel_file_systems(struct error *err)
     return 0;
 }
 
-/* Standard streams on the console, whatever the kernel left open. */
-static int open_console(struct error *err)
+/* The kernel has opened the console for the first process, as all of its standard streams or, for
+ * want of one, as none (init/main.c, console_on_rootfs). */
+static int use_console(struct error *err)
 {
-    FD_AUTO fd = open("/dev/console", O_RDWR | O_NOCTTY | O_CLOEXEC);
-    if (fd < 0)
-        return error_system(err, errno, "cannot open the console");
-    for (int i = 0; i < 3; i++) {
-        if (dup2(fd, i) < 0)
-            return error_system(err, errno, "cannot use the console");
-    }
+    if (fcntl(STDERR_FILENO, F_GETFD) < 0)
+        return error_system(err, errno, "there is no console");
     log_open("caisson-guest", LOG_LEVEL_INFO);
     return 0;
 }
@@ -99,15 +95,13 @@ static int load_modules(const char *list, struct error *err)
 /* What a container's programs find elsewhere too. The network is IPv4's: a host configures nothing
  * by IPv6 (the loopback, which is there already, keeps it), gets nothing by its console's BREAK,
  * nor by a kernel that goes on after it has gone wrong. Before any module, and so any network
- * device; after the loopback, which would announce itself to itself. */
+ * device; after the loopback. */
 static int apply_settings(struct error *err)
 {
     static const struct {
         const char *path, *value;
     } settings[] = {
         {"/proc/sys/net/ipv6/conf/default/disable_ipv6", "1"},
-        /* passt learns the guest's MAC address from the first frame that it sends. */
-        {"/proc/sys/net/ipv4/conf/default/arp_notify", "1"},
         {"/proc/sys/net/ipv4/ip_unprivileged_port_start", "0"},
         {"/proc/sys/net/ipv4/ping_group_range", "0 2147483647"},
         {"/proc/sys/vm/overcommit_memory", "1"},
@@ -141,9 +135,9 @@ static int prepare_sev_snp(struct error *err)
 int boot_prepare(enum guest_tee *tee, struct error *err)
 {
     (void)umask(022);
-    if (make_root_leavable(err) < 0 || mount_kernel_file_systems(err) < 0 ||
-        open_console(err) < 0 || read_tee(tee, err) < 0 || network_bring_up("lo", err) < 0 ||
-        apply_settings(err) < 0 || load_modules("common", err) < 0)
+    if (make_root_leavable(err) < 0 || mount_kernel_file_systems(err) < 0 || use_console(err) < 0 ||
+        read_tee(tee, err) < 0 || network_bring_up("lo", err) < 0 || apply_settings(err) < 0 ||
+        load_modules("common", err) < 0)
         return -1;
     if (*tee == GUEST_SEV_SNP && prepare_sev_snp(err) < 0)
         return -1;

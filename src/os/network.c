@@ -12,9 +12,13 @@
 #include "base/text.h"
 #include "os/fd.h"
 
+/* The one socket for all requests, which is left open: while a machine starts, what the kernel does
+ * to end one would be a hundredth of the time. */
 static int open_socket(struct error *err)
 {
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    static int fd = -1;
+    if (fd < 0)
+        fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     return fd < 0 ? error_system(err, errno, "cannot open a socket") : fd;
 }
 
@@ -47,7 +51,7 @@ static int bring_up(int fd, struct ifreq *request, struct error *err)
 int network_bring_up(const char *interface, struct error *err)
 {
     struct ifreq request;
-    FD_AUTO fd = open_socket(err);
+    int fd = open_socket(err);
     return fd < 0 || name(interface, &request, err) < 0 ? -1 : bring_up(fd, &request, err);
 }
 
@@ -56,7 +60,7 @@ int network_set_address(const char *interface, struct in_addr address, unsigned 
 {
     const struct in_addr mask = {.s_addr = prefix ? htonl(~0U << (32 - prefix)) : 0};
     struct ifreq request;
-    FD_AUTO fd = open_socket(err);
+    int fd = open_socket(err);
     if (fd < 0 || name(interface, &request, err) < 0)
         return -1;
     request.ifr_addr = address_of(address);
@@ -72,7 +76,7 @@ int network_add_default_route(const char *interface, struct in_addr gateway, str
 {
     const struct in_addr any = {.s_addr = INADDR_ANY};
     struct ifreq request;
-    FD_AUTO fd = open_socket(err);
+    int fd = open_socket(err);
     if (fd < 0 || name(interface, &request, err) < 0)
         return -1;
     struct rtentry route = {.rt_dst = address_of(any),

@@ -172,7 +172,8 @@ static int open_handover(struct launch *launch, struct handover *handover,
     if (make_pair(&launch->channel_fd, &handover->channel_fd, err) < 0 ||
         (config->tee == VM_TEE_SIMULATED &&
          make_pair(&launch->psp_fd, &handover->psp_fd, err) < 0) ||
-        (config->network && make_pair(&handover->passt_fd, &handover->network_fd, err) < 0))
+        (config->network && (make_pair(&handover->passt_fd, &handover->network_fd, err) < 0 ||
+                             passt_announce(handover->network_fd, err) < 0)))
         return -1;
     for (size_t i = 0; i < config->disk_count && i < QEMU_DISKS_MAX; i++) {
         handover->disk_fds[i] = file_open_read(config->disks[i].path, err);

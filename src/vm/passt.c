@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "os/fd.h"
 #include "os/file.h"
 
 #define ARGS_MAX      (40 + 2 * PORTS_MAX)
@@ -96,6 +97,20 @@ static void add_all(struct line *line, const struct passt_config *config)
         add(line, "--interface", "lo");
     add_user(line, config->user);
     add_forwards(line, config);
+}
+
+int passt_announce(int fd, struct error *err)
+{
+    /* The frame's size, and an announcement of RFC 5227, 3. */
+    static const uint8_t frame[] = {
+        0,    0,    0,    42,                             /* size */
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff,               /* to all */
+        0x52, 0x54, 0,    0x12, 0x34, 0x56, 8,  6,        /* of the guest, ARP */
+        0,    1,    8,    0,    6,    4,    0,  1,        /* Ethernet, IPv4, request */
+        0x52, 0x54, 0,    0x12, 0x34, 0x56, 10, 0, 2, 15, /* the guest's */
+        0,    0,    0,    0,    0,    0,    10, 0, 2, 15,
+    };
+    return fd_write_all(fd, span_of(frame, sizeof frame), err);
 }
 
 int passt_start(const struct passt_config *config, pid_t *pid, struct error *err)

@@ -18,6 +18,7 @@
 #define PASST_GATEWAY     "10.0.2.2"
 #define PASST_NAME_SERVER "10.0.2.3"
 #define PASST_GATEWAY_MAC "52:55:0a:00:02:02" /* locally administered */
+#define PASST_GUEST_MAC   "52:54:00:12:34:56" /* QEMU's own choice */
 
 /* passt takes after an interface of the host's, and gives up where none has a default route. There
  * it is told to take the loopback, which has no address of its own to show the guest: so the
@@ -32,6 +33,12 @@ struct passt_config {
     bool maps_loopback;              /* the gateway's address is the host's loopback */
     const struct process_user *user; /* whom it turns into; NULL for this user */
 };
+
+/* passt learns the guest's MAC address from the first frame that the guest sends, and brings in
+ * nothing before. So this frame, which announces the guest's address, goes in at QEMU's end of the
+ * socket, `fd`, before QEMU has it: the guest need not send one, and for many a container never
+ * runs the code for that. */
+int passt_announce(int fd, struct error *err);
 
 /* Starts passt; it dies with its parent. */
 int passt_start(const struct passt_config *config, pid_t *pid, struct error *err);

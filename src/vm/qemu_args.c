@@ -6,6 +6,7 @@
 
 #include "base/base64.h"
 #include "format/channel.h"
+#include "vm/passt.h"
 
 #define ARGS_MAX (78 + 6 * QEMU_DISKS_MAX) /* six words a disk */
 
@@ -66,7 +67,7 @@ __attribute__((format(printf, 2, 3))) static void add(struct line *line, const c
 __attribute__((format(printf, 3, 4))) static void add_device(struct line *line, const char *kind,
                                                              const char *format, ...)
 {
-    char properties[128];
+    char properties[192];
     va_list values;
     va_start(values, format);
     int len = vsnprintf(properties, sizeof properties, format, values);
@@ -215,7 +216,11 @@ static void add_network(struct line *line, const struct qemu_config *config)
         return;
     add(line, "-netdev");
     add(line, "stream,id=net0,server=off,addr.type=fd,addr.str=%d", config->network_fd);
-    add_device(line, "virtio-net", "%s", ",netdev=net0,romfile=");
+    /* passt sends what it has to this one address: the guest need not order filters for others. */
+    add_device(line, "virtio-net", "%s",
+               ",netdev=net0,romfile=,mac=" PASST_GUEST_MAC ",ctrl_vq=off,ctrl_rx=off,"
+               "ctrl_vlan=off,ctrl_rx_extra=off,ctrl_mac_addr=off,guest_announce=off,"
+               "ctrl_guest_offloads=off");
 }
 
 static size_t count_disks(const struct qemu_config *config)

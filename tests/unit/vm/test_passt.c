@@ -88,6 +88,43 @@ static void publishes_each_rule_where_it_says(void **state)
     assert_null(strstr(buf_text(&text), "none"));
 }
 
+/* Field by field, since the frame's bytes repeat what is text elsewhere. */
+static void announces_the_address_that_passt_and_qemu_are_told(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    BUF_AUTO frame = BUF_WITH_LIMIT(4096);
+    struct in_addr address;
+    char mac[18];
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    check_ok(passt_announce(pair[0], &err), &err);
+    (void)close(pair[0]);
+    check_ok(fd_read_to_end(pair[1], &frame, &err), &err);
+    (void)close(pair[1]);
+    assert_int_equal(frame.size, 4 + 42);
+    assert_memory_equal(frame.data, "\0\0\0\x2a\xff\xff\xff\xff\xff\xff", 10);
+    const uint8_t *from = frame.data + 4 + 6;
+    (void)snprintf(mac, sizeof mac, "%02x:%02x:%02x:%02x:%02x:%02x", from[0], from[1], from[2],
+                   from[3], from[4], from[5]);
+    assert_string_equal(mac, PASST_GUEST_MAC);
+    assert_int_equal(inet_pton(AF_INET, PASST_GUEST, &address), 1);
+    const uint8_t *arp = frame.data + 4 + 14;
+    assert_memory_equal(arp - 2, "\x08\x06\0\1\x08\0\6\4\0\1", 10);
+    assert_memory_equal(arp + 8, from, 6);
+    assert_memory_equal(arp + 14, &address, 4); /* the sender's and the target's: nobody answers */
+    assert_memory_equal(arp + 24, &address, 4);
+}
+
+static void fails_where_it_cannot_write(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    check_error(passt_announce(fd, &err), &err, ERROR_SYSTEM);
+    (void)close(fd);
+}
+
 static void refuses_more_ports_than_it_takes(void **state)
 {
     (void)state;
@@ -169,6 +206,8 @@ int main(void)
         cmocka_unit_test(publishes_nothing_unless_asked),
         cmocka_unit_test(turns_into_the_user_that_it_is_given),
         cmocka_unit_test(publishes_each_rule_where_it_says),
+        cmocka_unit_test(announces_the_address_that_passt_and_qemu_are_told),
+        cmocka_unit_test(fails_where_it_cannot_write),
         cmocka_unit_test(refuses_more_ports_than_it_takes),
         cmocka_unit_test(tells_that_passt_is_not_installed),
         cmocka_unit_test(listens_and_ends_with_the_guests_socket),

@@ -175,7 +175,10 @@ static void has_no_network_device_unless_asked(void **state)
     config.network_fd = 16;
     check_ok(qemu_args_build(&config, &with, &err), &err);
     check_has(&with, "-netdev", "stream,id=net0,server=off,addr.type=fd,addr.str=16");
-    check_has(&with, "-device", "virtio-net-pci,disable-legacy=on,netdev=net0,romfile=");
+    check_has(&with, "-device",
+              "virtio-net-pci,disable-legacy=on,netdev=net0,romfile=,mac=52:54:00:12:34:56,"
+              "ctrl_vq=off,ctrl_rx=off,ctrl_vlan=off,ctrl_rx_extra=off,ctrl_mac_addr=off,"
+              "guest_announce=off,ctrl_guest_offloads=off");
 }
 
 static void every_disk_is_read_only(void **state)
