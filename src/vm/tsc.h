@@ -1,5 +1,5 @@
 /*
- * The rate of the host's time stamp counter, measured against its clock. That takes 10 ms, which
+ * The rate of the host's time stamp counter, measured against its clock. That takes 2 ms, which
  * need not be waited for: who takes the first look early does other things meanwhile.
  */
 #ifndef CAISSON_VM_TSC_H
@@ -15,8 +15,8 @@ struct tsc_look {
 
 struct tsc_look tsc_look(void);
 
-/* The rate in kHz, good to some parts in a million. Waits until 10 ms have passed since `first`, or
- * since the call when that is zero. */
+/* The rate in kHz, good to some parts in a million. Waits until 2 ms have passed since
+ * `first`, or since the call when that is zero. */
 unsigned long tsc_khz(struct tsc_look first);
 
 #endif
