@@ -91,7 +91,12 @@ static int read_seccomp(const char *value, struct confinement *out, struct error
     out->seccomp_sha256[0] = '\0';
     if (strcmp(value, "unconfined") == 0)
         return 0;
-    if (seccomp_profile_read(value, out->capabilities, &out->seccomp, err) < 0 ||
+    bool usual = strcmp(value, "default") == 0;
+    if (usual)
+        out->seccomp = seccomp_profile_default(out->capabilities);
+    if (usual && !out->seccomp)
+        return error_memory(err);
+    if ((!usual && seccomp_profile_read(value, out->capabilities, &out->seccomp, err) < 0) ||
         seccomp_write_json(out->seccomp, &written, err) < 0)
         return error_context(err, "--security-opt seccomp");
     sha256_digest(buf_span(&written), digest);
@@ -111,10 +116,11 @@ static int read_security_option(const char *text, struct confinement *out, struc
         out->no_new_privileges = !value || *value == 't';
         return 0;
     }
-    return error_set(err, ERROR_REFUSED,
-                     "--security-opt %.64s is refused: the guest confines by the policy, and "
-                     "seccomp=FILE, seccomp=unconfined and no-new-privileges are its words",
-                     text);
+    return error_set(
+        err, ERROR_REFUSED,
+        "--security-opt %.64s is refused: the guest confines by the policy, and "
+        "seccomp=FILE, seccomp=default, seccomp=unconfined and no-new-privileges are its words",
+        text);
 }
 
 /* --- groups and umask ------------------------------------------------------------------------- */

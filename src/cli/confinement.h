@@ -57,7 +57,8 @@ struct confinement {
         {.name = "security-opt",                                                                   \
          .operand = "OPTION",                                                                      \
          .repeats = true,                                                                          \
-         .help = "seccomp=FILE, seccomp=unconfined (the default), no-new-privileges"},             \
+         .help = "seccomp=default, seccomp=FILE, seccomp=unconfined (where none is given), "       \
+                 "no-new-privileges"},                                                             \
         {.name = "tmpfs",                                                                          \
          .operand = "DIR[:OPTIONS]",                                                               \
          .repeats = true,                                                                          \

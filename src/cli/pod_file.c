@@ -70,6 +70,12 @@ int pod_file_hash_layer(void *context, struct span tar, char hex[65], struct err
 json_t *pod_file_profile(const char *manifest, const char *path, uint64_t capabilities,
                          struct error *err)
 {
+    if (!path) {
+        json_t *usual = seccomp_profile_default(capabilities);
+        if (!usual)
+            (void)error_memory(err);
+        return usual;
+    }
     const char *slash = strrchr(manifest, '/');
     BUF_AUTO text = BUF_WITH_LIMIT(PROFILE_MAX);
     json_t *out = NULL;

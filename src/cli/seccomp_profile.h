@@ -17,6 +17,9 @@
  * know. */
 int seccomp_profile_read(const char *path, uint64_t capabilities, json_t **out, struct error *err);
 
+/* Caisson's own, for a container with these capabilities. NULL when memory ran out. */
+json_t *seccomp_profile_default(uint64_t capabilities);
+
 /* The same of text that was read already. */
 int seccomp_profile_parse(struct span text, uint64_t capabilities, json_t **out, struct error *err);
 

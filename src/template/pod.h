@@ -131,8 +131,8 @@ struct pod_security {
     struct policy_list capabilities_add; /* with POD_STRICT with their prefix, "CAP_KILL" */
     struct policy_list capabilities_drop;
     const char *seccomp; /* base64 of a profile, as on virtual nodes; "" for none */
-    const char
-        *seccomp_file; /* localhostProfile: a path below the manifest's folder; "" for none */
+    /* localhostProfile: a path below the manifest's folder; "" for none, NULL for the default. */
+    const char *seccomp_file;
 };
 
 /* Of one container. 0 where none is given. */

@@ -117,7 +117,8 @@ static json_t *read_profile(const struct template_pod_options *options,
     } else if (capability_mask(draft, &capabilities, err) == 0) {
         out = options->profile(options->context, security->seccomp_file, capabilities, err);
         if (!out)
-            (void)error_context(err, "seccompProfile %s", security->seccomp_file);
+            (void)error_context(err, "seccompProfile %s",
+                                security->seccomp_file ? security->seccomp_file : "RuntimeDefault");
     }
     return out;
 }
@@ -129,7 +130,7 @@ static int fill_seccomp(const struct template_pod_options *options,
     BUF_AUTO text = BUF_WITH_LIMIT(PROFILE_MAX);
     uint8_t digest[SHA256_SIZE];
     out->draft.seccomp_sha256 = "";
-    if (!*security->seccomp && !*security->seccomp_file)
+    if (!*security->seccomp && security->seccomp_file && !*security->seccomp_file)
         return 0;
     char *hash = room(groups, 2 * SHA256_SIZE + 1, 1, err);
     json_t *profile = hash ? read_profile(options, security, &out->draft, err) : NULL;

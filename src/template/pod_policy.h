@@ -14,8 +14,9 @@ struct template_pod_options {
     bool approve_wildcards;   /* POD_CONFCOM: what ConfigMaps and Secrets do not tell may be any */
     /* POD_STRICT: makes a layer's disk of a tar, and gives its root hash in hex. */
     int (*layer)(void *context, struct span tar, char hex[65], struct error *err);
-    /* A profile by its path below the manifest's folder, as a container with these capabilities
-     * (bit N: number N) gets it; the reference is handed over. NULL: such profiles are refused. */
+    /* A profile by its path below the manifest's folder, or the default one (NULL), as a container
+     * with these capabilities (bit N: number N) gets it; the reference is handed over. NULL: such
+     * profiles are refused. */
     json_t *(*profile)(void *context, const char *path, uint64_t capabilities, struct error *err);
     void *context;
 };

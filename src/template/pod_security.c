@@ -127,8 +127,7 @@ static int read_profile_file(const struct pod_reader *reader, const json_t *prof
     return reader->reading == POD_STRICT ? pod_check_file_path(out->seccomp_file, err) : 0;
 }
 
-/* A text is a profile in base64, as on virtual nodes; an object names a type. The default of this
- * runtime is no profile: the machine is what confines. */
+/* A text is a profile in base64, as on virtual nodes; an object names a type. */
 static int read_seccomp(const struct pod_reader *reader, const json_t *context,
                         struct pod_security *out, struct error *err)
 {
@@ -153,7 +152,10 @@ static int read_seccomp(const struct pod_reader *reader, const json_t *context,
     if (json_object_get(profile, "localhostProfile"))
         return error_set(err, ERROR_INVALID,
                          "seccompProfile: localhostProfile is for the type Localhost");
-    if (strcmp(type, "Unconfined") == 0 || strcmp(type, "RuntimeDefault") == 0)
+    bool usual = strcmp(type, "RuntimeDefault") == 0;
+    if (usual && reader->reading == POD_STRICT)
+        out->seccomp_file = NULL;
+    if (usual || strcmp(type, "Unconfined") == 0)
         return 0;
     return error_set(
         err, ERROR_INVALID,

@@ -9,6 +9,8 @@ import urllib.request
 from lib import tap
 from lib.cli import CliCase, free_port
 
+CONFINED = ["--security-opt", "seccomp=default"]
+
 PYTHON = r"""
 import socket, ssl, subprocess, sys, threading, queue, hashlib
 # Threads.
@@ -124,7 +126,7 @@ class Programs(CliCase):
 
     def test_redis_under_its_benchmark(self):
         port = free_port()
-        self.start_image("redis", options=["-p", f"127.0.0.1:{port}:6379", "-m", "256m"])
+        self.start_image("redis", options=["-p", f"127.0.0.1:{port}:6379", "-m", "256m", *CONFINED])
 
         def redis(*words):
             return subprocess.run(["redis-cli", "-p", str(port), *words], capture_output=True, text=True, timeout=60,
@@ -143,7 +145,7 @@ class Programs(CliCase):
 
     def test_nginx_serves_parallel_clients(self):
         port = free_port()
-        self.start_image("nginx", options=["-p", f"127.0.0.1:{port}:80"])
+        self.start_image("nginx", options=["-p", f"127.0.0.1:{port}:80", *CONFINED])
 
         def fetch(path):
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=60) as answer:
@@ -162,15 +164,15 @@ class Programs(CliCase):
                 self.assertEqual(hashlib.sha256(body).digest(), expected)
 
     def test_python_with_threads_subprocesses_and_tls(self):
-        result = self.run_image("python", "python3", "-c", PYTHON, timeout=240)
+        result = self.run_image("python", "python3", "-c", PYTHON, options=CONFINED, timeout=240)
         self.assertEqual(result.stdout, b"threads\nsubprocesses\ntls\n")
 
     def test_bash_with_pipes_and_job_control(self):
-        result = self.run_image("bash", "bash", "-c", BASH)
+        result = self.run_image("bash", "bash", "-c", BASH, options=CONFINED)
         self.assertEqual(result.stdout.decode(), BASH_OUTPUT)
 
     def test_postgresql(self):
-        result = self.run_image("postgresql", "bash", "-c", POSTGRESQL, options=["-m", "768m"], timeout=300)
+        result = self.run_image("postgresql", "bash", "-c", POSTGRESQL, options=["-m", "768m", *CONFINED], timeout=300)
         self.assertEqual(result.stdout.decode(), "10000|75007500.0\nrow 1000\n10000\nstopped\n")
 
     def test_an_image_of_many_layers(self):

@@ -95,6 +95,12 @@ class Run(CliCase):
         result = self.run_image("busybox", *SHELL, script, options=["--security-opt", f"seccomp={DEFAULT_PROFILE}"])
         self.assertEqual(result.stdout.decode().split(), ["no", "mounting", "Seccomp:", "2"])
 
+    def test_the_own_default_profile_is_for_those_who_ask(self):
+        script = "unshare -m true; mount -t tmpfs x /tmp; chroot / true && echo rooted; grep ^Seccomp: /proc/self/status"
+        result = self.run_image("busybox", *SHELL, script, options=["--security-opt", "seccomp=default", "--cap-drop", "SYS_CHROOT"])
+        self.assertEqual(result.stdout.decode().split(), ["Seccomp:", "2"])
+        self.assertEqual(result.stderr.decode().count("Operation not permitted") + result.stderr.decode().count("ermission denied"), 3)
+
     def test_options_reach_the_process(self):
         script = "id -u; id -g; pwd; cat /proc/sys/kernel/hostname; env | grep -E '^(A|B|HOME_OF)=' | sort"
         with open(os.path.join(self.folder, "env"), "w", encoding="ascii") as file:

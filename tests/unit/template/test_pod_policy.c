@@ -130,6 +130,8 @@ static json_t *read_profile(void *context, const char *path, uint64_t capabiliti
                             struct error *err)
 {
     (void)context;
+    if (!path)
+        return json_pack("{s:s}", "defaultAction", "SCMP_ACT_LOG");
     if (strcmp(path, "profiles/one.json") == 0)
         return json_pack("{s:s, s:[{s:[s], s:s}]}", "defaultAction",
                          capabilities >> 12 & 1 ? "SCMP_ACT_ALLOW" : "SCMP_ACT_ERRNO", "syscalls",
@@ -215,6 +217,28 @@ static void takes_a_profile_from_beside_the_manifest(void **state)
                             &err));
     assert_int_equal(err.code, ERROR_NOT_FOUND);
     assert_non_null(strstr(err.text, "other.json"));
+}
+
+/* The profile itself is whoever's who reads the manifest; a container's own word goes first. */
+static void takes_the_runtimes_default_profile(void **state)
+{
+    (void)state;
+#define DEFAULT "securityContext: {seccompProfile: {type: RuntimeDefault}}"
+#define DEFAULT_DIGEST                                                                             \
+    "\"seccomp_profile_sha256\":"                                                                  \
+    "\"ada4d9a50895dd58cd1fd2a2deb4d6c96fd3a0126a4dd1da48ab9cb4fbc7b9f1\""
+    holds(MANIFEST_POD(", " DEFAULT, ""), DEFAULT_DIGEST);
+    holds(MANIFEST_POD("", "  " DEFAULT "\n"), DEFAULT_DIGEST);
+    holds(
+        MANIFEST_POD(", securityContext: {seccompProfile: {type: Unconfined}}", "  " DEFAULT "\n"),
+        "\"seccomp_profile_sha256\":\"\"");
+    struct error err = {0};
+    assert_null(
+        policy_with(MANIFEST_POD(", securityContext: {seccompProfile: {type: RuntimeDefault,"
+                                 " localhostProfile: profiles/one.json}}",
+                                 ""),
+                    &err));
+    assert_non_null(strstr(err.text, "is for the type Localhost"));
 }
 
 /* As a kubelet refuses it, but before anything runs. */
@@ -305,6 +329,7 @@ int main(void)
         cmocka_unit_test(names_sidecars_and_what_hooks_run),
         cmocka_unit_test(binds_the_images_user_beside_a_group),
         cmocka_unit_test(takes_a_profile_from_beside_the_manifest),
+        cmocka_unit_test(takes_the_runtimes_default_profile),
         cmocka_unit_test(refuses_root_where_it_must_not_be),
         cmocka_unit_test(refuses_what_a_policy_cannot_bind),
         cmocka_unit_test(leaves_open_only_what_is_approved),
