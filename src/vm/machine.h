@@ -55,7 +55,7 @@ enum vm_probe_kind { VM_PROBE_EXEC, VM_PROBE_HTTP, VM_PROBE_TCP, VM_PROBE_SLEEP 
 /* How one probe or hook of a member is made; when, says its plan. */
 struct vm_probe {
     enum vm_probe_kind kind;
-    uint32_t timeout_ms;         /* of exec, 0 for none; of sleep how long, at least 1 */
+    uint32_t timeout_ms;         /* of exec and tcp, 0 for none; of sleep how long, at least 1 */
     char *const *command;        /* exec */
     struct http_probe_plan http; /* its port is one of the machine's own published ones */
     uint16_t port;               /* tcp: the container's */

@@ -1,6 +1,7 @@
 /* A machine of several containers: carries out what the plan (vm/group.h) says, and tells it what
  * has come of it. Output goes to the containers' logs; nobody attaches. */
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -8,6 +9,7 @@
 #include "vm/monitor_state.h"
 
 #define STREAMS_FROM 256 /* two of each member: its output and its errors */
+#define FAILURE_SIZE 320
 
 struct member;
 
@@ -17,7 +19,9 @@ struct member_probe {
     enum group_probe kind;
     struct http_probe *http; /* NULL while none is under way */
     uint64_t process;        /* of exec, which is awaited; 0 while none is */
-    struct event *timeout;   /* of exec and sleep */
+    bool tcp;                /* an answer about a port is awaited */
+    unsigned int late;       /* answers about ports that nobody awaits any more come first */
+    struct event *timeout;   /* of exec, tcp and sleep */
 };
 
 /* What a member has outside of the plan. */
@@ -26,6 +30,7 @@ struct member {
     size_t index;
     char id[65]; /* of its container now */
     struct container_log *log;
+    char failure[FAILURE_SIZE]; /* the last one of a hook or probe; "" for none */
     struct member_probe probes[GROUP_ASKED];
 };
 
@@ -62,11 +67,13 @@ static json_t *member_json(const struct member *member)
 {
     const struct vm_member *config = config_of(member);
     const struct group_member *state = &plan_of(member)->members[member->index];
-    return json_pack("{s:s, s:s, s:b, s:s, s:b, s:i, s:i}", "name", config->plan.name, "image",
-                     config->image, "init", config->plan.init, "status",
+    const char *failure = *member->failure ? member->failure : NULL;
+    return json_pack("{s:s, s:s, s:b, s:s, s:b, s:i, s:i, s:s*}", "name", config->plan.name,
+                     "image", config->image, "init", config->plan.init, "status",
                      group_phase_name(state->phase), "ready",
                      group_member_is_ready(plan_of(member), member->index), "restarts",
-                     state->starts > 1 ? (int)state->starts - 1 : 0, "exit_code", (int)state->code);
+                     state->starts > 1 ? (int)state->starts - 1 : 0, "exit_code", (int)state->code,
+                     "last_failure", failure);
 }
 
 /* Written only when something of it has changed. */
@@ -118,6 +125,8 @@ static void forget_asked(struct member *member)
         http_probe_cancel(probe->http);
         probe->http = NULL;
         probe->process = 0;
+        probe->late += probe->tcp;
+        probe->tcp = false;
         (void)event_del(probe->timeout);
     }
 }
@@ -177,18 +186,39 @@ void monitor_group_stop(struct monitor *monitor)
 
 /* --- probes and hooks ------------------------------------------------------------------------- */
 
-static void note(const struct member_probe *probe, bool good)
+/* A hook runs once, and what it said is lost: its failure stands in the container's log, too. */
+static void remember(const struct member_probe *probe, const char *why)
+{
+    static const char *const names[GROUP_ASKED] = {
+        [GROUP_STARTUP] = "startupProbe",   [GROUP_READINESS] = "readinessProbe",
+        [GROUP_LIVENESS] = "livenessProbe", [GROUP_POST_START] = "postStart",
+        [GROUP_PRE_STOP] = "preStop",
+    };
+    struct member *member = probe->member;
+    char line[FAILURE_SIZE + 16];
+    (void)snprintf(member->failure, sizeof member->failure, "%s failed: %.256s", names[probe->kind],
+                   why);
+    (void)snprintf(line, sizeof line, "caisson: %s\n", member->failure);
+    if (probe->kind >= GROUP_PROBES)
+        container_log_write(member->log, 2, span_of_text(line));
+}
+
+/* `why` it has failed; NULL where it has not. */
+static void note(const struct member_probe *probe, const char *why)
 {
     const struct member *member = probe->member;
+    bool good = !why;
+    if (why)
+        remember(probe, why);
     if (probe->kind < GROUP_PROBES)
         group_probed(plan_of(member), member->index, probe->kind, good, now_ms());
     else
         group_hooked(plan_of(member), member->index, probe->kind, good, now_ms());
 }
 
-static void tell(struct member_probe *probe, bool good)
+static void tell(struct member_probe *probe, const char *why)
 {
-    note(probe, good);
+    note(probe, why);
     pump(probe->member->monitor);
 }
 
@@ -196,13 +226,20 @@ static void on_http(void *argument, bool good)
 {
     struct member_probe *probe = argument;
     probe->http = NULL;
-    tell(probe, good);
+    tell(probe, good ? NULL : "no good answer by HTTP");
 }
 
 static void on_tcp(void *argument, const json_t *result, const struct error *refusal)
 {
-    (void)refusal;
-    tell(argument, json_is_true(json_object_get(result, "open")));
+    struct member_probe *probe = argument;
+    bool open = json_is_true(json_object_get(result, "open"));
+    if (probe->late > 0) {
+        probe->late--;
+        return;
+    }
+    probe->tcp = false;
+    (void)event_del(probe->timeout);
+    tell(probe, open ? NULL : result ? "the port is closed" : refusal->text);
 }
 
 /* Its end is of no interest any more, but it has to come: where the policy lets it be killed. */
@@ -210,27 +247,28 @@ static void on_timeout(evutil_socket_t fd, short what, void *argument)
 {
     struct member_probe *probe = argument;
     const struct member *member = probe->member;
-    bool slept = config_of(member)->probes[probe->kind].kind == VM_PROBE_SLEEP;
+    enum vm_probe_kind kind = config_of(member)->probes[probe->kind].kind;
     (void)fd;
     (void)what;
-    if (!slept)
+    if (kind == VM_PROBE_EXEC)
         (void)session_request(member->monitor->session, "signal_container_process",
                               json_pack("{s:s, s:I, s:i}", "id", member->id, "process",
                                         (json_int_t)probe->process, "signal", SIGKILL),
                               NULL, NULL, NULL);
     probe->process = 0;
-    tell(probe, slept);
+    probe->late += probe->tcp;
+    probe->tcp = false;
+    tell(probe, kind == VM_PROBE_SLEEP ? NULL : "it took too long");
 }
 
 static void on_exec(void *argument, const json_t *result, const struct error *refusal)
 {
     struct member_probe *probe = argument;
-    (void)refusal;
     if (result || probe->process == 0)
         return;
     probe->process = 0;
     (void)event_del(probe->timeout);
-    tell(probe, false);
+    tell(probe, refusal->text);
 }
 
 static int start_timer(struct member_probe *probe, const struct vm_probe *config)
@@ -259,13 +297,24 @@ static bool probe_exited(struct monitor *monitor, uint64_t process, unsigned int
             struct member_probe *probe = &monitor->group->members[i].probes[j];
             if (process == 0 || probe->process != process)
                 continue;
+            char why[32];
+            (void)snprintf(why, sizeof why, "exit code %u", code);
             probe->process = 0;
             (void)event_del(probe->timeout);
-            tell(probe, code == 0);
+            tell(probe, code == 0 ? NULL : why);
             return true;
         }
     }
     return false;
+}
+
+static int start_tcp(struct member_probe *probe, const struct vm_probe *config)
+{
+    if (session_request(probe->member->monitor->session, "probe_port",
+                        json_pack("{s:i}", "port", (int)config->port), on_tcp, probe, NULL) < 0)
+        return -1;
+    probe->tcp = true;
+    return config->timeout_ms ? start_timer(probe, config) : 0;
 }
 
 /* What cannot be asked has failed: the plan hears of it in its own time. */
@@ -279,15 +328,14 @@ static void start_probe(struct member_probe *probe)
         probe->http = http_probe_start(monitor->base, &config->http, on_http, probe, NULL);
         asked = probe->http ? 0 : -1;
     } else if (config->kind == VM_PROBE_TCP) {
-        asked = session_request(monitor->session, "probe_port",
-                                json_pack("{s:i}", "port", (int)config->port), on_tcp, probe, NULL);
+        asked = start_tcp(probe, config);
     } else if (config->kind == VM_PROBE_SLEEP) {
         asked = start_timer(probe, config);
     } else {
         asked = start_exec(probe, config);
     }
     if (asked < 0)
-        note(probe, false);
+        note(probe, "it could not be asked");
 }
 
 /* --- the plan --------------------------------------------------------------------------------- */

@@ -123,7 +123,7 @@ class CliCase(unittest.TestCase):
         self.started.append(process)
         return process
 
-    def eventually(self, condition, timeout=60, what="condition"):
+    def eventually(self, condition, timeout=240, what="condition"):
         end = time.monotonic() + timeout
         while time.monotonic() < end:
             value = condition()

@@ -4,6 +4,8 @@
 
 #include <event2/event.h>
 
+#include "vm/container_log.h"
+
 char *fake_qemu;
 struct processor shared_processor;
 
@@ -196,6 +198,7 @@ static void ends_what_fails_its_probe(void **state)
         {by_tcp(2), "probe_port -"}, /* closed */
         {by_tcp(3), "probe_port -"}, /* an answer that is none */
         {by_tcp(4), "probe_port -"}, /* refused */
+        {(struct vm_probe){.kind = VM_PROBE_TCP, .timeout_ms = 30, .port = 5}, "probe_port -"},
         {by_exec(fails, LONG_MS), "exec_in_container ok /end-1"},
         {by_exec(refused, LONG_MS), "exec_in_container ok /refused"},
         {by_exec(mute, 30), "exec_in_container ok /mute"},
@@ -234,6 +237,32 @@ static void kills_the_process_of_a_probe_that_takes_too_long(void **state)
     assert_int_equal(stop(connection).code, 143);
 }
 
+/* What inspect and, of a hook, logs tell of it. */
+static void check_failure(const char *name, const char *words, bool logged)
+{
+    struct error err = {0};
+    RECORD_AUTO record = {0};
+    struct container_log_reader reader;
+    bool more;
+    char *text = NULL;
+    size_t size;
+    check_ok(record_read(NAME, &record, &err), &err);
+    const json_t *first = json_array_get(record.containers, 0);
+    const char *failure = json_string_value(json_object_get(first, "last_failure"));
+    if (!failure || !text_starts_with(failure, words))
+        fail_msg("\"%s\"", failure ? failure : "");
+    TEXT_AUTO folder = NULL;
+    check_ok(record_folder(NAME, &folder, &err), &err);
+    check_ok(container_log_reader_open(folder, name, &reader, &err), &err);
+    FILE *out = open_memstream(&text, &size);
+    assert_non_null(out);
+    check_ok(container_log_read(&reader, out, out, &more, &err), &err);
+    container_log_reader_close(&reader);
+    assert_int_equal(fclose(out), 0);
+    assert_int_equal(strstr(text, failure) != NULL, logged);
+    free(text);
+}
+
 static struct vm_member hooked(const char *name, enum group_probe kind, char *const *command)
 {
     struct vm_member member = {.plan = {.name = name, .restart = POLICY_RESTART_NEVER}};
@@ -264,6 +293,7 @@ static void ends_what_fails_after_its_start(void **state)
         wait_for_monitors();
         check_order(fixture, lines, 3);
         assert_int_equal(count_of(fixture, asked), 1);
+        check_failure("ok", i == 0 ? "postStart failed: exit code 1" : "postStart failed: ", true);
         TEXT_AUTO log = path_in(fixture, "log");
         assert_int_equal(unlink(log), 0);
         check_ok(record_remove(NAME, &err), &err);
