@@ -22,14 +22,11 @@ static struct span without_padding(struct span text)
     return text;
 }
 
-static int read_payload(const struct jws *jws, struct buf *out, struct error *err)
+static int read_payload(const json_t *payload, struct buf *out, struct error *err)
 {
-    static const struct json_limits limits = {.size = JOSE_SIZE_MAX, .depth = 1};
     static const char *const known[] = {MEMBER, NULL};
     const char *text;
-    json_auto_t *payload = json_parse_object(buf_span(&jws->payload), &limits, err);
-    if (!payload || json_check_keys(payload, known, err) < 0 ||
-        json_get_text(payload, MEMBER, &text, err) < 0)
+    if (json_check_keys(payload, known, err) < 0 || json_get_text(payload, MEMBER, &text, err) < 0)
         return -1;
     struct span encoded = span_of_text(text);
     struct span digits = without_padding(encoded);
@@ -84,7 +81,7 @@ static int read_signer(const json_t *header, struct jwk *out, struct error *err)
     return 0;
 }
 
-static int check(const struct jws *jws, struct policy_jws *out, struct error *err)
+static int check(const struct jws *jws, struct policy_message *out, struct error *err)
 {
     out->is_signed = strcmp(jws->algorithm, "none") != 0;
     if (!out->is_signed)
@@ -94,21 +91,46 @@ static int check(const struct jws *jws, struct policy_jws *out, struct error *er
     return jws_check(jws, out->signer.public_key, SIGNATURE_RS256, err);
 }
 
-int policy_jws_read(struct span text, struct policy_jws *out, struct error *err)
+int policy_message_read(struct span text, struct policy_message *out, struct error *err)
 {
+    static const struct json_limits limits = {.size = JOSE_SIZE_MAX, .depth = JOSE_DEPTH_MAX};
     struct jws jws;
-    *out = (struct policy_jws){.text = BUF_WITH_LIMIT(RULES_SIZE_MAX)};
+    *out = (struct policy_message){.payload = NULL};
     jwk_init(&out->signer);
     int result = jws_read(text, &jws, err);
     if (result == 0)
         result = check(&jws, out, err);
     if (result == 0)
-        result = read_payload(&jws, &out->text, err);
+        out->payload = json_parse_object(buf_span(&jws.payload), &limits, err);
     jws_fini(&jws);
-    if (result == 0)
+    if (out->payload)
         return 0;
-    policy_jws_fini(out);
-    return error_context(err, "the policy's JWS");
+    policy_message_fini(out);
+    return -1;
+}
+
+void policy_message_fini(struct policy_message *message)
+{
+    json_decref(message->payload);
+    message->payload = NULL;
+    jwk_fini(&message->signer);
+    message->is_signed = false;
+}
+
+int policy_jws_read(struct span text, struct policy_jws *out, struct error *err)
+{
+    POLICY_MESSAGE_AUTO message;
+    *out = (struct policy_jws){.text = BUF_WITH_LIMIT(RULES_SIZE_MAX)};
+    jwk_init(&out->signer);
+    if (policy_message_read(text, &message, err) < 0 ||
+        read_payload(message.payload, &out->text, err) < 0) {
+        policy_jws_fini(out);
+        return error_context(err, "the policy's JWS");
+    }
+    out->is_signed = message.is_signed;
+    out->signer = message.signer; /* taken */
+    jwk_init(&message.signer);
+    return 0;
 }
 
 static int append_payload(struct span policy, struct buf *out, struct error *err)

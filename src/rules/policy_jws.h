@@ -29,6 +29,18 @@ int policy_jws_read(struct span text, struct policy_jws *out, struct error *err)
 void policy_jws_fini(struct policy_jws *policy);
 #define POLICY_JWS_AUTO __attribute__((cleanup(policy_jws_fini))) struct policy_jws
 
+/* Another message by a signer of policies: one that adds a signer, say. */
+struct policy_message {
+    json_t *payload; /* an object */
+    bool is_signed;
+    struct jwk signer; /* as above */
+};
+
+/* As policy_jws_read(), whatever the payload says. */
+int policy_message_read(struct span text, struct policy_message *out, struct error *err);
+void policy_message_fini(struct policy_message *message);
+#define POLICY_MESSAGE_AUTO __attribute__((cleanup(policy_message_fini))) struct policy_message
+
 /* Appends a policy as an unsigned JWS, as it is given out. */
 int policy_jws_append_unsigned(struct span policy, struct buf *out, struct error *err);
 

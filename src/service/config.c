@@ -10,6 +10,7 @@
 #include "format/json.h"
 #include "format/yaml.h"
 #include "service/config_parts.h"
+#include "service/signing.h"
 
 #define WORKERS_MAX 64
 
@@ -273,11 +274,24 @@ static int read_authorities(const json_t *object, const char *folder, struct con
     return 0;
 }
 
+static int read_algorithm(const json_t *object, enum signature_scheme *out, struct error *err)
+{
+    const char *name = NULL;
+    *out = SIGNATURE_RS256;
+    if (json_find_text(object, "token_algorithm", &name, err) < 0)
+        return -1;
+    if (name && !signing_find_scheme(span_of_text(name), out))
+        return error_set(err, ERROR_INVALID, "token_algorithm is \"%s\", not RS256, ES384 or ES256",
+                         name);
+    return 0;
+}
+
 static int read_tenant(const json_t *object, const char *folder, struct config_tenant *tenant,
                        struct error *err)
 {
-    static const char *const known[] = {"name",           "issuer",      "hosts",
-                                        "administrators", "authorities", NULL};
+    static const char *const known[] = {
+        "name",        "issuer",         "hosts",           "administrators",
+        "authorities", "policy_signers", "token_algorithm", NULL};
     if (!json_is_object(object))
         return error_set(err, ERROR_INVALID, "it is %s", json_kind(object));
     if (json_check_keys(object, known, err) < 0 ||
@@ -285,7 +299,9 @@ static int read_tenant(const json_t *object, const char *folder, struct config_t
         config_copy_text(object, "issuer", &tenant->issuer, err) < 0 ||
         check_issuer(tenant, err) < 0 || read_hosts(object, tenant, err) < 0 ||
         read_administrators(object, tenant, err) < 0 ||
-        read_authorities(object, folder, tenant, err) < 0)
+        read_authorities(object, folder, tenant, err) < 0 ||
+        config_copy_path(object, "policy_signers", folder, &tenant->policy_signers, err) < 0 ||
+        read_algorithm(object, &tenant->token_scheme, err) < 0)
         return -1;
     if (!tenant->name || strlen(tenant->name) > 64 ||
         strspn(tenant->name, "abcdefghijklmnopqrstuvwxyz0123456789-") != strlen(tenant->name))
@@ -415,6 +431,7 @@ void config_fini(struct config *config)
     for (size_t i = 0; i < config->tenant_count; i++) {
         free(config->tenants[i].name);
         free(config->tenants[i].issuer);
+        free(config->tenants[i].policy_signers);
         for (size_t k = 0; k < config->tenants[i].authority_count; k++) {
             free(config->tenants[i].authorities[k].issuer);
             free(config->tenants[i].authorities[k].keys);

@@ -6,6 +6,7 @@
 #ifndef CAISSON_SERVICE_CONFIG_H
 #define CAISSON_SERVICE_CONFIG_H
 
+#include "crypto/signature.h"
 #include "evidence/trusted_root.h"
 #include "service/database.h"
 #include "service/maa_claims.h"
@@ -35,6 +36,8 @@ struct config_tenant {
     size_t administrator_count;
     struct config_authority authorities[CONFIG_AUTHORITIES_MAX];
     size_t authority_count;
+    enum signature_scheme token_scheme; /* of its tokens, where the client does not say */
+    char *policy_signers; /* PEM file of the first who may sign its policies; NULL: none must */
 };
 
 struct config {

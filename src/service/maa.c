@@ -4,12 +4,28 @@
 #include "format/jws.h"
 #include "service/maa_attestation.h"
 
+#define ALGORITHM_HEADER "Caisson-Token-Algorithm"
+
 static const char *const api_versions[] = {"2020-10-01", "2022-08-01", "2025-06-01"};
+
+/* The scheme that the client asks for, else the tenant's; false for one that there is not. */
+static bool find_scheme(const struct call *call, enum signature_scheme *out)
+{
+    const struct span *wanted = http_header_find(call->request->http, ALGORITHM_HEADER);
+    *out = call->tenant->token_scheme;
+    return !wanted || signing_find_scheme(*wanted, out);
+}
 
 bool maa_check_api_version(const struct call *call, struct server_answer *answer)
 {
     struct error err = {0};
+    enum signature_scheme scheme;
     BUF_AUTO version = BUF_WITH_LIMIT(HTTP_TARGET_MAX);
+    if (!find_scheme(call, &scheme)) {
+        answer_error(answer, HTTP_BAD_REQUEST, NULL,
+                     ALGORITHM_HEADER " is none of RS256, ES384, ES256");
+        return false;
+    }
     if (http_query_find(call->request->http->query, "api-version", &version, &err) < 0) {
         answer_error(answer, HTTP_BAD_REQUEST, "MissingApiVersionParameter", err.text);
         return false;
@@ -29,8 +45,10 @@ int maa_sign(const struct call *call, struct span payload, struct buf *out, stru
     json_auto_t *header = jku ? json_pack("{s:s}", "jku", jku) : NULL;
     if (!header)
         return error_memory(err);
-    return signing_sign(call->service->signing, SIGNATURE_RS256, header, payload, call->now, out,
-                        err);
+    enum signature_scheme scheme;
+    if (!find_scheme(call, &scheme))
+        return error_set(err, ERROR_INVALID, ALGORITHM_HEADER " names no algorithm of tokens");
+    return signing_sign(call->service->signing, scheme, header, payload, call->now, out, err);
 }
 
 /* --- a token ---------------------------------------------------------------------------------- */
@@ -168,11 +186,11 @@ void maa_openid_configuration(const struct call *call, struct server_answer *ans
                                          "x-ms-policy-hash",
                                          "x-ms-ver"};
     TEXT_AUTO jwks = text_format("%s/certs", call->tenant->issuer);
-    json_auto_t *value = jwks ? json_pack("{s:s, s:s, s:[s,s], s:[s,s], s:[]}", "issuer",
+    json_auto_t *value = jwks ? json_pack("{s:s, s:s, s:[s,s], s:[s,s,s], s:[]}", "issuer",
                                           call->tenant->issuer, "jwks_uri", jwks,
                                           "response_types_supported", "token", "none",
                                           "id_token_signing_alg_values_supported", "RS256", "ES384",
-                                          "claims_supported")
+                                          "ES256", "claims_supported")
                               : NULL;
     json_t *list = json_object_get(value, "claims_supported");
     for (size_t i = 0; list && i < sizeof claims / sizeof claims[0]; i++)

@@ -5,8 +5,7 @@
 #include "service/policies.h"
 #include "service/service_parts.h"
 
-/* Answers with a token of the service: {"token": JWT of these claims}. Takes `claims`. */
-static void answer_token(const struct call *call, json_t *claims, struct server_answer *answer)
+void maa_answer_token(const struct call *call, json_t *claims, struct server_answer *answer)
 {
     struct error err = {0};
     BUF_AUTO payload = BUF_WITH_LIMIT(SERVER_ANSWER_MAX / 4);
@@ -51,7 +50,7 @@ void maa_get_policy(const struct call *call, struct server_answer *answer)
     const struct tenant_policy *policy = policies_get(call->service->policies, call->tenant->name,
                                                       kind, &err);
     if (policy)
-        answer_token(call, json_pack("{s:s}", "x-ms-policy", buf_text(&policy->jws)), answer);
+        maa_answer_token(call, json_pack("{s:s}", "x-ms-policy", buf_text(&policy->jws)), answer);
     else
         answer_error(answer, HTTP_SERVER_ERROR, NULL, err.text);
     policies_put(policy);
@@ -80,6 +79,19 @@ static void note(const struct call *call, const char *event, enum maa_kind kind,
                  answer);
 }
 
+/* Where the tenant has signers, one of them must have signed what is sent: the policy, or, to reset
+ * it, any message. */
+static int check_signer(const struct call *call, struct error *err)
+{
+    POLICY_MESSAGE_AUTO message = {.payload = NULL};
+    struct span body = call->request->body;
+    jwk_init(&message.signer);
+    if (body.size > 0 && policy_message_read(body, &message, err) < 0)
+        return error_context(err, "the JWS");
+    return signers_check(call->service->signers, call->tenant,
+                         message.is_signed ? &message.signer : NULL, call->now, err);
+}
+
 static void change(const struct call *call, const char *event, enum maa_kind kind, bool is_reset,
                    struct server_answer *answer)
 {
@@ -87,7 +99,9 @@ static void change(const struct call *call, const char *event, enum maa_kind kin
     const char *tenant = call->tenant->name;
     struct policies *policies = call->service->policies;
     json_auto_t *result = result_of(call->request->body, is_reset ? "Removed" : "Updated");
-    int changed = is_reset ? policies_reset(policies, tenant, kind, &err)
+    int changed = check_signer(call, &err);
+    if (changed == 0)
+        changed = is_reset ? policies_reset(policies, tenant, kind, &err)
                            : policies_set(policies, tenant, kind, call->request->body, &err);
     if (changed < 0) {
         bool ours = err.code == ERROR_UNAVAILABLE || err.code == ERROR_MEMORY;
@@ -96,7 +110,7 @@ static void change(const struct call *call, const char *event, enum maa_kind kin
         note(call, event, kind, &err, result, answer);
         return;
     }
-    answer_token(call, json_incref(result), answer);
+    maa_answer_token(call, json_incref(result), answer);
     note(call, event, kind, NULL, result, answer);
 }
 

@@ -33,10 +33,21 @@ static int add_common(json_t *claims, const struct maa_token *token, struct erro
     return 0;
 }
 
+static int add_signer(json_t *claims, const struct tenant_policy *policy, struct error *err)
+{
+    static const struct json_limits limits = {.size = MAA_DATA_MAX, .depth = 4};
+    if (policy->signer.size == 0)
+        return 0;
+    json_t *value = json_parse(buf_span(&policy->signer), &limits, err);
+    if (!value)
+        return -1;
+    return add(claims, "x-ms-policy-signer", value) ? 0 : error_memory(err);
+}
+
 static int fill(json_t *claims, const struct maa_request *request, const struct maa_result *result,
                 const struct maa_token *token, struct error *err)
 {
-    if (add_common(claims, token, err) < 0 ||
+    if (add_common(claims, token, err) < 0 || add_signer(claims, token->policy, err) < 0 ||
         add_data(claims, "x-ms-runtime", &request->runtime, err) < 0 ||
         add_data(claims, "x-ms-inittime", &request->init, err) < 0)
         return -1;

@@ -7,6 +7,7 @@
 #include "base/text.h"
 
 #define RECORD_KIND "policy"
+#define SIGNER_MAX  ((size_t)256 << 10)
 #define KEPT_MAX                                                                                   \
     512 /* policies: of all the tenants that a configuration may have, of each kind                \
          */
@@ -37,6 +38,7 @@ static void kept_put(struct kept *kept)
     if (!kept || atomic_fetch_sub(&kept->users, 1) > 1)
         return;
     buf_fini(&kept->policy.jws);
+    buf_fini(&kept->policy.signer);
     policy_jws_fini(&kept->policy.content);
     rules_free(kept->policy.rules);
     free(kept->tenant);
@@ -56,14 +58,28 @@ static struct kept *kept_new(struct error *err)
         return NULL;
     }
     buf_init(&kept->policy.jws, DATABASE_VALUE_MAX);
+    buf_init(&kept->policy.signer, SIGNER_MAX);
     atomic_init(&kept->users, 1);
     return kept;
+}
+
+/* {"jwk": the key that signed} */
+static int write_signer(const struct policy_jws *content, struct buf *out, struct error *err)
+{
+    if (!content->is_signed)
+        return 0;
+    if (buf_append_text(out, "{\"jwk\":", err) < 0 ||
+        jwk_append_public(&content->signer, out, err) < 0)
+        return -1;
+    return buf_append_byte(out, '}', err);
 }
 
 /* Compiles what `jws` holds. */
 static int compile(struct tenant_policy *policy, struct error *err)
 {
     if (policy_jws_read(buf_span(&policy->jws), &policy->content, err) < 0)
+        return -1;
+    if (write_signer(&policy->content, &policy->signer, err) < 0)
         return -1;
     policy->rules = rules_new(buf_span(&policy->content.text), err);
     return policy->rules ? policy_hash(buf_span(&policy->content.text), policy->hash, err) : -1;

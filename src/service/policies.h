@@ -25,6 +25,7 @@ struct tenant_policy {
     struct buf jws;
     struct policy_jws content;
     struct rules *rules;
+    struct buf signer;                /* x-ms-policy-signer as JSON; empty where nobody signed */
     char hash[POLICY_HASH_TEXT_SIZE]; /* x-ms-policy-hash */
     bool is_default;                  /* the tenant has set none */
 };

@@ -111,7 +111,9 @@ static int open_parts(struct service *service, bool *made, struct error *err)
                                                   service->root_count, err)
                                : NULL;
     service->policies = service->collaterals ? policies_new(service->store, err) : NULL;
-    service->authorities = service->policies ? authorities_open(service->config, err) : NULL;
+    service->signers = service->policies ? signers_open(service->config, service->store, err)
+                                         : NULL;
+    service->authorities = service->signers ? authorities_open(service->config, err) : NULL;
     service->kbs = service->authorities ? kbs_sessions_new(err) : NULL;
     service->metrics = service->kbs ? metrics_new(err) : NULL;
     return service->metrics ? 0 : -1;
@@ -139,6 +141,7 @@ void service_close(struct service *service)
     metrics_free(service->metrics);
     kbs_sessions_free(service->kbs);
     authorities_close(service->authorities);
+    signers_close(service->signers);
     policies_free(service->policies);
     collaterals_close(service->collaterals);
     snp_chains_free(service->chains);

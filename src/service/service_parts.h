@@ -10,6 +10,7 @@
 #include "service/recent.h"
 #include "service/service.h"
 #include "service/sessions.h"
+#include "service/signers.h"
 #include "service/signing.h"
 
 struct service {
@@ -26,6 +27,7 @@ struct service {
     struct snp_chains *chains;
     struct collaterals *collaterals;
     struct policies *policies;
+    struct signers *signers;
     struct authorities *authorities;
     atomic_ullong requests, refused, attested, denied, released, withheld;
 };
@@ -80,6 +82,10 @@ bool service_find_administrator(const struct call *call, struct administrator *o
 /* Microsoft Azure Attestation's interface. */
 route_answer maa_attest, maa_certs, maa_openid_configuration;
 route_answer maa_get_policy, maa_set_policy, maa_reset_policy;
+route_answer maa_get_certificates, maa_add_certificate, maa_remove_certificate;
+
+/* Answers with a token of the service: {"token": JWT of these claims}. Takes `claims`. */
+void maa_answer_token(const struct call *call, json_t *claims, struct server_answer *answer);
 
 /* Confidential Containers' key broker: the protocol, and its resources. */
 route_answer kbs_auth, kbs_attest, kbs_get_resource;
@@ -91,10 +97,12 @@ route_answer page_get_html, page_get_style, page_get_script;
 route_answer page_make_code, page_open_session, page_get_session, page_end_session;
 route_answer page_log, page_attestation, page_policies, page_lint, page_what_if, page_secrets;
 
-/* True where the request names a version of that interface that is known; else answers 400. */
+/* True where the request names a version of that interface, and where it names one an algorithm of
+ * tokens, that are known; else answers 400. */
 bool maa_check_api_version(const struct call *call, struct server_answer *answer);
 
-/* Appends a token of the tenant's: the payload, signed by RS256, with the address of the keys. */
+/* Appends a token of the tenant's: the payload, signed by the algorithm that the request names,
+ * else the tenant's, with the address of the keys. */
 int maa_sign(const struct call *call, struct span payload, struct buf *out, struct error *err);
 
 /* Azure Key Vault's interface. */

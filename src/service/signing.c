@@ -286,6 +286,17 @@ int signing_refresh(struct signing *signing, int64_t now, struct error *err)
     return 0;
 }
 
+bool signing_find_scheme(struct span name, enum signature_scheme *out)
+{
+    for (size_t i = 0; i < KIND_COUNT; i++) {
+        if (span_equal(span_of_text(signature_scheme_name(kinds[i].scheme)), name)) {
+            *out = kinds[i].scheme;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* --- use -------------------------------------------------------------------------------------- */
 
 static const struct entry *find_key(const struct keys *keys, enum signature_scheme scheme,

@@ -34,6 +34,9 @@ void signing_close(struct signing *signing);
  * refreshes; others may sign meanwhile. */
 int signing_refresh(struct signing *signing, int64_t now, struct error *err);
 
+/* The scheme of a token that this names: "RS256", "ES384" or "ES256"; false for another. */
+bool signing_find_scheme(struct span name, enum signature_scheme *out);
+
 /* Appends a token: the payload, signed by SIGNATURE_RS256, SIGNATURE_ES384, or SIGNATURE_ES256,
  * which has the key in its header (jwk). `header` holds what goes beside alg, kid and typ. */
 int signing_sign(struct signing *signing, enum signature_scheme scheme, const json_t *header,

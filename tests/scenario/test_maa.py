@@ -1,0 +1,164 @@
+#!/usr/bin/env python3
+"""The attestation service as clients of Microsoft Azure Attestation use it: curl as its documentation has it, tokens
+verified by another's library against the published keys, and policies that only trusted signers may set."""
+import base64
+import json
+import os
+import subprocess
+
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from jwcrypto import jwk, jws, jwt
+
+from lib import tap
+from lib.service import ATTEST, ServiceTestCase, b64url, make_certificate, policy_jws
+
+VERSION = "api-version=2022-08-01"
+DENY = "version=1.0;authorizationrules{=> deny();};issuancerules{};"
+PERMIT = "version=1.0;authorizationrules{=> permit();};issuancerules{};"
+
+
+class Signer:
+    """A key with a certificate of its own, as signers of policies have it."""
+
+    def __init__(self, name, key=None):
+        self.key = key or rsa.generate_private_key(65537, 2048)
+        self.certificate = make_certificate(name, self.key, name, self.key)
+        self.pem = self.certificate.public_bytes(Encoding.PEM)
+        self.x5c = [base64.b64encode(self.certificate.public_bytes(Encoding.DER)).decode()]
+
+    def sign(self, payload, algorithm="RS256"):
+        pem = self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        message = jws.JWS(json.dumps(payload).encode())
+        message.allowed_algs = [algorithm]
+        message.add_signature(jwk.JWK.from_pem(pem), protected=json.dumps({"alg": algorithm, "x5c": self.x5c}))
+        return message.serialize(compact=True)
+
+    def policy(self, text):
+        return self.sign({"AttestationPolicy": b64url(text.encode())})
+
+    def vouch(self, other):
+        return self.sign({"maa-policyCertificate": {"kty": "RSA", "x5c": other.x5c}})
+
+
+def claims_of(token, keys, algorithm="RS256"):
+    """What the token says, verified by jwcrypto: signature, algorithm, time."""
+    key_set = jwk.JWKSet.from_json(json.dumps(keys))
+    head = json.loads(base64.urlsafe_b64decode(token.split(".")[0] + "=="))
+    verified = jwt.JWT(jwt=token, key=key_set.get_key(head["kid"]), algs=[algorithm], check_claims={"iss": None, "exp": None})
+    return json.loads(verified.claims)
+
+
+class MaaTest(ServiceTestCase):
+    def curl(self, service, *arguments, data=None):
+        done = subprocess.run(["curl", "-sS", "--cacert", f"{service.folder}/state/development.pem", "--max-time", "60", *arguments],
+                              input=data, stdout=subprocess.PIPE, check=True, timeout=90)  # fmt: skip
+        return json.loads(done.stdout)
+
+    def test_curl_attests_and_jwcrypto_verifies(self):
+        with self.service() as service:
+            base = f"https://localhost:{service.port}"
+            configuration = self.curl(service, f"{base}/.well-known/openid-configuration")
+            self.assertEqual(configuration["jwks_uri"], "https://acme.example/certs")
+            keys = self.curl(service, f"{base}/certs")
+            for version in ("2020-10-01", "2022-08-01", "2025-06-01"):
+                answer = self.curl(service, "-X", "POST", f"{base}/attest/SevSnpVM?api-version={version}", "-H",
+                                   "Content-Type: application/json", "--data-binary", "@-", data=self.body().encode())  # fmt: skip
+                claims = claims_of(answer["token"], keys)
+                self.assertEqual(claims["x-ms-attestation-type"], "sevsnpvm")
+                self.assertEqual(claims["iss"], configuration["issuer"])
+            policy = self.curl(service, f"{base}/policies/SevSnpVm?{VERSION}")
+            text = claims_of(policy["token"], keys)["x-ms-policy"]
+            self.assertIn("AttestationPolicy", base64.urlsafe_b64decode(text.split(".")[1] + "==").decode())
+
+    def test_the_algorithm_is_the_clients_or_the_tenants(self):
+        with self.service(tenant=", token_algorithm: ES384") as service:
+            _, keys = service.ask("GET", "/certs")
+            for algorithm, more in (("ES384", {}), ("RS256", {"Caisson-Token-Algorithm": "RS256"}),
+                                    ("ES256", {"Caisson-Token-Algorithm": "ES256"})):  # fmt: skip
+                status, answer = service.ask("POST", ATTEST, self.body(), more=more)
+                self.assertEqual(status, 200, answer)
+                self.assertIn("x-ms-policy-hash", claims_of(answer["token"], keys, algorithm))
+            for wrong in ("none", "HS256", "RS512", ""):
+                status, answer = service.ask("POST", ATTEST, self.body(), more={"Caisson-Token-Algorithm": wrong})
+                self.assertEqual(status, 400, answer)
+
+    def change(self, service, path, body, method="PUT"):
+        connection = service.connect("admin")
+        try:
+            return service.ask(method, f"{path}?{VERSION}", body, connection)
+        finally:
+            connection.close()
+
+    def start_isolated(self):
+        service = self.service(administrators=True, tenant=", policy_signers: signers.pem")
+        self.first, self.second, self.stranger = (Signer(name) for name in ("First", "Second", "Stranger"))
+        with open(os.path.join(service.folder, "signers.pem"), "wb") as file:
+            file.write(self.first.pem)
+        return service
+
+    def certificates(self, service):
+        _, keys = service.ask("GET", "/certs")
+        status, answer = service.ask("GET", f"/certificates?{VERSION}")
+        self.assertEqual(status, 200, answer)
+        return [key["x5c"] for key in claims_of(answer["token"], keys)["x-ms-policy-certificates"]["keys"]]
+
+    def test_only_a_trusted_signers_policy_is_set(self):
+        with self.start_isolated() as service:
+            self.assertEqual(self.certificates(service), [self.first.x5c])
+            for refused in (policy_jws(DENY), self.stranger.policy(DENY), self.first.policy(DENY)[:-8] + "AAAAAAAA"):
+                status, answer = self.change(service, "/policies/SevSnpVm", refused)
+                self.assertEqual((status, answer["error"]["code"]), (400, "InvalidPolicy"), answer)
+            self.assertEqual(service.ask("POST", ATTEST, self.body())[0], 200)
+            status, answer = self.change(service, "/policies/SevSnpVm", self.first.policy(DENY))
+            self.assertEqual(status, 200, answer)
+            self.assertEqual(service.ask("POST", ATTEST, self.body())[0], 400)
+            for refused in ("", policy_jws(PERMIT), self.stranger.sign({})):
+                self.assertEqual(self.change(service, "/policies/SevSnpVm:reset", refused, "POST")[0], 400)
+            self.assertEqual(self.change(service, "/policies/SevSnpVm:reset", self.first.sign({}), "POST")[0], 200)
+            self.assertEqual(service.ask("POST", ATTEST, self.body())[0], 200)
+            refusals = [json.loads(entry) for entry in service.entries() if b'"policy-set"' in entry]
+            self.assertEqual([entry["allowed"] for entry in refusals], [False, False, False, True])
+
+    def test_a_token_names_who_signed_its_policy(self):
+        with self.start_isolated() as service:
+            self.assertEqual(self.change(service, "/policies/SevSnpVm", self.first.policy(PERMIT))[0], 200)
+            _, answer = service.ask("POST", ATTEST, self.body())
+            _, keys = service.ask("GET", "/certs")
+            self.assertEqual(claims_of(answer["token"], keys)["x-ms-policy-signer"]["jwk"]["x5c"], self.first.x5c)
+
+    def test_signers_add_and_remove_signers(self):
+        with self.start_isolated() as service:
+            for refused in (self.stranger.vouch(self.second), self.second.vouch(self.second), self.first.sign({}), "x", ""):
+                status, answer = self.change(service, "/certificates:add", refused, "POST")
+                self.assertEqual((status, answer["error"]["code"]), (400, "InvalidCertificate"), answer)
+            curve = Signer("Curve", ec.generate_private_key(ec.SECP256R1()))
+            self.assertEqual(self.change(service, "/certificates:add", self.first.vouch(curve), "POST")[0], 400)
+            self.assertEqual(service.ask("POST", f"/certificates:add?{VERSION}", self.first.vouch(self.second))[0], 401)
+            quoted = json.dumps(self.first.vouch(self.second))  # as the SDKs send it
+            status, answer = self.change(service, "/certificates:add", quoted, "POST")
+            self.assertEqual(status, 200, answer)
+            _, keys = service.ask("GET", "/certs")
+            result = claims_of(answer["token"], keys)
+            self.assertEqual(result["x-ms-policycertificates-result"], "IsPresent")
+            self.assertEqual(self.certificates(service), [self.first.x5c, self.second.x5c])
+            self.assertEqual(self.change(service, "/certificates:remove", self.second.vouch(self.first), "POST")[0], 200)
+            self.assertEqual(self.certificates(service), [self.second.x5c])
+            self.assertEqual(self.change(service, "/policies/SevSnpVm", self.first.policy(DENY))[0], 400)
+            status, answer = self.change(service, "/certificates:remove", self.second.vouch(self.second), "POST")
+            self.assertEqual(status, 400, answer)
+            service.stop()
+            service.start()  # the store has them, whatever the configuration names
+            self.assertEqual(self.certificates(service), [self.second.x5c])
+
+    def test_without_signers_nobody_becomes_one(self):
+        with self.service(administrators=True) as service:
+            self.assertEqual(self.certificates(service), [])
+            signer = Signer("Signer")
+            status, answer = self.change(service, "/certificates:add", signer.vouch(signer), "POST")
+            self.assertEqual(status, 400, answer)
+            self.assertIn("configuration", answer["error"]["message"])
+
+
+if __name__ == "__main__":
+    tap.main()
