@@ -45,6 +45,7 @@ const struct command *const commands[] = {
     &command_verify,
     &command_fetch_certs,
     &command_serve,
+    &command_page,
     &command_audit_verify,
     &command_keys_create,
     &command_keys_import,

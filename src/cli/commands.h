@@ -65,6 +65,7 @@ extern const struct command command_secret_list;
 extern const struct command command_secret_show;
 extern const struct command command_secret_rm;
 extern const struct command command_secret_rule;
+extern const struct command command_page;
 extern const struct command command_doctor;
 extern const struct command command_version;
 extern const struct command command_manual;

@@ -48,8 +48,8 @@ void page_make_code(const struct call *call, struct server_answer *answer)
         sessions_make(call->service->sessions, SESSION_CODE, &session, call->now, word, &err) < 0)
         answer_error(answer, HTTP_SERVER_ERROR, NULL, err.text);
     else
-        answer_value(json_pack("{s:s, s:i}", "code", word, "seconds", SESSION_CODE_LIFE),
-                     HTTP_CREATED, answer);
+        answer_value(json_pack("{s:s, s:i}", "code", word, "seconds", SESSION_CODE_LIFE), HTTP_OK,
+                     answer);
     explicit_bzero(word, sizeof word);
 }
 

@@ -3,9 +3,11 @@
 and keys, what an administrator sees and does."""
 import hashlib
 import json
+import os
+import subprocess
 import unittest
 
-from lib import tap
+from lib import paths, tap
 from lib.chromium import PROGRAM, Chromium
 from lib.service import ATTEST, ServiceTestCase, b64url
 
@@ -97,7 +99,7 @@ class ApiTest(PageTestCase):
 
     def test_a_code_opens_one_session(self):
         status, made = self.ask("POST", "/api/code", "")
-        self.assertEqual(status, 201)
+        self.assertEqual(status, 200)
         body = json.dumps({"code": made["code"]})
         for wrong, status in (("", 400), ("[]", 400), ('{"code":1}', 400), ('{"code":"x"}', 403), ('{"code":"","a":1}', 400)):
             self.assertEqual(self.ask("POST", "/api/session", wrong, None)[0], status, wrong)
@@ -249,6 +251,25 @@ class BrowserTest(PageTestCase):
         self.assertEqual(context.focused(), ("textbox", "Code"))
         self.assertIsNone(context.evaluate("window.ran ?? null"))
 
+    def test_the_command_prints_an_address_that_signs_in_once(self):
+        self.attest()
+        words = [paths.CAISSON, "page", "--service", f"https://localhost:{self.own.port}/", "--tls-ca",
+                 os.path.join(self.own.folder, "state/development.pem"), "--client"]  # fmt: skip
+        refused = subprocess.run([*words, self.own.clients.path("other")], capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual((refused.returncode, refused.stdout), (1, ""))
+        done = subprocess.run([*words, self.own.clients.path("admin")], capture_output=True, text=True, timeout=60, check=True)
+        self.assertRegex(done.stdout, rf"^https://localhost:{self.own.port}/#code=[\w-]{{43}}\n$")
+        page = self.browser.page()
+        page.open(f"https://localhost:{self.own.port}/healthz")
+        page.evaluate("fetch('/api/session', {method: 'DELETE'})")
+        page.open(done.stdout.strip())
+        page.wait("document.querySelector('#log li')")
+        self.assertEqual(page.evaluate("location.hash"), "")
+        page.evaluate("fetch('/api/session', {method: 'DELETE'})")
+        page.open("about:blank")
+        page.open(done.stdout.strip())
+        page.wait("document.getElementById('sign-in-wrong').textContent.includes('not good')")
+
     def test_an_attestation_appears_and_opens_to_its_checks(self):
         self.attest()
         page = self.sign_in()
@@ -347,6 +368,7 @@ class BrowserTest(PageTestCase):
         for section in ("Decisions", "Policies", "Keys", "What would it get?"):
             page.click("link", section)
             page.wait(f"document.querySelector('nav [aria-current]').textContent === {json.dumps(section)}")
+            page.wait("document.getElementById('view-policies').hidden || document.getElementById('policy-text').value")
             tree = page.tree()
             named = [node for node in tree if node["role"] in controls - {"MenuListPopup"}]
             self.assertGreater(len(named), 5)

@@ -59,6 +59,31 @@ function base64url(string) {
 
 let session = null;
 
+/* An address by `caisson page` carries a code, which is gone from it before anything else happens. */
+async function begin() {
+  const code = /^#code=([\w-]{43})$/.exec(location.hash)?.[1];
+  if (code) {
+    history.replaceState(null, '', location.pathname);
+    await signIn(code);
+  } else {
+    await start();
+  }
+}
+
+async function signIn(code) {
+  at('sign-in-wrong').textContent = '';
+  try {
+    await ask('api/session', 'POST', JSON.stringify({code}));
+    at('code').value = '';
+    await start();
+    at('main').focus();
+  } catch (refusal) {
+    signedOut();
+    at('sign-in-wrong').textContent = refusal.message;
+    at('code').focus();
+  }
+}
+
 async function start() {
   try {
     session = await ask('api/session');
@@ -81,22 +106,13 @@ async function start() {
 function signedOut() {
   session = null;
   at('sections').hidden = at('who').hidden = true;
-  at('sign-in-command').textContent = `curl --cert admin.pem --key admin.key -X POST ${location.origin}/api/code`;
+  at('sign-in-command').textContent = `caisson page --service ${location.origin} --client admin.pem`;
   show();
 }
 
-at('sign-in').addEventListener('submit', async (event) => {
+at('sign-in').addEventListener('submit', (event) => {
   event.preventDefault();
-  at('sign-in-wrong').textContent = '';
-  try {
-    await ask('api/session', 'POST', JSON.stringify({code: at('code').value.trim()}));
-    at('code').value = '';
-    await start();
-    at('main').focus();
-  } catch (refusal) {
-    at('sign-in-wrong').textContent = refusal.message;
-    at('code').focus();
-  }
+  signIn(at('code').value.trim());
 });
 
 at('sign-out').addEventListener('click', async () => {
@@ -134,7 +150,7 @@ window.addEventListener('hashchange', () => {
 
 /* From the root of trust to what was asked, as `caisson verify --html` draws it: a box is as bad as the worst of
  * its checks. What belongs to no box stands in the table alone. */
-const BOXES = [
+const SNP_BOXES = [
   ['Root of trust', 'root root_signature'],
   ['Intermediate', 'intermediate_signature revocation certificate_names validity'],
   ["The processor's key", 'leaf_signature leaf_extensions signing_key product reported_tcb chip_id allowed_chip_id'],
@@ -143,8 +159,19 @@ const BOXES = [
   ['What the host gave it', 'host_data report_data'],
 ];
 
+const QUOTE_BOXES = [
+  ['Root of trust', 'collateral_root root_ca_crl authority_revocation'],
+  ['Collateral', 'pck_crl_issuer_chain tcb_info_issuer_chain qe_identity_issuer_chain collateral_validity pck_crl tcb_info_signature tcb_info tcb_info_dates qe_identity_signature qe_identity qe_identity_dates collateral collateral_kind tcb_evaluation'],
+  ['Platform', 'pck_certificate_chain pck_certificates pck_chain pck_validity pck_revocation pck_extension fmspc pceid platform_tcb tdx_module tdx_module_tcb tcb_status'],
+  ['Quoting enclave', 'qe_vendor qe_report_signature qe_report_data qe_miscselect qe_attributes qe_mrsigner qe_isvprodid qe_tcb'],
+  ['Quote', 'quote_format trailing_bytes reserved_fields tee quote_signature cpusvn tee_tcb_svn tee_tcb_svn2 mrseam mrsignerseam seamattributes'],
+  ['What runs', 'attributes debug tdattributes sept_ve_disable migration xfam miscselect mrenclave mrsigner isvprodid isvsvn minimum_isvsvn isvextprodid isvfamilyid mrtd rtmr0 rtmr1 rtmr2 rtmr3 mrservicetd'],
+  ['What it was given', 'configid configsvn mrconfigid mrowner mrownerconfig report_data'],
+];
+
 function chainOf(checks) {
-  const states = BOXES.map(([title, names]) => {
+  const boxes = checks.some((check) => check.name === 'quote_format') ? QUOTE_BOXES : SNP_BOXES;
+  const states = boxes.map(([title, names]) => {
     const results = checks.filter((check) => names.split(' ').includes(check.name)).map((check) => check.result);
     return [title, ['failed', 'passed', 'skipped'].find((result) => results.includes(result)) || 'not checked'];
   });
@@ -584,4 +611,4 @@ for (const [name, over] of [['dragover', true], ['dragleave', false], ['drop', f
   });
 }
 
-start();
+begin();
