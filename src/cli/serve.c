@@ -9,12 +9,15 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/fetch.h"
 #include "cli/serve_local.h"
 #include "cli/serve_tls.h"
 #include "os/file.h"
 #include "service/service.h"
 
 #define REFRESH_SECONDS 3600
+#define ISSUERS_SECONDS 5 /* how soon keys that are due are fetched */
+#define FETCH_SECONDS   5 /* for one try */
 
 static const struct option_rule options[] = {
     {.name = "config", .operand = "FILE", .help = "The configuration, as docs/service.md has it"},
@@ -111,19 +114,36 @@ static void reload(struct serving *serving)
     log_info("read the certificate again");
 }
 
+static int fetch(const char *url, const char *ca, struct buf *out, struct error *err)
+{
+    struct fetch_options how = {.tls_ca = ca, .time_limit = FETCH_SECONDS};
+    return fetch_document(url, &how, out, err);
+}
+
+static time_t seconds_now(void)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
 /* Until a signal ends it. */
 static void wait_for_end(struct serving *serving, const sigset_t *signals)
 {
-    struct timespec hour = {.tv_sec = REFRESH_SECONDS};
+    struct timespec wait = {.tv_sec = ISSUERS_SECONDS};
+    time_t refreshed = seconds_now();
     for (;;) {
         struct error err = {0};
-        int got = sigtimedwait(signals, NULL, &hour);
+        service_refresh_issuers(serving->service, fetch);
+        int got = sigtimedwait(signals, NULL, &wait);
         if (got == SIGTERM || got == SIGINT)
             return;
         if (got == SIGHUP)
             reload(serving);
-        bool due = got == SIGHUP || (got < 0 && errno == EAGAIN);
-        if (due && service_refresh(serving->service, &err) < 0)
+        if (got != SIGHUP && seconds_now() < refreshed + REFRESH_SECONDS)
+            continue;
+        refreshed = seconds_now();
+        if (service_refresh(serving->service, &err) < 0)
             log_error("%s", err.text);
     }
 }

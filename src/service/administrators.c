@@ -1,8 +1,10 @@
 /* Who may change what belongs to a tenant. */
 #include <stdio.h>
+#include <strings.h>
 
 #include "base/hex.h"
 #include "base/text.h"
+#include "service/oidc.h"
 #include "service/service_parts.h"
 
 /* Whether a page of another origin made a browser ask. A browser shows its certificate and cookies
@@ -68,20 +70,50 @@ static bool by_session(const struct call *call, struct administrator *out)
     return text_copy(out->name, sizeof out->name, session.name);
 }
 
+struct span service_bearer(const struct call *call)
+{
+    static const char scheme[] = "Bearer ";
+    size_t len = sizeof scheme - 1;
+    const struct span *header = http_header_find(call->request->http, "Authorization");
+    if (!header || header->size <= len || strncasecmp((const char *)header->data, scheme, len) != 0)
+        return span_of(NULL, 0);
+    return span_of(header->data + len, header->size - len);
+}
+
+/* Answers with the reason where there is a token that proves nothing. */
+static bool by_bearer(const struct call *call, struct administrator *out,
+                      struct server_answer *answer)
+{
+    struct error err = {0};
+    struct span token = service_bearer(call);
+    if (token.size == 0)
+        return false;
+    if (oidc_check(call->service->oidc, call->tenant, token, call->now, out->name, sizeof out->name,
+                   &err) == 0)
+        return true;
+    (void)error_context(&err, "the bearer token");
+    answer_error(answer, HTTP_UNAUTHORIZED, NULL, err.text);
+    (void)buf_append_text(&answer->headers, "WWW-Authenticate: Bearer error=\"invalid_token\"\r\n",
+                          NULL);
+    return false;
+}
+
 bool service_find_administrator(const struct call *call, struct administrator *out,
                                 struct server_answer *answer)
 {
     *out = (struct administrator){0};
     if (!service_check_origin(call, answer))
         return false;
-    if (by_certificate(call, out) || by_session(call, out))
+    if (by_certificate(call, out) || by_session(call, out) || by_bearer(call, out, answer))
         return true;
+    if (answer->status != 0)
+        return false;
     if (call->request->certificate.size > 0)
         answer_error(answer, HTTP_FORBIDDEN, NULL,
                      "this client certificate is no administrator's of this tenant");
     else
         answer_error(answer, HTTP_UNAUTHORIZED, NULL,
-                     "this needs a client certificate of an administrator");
+                     "this needs a client certificate of an administrator, or a bearer token");
     return false;
 }
 

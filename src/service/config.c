@@ -291,7 +291,8 @@ static int read_tenant(const json_t *object, const char *folder, struct config_t
 {
     static const char *const known[] = {
         "name",        "issuer",         "hosts",           "administrators",
-        "authorities", "policy_signers", "token_algorithm", NULL};
+        "authorities", "policy_signers", "token_algorithm", "oidc",
+        NULL};
     if (!json_is_object(object))
         return error_set(err, ERROR_INVALID, "it is %s", json_kind(object));
     if (json_check_keys(object, known, err) < 0 ||
@@ -300,6 +301,7 @@ static int read_tenant(const json_t *object, const char *folder, struct config_t
         check_issuer(tenant, err) < 0 || read_hosts(object, tenant, err) < 0 ||
         read_administrators(object, tenant, err) < 0 ||
         read_authorities(object, folder, tenant, err) < 0 ||
+        config_read_oidc(object, folder, tenant, err) < 0 ||
         config_copy_path(object, "policy_signers", folder, &tenant->policy_signers, err) < 0 ||
         read_algorithm(object, &tenant->token_scheme, err) < 0)
         return -1;
@@ -437,6 +439,7 @@ void config_fini(struct config *config)
             free(config->tenants[i].authorities[k].keys);
             free(config->tenants[i].authorities[k].audience);
         }
+        config_free_oidc(&config->tenants[i]);
         for (size_t k = 0; k < config->tenants[i].host_count; k++)
             free(config->tenants[i].hosts[k]);
     }

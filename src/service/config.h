@@ -27,6 +27,26 @@ struct config_authority {
     char *audience; /* that its tokens must be for; NULL: any that have none, or the tenant's */
 };
 
+#define CONFIG_OIDC_MAX   4 /* issuers */
+#define CONFIG_CLAIMS_MAX 4
+
+/* Claims of which a token must have all. */
+struct config_claims {
+    char *names[CONFIG_CLAIMS_MAX];
+    char *values[CONFIG_CLAIMS_MAX];
+    size_t count;
+};
+
+/* An OpenID Connect issuer whose tokens prove administrators. */
+struct config_oidc {
+    char *issuer;
+    char *audience;
+    char *keys; /* a file, or a URL: its JSON Web Key Set */
+    char *ca;   /* a file: authorities of that URL's server, besides the system's; or NULL */
+    struct config_claims administrators[CONFIG_ADMINISTRATORS_MAX]; /* any of these */
+    size_t administrator_count;
+};
+
 struct config_tenant {
     char *name;
     char *issuer;                  /* of its tokens: a URL without a slash at its end */
@@ -38,6 +58,8 @@ struct config_tenant {
     size_t authority_count;
     enum signature_scheme token_scheme; /* of its tokens, where the client does not say */
     char *policy_signers; /* PEM file of the first who may sign its policies; NULL: none must */
+    struct config_oidc oidc[CONFIG_OIDC_MAX];
+    size_t oidc_count;
 };
 
 struct config {

@@ -17,4 +17,9 @@ int config_copy_path(const json_t *object, const char *key, const char *folder, 
 int config_read_master(const json_t *object, const char *folder, const char *state,
                        struct master *out, struct error *err);
 
+/* A tenant's member `oidc`. */
+int config_read_oidc(const json_t *object, const char *folder, struct config_tenant *tenant,
+                     struct error *err);
+void config_free_oidc(struct config_tenant *tenant);
+
 #endif

@@ -1,38 +1,20 @@
 /* How a client of the key broker proves that it attested: a cookie's session, or a bearer token. */
-#include <strings.h>
-
 #include "format/jws.h"
 #include "service/kbs_parts.h"
 #include "service/kbs_sessions.h"
 
-#define COOKIE "kbs-session-id="
-
 struct span kbs_cookie(const struct call *call)
 {
-    const struct span *header = http_header_find(call->request->http, "Cookie");
-    struct span rest = header ? *header : span_of(NULL, 0);
-    size_t len = strlen(COOKIE);
-    while (rest.size > 0) {
-        while (rest.size > 0 && (rest.data[0] == ' ' || rest.data[0] == ';'))
-            rest = span_of(rest.data + 1, rest.size - 1);
-        const uint8_t *end = rest.size > 0 ? memchr(rest.data, ';', rest.size) : NULL;
-        size_t size = end ? (size_t)(end - rest.data) : rest.size;
-        if (size > len && memcmp(rest.data, COOKIE, len) == 0)
-            return span_of(rest.data + len, size - len);
-        rest = span_of(rest.data + size, rest.size - size);
-    }
-    return span_of(NULL, 0);
+    return http_cookie_find(call->request->http, "kbs-session-id");
 }
 
 /* Appends the token of the request. */
 static int find_token(const struct call *call, struct buf *out, struct error *err)
 {
-    static const char scheme[] = "Bearer ";
-    size_t len = sizeof scheme - 1;
-    const struct span *header = http_header_find(call->request->http, "Authorization");
+    struct span bearer = service_bearer(call);
     struct span cookie = kbs_cookie(call);
-    if (header && header->size > len && strncasecmp((const char *)header->data, scheme, len) == 0)
-        return buf_append(out, span_of(header->data + len, header->size - len), err);
+    if (bearer.size > 0)
+        return buf_append(out, bearer, err);
     if (cookie.size == 0)
         return error_set(err, ERROR_NOT_FOUND,
                          "neither a token nor a session: attest first, at /kbs/v0/auth");

@@ -10,6 +10,7 @@
 #include "service/authorities.h"
 #include "service/kbs_sessions.h"
 #include "service/metrics.h"
+#include "service/oidc.h"
 #include "service/service_parts.h"
 
 /* --- the server's owner ----------------------------------------------------------------------- */
@@ -116,7 +117,8 @@ static int open_parts(struct service *service, bool *made, struct error *err)
     service->authorities = service->signers ? authorities_open(service->config, err) : NULL;
     service->kbs = service->authorities ? kbs_sessions_new(err) : NULL;
     service->metrics = service->kbs ? metrics_new(err) : NULL;
-    return service->metrics ? 0 : -1;
+    service->oidc = service->metrics ? oidc_open(service->config, err) : NULL;
+    return service->oidc ? 0 : -1;
 }
 
 struct service *service_open(const struct config *config, bool *made, struct error *err)
@@ -141,6 +143,7 @@ void service_close(struct service *service)
     metrics_free(service->metrics);
     kbs_sessions_free(service->kbs);
     authorities_close(service->authorities);
+    oidc_close(service->oidc);
     signers_close(service->signers);
     policies_free(service->policies);
     collaterals_close(service->collaterals);
@@ -158,4 +161,9 @@ int service_refresh(struct service *service, struct error *err)
     if (collaterals_refresh(service->collaterals, err) < 0)
         return -1;
     return signing_refresh(service->signing, (int64_t)time(NULL), err);
+}
+
+void service_refresh_issuers(struct service *service, service_fetch *fetch)
+{
+    oidc_refresh(service->oidc, fetch, (int64_t)time(NULL));
 }

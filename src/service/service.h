@@ -11,6 +11,10 @@
 
 struct service;
 
+/* Appends what is at a URL: https, or http of this machine. `ca` (NULL: none) is a file of
+ * authorities to trust besides the system's. */
+typedef int service_fetch(const char *url, const char *ca, struct buf *out, struct error *err);
+
 /* Opens the store and its keys in the configuration's folder, which is made where it is not there;
  * *made says that a master key was made. The configuration is borrowed. */
 struct service *service_open(const struct config *config, bool *made, struct error *err);
@@ -21,5 +25,9 @@ struct server_owner service_owner(struct service *service);
 
 /* Lets signing keys rotate; for every hour or so, by one thread. */
 int service_refresh(struct service *service, struct error *err);
+
+/* Fetches the keys of issuers of administrators' tokens that are due; for every few seconds, by the
+ * same thread. What fails is logged. */
+void service_refresh_issuers(struct service *service, service_fetch *fetch);
 
 #endif

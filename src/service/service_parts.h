@@ -29,6 +29,7 @@ struct service {
     struct policies *policies;
     struct signers *signers;
     struct authorities *authorities;
+    struct oidc *oidc;
     atomic_ullong requests, refused, attested, denied, released, withheld;
 };
 
@@ -47,6 +48,9 @@ void service_answer(struct call *call, struct server_answer *answer);
 /* Counts how long an answer took, by its route. */
 void service_observe(struct service *service, const char *method, const char *path,
                      uint64_t microseconds);
+
+/* The bearer token of the request (RFC 6750, section 2.1); empty where there is none. */
+struct span service_bearer(const struct call *call);
 
 typedef void route_answer(const struct call *call, struct server_answer *answer);
 

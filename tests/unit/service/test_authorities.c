@@ -85,7 +85,7 @@ static void knows_a_tenants_authority_by_its_key(void **state)
     const struct config_tenant *acme = &config.tenants[0];
     check_ok(check(authorities, acme, "https://elsewhere", "one", &err), &err);
     check_refused(check(authorities, acme, "https://elsewhere", "two", &err), &err, "two");
-    check_refused(check(authorities, acme, "https://elsewhere", "x", &err), &err, "none of");
+    check_refused(check(authorities, acme, "https://elsewhere", "x", &err), &err, "no key");
     check_refused(check(authorities, acme, "https://elsewhere/", "one", &err), &err, "neither");
     check_error(check(authorities, acme, "https://elsewhere", NULL, &err), &err, ERROR_INVALID);
     check_refused(check(authorities, &config.tenants[1], "https://elsewhere", "one", &err), &err,

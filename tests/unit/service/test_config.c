@@ -78,6 +78,30 @@ static void refuses_what_is_wrong_and_names_it(void **state)
         {"a: 1\n---\nb: 2\n", "one mapping"},
         {"state: /s\n", "tenants"},
         {TENANT, "state"},
+        {"state: /s\ntenants: [{name: a, issuer: \"https://a\", oidc: {}}]\n", "oidc"},
+        {"state: /s\ntenants: [{name: a, issuer: \"https://a\", oidc: [7]}]\n", "oidc"},
+        {"state: /s\ntenants: [{name: a, issuer: \"https://a\", oidc: [{}]}]\n", "keys"},
+        {"state: /s\ntenants: [{name: a, issuer: \"https://a\", oidc: [{keys: k, administrators: "
+         "[{sub: a}], audience: b}]}]\n",
+         "issuer and audience"},
+        {"state: /s\ntenants: [{name: a, issuer: \"https://a\", oidc: [{keys: k, administrators: "
+         "[{sub: a}], issuer: b}]}]\n",
+         "issuer and audience"},
+        {"state: /s\ntenants: [{name: a, issuer: \"https://a\", oidc: [{keys: k, administrators: "
+         "[], issuer: b, audience: c}]}]\n",
+         "administrators"},
+        {"state: /s\ntenants: [{name: a, issuer: \"https://a\", oidc: [{keys: k, administrators: "
+         "[{}], issuer: b, audience: c}]}]\n",
+         "claims"},
+        {"state: /s\ntenants: [{name: a, issuer: \"https://a\", oidc: [{keys: k, administrators: "
+         "[{sub: 7}], issuer: b, audience: c}]}]\n",
+         "sub"},
+        {"state: /s\ntenants: [{name: a, issuer: \"https://a\", oidc: [{keys: k, ca: x, "
+         "administrators: [{sub: a}], issuer: b, audience: c}]}]\n",
+         "ca is for"},
+        {"state: /s\ntenants: [{name: a, issuer: \"https://a\", oidc: [{keys: k, secret: x, "
+         "administrators: [{sub: a}], issuer: b, audience: c}]}]\n",
+         "secret"},
         {"state: ''\n" TENANT, "state is empty"},
         {"state: 1\n" TENANT, "state"},
         {"state: /s\nlitsen: 127.0.0.1:1\n" TENANT, "litsen"},
