@@ -34,6 +34,10 @@ json_t *json_parse(struct span text, const struct json_limits *limits, struct er
                         limits->size);
         return NULL;
     }
+    if (text.size == 0) {
+        (void)error_set(err, ERROR_INVALID, "not accepted as JSON: it is empty");
+        return NULL;
+    }
     size_t depth = text_depth(text);
     if (depth > depth_limit) {
         (void)error_set(err, ERROR_LIMIT, "JSON is nested %zu deep; at most %zu is accepted", depth,

@@ -125,6 +125,9 @@ static void describe_container(struct page *page, const struct policy_container 
     for (size_t i = 0; i < container->user.group_count; i++)
         describe_matcher(page, "group", &container->user.groups[i]);
     LINE(page, "  layers        %zu\n", container->layers.count);
+    if (*container->seccomp_sha256)
+        LINE(page, "  seccomp       the profile with the digest %s\n",
+             quote(&page->quotes, container->seccomp_sha256));
     describe_env(page, container->env_rules, container->env_rule_count);
     describe_mounts(page, container->mounts, container->mount_count);
     for (size_t i = 0; i < container->exec_count; i++) {

@@ -72,7 +72,7 @@ static void refuses_text_that_is_not_one_strict_object(void **state)
         const char *text;
         const char *words;
     } cases[] = {
-        {"", "line 1"},
+        {"", "it is empty"},
         {"{", "line 1"},
         {"[]", "expected an object, found an array"},
         {"7", "line 1"},
@@ -111,6 +111,8 @@ static void refuses_too_deep_and_too_long(void **state)
     json_decref(parse("{\"a\":[[[]]]}"));
     check_error(refuse(span_of_text("{\"a\":[[[[]]]]}"), &err), &err, ERROR_LIMIT);
     json_decref(parse("{\"a\":\"[[[[[[[[[[\\\"[[[[[[\"}"));
+    check_error(refuse((struct span){0}, &err), &err, ERROR_INVALID);
+    assert_non_null(strstr(err.text, "it is empty"));
     char text[257];
     memset(text, ' ', sizeof text);
     memcpy(text, "{}", 2);
