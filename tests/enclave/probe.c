@@ -94,6 +94,7 @@ static uint64_t key(uint64_t request, uint64_t out)
     if (!enclave_is_outside(request, sizeof wanted))
         return PROBE_REFUSED;
     __builtin_memcpy(&wanted, (const void *)request, sizeof wanted);
+    __builtin_memset(made, 0, sizeof made);
     uint32_t status = enclu_key(&wanted, made);
     copy_out(out, made, sizeof made); /* a test's enclave: the key is no secret */
     return status;
@@ -133,6 +134,7 @@ static uint64_t play(uint64_t rounds)
 static uint64_t spin(uint64_t flag)
 {
     uint64_t result;
+    ((volatile uint64_t *)flag)[1] = 1;
     __asm__ volatile("movq %[start], %%xmm7\n"
                      "1:\tpaddq %%xmm7, %%xmm7\n\tpsrlq $1, %%xmm7\n\tpause\n\t"
                      "cmpq $0, (%[flag])\n\tje 1b\n\tmovq %%xmm7, %[result]"
@@ -169,7 +171,7 @@ uint64_t enclave_main(const uint64_t arguments[4])
     case PROBE_PLAY:
         return play(a);
     case PROBE_SPIN:
-        return enclave_is_outside(a, 8) ? spin(a) : PROBE_REFUSED;
+        return enclave_is_outside(a, 16) ? spin(a) : PROBE_REFUSED;
     case PROBE_ACCEPT:
         return accept_page(a, b, arguments[3]);
     case PROBE_BASE:

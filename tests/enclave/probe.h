@@ -13,7 +13,7 @@ enum probe_order {
     PROBE_SEEN_ADDRESS,
     PROBE_SEEN_COUNT,
     PROBE_PLAY,   /* both threads at once, a rounds */
-    PROBE_SPIN,   /* until the host's word at a is not 0; gives what a vector register kept */
+    PROBE_SPIN,   /* sets the host's word after a, until that at a is not 0; what a register kept */
     PROBE_ACCEPT, /* SECINFO's flags, page, EACCEPT or EMODPE */
     PROBE_BASE,
     PROBE_HEAP,

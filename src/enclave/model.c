@@ -1,0 +1,237 @@
+#include "enclave/model.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/secret.h"
+#include "enclave/model_parts.h"
+#include "measure/sgxs_records.h"
+#include "os/fd.h"
+
+#define HWCAP2_FSGSBASE 0x2 /* arch/x86/include/uapi/asm/hwcap2.h */
+
+static uint8_t fuse_of_next[MODEL_FUSE_SIZE];
+
+void model_set_fuse(const uint8_t fuse[MODEL_FUSE_SIZE])
+{
+    memcpy(fuse_of_next, fuse, MODEL_FUSE_SIZE);
+}
+
+static struct model *model_of(struct enclave *enclave)
+{
+    return (struct model *)enclave;
+}
+
+bool model_is_secret(const struct enclave *enclave)
+{
+    return ((const struct model *)enclave)->is_secret;
+}
+
+/* A range of this process's addresses whose beginning is a multiple of its size. */
+static int reserve(struct model *model, struct error *err)
+{
+    uint64_t size = model->secs.size;
+    void *all = mmap(NULL, 2 * size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (all == MAP_FAILED)
+        return error_system(err, errno, "addresses for an enclave of 0x%llx bytes",
+                            (unsigned long long)size);
+    uint64_t first = (uint64_t)(uintptr_t)all;
+    uint64_t base = (first + size - 1) & ~(size - 1);
+    if (base > first)
+        (void)munmap(all, base - first);
+    (void)munmap((uint8_t *)all + (base - first) + size, first + size - base);
+    model->enclave.base = base;
+    model->enclave.size = size;
+    model->secs.base = base;
+    return 0;
+}
+
+static void open_secret(struct model *model)
+{
+    model->secret_fd = (int)syscall(SYS_memfd_secret, O_CLOEXEC);
+    if (model->secret_fd >= 0 && ftruncate(model->secret_fd, (off_t)model->enclave.size) < 0)
+        fd_close(&model->secret_fd);
+    model->is_secret = model->secret_fd >= 0;
+}
+
+static int prepare(struct model *model, struct error *err)
+{
+    uint8_t record[SGXS_RECORD_SIZE];
+    if (!(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE))
+        return error_set(err, ERROR_UNAVAILABLE,
+                         "the model of SGX needs WRFSBASE, which this machine or kernel lacks");
+    if (reserve(model, err) < 0)
+        return -1;
+    model->pages = calloc((size_t)(model->enclave.size / SGX_PAGE_SIZE), sizeof *model->pages);
+    if (!model->pages)
+        return error_memory(err);
+    open_secret(model);
+    if (prctl(PR_SET_DUMPABLE, 0) < 0)
+        return error_system(err, errno, "this process could not be hidden from its user");
+    sha256_init(&model->measurement);
+    sgxs_record_create(record, model->secs.ssa_frame_size, model->secs.size);
+    sha256_update(&model->measurement, span_of(record, sizeof record));
+    return 0;
+}
+
+static void model_free(struct enclave *enclave)
+{
+    struct model *model = model_of(enclave);
+    if (!model)
+        return;
+    if (model->enclave.base)
+        (void)munmap((void *)(uintptr_t)model->enclave.base, model->enclave.size); /* NOLINT */
+    fd_close(&model->secret_fd);
+    for (size_t i = 0; i < model->tcs_count; i++)
+        free(model->tcs[i]);
+    free(model->pages);
+    (void)pthread_mutex_destroy(&model->lock);
+    secret_wipe(model->fuse, sizeof model->fuse);
+    free(model);
+}
+
+static struct enclave *model_create(const struct sgx_secs *secs, struct error *err)
+{
+    struct model *model = calloc(1, sizeof *model);
+    if (!model) {
+        (void)error_memory(err);
+        return NULL;
+    }
+    model->enclave.driver = &driver_model;
+    model->secs = *secs;
+    model->secret_fd = -1;
+    memcpy(model->fuse, fuse_of_next, sizeof model->fuse);
+    (void)pthread_mutex_init(&model->lock, NULL);
+    if (model_check_secs(secs, &model->xsave_size, err) < 0 || prepare(model, err) < 0) {
+        model_free(&model->enclave);
+        return NULL;
+    }
+    return &model->enclave;
+}
+
+/* --- EADD, EEXTEND ---------------------------------------------------------------------------- */
+
+static int check_range(const struct model *model, const struct enclave_pages *pages,
+                       struct error *err)
+{
+    if (pages->offset % SGX_PAGE_SIZE != 0 || pages->size % SGX_PAGE_SIZE != 0 ||
+        pages->size == 0 || pages->offset >= model->enclave.size ||
+        pages->size > model->enclave.size - pages->offset)
+        return error_set(err, ERROR_INVALID,
+                         "EADD: 0x%llx bytes at 0x%llx are no pages of the range",
+                         (unsigned long long)pages->size, (unsigned long long)pages->offset);
+    for (uint64_t at = 0; at < pages->size; at += SGX_PAGE_SIZE) {
+        if (model->pages[(pages->offset + at) / SGX_PAGE_SIZE].flags != 0)
+            return error_set(err, ERROR_INVALID, "EADD: the page at 0x%llx is there already",
+                             (unsigned long long)(pages->offset + at));
+    }
+    return 0;
+}
+
+static int check_flags(const struct enclave_pages *pages, struct error *err)
+{
+    uint64_t access = pages->flags & SGX_ACCESS;
+    bool regular = (pages->flags & ~SGX_ACCESS) == SGX_REGULAR &&
+                   (!(access & SGX_WRITE) || (access & SGX_READ));
+    if (!regular && pages->flags != SGX_TCS)
+        return error_set(err, ERROR_INVALID,
+                         "EADD: SECINFO 0x%llx is neither a TCS nor a regular page's",
+                         (unsigned long long)pages->flags);
+    return 0;
+}
+
+/* Table 38-8, and what EADD checks of a TCS. */
+static int add_tcs(struct model *model, uint64_t offset, struct span bytes, struct error *err)
+{
+    struct sgx_tcs page;
+    if (bytes.size != sizeof page)
+        return error_set(err, ERROR_INVALID, "EADD: a TCS of zeros has no SSA frame");
+    memcpy(&page, bytes.data, sizeof page);
+    uint64_t misaligned = (page.ssa | page.fs | page.gs) % SGX_PAGE_SIZE;
+    if (page.state != 0 || (page.flags & ~UINT64_C(1)) != 0 || page.current_ssa != 0 ||
+        page.ssa_count == 0 || page.aep != 0 || misaligned != 0 || page.ssa >= model->secs.size ||
+        page.fs >= model->secs.size || page.gs >= model->secs.size ||
+        page.entry >= model->secs.size ||
+        !span_is_zero(span_of(page.reserved, sizeof page.reserved)))
+        return error_set(err, ERROR_INVALID,
+                         "EADD: the TCS at 0x%llx has fields that may not be so",
+                         (unsigned long long)offset);
+    struct model_tcs *tcs = model_add_tcs(model, offset, err);
+    if (!tcs)
+        return -1;
+    tcs->page = page;
+    return 0;
+}
+
+static void measure_page(struct model *model, const struct enclave_pages *pages, uint64_t at)
+{
+    uint8_t record[SGXS_RECORD_SIZE];
+    sgxs_record_add(record, pages->offset + at, pages->flags);
+    sha256_update(&model->measurement, span_of(record, sizeof record));
+    for (uint64_t i = 0; pages->is_measured && i < SGX_PAGE_SIZE; i += SGXS_CHUNK_SIZE) {
+        sgxs_record_extend(record, pages->offset + at + i);
+        sha256_update(&model->measurement, span_of(record, sizeof record));
+        sha256_update(&model->measurement, span_of(pages->bytes.data + at + i, SGXS_CHUNK_SIZE));
+    }
+}
+
+static int model_add(void *enclave, const struct enclave_pages *pages, struct error *err)
+{
+    struct model *model = model_of(enclave);
+    if (model->is_initialised)
+        return error_set(err, ERROR_INVALID, "EADD: the enclave is initialised");
+    if (check_range(model, pages, err) < 0 || check_flags(pages, err) < 0)
+        return -1;
+    if (pages->bytes.size != pages->size && (pages->bytes.size != 0 || pages->is_measured))
+        return error_set(err, ERROR_INVALID, "EADD: %zu bytes for 0x%llx", pages->bytes.size,
+                         (unsigned long long)pages->size);
+    for (uint64_t at = 0; pages->flags == SGX_TCS && at < pages->size; at += SGX_PAGE_SIZE) {
+        struct span bytes = pages->bytes.size > 0 ? span_of(pages->bytes.data + at, SGX_PAGE_SIZE)
+                                                  : pages->bytes;
+        if (add_tcs(model, pages->offset + at, bytes, err) < 0)
+            return -1;
+    }
+    if (model_pages_back(model, pages->offset, pages->size, pages->bytes, pages->flags, err) < 0)
+        return -1;
+    for (uint64_t at = 0; at < pages->size; at += SGX_PAGE_SIZE) {
+        model->pages[(pages->offset + at) / SGX_PAGE_SIZE].flags = (uint16_t)pages->flags;
+        measure_page(model, pages, at);
+    }
+    return 0;
+}
+
+static int model_init(struct enclave *enclave, const uint8_t sigstruct[SIGSTRUCT_SIZE],
+                      struct error *err)
+{
+    struct model *model = model_of(enclave);
+    struct sha256 measurement = model->measurement;
+    if (model->is_initialised)
+        return error_set(err, ERROR_REFUSED, "EINIT: the enclave is initialised already");
+    sha256_final(&measurement, model->secs.mrenclave);
+    if (model_check_sigstruct(model, sigstruct, err) < 0)
+        return -1;
+    model->secs.attributes.flags |= SGX_INIT;
+    model->is_initialised = true;
+    return 0;
+}
+
+const struct driver driver_model = {
+    .name = "SIMULATED SGX",
+    .is_simulated = true,
+    .create = model_create,
+    .free = model_free,
+    .add = model_add,
+    .init = model_init,
+    .enter = model_enter,
+    .grow = model_grow,
+    .restrict_access = model_restrict,
+    .set_type = model_set_type,
+    .remove = model_remove,
+    .handle_signal = model_handle_signal,
+};

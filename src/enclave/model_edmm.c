@@ -1,0 +1,104 @@
+/* EDMM's host side in the model: EAUG, EMODPR, EMODT, EREMOVE as the kernel's driver does them. */
+#include "enclave/model_parts.h"
+
+/* Does one thing to each page of a range, which must be whole and inside. */
+typedef int page_fn(struct model *model, uint64_t offset, uint64_t value, struct error *err);
+
+static int each(struct enclave *enclave, uint64_t offset, uint64_t size, page_fn *one,
+                uint64_t value, struct error *err)
+{
+    struct model *model = (struct model *)enclave;
+    int result = 0;
+    if (offset % SGX_PAGE_SIZE != 0 || size % SGX_PAGE_SIZE != 0 || size == 0 ||
+        offset >= enclave->size || size > enclave->size - offset)
+        return error_set(err, ERROR_INVALID, "0x%llx bytes at 0x%llx are no pages of the enclave",
+                         (unsigned long long)size, (unsigned long long)offset);
+    if (!model->is_initialised)
+        return error_set(err, ERROR_INVALID, "pages change once the enclave is initialised");
+    (void)pthread_mutex_lock(&model->lock);
+    for (uint64_t at = 0; result == 0 && at < size; at += SGX_PAGE_SIZE)
+        result = one(model, offset + at, value, err);
+    (void)pthread_mutex_unlock(&model->lock);
+    return result;
+}
+
+static int refuse(uint64_t offset, const char *why, struct error *err)
+{
+    return error_set(err, ERROR_REFUSED, "the page at 0x%llx %s", (unsigned long long)offset, why);
+}
+
+static int grow_page(struct model *model, uint64_t offset, uint64_t unused, struct error *err)
+{
+    (void)unused;
+    struct model_page *page = model_page_at(model, offset);
+    if (page->flags != 0)
+        return refuse(offset, "is there already", err);
+    page->may_grow = true;
+    return 0;
+}
+
+static int restrict_page(struct model *model, uint64_t offset, uint64_t access, struct error *err)
+{
+    struct model_page *page = model_page_at(model, offset);
+    if ((page->flags & SGX_TYPE) != SGX_REGULAR)
+        return refuse(offset, "is no regular page: EMODPR is for these", err);
+    if (page->flags & (SGX_PENDING | SGX_MODIFIED))
+        return refuse(offset, "waits for EACCEPT (PAGE_NOT_MODIFIABLE)", err);
+    page->flags &= (uint16_t)(access | ~SGX_ACCESS);
+    page->flags |= (uint16_t)SGX_RESTRICTED;
+    return model_page_apply(model, offset, err);
+}
+
+static int retype_page(struct model *model, uint64_t offset, uint64_t type, struct error *err)
+{
+    struct model_page *page = model_page_at(model, offset);
+    uint64_t old = page->flags & SGX_TYPE;
+    struct model_tcs *tcs = old == SGX_TCS ? model_find_tcs(model, offset) : NULL;
+    if (old != SGX_REGULAR && (old != SGX_TCS || type != SGX_TRIM))
+        return refuse(offset, "has a type that cannot become this one", err);
+    if (page->flags & (SGX_PENDING | SGX_MODIFIED))
+        return refuse(offset, "waits for EACCEPT (PAGE_NOT_MODIFIABLE)", err);
+    if (tcs && atomic_load(&tcs->is_busy))
+        return refuse(offset, "is a TCS by which a thread is inside", err);
+    page->flags = (uint16_t)(type | SGX_MODIFIED);
+    return model_page_apply(model, offset, err);
+}
+
+static int remove_page(struct model *model, uint64_t offset, uint64_t unused, struct error *err)
+{
+    (void)unused;
+    struct model_page *page = model_page_at(model, offset);
+    if ((page->flags & SGX_TYPE) != SGX_TRIM || (page->flags & SGX_MODIFIED))
+        return refuse(offset, "is not trimmed, or the enclave has not accepted that", err);
+    *page = (struct model_page){0};
+    return model_page_apply(model, offset, err);
+}
+
+int model_grow(struct enclave *enclave, uint64_t offset, uint64_t size, struct error *err)
+{
+    return each(enclave, offset, size, grow_page, 0, err);
+}
+
+int model_restrict(struct enclave *enclave, uint64_t offset, uint64_t size, uint64_t access,
+                   struct error *err)
+{
+    bool good = (access & ~SGX_ACCESS) == 0 && (access & (SGX_READ | SGX_WRITE)) != SGX_WRITE;
+    if (!good)
+        return error_set(err, ERROR_INVALID, "an access of 0x%llx cannot be",
+                         (unsigned long long)access);
+    return each(enclave, offset, size, restrict_page, access, err);
+}
+
+int model_set_type(struct enclave *enclave, uint64_t offset, uint64_t size, uint64_t type,
+                   struct error *err)
+{
+    if (type != SGX_TCS && type != SGX_TRIM)
+        return error_set(err, ERROR_INVALID, "a page cannot be made of type 0x%llx",
+                         (unsigned long long)type);
+    return each(enclave, offset, size, retype_page, type, err);
+}
+
+int model_remove(struct enclave *enclave, uint64_t offset, uint64_t size, struct error *err)
+{
+    return each(enclave, offset, size, remove_page, 0, err);
+}

@@ -1,0 +1,90 @@
+/* What the model's files share. */
+#ifndef CAISSON_ENCLAVE_MODEL_PARTS_H
+#define CAISSON_ENCLAVE_MODEL_PARTS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "enclave/model.h"
+
+/* What the EPCM says of a page. 0: there is none. */
+struct model_page {
+    uint16_t flags; /* SECINFO's: type, access, pending, modified, restricted */
+    bool may_grow;  /* none is here, and EAUG may add one */
+};
+
+struct model_tcs {
+    uint64_t offset;
+    struct sgx_tcs page;
+    atomic_bool is_busy; /* a thread is inside by it */
+};
+
+struct model {
+    struct enclave enclave; /* first: the driver's functions get it */
+    struct sgx_secs secs;
+    struct sha256 measurement;
+    uint8_t family_id[16]; /* SIGSTRUCT's, for reports */
+    uint8_t ext_prod_id[16];
+    uint8_t fuse[MODEL_FUSE_SIZE];
+    bool is_initialised;
+    bool is_secret;
+    int secret_fd;            /* of memfd_secret, or -1 */
+    size_t xsave_size;        /* bytes of the vector state by XFRM */
+    pthread_mutex_t lock;     /* of what follows */
+    struct model_page *pages; /* size / SGX_PAGE_SIZE of them */
+    struct model_tcs *tcs[ENCLAVE_IMAGE_THREADS_MAX];
+    size_t tcs_count;
+};
+
+/* model_pages.c: the caller holds the lock, or is alone. */
+struct model_page *model_page_at(struct model *model, uint64_t offset);
+/* Puts memory under [offset, offset + size), with bytes or zeros, and gives it the access. */
+int model_pages_back(struct model *model, uint64_t offset, uint64_t size, struct span bytes,
+                     uint64_t flags, struct error *err);
+/* Lets the memory have the access that the page's flags now say. */
+int model_page_apply(struct model *model, uint64_t offset, struct error *err);
+/* Whether all these bytes are inside, on pages that are there and allow it. */
+bool model_allows(struct model *model, uint64_t address, uint64_t size, uint64_t access);
+struct model_tcs *model_find_tcs(struct model *model, uint64_t offset);
+struct model_tcs *model_add_tcs(struct model *model, uint64_t offset, struct error *err);
+
+/* model_launch.c: what ECREATE and EINIT check. */
+int model_check_secs(const struct sgx_secs *secs, size_t *xsave_size, struct error *err);
+int model_check_sigstruct(struct model *model, const uint8_t bytes[SIGSTRUCT_SIZE],
+                          struct error *err);
+
+/* model_edmm.c */
+int model_grow(struct enclave *enclave, uint64_t offset, uint64_t size, struct error *err);
+int model_restrict(struct enclave *enclave, uint64_t offset, uint64_t size, uint64_t access,
+                   struct error *err);
+int model_set_type(struct enclave *enclave, uint64_t offset, uint64_t size, uint64_t type,
+                   struct error *err);
+int model_remove(struct enclave *enclave, uint64_t offset, uint64_t size, struct error *err);
+
+/* model_enter.c */
+int model_enter(struct enclave *enclave, struct enclave_registers *registers, enum sgx_leaf leaf,
+                struct enclave_run *run);
+int model_handle_signal(int number, enclave_signal_fn *handler, struct error *err);
+
+/* An exception of the processor's. */
+struct model_fault {
+    uint8_t vector;
+    uint32_t code;
+    uint64_t address;
+};
+#define MODEL_DE 0
+#define MODEL_DB 1
+#define MODEL_BP 3
+#define MODEL_UD 6
+#define MODEL_GP 13
+#define MODEL_PF 14
+#define MODEL_MF 16
+#define MODEL_AC 17
+#define MODEL_XM 19
+
+/* model_leaves.c: the leaves that do not leave, with the registers as the enclave set them. True
+ * when done: *status goes into RAX and ZF; else the fault. */
+bool model_leaf(struct model *model, const struct sgx_gprs *registers, uint32_t *status,
+                struct model_fault *fault);
+
+#endif

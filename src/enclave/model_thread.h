@@ -1,0 +1,108 @@
+/*
+ * What a thread needs to be inside an enclave of the model, and the offsets by which model_switch.S
+ * knows it.
+ *
+ * FS and GS are the enclave's while it runs, so that a signal handler finds no thread-local storage
+ * of libc's. It finds this block below its own stack (sigaltstack), whose size says that it is
+ * ours, and puts FS back before any C runs.
+ */
+#ifndef CAISSON_ENCLAVE_MODEL_THREAD_H
+#define CAISSON_ENCLAVE_MODEL_THREAD_H
+
+#define MODEL_THREAD_MAGIC    0
+#define MODEL_THREAD_HOST_FS  8
+#define MODEL_THREAD_HOST_GS  16
+#define MODEL_THREAD_NEXT_FS  24
+#define MODEL_THREAD_NEXT_GS  32
+#define MODEL_THREAD_SELECTOR 40
+#define MODEL_THREAD_OLD      41
+#define MODEL_THREAD_NEXT     42
+#define MODEL_THREAD_PENDING  48
+
+#define MODEL_STACK_SIZE  0x21000 /* no size that another would choose */
+#define MODEL_STACK_ABOVE 0x2000  /* bytes from the block to its stack: the block, a guard */
+#define MODEL_MAGIC       0x6D6F64656C534758
+
+/* Of struct model_frame. */
+#define MODEL_FRAME_RDI      64
+#define MODEL_FRAME_RSI      72
+#define MODEL_FRAME_RBP      80
+#define MODEL_FRAME_RDX      96
+#define MODEL_FRAME_R8       56
+#define MODEL_FRAME_R9       48
+#define MODEL_FRAME_RSP      144
+#define MODEL_FRAME_FS       160
+#define MODEL_FRAME_GS       168
+#define MODEL_FRAME_XFRM     176 /* 0: the vector registers stay as they are */
+#define MODEL_FRAME_THREAD   184
+#define MODEL_FRAME_RUN      192
+#define MODEL_FRAME_LEAF     200
+#define MODEL_FRAME_HOST_RBP 208
+#define MODEL_FRAME_VECTORS  256
+#define MODEL_FRAME_SIZE     4096
+
+#ifndef __ASSEMBLER__
+
+#include <signal.h>
+#include <stdatomic.h>
+
+#include "enclave/model_parts.h"
+
+/* One crossing, on the host's stack: in the order in which registers are loaded. */
+struct model_frame {
+    uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx, rax;
+    uint64_t rip, cs, rflags, rsp, ss;
+    uint64_t fs, gs;
+    uint64_t xfrm;
+    struct model_thread *thread;
+    struct enclave_run *run;
+    uint64_t leaf;
+    uint64_t host_rbp;
+    struct model_tcs *tcs; /* by which this crossing is inside */
+    uint64_t padding[4];
+    uint8_t vectors[MODEL_FRAME_SIZE - MODEL_FRAME_VECTORS];
+} __attribute__((aligned(64)));
+static_assert(offsetof(struct model_frame, rsp) == MODEL_FRAME_RSP, "model_switch.S");
+static_assert(offsetof(struct model_frame, host_rbp) == MODEL_FRAME_HOST_RBP, "model_switch.S");
+static_assert(offsetof(struct model_frame, vectors) == MODEL_FRAME_VECTORS, "model_switch.S");
+static_assert(sizeof(struct model_frame) == MODEL_FRAME_SIZE, "model_switch.S");
+
+struct model_thread {
+    uint64_t magic;
+    uint64_t host_fs, host_gs;
+    uint64_t next_fs, next_gs; /* when the signal handler ends; at first: as it found them */
+    uint8_t selector;          /* of Syscall User Dispatch: 1 while inside, 0 else */
+    uint8_t old_selector;      /* when the signal came */
+    uint8_t next_selector;     /* when the handler ends */
+    atomic_ullong pending;     /* a bit a signal, from number 1 on */
+    struct model *model;       /* of the innermost crossing */
+    struct model_frame *frame;
+};
+static_assert(offsetof(struct model_thread, selector) == MODEL_THREAD_SELECTOR, "model_switch.S");
+static_assert(offsetof(struct model_thread, pending) == MODEL_THREAD_PENDING, "model_switch.S");
+
+/* This thread's, made at the first use. */
+struct model_thread *model_thread_get(struct error *err);
+
+/* Installs a handler that knows of enclaves. */
+int model_catch(int number, struct error *err);
+
+/* model_switch.S */
+extern const uint8_t model_cross[], model_aep[], model_exited[], model_faulted[];
+extern const uint8_t model_switch_begin[], model_switch_end[], model_undo[];
+extern const uint8_t model_restorer[], model_restorer_end[];
+void model_signal_entry(int number, siginfo_t *info, void *context);
+
+/* What model_switch.S calls. */
+int model_prepare(struct model_frame *frame);
+void model_unprepare(struct model_frame *frame);
+void model_signal(int number, siginfo_t *info, void *context, struct model_thread *thread);
+
+/* model_signal.c: the handler of a signal that came to code of the host's. */
+void model_signal_host(int number, siginfo_t *info, void *context);
+/* Runs the handlers of what is pending. */
+void model_deliver(struct model_thread *thread, bool is_inside);
+bool model_has_handler(int number);
+
+#endif
+#endif

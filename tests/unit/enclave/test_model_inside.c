@@ -1,0 +1,493 @@
+/* The model, entered: what the code inside does and what it gets. */
+#include "../check.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "crypto/cmac.h"
+#include "enclave/inside/door.h"
+#include "enclave/model_keys.h"
+#include "evidence/dcap_report.h"
+#include "probe_enclave.h"
+
+static struct probe_enclave probe;
+static struct error err;
+static const uint8_t fuse[MODEL_FUSE_SIZE] = {1, 2,  3,  4,  5,  6,  7,  8,
+                                              9, 10, 11, 12, 13, 14, 15, 16};
+
+static uint64_t ask(enum probe_order order, uint64_t a, uint64_t b)
+{
+    return probe_ask(&probe, 0, order, a, b, 0);
+}
+
+static void enters_and_comes_back(void **state)
+{
+    (void)state;
+    assert_int_equal(ask(PROBE_ADD, 40, 2), 42);
+    assert_int_equal(probe_ask(&probe, 1, PROBE_ADD, 1, 2, 0), 3);
+    assert_int_equal(ask(PROBE_BASE, 0, 0), probe.enclave->base);
+    assert_int_equal(ask(PROBE_GREETING, 2, 0), 's'); /* relocated */
+}
+
+static void asks_the_host(void **state)
+{
+    (void)state;
+    probe.calls = 0;
+    /* The sum of 2 i + 5 for i from 0 to 9. */
+    assert_int_equal(ask(PROBE_ASK, 10, 5), 140);
+    assert_int_equal(probe.calls, 10);
+}
+
+static void *play(void *unused)
+{
+    (void)unused;
+    uint64_t *result = malloc(sizeof *result);
+    *result = probe_ask(&probe, 1, PROBE_PLAY, 20, 0, 0);
+    return result;
+}
+
+static void runs_two_threads_at_once(void **state)
+{
+    (void)state;
+    pthread_t other;
+    void *result;
+    assert_int_equal(pthread_create(&other, NULL, play, NULL), 0);
+    assert_int_equal(ask(PROBE_PLAY, 20, 0), 0);
+    assert_int_equal(pthread_join(other, &result), 0);
+    assert_int_equal(*(uint64_t *)result, 1);
+    free(result);
+}
+
+static void takes_exceptions_back_inside(void **state)
+{
+    (void)state;
+    uint64_t heap = ask(PROBE_HEAP, 0, 0);
+    const struct {
+        enum probe_fault fault;
+        uint64_t value;
+        uint32_t exit;
+        uint64_t address;
+    } cases[] = {
+        {PROBE_FAULT_UD, 0, 0x80000306, 0},
+        {PROBE_FAULT_DIVIDE, 0, 0x80000300, 0},
+        {PROBE_FAULT_SYSCALL, 0, 0x80000306, 0}, /* no system call from inside */
+        {PROBE_FAULT_GP, 0, 0x8000030D, 0},
+        {PROBE_FAULT_PAGE, heap + probe.image.heap_size + 0x18, 0x8000030E,
+         heap + probe.image.heap_size + 0x18},
+        {PROBE_FAULT_PAGE, probe.enclave->base + 0x10, 0x8000030E, probe.enclave->base + 0x10},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint64_t count = ask(PROBE_SEEN_COUNT, 0, 0);
+        assert_int_equal(ask(PROBE_FAULT, cases[i].fault, cases[i].value), PROBE_RECOVERED);
+        assert_int_equal(ask(PROBE_SEEN_COUNT, 0, 0), count + 1);
+        assert_int_equal(ask(PROBE_SEEN_EXIT, 0, 0), cases[i].exit);
+        assert_int_equal(ask(PROBE_SEEN_ADDRESS, 0, 0), cases[i].address);
+    }
+}
+
+static void gives_up_a_thread_whose_exception_nobody_takes(void **state)
+{
+    (void)state;
+    uint64_t result;
+    check_refused(probe_try(&probe, 0, PROBE_FAULT, PROBE_FAULT_UNHANDLED, 0, 0, &result, &err),
+                  &err, "does not deal with");
+    check_refused(probe_try(&probe, 0, PROBE_ADD, 1, 1, 0, &result, &err), &err, "");
+    assert_int_equal(probe_ask(&probe, 1, PROBE_ADD, 1, 1, 0), 2); /* the other goes on */
+    probe_load(&probe);
+}
+
+/* What the host sees of an exception: the vector and the page, and no register of the enclave's. */
+static void shows_the_host_nothing_of_an_exception(void **state)
+{
+    (void)state;
+    uint64_t heap = ask(PROBE_HEAP, 0, 0);
+    uint64_t address = heap + probe.image.heap_size + 0x123;
+    struct enclave_run run = {.tcs = probe.enclave->base + probe_tcs(&probe, 0)};
+    struct enclave_registers registers = {1, PROBE_FAULT, PROBE_FAULT_PAGE, address, 0x77};
+    assert_int_equal(driver_model.enter(probe.enclave, &registers, SGX_EENTER, &run), 0);
+    assert_int_equal(run.leaf, SGX_ERESUME);
+    assert_int_equal(run.exception_vector, 14);
+    assert_int_equal(run.exception_address, address & ~UINT64_C(0xFFF));
+    assert_int_equal(registers.r8 | registers.r9, 0);
+    probe_load(&probe); /* the thread is in the middle of something */
+}
+
+static void refuses_a_busy_tcs_and_a_full_ssa(void **state)
+{
+    (void)state;
+    const uint64_t tcs = probe.enclave->base + probe_tcs(&probe, 0);
+    struct enclave_run run = {.tcs = tcs};
+    struct enclave_registers registers = {1, PROBE_FAULT, PROBE_FAULT_UD, 0, 0};
+    /* ERESUME without an SSA frame in use. */
+    assert_int_equal(driver_model.enter(probe.enclave, &registers, SGX_ERESUME, &run), 0);
+    assert_int_equal(run.leaf, SGX_ERESUME);
+    assert_int_equal(run.exception_vector, 13);
+    /* Each exception takes a frame; there are two, and the handler's entry wants one. */
+    for (int depth = 0; depth < 2; depth++) {
+        registers = (struct enclave_registers){1, PROBE_FAULT, PROBE_FAULT_UD, 0, 0};
+        assert_int_equal(driver_model.enter(probe.enclave, &registers, SGX_EENTER, &run), 0);
+        if (depth == 1)
+            assert_int_equal(run.leaf, SGX_EEXIT); /* the handler, which is done */
+    }
+    probe_load(&probe);
+    static const uint64_t places[] = {0, 1, 0x1000, UINT64_MAX};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        run.tcs = probe.enclave->base + probe_tcs(&probe, 0) + places[i];
+        if (places[i] == 0)
+            run.tcs = probe.enclave->base; /* code */
+        assert_int_equal(driver_model.enter(probe.enclave, &registers, SGX_EENTER, &run), 0);
+        assert_int_equal(run.leaf, SGX_EENTER);
+        assert_int_equal(run.exception_vector, 13);
+    }
+}
+
+static void refuses_other_leaves_and_runs(void **state)
+{
+    (void)state;
+    struct enclave_registers registers = {0};
+    struct enclave_run run = {.tcs = probe.enclave->base + probe_tcs(&probe, 0)};
+    assert_int_equal(driver_model.enter(probe.enclave, &registers, SGX_EEXIT, &run), -22);
+    assert_int_equal(driver_model.enter(probe.enclave, &registers, SGX_EREPORT, &run), -22);
+    run.reserved[215] = 1;
+    assert_int_equal(driver_model.enter(probe.enclave, &registers, SGX_EENTER, &run), -22);
+    run.reserved[215] = 0;
+    run.user_handler = 1;
+    assert_int_equal(driver_model.enter(probe.enclave, &registers, SGX_EENTER, &run), -22);
+}
+
+/* While a thread spins inside, its TCS is busy; a signal interrupts it and it goes on, vector
+ * registers and all. */
+static volatile sig_atomic_t interrupts;
+static volatile uint64_t flag[2]; /* to end; set once it is inside */
+static volatile int inside_count;
+static int told; /* how the code inside took it */
+
+static void on_signal(int number, bool is_inside)
+{
+    (void)number;
+    interrupts++;
+    inside_count += is_inside;
+    /* From the handler the TCS is free again, with one SSA frame in use: the code inside is told of
+     * an interrupt, and has nothing to do. */
+    struct enclave_registers registers = {0};
+    struct enclave_run run = {.tcs = probe.enclave->base + probe_tcs(&probe, 0)};
+    if (is_inside && inside_count == 1 &&
+        driver_model.enter(probe.enclave, &registers, SGX_EENTER, &run) == 0)
+        told = run.leaf == SGX_EEXIT ? (int)registers.rdi : -1;
+}
+
+static void *interrupt(void *thread)
+{
+    struct enclave_registers registers = {1, PROBE_ADD, 1, 2, 0};
+    struct enclave_run run = {.tcs = probe.enclave->base + probe_tcs(&probe, 0)};
+    uint64_t *vector = malloc(sizeof *vector);
+    while (flag[1] == 0)
+        continue;
+    (void)driver_model.enter(probe.enclave, &registers, SGX_EENTER, &run);
+    *vector = run.leaf == SGX_EENTER ? run.exception_vector : 0;
+    while (inside_count < 5)
+        (void)pthread_kill(*(pthread_t *)thread, SIGUSR1);
+    flag[0] = 1;
+    return vector;
+}
+
+static void goes_on_after_signals_and_is_busy_meanwhile(void **state)
+{
+    (void)state;
+    pthread_t self = pthread_self();
+    pthread_t other;
+    void *vector;
+    inside_count = 0;
+    told = 0;
+    flag[0] = flag[1] = 0;
+    check_ok(driver_model.handle_signal(SIGUSR1, on_signal, &err), &err);
+    assert_int_equal(pthread_create(&other, NULL, interrupt, &self), 0);
+    assert_int_equal(ask(PROBE_SPIN, (uintptr_t)flag, 0), PROBE_SPUN);
+    assert_int_equal(pthread_join(other, &vector), 0);
+    assert_int_equal(*(uint64_t *)vector, 13);
+    free(vector);
+    assert_true(inside_count >= 5);
+    assert_int_equal(told, DOOR_RESUME);
+}
+
+static void does_not_lose_signals_while_entering(void **state)
+{
+    (void)state;
+    check_ok(driver_model.handle_signal(SIGUSR2, on_signal, &err), &err);
+    interrupts = 0;
+    inside_count = 2; /* the handler only counts */
+    for (int i = 0; i < 200; i++) {
+        (void)raise(SIGUSR2);
+        assert_int_equal(ask(PROBE_ASK, 3, 1), 9);
+    }
+    assert_int_equal(interrupts, 200);
+}
+
+static void refuses_signals_that_are_exceptions(void **state)
+{
+    (void)state;
+    static const int refused[] = {0, 65, -1, SIGSEGV, SIGILL, SIGSYS, SIGKILL};
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        check_error(driver_model.handle_signal(refused[i], on_signal, &err), &err, ERROR_INVALID);
+}
+
+/* --- reports and keys ------------------------------------------------------------------------- */
+
+static void make_report(const struct sgx_targetinfo *target, uint8_t byte, struct sgx_report *out)
+{
+    uint8_t data[SGX_REPORT_DATA_SIZE];
+    memset(data, byte, sizeof data);
+    memset(out, 0, sizeof *out);
+    assert_int_equal(
+        probe_ask(&probe, 0, PROBE_REPORT, (uintptr_t)target, (uintptr_t)data, (uintptr_t)out), 0);
+}
+
+static void reports_what_it_is(void **state)
+{
+    (void)state;
+    struct sgx_targetinfo target = {.miscselect = 1};
+    struct sgx_report report;
+    uint8_t config[64];
+    memset(target.mrenclave, 0xAA, 32);
+    memset(probe.options.config_id, 0x5C, 64);
+    probe.options.config_svn = 4;
+    probe_load(&probe);
+    make_report(&target, 0x42, &report);
+    check_ok(model_report_check(fuse, &target, &report, &err), &err);
+    const struct span body = span_of(report.body, sizeof report.body);
+    check_ok(dcap_report_check_reserved(DCAP_BODY_SGX, body, &err), &err);
+    memset(config, 0x5C, 64);
+    assert_memory_equal(dcap_report_get(DCAP_BODY_SGX, body, DCAP_CONFIGID).data, config, 64);
+    assert_memory_equal(dcap_report_get(DCAP_BODY_SGX, body, DCAP_MRENCLAVE).data,
+                        probe.fields.mrenclave, 32);
+    assert_int_equal(dcap_report_get(DCAP_BODY_SGX, body, DCAP_ATTRIBUTES).data[0], 0x85);
+    assert_int_equal(dcap_report_get_u16(DCAP_BODY_SGX, body, DCAP_ISVPRODID), 3);
+    assert_int_equal(dcap_report_get_u16(DCAP_BODY_SGX, body, DCAP_ISVSVN), 9);
+    assert_int_equal(dcap_report_get_u16(DCAP_BODY_SGX, body, DCAP_CONFIGSVN), 4);
+    assert_int_equal(dcap_report_get(DCAP_BODY_SGX, body, DCAP_ISVFAMILYID).data[3], 0x66);
+    assert_int_equal(dcap_report_get(DCAP_BODY_SGX, body, DCAP_ISVEXTPRODID).data[3], 0x77);
+    assert_int_equal(dcap_report_get(DCAP_BODY_SGX, body, DCAP_REPORT_DATA).data[63], 0x42);
+}
+
+static void reports_are_for_one_target_and_unchanged(void **state)
+{
+    (void)state;
+    struct sgx_targetinfo target = {.miscselect = 1};
+    struct sgx_targetinfo other = target;
+    struct sgx_report report;
+    uint8_t elsewhere[MODEL_FUSE_SIZE] = {9};
+    make_report(&target, 1, &report);
+    check_ok(model_report_check(fuse, &target, &report, &err), &err);
+    check_error(model_report_check(elsewhere, &target, &report, &err), &err, ERROR_REFUSED);
+    other.mrenclave[31] ^= 1;
+    check_error(model_report_check(fuse, &other, &report, &err), &err, ERROR_REFUSED);
+    other = target;
+    other.config_id[0] ^= 1;
+    check_error(model_report_check(fuse, &other, &report, &err), &err, ERROR_REFUSED);
+    for (size_t i = 0; i < SGX_REPORT_SIZE; i++) {
+        ((uint8_t *)&report)[i] ^= 0x10;
+        check_error(model_report_check(fuse, &target, &report, &err), &err, ERROR_REFUSED);
+        ((uint8_t *)&report)[i] ^= 0x10;
+    }
+}
+
+static uint64_t get_key(const struct sgx_keyrequest *request, uint8_t out[SGX_KEY_SIZE])
+{
+    memset(out, 0, SGX_KEY_SIZE);
+    return probe_ask(&probe, 0, PROBE_KEY, (uintptr_t)request, (uintptr_t)out, 0);
+}
+
+/* The code inside checks a report for itself by the key that it gets. */
+static void gives_the_key_of_reports_for_itself(void **state)
+{
+    (void)state;
+    struct sgx_targetinfo self = {.miscselect = 1, .config_svn = probe.options.config_svn};
+    struct sgx_keyrequest request = {.name = SGX_KEY_REPORT};
+    struct sgx_report report;
+    uint8_t key[SGX_KEY_SIZE];
+    uint8_t mac[16];
+    make_report(&self, 0, &report);
+    memcpy(&self.attributes, report.body + 48, sizeof self.attributes);
+    memcpy(self.mrenclave, probe.fields.mrenclave, 32);
+    memcpy(self.config_id, probe.options.config_id, 64);
+    make_report(&self, 2, &report);
+    memcpy(request.key_id, report.key_id, 32);
+    assert_int_equal(get_key(&request, key), 0);
+    check_ok(cmac_aes128(key, span_of(report.body, sizeof report.body), mac, &err), &err);
+    assert_memory_equal(mac, report.mac, sizeof mac);
+}
+
+/* The seal key under this policy, of this enclave with this CONFIGID. */
+static void seal(uint16_t policy, uint8_t config, uint8_t out[SGX_KEY_SIZE])
+{
+    const struct sgx_keyrequest request = {.name = SGX_KEY_SEAL, .policy = policy};
+    memset(probe.options.config_id, config, 64);
+    probe_load(&probe);
+    assert_int_equal(get_key(&request, out), 0);
+}
+
+static void seals_to_what_the_policy_says(void **state)
+{
+    (void)state;
+    uint8_t keys[6][SGX_KEY_SIZE];
+    seal(SGX_POLICY_MRENCLAVE, 1, keys[0]);
+    seal(SGX_POLICY_MRENCLAVE, 2, keys[1]); /* CONFIGID does not matter */
+    assert_memory_equal(keys[0], keys[1], SGX_KEY_SIZE);
+    seal(SGX_POLICY_MRENCLAVE | SGX_POLICY_CONFIGID, 1, keys[1]);
+    seal(SGX_POLICY_MRENCLAVE | SGX_POLICY_CONFIGID, 2, keys[2]);
+    seal(SGX_POLICY_MRSIGNER, 2, keys[3]);
+    seal(SGX_POLICY_MRSIGNER | SGX_POLICY_CONFIGID, 2, keys[4]);
+    seal(SGX_POLICY_MRSIGNER | SGX_POLICY_NOPRODUCT, 2, keys[5]);
+    for (size_t i = 0; i < 6; i++) {
+        for (size_t j = 0; j < i; j++)
+            assert_memory_not_equal(keys[i], keys[j], SGX_KEY_SIZE);
+    }
+    seal(SGX_POLICY_MRENCLAVE | SGX_POLICY_CONFIGID, 1, keys[3]); /* and is the same again */
+    assert_memory_equal(keys[1], keys[3], SGX_KEY_SIZE);
+}
+
+static void refuses_keys_that_are_not_for_it(void **state)
+{
+    (void)state;
+    static const struct {
+        struct sgx_keyrequest request;
+        uint64_t status;
+    } cases[] = {
+        {{.name = SGX_KEY_LAUNCH}, SGX_INVALID_ATTRIBUTE},
+        {{.name = SGX_KEY_PROVISION}, SGX_INVALID_ATTRIBUTE},
+        {{.name = SGX_KEY_PROVISION_SEAL}, SGX_INVALID_ATTRIBUTE},
+        {{.name = 5}, SGX_INVALID_KEYNAME},
+        {{.name = SGX_KEY_SEAL, .isv_svn = 10}, SGX_INVALID_ISVSVN},
+        {{.name = SGX_KEY_SEAL, .config_svn = 5}, SGX_INVALID_ISVSVN},
+        {{.name = SGX_KEY_SEAL, .cpu_svn = {[15] = MODEL_CPU_SVN + 1}}, SGX_INVALID_CPUSVN},
+    };
+    uint8_t key[SGX_KEY_SIZE];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(get_key(&cases[i].request, key), cases[i].status);
+        assert_true(span_is_zero(span_of(key, sizeof key)));
+    }
+}
+
+/* --- pages that change ------------------------------------------------------------------------ */
+
+#define READABLE 0x40
+
+#define RW (SGX_READ | SGX_WRITE)
+
+static uint64_t accept_page(uint64_t flags, uint64_t page)
+{
+    return probe_ask(&probe, 0, PROBE_ACCEPT, flags, page, SGX_EACCEPT);
+}
+
+static void pages_change_as_both_sides_agree(void **state)
+{
+    (void)state;
+    uint64_t heap = ask(PROBE_HEAP, 0, 0);
+    uint64_t offset = heap - probe.enclave->base;
+    assert_int_equal(ask(PROBE_WRITE, heap, 0xC3C3C3C3), 0);
+    check_ok(driver_model.restrict_access(probe.enclave, offset, 0x1000, SGX_READ, &err), &err);
+    assert_int_equal(accept_page(SGX_REGULAR | RW | SGX_RESTRICTED, heap), SGX_ATTRIBUTES_MISMATCH);
+    assert_int_equal(accept_page(SGX_REGULAR | SGX_READ | SGX_RESTRICTED, heap), 0);
+    assert_int_equal(ask(PROBE_READ, heap, 0), 0xC3C3C3C3);
+    assert_int_equal(ask(PROBE_FAULT, PROBE_FAULT_PAGE, heap), PROBE_RECOVERED); /* read only */
+    assert_int_equal(probe_ask(&probe, 0, PROBE_ACCEPT, SGX_EXECUTE, heap, SGX_EMODPE), 0);
+    assert_int_equal(ask(PROBE_READ, heap, 0), 0xC3C3C3C3); /* moved out of secret memory */
+    (void)ask(PROBE_RUN, heap, 0);                          /* ret */
+}
+
+static void pages_go_and_come(void **state)
+{
+    (void)state;
+    uint64_t page = ask(PROBE_HEAP, 0, 0) + 0x1000;
+    uint64_t offset = page - probe.enclave->base;
+    assert_int_equal(ask(PROBE_WRITE, page, 0x1234), 0);
+    check_error(driver_model.remove(probe.enclave, offset, 0x1000, &err), &err, ERROR_REFUSED);
+    check_ok(driver_model.set_type(probe.enclave, offset, 0x1000, SGX_TRIM, &err), &err);
+    check_error(driver_model.remove(probe.enclave, offset, 0x1000, &err), &err, ERROR_REFUSED);
+    assert_int_equal(accept_page(SGX_TRIM | SGX_MODIFIED, page), 0);
+    check_ok(driver_model.remove(probe.enclave, offset, 0x1000, &err), &err);
+    assert_int_equal(ask(PROBE_FAULT, PROBE_FAULT_PAGE, page), PROBE_RECOVERED);
+    check_ok(driver_model.grow(probe.enclave, offset, 0x1000, &err), &err);
+    assert_int_equal(accept_page(SGX_REGULAR | RW | SGX_PENDING, page), 0);
+    assert_int_equal(ask(PROBE_READ, page, 0), 0); /* nothing of what was there */
+    assert_int_equal(ask(PROBE_WRITE, page, 1), 0);
+}
+
+static void refuses_changes_out_of_place(void **state)
+{
+    (void)state;
+    uint64_t heap = ask(PROBE_HEAP, 0, 0) - probe.enclave->base;
+    struct enclave *enclave = probe.enclave;
+    static const uint64_t places[] = {1, UINT64_MAX - 0xFFF, 0x1000000};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        check_error(driver_model.grow(enclave, places[i], 0x1000, &err), &err, ERROR_INVALID);
+        check_error(driver_model.remove(enclave, places[i], 0x1000, &err), &err, ERROR_INVALID);
+    }
+    check_error(driver_model.grow(enclave, heap + 0x2000, 0, &err), &err, ERROR_INVALID);
+    check_error(driver_model.grow(enclave, heap + 0x2000, 0x1000, &err), &err, ERROR_REFUSED);
+    check_error(driver_model.restrict_access(enclave, heap, 0x1000, SGX_WRITE, &err), &err,
+                ERROR_INVALID);
+    check_error(driver_model.restrict_access(enclave, probe_tcs(&probe, 0), 0x1000, 0, &err), &err,
+                ERROR_REFUSED);
+    check_error(driver_model.set_type(enclave, heap, 0x1000, SGX_REGULAR, &err), &err,
+                ERROR_INVALID);
+    check_error(driver_model.set_type(enclave, probe_tcs(&probe, 0), 0x1000, SGX_TCS, &err), &err,
+                ERROR_REFUSED);
+}
+
+static void hides_its_memory(void **state)
+{
+    (void)state;
+    uint64_t base = probe.enclave->base;
+    int status;
+    assert_true(probe.enclave->driver->is_simulated);
+    assert_non_null(strstr(driver_model.name, "SIMULATED"));
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) /* nothing of it is in a child */
+        _exit(READABLE | (*(volatile uint8_t *)(uintptr_t)base & 1));
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_false(WIFEXITED(status) && (WEXITSTATUS(status) & READABLE));
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    probe_load(&probe);
+    return 0;
+}
+
+int main(int argc, char *argv[])
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(enters_and_comes_back),
+        cmocka_unit_test(asks_the_host),
+        cmocka_unit_test(runs_two_threads_at_once),
+        cmocka_unit_test(takes_exceptions_back_inside),
+        cmocka_unit_test(gives_up_a_thread_whose_exception_nobody_takes),
+        cmocka_unit_test(shows_the_host_nothing_of_an_exception),
+        cmocka_unit_test(refuses_a_busy_tcs_and_a_full_ssa),
+        cmocka_unit_test(refuses_other_leaves_and_runs),
+        cmocka_unit_test(goes_on_after_signals_and_is_busy_meanwhile),
+        cmocka_unit_test(does_not_lose_signals_while_entering),
+        cmocka_unit_test(refuses_signals_that_are_exceptions),
+        cmocka_unit_test(reports_what_it_is),
+        cmocka_unit_test(reports_are_for_one_target_and_unchanged),
+        cmocka_unit_test(gives_the_key_of_reports_for_itself),
+        cmocka_unit_test(seals_to_what_the_policy_says),
+        cmocka_unit_test(refuses_keys_that_are_not_for_it),
+        cmocka_unit_test(pages_change_as_both_sides_agree),
+        cmocka_unit_test(pages_go_and_come),
+        cmocka_unit_test(refuses_changes_out_of_place),
+        cmocka_unit_test(hides_its_memory),
+    };
+    assert_int_equal(argc, 2);
+    model_set_fuse(fuse);
+    probe_init(&probe, argv[1]);
+    int failed = cmocka_run_group_tests(tests, set_up, NULL);
+    probe_fini(&probe);
+    return failed;
+}
