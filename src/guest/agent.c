@@ -124,11 +124,14 @@ int agent_take(const struct agent_order *order, int fd, bool wait, struct buf *o
     buf_truncate(out, 0);
     if (buf_reserve(out, EXCHANGE_SECRET_MAX + 1, err) < 0)
         return -1;
-    ssize_t size = recv(fd, out->data, EXCHANGE_SECRET_MAX + 1, wait ? 0 : MSG_DONTWAIT);
+    ssize_t size = recv(fd, out->data, EXCHANGE_SECRET_MAX + 1,
+                        wait ? MSG_TRUNC : MSG_TRUNC | MSG_DONTWAIT);
     if (size < 0 && !wait && errno == EAGAIN)
         return 0;
     if (size <= 0)
         return error_set(err, ERROR_UNAVAILABLE, "the attestation agent has ended");
+    if ((size_t)size > EXCHANGE_SECRET_MAX + 1)
+        return error_set(err, ERROR_PROTOCOL, "the attestation agent says too much");
     out->size = (size_t)size;
     int kind = out->data[0];
     buf_consume(out, 1);

@@ -310,7 +310,12 @@ static int prepare_agent(struct machine *machine, const struct spec *spec, struc
     if (machine->agent >= 0 || !(serves || has_secrets(spec->attestation, spec->row)))
         return 0;
     machine->agent = program_open(EXCHANGE_PART, err);
-    return machine->agent < 0 || (serves && start_serving(machine, spec, err) < 0) ? -1 : 0;
+    if (machine->agent < 0)
+        return -1;
+    if (!serves || start_serving(machine, spec, err) >= 0)
+        return 0;
+    fd_close(&machine->agent); /* no container without it */
+    return -1;
 }
 
 /* One that says what it should not, or ends, is not started again. */

@@ -136,6 +136,19 @@ static void tells_why_there_is_no_report(void **state)
     end(&world);
 }
 
+static void takes_no_message_in_part(void **state)
+{
+    (void)state;
+    static char text[EXCHANGE_SECRET_MAX + 2] = "S";
+    struct world world;
+    struct error err = {0};
+    begin(&world);
+    assert_int_equal(take(&world, text, sizeof text - 1, &err), EXCHANGE_SECRET);
+    assert_int_equal(world.message.size, EXCHANGE_SECRET_MAX);
+    check_error(take(&world, text, sizeof text, &err), &err, ERROR_PROTOCOL);
+    end(&world);
+}
+
 static void refuses_an_agent_that_asks_for_nothing_or_has_ended(void **state)
 {
     (void)state;
@@ -160,6 +173,7 @@ int main(void)
         cmocka_unit_test(makes_no_report_that_stands_for_the_machines_evidence),
         cmocka_unit_test(bounds_the_runtime_data),
         cmocka_unit_test(tells_why_there_is_no_report),
+        cmocka_unit_test(takes_no_message_in_part),
         cmocka_unit_test(refuses_an_agent_that_asks_for_nothing_or_has_ended),
     };
     return cmocka_run_group_tests_name("guest/agent", tests, NULL, NULL);
