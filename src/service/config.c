@@ -312,9 +312,6 @@ static int read_tenant(const json_t *object, const char *folder, struct config_t
     return 0;
 }
 
-/* The service's own records are kept under this name. */
-#define RESERVED_TENANT "service"
-
 /* Two tenants of one issuer could speak for each other. */
 static bool same_issuer(const struct config_tenant *a, const struct config_tenant *b)
 {
@@ -327,7 +324,7 @@ static int check_tenants(const struct config *config, struct error *err)
     for (size_t i = 0; i < config->tenant_count; i++) {
         const struct config_tenant *tenant = &config->tenants[i];
         without_hosts += tenant->host_count == 0;
-        if (strcmp(tenant->name, RESERVED_TENANT) == 0)
+        if (strcmp(tenant->name, CONFIG_OWN_TENANT) == 0)
             return error_set(err, ERROR_INVALID, "tenants: the name \"%s\" is taken", tenant->name);
         for (size_t k = 0; k < i; k++) {
             if (strcmp(config->tenants[k].name, tenant->name) == 0)
@@ -385,8 +382,8 @@ const struct config_tenant *config_find_tenant(const struct config *config, stru
 static int read_object(const json_t *object, const char *folder, struct config *out,
                        struct error *err)
 {
-    static const char *const known[] = {"listen", "workers", "state",   "master", "tls",
-                                        "trust",  "limits",  "tenants", NULL};
+    static const char *const known[] = {"listen", "workers", "state",  "master",  "master_before",
+                                        "tls",    "trust",   "limits", "tenants", NULL};
     out->workers = 2;
     if (json_check_keys(object, known, err) < 0 || read_listen(object, out, err) < 0 ||
         find_count(object, "workers", 1, WORKERS_MAX, &out->workers, err) < 0 ||
@@ -397,7 +394,7 @@ static int read_object(const json_t *object, const char *folder, struct config *
     if (!out->state)
         return error_set(err, ERROR_INVALID,
                          "the key \"state\" is missing: a folder for the store");
-    if (config_read_master(object, folder, out->state, &out->master, err) < 0)
+    if (config_read_masters(object, folder, out, err) < 0)
         return -1;
     if (read_tenants(object, folder, out, err) < 0)
         return -1;
@@ -430,6 +427,7 @@ void config_fini(struct config *config)
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         free(texts[i]);
     master_fini(&config->master);
+    master_fini(&config->before);
     for (size_t i = 0; i < config->tenant_count; i++) {
         free(config->tenants[i].name);
         free(config->tenants[i].issuer);

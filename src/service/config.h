@@ -13,6 +13,9 @@
 #include "service/master.h"
 #include "service/server.h"
 
+/* The service's own records are kept under this name, which no tenant may have. */
+#define CONFIG_OWN_TENANT "service"
+
 #define CONFIG_SIZE_MAX           ((size_t)256 << 10)
 #define CONFIG_TENANTS_MAX        64
 #define CONFIG_HOSTS_MAX          16
@@ -66,8 +69,10 @@ struct config {
     char *address;
     uint16_t port;
     unsigned workers;
-    char *state;           /* a folder: the store, the master key, a development certificate */
-    struct master master;  /* where the master key comes from */
+    char *state;          /* a folder: the store, the master key, a development certificate */
+    struct master master; /* where the master key comes from */
+    struct master before; /* the one before, if `changes_master`: what it sealed is sealed anew */
+    bool changes_master;
     char *tls_certificate; /* files; NULL: the development certificate */
     char *tls_key;
     char *client_roots;    /* NULL: clients show no certificates */

@@ -77,13 +77,31 @@ static int read_master(const json_t *master, const char *folder, const char *sta
     return config_copy_path(master, "file", folder, &out->path, err);
 }
 
-int config_read_master(const json_t *object, const char *folder, const char *state,
-                       struct master *out, struct error *err)
+/* A member that says where a key comes from; *there tells whether it is there. */
+static int find_master(const json_t *object, const char *key, const char *folder, const char *state,
+                       bool *there, struct master *out, struct error *err)
 {
     json_t *master;
-    if (json_find_object(object, "master", &master, err) < 0)
+    if (json_find_object(object, key, &master, err) < 0)
         return -1;
-    if (master && read_master(master, folder, state, out, err) < 0)
-        return error_context(err, "master");
-    return set_path(state, "master.key", out, err);
+    *there = master != NULL;
+    return master && read_master(master, folder, state, out, err) < 0
+               ? error_context(err, "%s", key)
+               : 0;
+}
+
+int config_read_masters(const json_t *object, const char *folder, struct config *out,
+                        struct error *err)
+{
+    bool there;
+    if (find_master(object, "master", folder, out->state, &there, &out->master, err) < 0 ||
+        find_master(object, "master_before", folder, out->state, &out->changes_master, &out->before,
+                    err) < 0)
+        return -1;
+    if (set_path(out->state, "master.key", &out->master, err) < 0)
+        return -1;
+    if (out->changes_master && strcmp(out->before.path, out->master.path) == 0)
+        return error_set(err, ERROR_INVALID,
+                         "master and master_before are in the same file: name another by \"file\"");
+    return 0;
 }

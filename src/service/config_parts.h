@@ -13,9 +13,10 @@ int config_copy_text(const json_t *object, const char *key, char **out, struct e
 int config_copy_path(const json_t *object, const char *key, const char *folder, char **out,
                      struct error *err);
 
-/* The member `master`; without it the key is in the file master.key of the folder `state`. */
-int config_read_master(const json_t *object, const char *folder, const char *state,
-                       struct master *out, struct error *err);
+/* The members `master` and `master_before`, once `state` is known; without the first the key is in
+ * the file master.key of that folder. */
+int config_read_masters(const json_t *object, const char *folder, struct config *out,
+                        struct error *err);
 
 /* A tenant's member `oidc`. */
 int config_read_oidc(const json_t *object, const char *folder, struct config_tenant *tenant,

@@ -93,11 +93,12 @@ int master_open(const struct master *master, uint8_t out[AES256_KEY_SIZE], bool 
 {
     struct error own = {0};
     struct buf blob = BUF_WITH_LIMIT(MASTER_BLOB_MAX);
-    *made = false;
+    if (made)
+        *made = false;
     int result = master_read_file(master->path, "the master key", &blob, &own);
     if (result == 0) {
         result = kinds[master->kind].unseal(master, buf_span(&blob), out, err);
-    } else if (own.code == ERROR_NOT_FOUND) {
+    } else if (own.code == ERROR_NOT_FOUND && made) {
         *made = true;
         result = make(master, out, err);
     } else {

@@ -32,7 +32,8 @@ struct master {
 void master_fini(struct master *master);
 
 /* Reads the key into `out`, which the caller wipes. Where the file is not there a key is made,
- * and *made says so: the caller holds the lock of the store that it is for. ERROR_REFUSED for a
+ * and *made says so: the caller holds the lock of the store that it is for. With `made` NULL it has
+ * to be there: else ERROR_NOT_FOUND. ERROR_REFUSED for a
  * file that others may read or write, and for a TPM or a token that does not give the key. */
 int master_open(const struct master *master, uint8_t out[AES256_KEY_SIZE], bool *made,
                 struct error *err);

@@ -11,6 +11,7 @@
 #include "service/kbs_sessions.h"
 #include "service/metrics.h"
 #include "service/oidc.h"
+#include "service/reseal.h"
 #include "service/service_parts.h"
 
 /* --- the server's owner ----------------------------------------------------------------------- */
@@ -87,6 +88,20 @@ static int read_simulated(struct service *service, struct error *err)
     return 0;
 }
 
+/* Opens the master key, and seals anew what is sealed for the one before. */
+static int open_vault(struct service *service, bool *made, struct error *err)
+{
+    size_t count = 0;
+    service->vault = vault_open(&service->config->master, made, err);
+    if (!service->vault || !service->config->changes_master)
+        return service->vault ? 0 : -1;
+    VAULT_AUTO before = vault_open_known(&service->config->before, err);
+    if (!before || reseal(service->store, service->config, before, service->vault, &count, err) < 0)
+        return -1;
+    log_info("%zu records were sealed anew for the master key: take master_before out", count);
+    return 0;
+}
+
 static int open_parts(struct service *service, bool *made, struct error *err)
 {
     const char *state = service->config->state;
@@ -100,8 +115,7 @@ static int open_parts(struct service *service, bool *made, struct error *err)
     service->sessions = service->recent ? sessions_new(err) : NULL;
     if (!service->sessions)
         return -1;
-    service->vault = service->store ? vault_open(&service->config->master, made, err) : NULL;
-    if (!service->vault)
+    if (!service->store || open_vault(service, made, err) < 0)
         return -1;
     service->signing = signing_open(service->store, service->vault, (int64_t)time(NULL), err);
     if (!service->signing || read_simulated(service, err) < 0)

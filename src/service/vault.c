@@ -40,10 +40,10 @@ static void name_key(struct vault *vault)
     memcpy(vault->head + 1, digest, KEY_ID_SIZE);
 }
 
-struct vault *vault_open(const struct master *master, bool *made, struct error *err)
+/* `made` is NULL where none may be made. */
+static struct vault *open_key(const struct master *master, bool *made, struct error *err)
 {
     struct vault *vault = locked_new(sizeof *vault, err);
-    *made = false;
     if (!vault)
         return NULL;
     if (master_open(master, vault->key, made, err) < 0) {
@@ -52,6 +52,17 @@ struct vault *vault_open(const struct master *master, bool *made, struct error *
     }
     name_key(vault);
     return vault;
+}
+
+struct vault *vault_open(const struct master *master, bool *made, struct error *err)
+{
+    *made = false;
+    return open_key(master, made, err);
+}
+
+struct vault *vault_open_known(const struct master *master, struct error *err)
+{
+    return open_key(master, NULL, err);
 }
 
 struct vault *vault_open_file(const char *path, bool *made, struct error *err)
@@ -82,11 +93,29 @@ static size_t write_aad(const struct vault *vault, const struct database_key *pl
     return size;
 }
 
+const char *const vault_kinds[] = {"signing-keys", "key", "key-version", "resource", NULL};
+
+static bool is_known(const char *kind)
+{
+    for (size_t i = 0; vault_kinds[i]; i++) {
+        if (strcmp(vault_kinds[i], kind) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool vault_has_sealed(const struct vault *vault, struct span sealed)
+{
+    return sealed.size >= VAULT_OVERHEAD && memcmp(sealed.data, vault->head, HEAD_SIZE) == 0;
+}
+
 int vault_seal(const struct vault *vault, const struct database_key *place, struct span plain,
                struct buf *out, struct error *err)
 {
     uint8_t iv[GCM_IV_SIZE], tag[GCM_TAG_SIZE], aad[AAD_MAX];
     size_t aad_size = write_aad(vault, place, aad);
+    if (!is_known(place->kind))
+        return error_set(err, ERROR_USAGE, "records of the kind %s are not sealed", place->kind);
     if (random_bytes(iv, sizeof iv, err) < 0 ||
         buf_append(out, span_of(vault->head, HEAD_SIZE), err) < 0 ||
         buf_append(out, span_of(iv, sizeof iv), err) < 0 ||
@@ -104,9 +133,11 @@ int vault_unseal(const struct vault *vault, const struct database_key *place, st
         return error_set(err, ERROR_REFUSED, "%s \"%s\" is not sealed as it should be", place->kind,
                          place->name);
     if (memcmp(sealed.data, vault->head, HEAD_SIZE) != 0)
-        return error_set(err, ERROR_REFUSED,
-                         "%s \"%s\" was sealed for another master key: put that one in place",
-                         place->kind, place->name);
+        return error_set(
+            err, ERROR_REFUSED,
+            "%s \"%s\" was sealed for another master key: put that one in place, or name it by "
+            "master_before",
+            place->kind, place->name);
     const uint8_t *iv = sealed.data + HEAD_SIZE, *cipher = iv + GCM_IV_SIZE;
     size_t size = sealed.size - VAULT_OVERHEAD;
     if (gcm_unseal(vault->key, iv, span_of(aad, aad_size), span_of(cipher, size), cipher + size,

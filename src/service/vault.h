@@ -27,13 +27,23 @@ struct vault;
  * is for, so that no other makes one at the same time. */
 struct vault *vault_open(const struct master *master, bool *made, struct error *err);
 
-/* As above, of the key in a file: 32 bytes, which only its owner may read. */
+/* As above, of a key that must be there. */
+struct vault *vault_open_known(const struct master *master, struct error *err);
+
+/* As vault_open(), of the key in a file: 32 bytes, which only its owner may read. */
 struct vault *vault_open_file(const char *path, bool *made, struct error *err);
 void vault_close(struct vault *vault);
 #define VAULT_AUTO __attribute__((cleanup(vault_cleanup))) struct vault *
 void vault_cleanup(struct vault **vault);
 
-/* Appends the sealed bytes for this place. */
+/* The kinds of records that are sealed, up to NULL: all that another master key has to seal anew.
+ */
+extern const char *const vault_kinds[];
+
+/* Whether bytes that are sealed are so for this vault's key; nothing else of them is checked. */
+bool vault_has_sealed(const struct vault *vault, struct span sealed);
+
+/* Appends the sealed bytes for this place. ERROR_USAGE for a kind that is not among vault_kinds. */
 int vault_seal(const struct vault *vault, const struct database_key *place, struct span plain,
                struct buf *out, struct error *err);
 

@@ -70,9 +70,10 @@ class Tpm:
 
 
 class MasterTest(ServiceTestCase):
-    def started(self, master, folder=None):
+    def started(self, master, folder=None, before=None):
         """A service whose master key is there; with another's folder, the same store."""
-        service = self.service(administrators=True, more=f"master: {json.dumps(master)}\n")
+        more = f"master_before: {json.dumps(before)}\n" if before else ""
+        service = self.service(administrators=True, more=f"master: {json.dumps(master)}\n{more}")
         if folder:
             shutil.copytree(os.path.join(folder, "state"), os.path.join(service.folder, "state"))
         return service
@@ -144,6 +145,32 @@ class MasterTest(ServiceTestCase):
             self.refused(again, "PCRs what they were")
             self.refused(self.started({"tpm": {"tcti": tpm.tcti}}, service.folder), "other PCRs")
 
+    # --- another one ------------------------------------------------------------------------------
+
+    def test_another_master_key_takes_the_place_of_the_one_before(self):
+        tpm = Tpm(os.path.join(self.folder, "next"))
+        first = {"file": "state/master.key"}
+        with tpm:
+            second = {"tpm": {"tcti": tpm.tcti}}
+            with self.started(first) as service:
+                kid = self.key_of(service, make=True)
+                certs = service.ask("GET", "/certs")
+                self.assertEqual(service.stop(), 0)
+            with self.started(second, service.folder, before=first) as changed:
+                self.assertEqual((self.key_of(changed), changed.ask("GET", "/certs")), (kid, certs))
+                self.assertEqual(changed.stop(), 0)
+                self.assertIn("3 records were sealed anew", "".join(changed.said))
+            os.unlink(os.path.join(changed.folder, "state", "master.key"))
+            with self.started(second, changed.folder) as after:
+                self.assertEqual((self.key_of(after), after.ask("GET", "/certs")), (kid, certs))
+                self.assertEqual(after.stop(), 0)
+            # The one before must be there, and the right one; nothing is made in its place.
+            service = self.started({"file": "state/third"}, changed.folder, before=first)
+            self.refused(service, "master.key is not there")
+            self.assertFalse(os.path.exists(os.path.join(service.folder, "state", "master.key")))
+            self.refused(self.started({"file": "state/third"}, changed.folder), "master_before")
+            self.refused(self.started(first, changed.folder, before=first), "in the same file")
+
     # --- PKCS#11 ----------------------------------------------------------------------------------
 
     def make_token(self, label):
@@ -192,7 +219,7 @@ class MasterTest(ServiceTestCase):
         cases = [({}, "one of file, tpm and pkcs11"), ({"file": "a", "tpm": {}}, "one of file"), ({"hsm": {}}, "hsm"),
                  ({"tpm": {"pcrs": [24]}}, "pcrs"), ({"tpm": {"pcrs": [1, 1]}}, "pcrs"), ({"tpm": {"pcrs": ["1"]}}, "pcrs"),
                  ({"tpm": {"pin": "1"}}, "pin"), ({"pkcs11": {**pkcs11, "pin": 1234}}, "pin"),
-                 *[({"pkcs11": {name: value for name, value in pkcs11.items() if name != left}}, "are needed") for left in pkcs11]]
+                 *[({"pkcs11": {name: value for name, value in pkcs11.items() if name != left}}, "are needed") for left in pkcs11]]  # fmt: skip
         for master, said in cases:
             service = self.started(master)
             self.refused(service, said)
