@@ -31,13 +31,19 @@ static bool set_hex(json_t *object, const char *name, struct span bytes)
 
 /* --- the vector ------------------------------------------------------------------------------- */
 
+/* Of any kind of evidence: what lets somebody look into the machine or the enclave. */
 static int configuration_of(const json_t *claims)
 {
-    const json_t *debug = json_object_get(claims, SNP_PREFIX "is-debuggable");
-    const json_t *migration = json_object_get(claims, SNP_PREFIX "migration-allowed");
-    if (json_is_true(debug) || json_is_true(migration))
-        return CONFIGURATION_VULNERABLE;
-    return json_is_false(debug) ? CONFIGURATION_APPROVED : CONFIGURATION_UNKNOWN;
+    static const char *const doors[] = {SNP_PREFIX "is-debuggable", SNP_PREFIX "migration-allowed",
+                                        "x-ms-sgx-is-debuggable", "tdx_td_attributes_debug"};
+    bool known = false;
+    for (size_t i = 0; i < sizeof doors / sizeof doors[0]; i++) {
+        const json_t *open = json_object_get(claims, doors[i]);
+        if (json_is_true(open))
+            return CONFIGURATION_VULNERABLE;
+        known = known || json_is_false(open);
+    }
+    return known ? CONFIGURATION_APPROVED : CONFIGURATION_UNKNOWN;
 }
 
 static json_t *make_vector(const struct ear_subject *subject, int *worst)

@@ -1,9 +1,6 @@
 /* Confidential Containers' key broker: a client gets a nonce, and for its evidence a token. */
-#include "base/hex.h"
 #include "base/text.h"
-#include "crypto/random.h"
 #include "format/json.h"
-#include "service/ear.h"
 #include "service/kbs_parts.h"
 #include "service/kbs_sessions.h"
 #include "service/kbs_verify.h"
@@ -136,43 +133,15 @@ static json_t *bound_data(const struct handshake *handshake, struct error *err)
     return data;
 }
 
-static int write_claims(struct handshake *handshake, struct buf *out, struct error *err)
-{
-    struct attestation *attestation = handshake->attestation;
-    uint8_t id[ATTESTATION_ID_SIZE];
-    if (random_bytes(id, sizeof id, err) < 0)
-        return -1;
-    hex_encode(span_of(id, sizeof id), attestation->id);
-    json_auto_t *issued = claims_to_json(&attestation->decision.issued, err);
-    json_auto_t *runtime = issued ? bound_data(handshake, err) : NULL;
-    if (!runtime)
-        return -1;
-    struct ear_subject subject = {
-        .issuer = handshake->call->tenant->issuer,
-        .id = attestation->id,
-        .now = handshake->call->now,
-        .life = KBS_TOKEN_LIFE,
-        .simulated = attestation->result.simulated,
-        .policy_id = attestation->policy->hash,
-        .claims = attestation->result.claims,
-        .issued = issued,
-        .runtime = runtime,
-        .report = &handshake->report,
-    };
-    json_auto_t *claims = ear_claims(&subject, err);
-    return claims ? json_append(claims, out, err) : -1;
-}
-
 static int make_token(struct handshake *handshake, struct buf *token, struct error *err)
 {
     const struct call *call = handshake->call;
     BUF_AUTO payload = BUF_WITH_LIMIT(KBS_TOKEN_MAX);
-    json_auto_t *header = json_object();
-    if (!header)
-        return error_memory(err);
-    if (write_claims(handshake, &payload, err) < 0 ||
-        signing_sign(call->service->signing, SIGNATURE_ES256, header, buf_span(&payload), call->now,
-                     token, err) < 0)
+    json_auto_t *runtime = bound_data(handshake, err);
+    if (!runtime ||
+        attestation_write_ear(handshake->attestation, runtime, &handshake->report, KBS_TOKEN_LIFE,
+                              &payload, err) < 0 ||
+        attestation_sign_ear(call, buf_span(&payload), token, err) < 0)
         return -1;
     return kbs_sessions_put_token(call->service->kbs, call->tenant->name,
                                   span_of_text(handshake->session.id), call->now, buf_span(token),

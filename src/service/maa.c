@@ -53,14 +53,40 @@ int maa_sign(const struct call *call, struct span payload, struct buf *out, stru
 
 /* --- a token ---------------------------------------------------------------------------------- */
 
+#define EAR_TYPE "application/eat+jwt"
+
+/* Whether the client asks for an attestation result (EAR) instead. */
+static bool wants_ear(const struct call *call)
+{
+    const struct span *accept = http_header_find(call->request->http, "Accept");
+    return accept && memmem(accept->data, accept->size, EAR_TYPE, strlen(EAR_TYPE)) != NULL;
+}
+
+static int write_ear(struct attestation *attestation, struct buf *out, struct error *err)
+{
+    static const struct json_limits limits = {.size = MAA_DATA_MAX, .depth = 16};
+    const struct maa_data *data = &attestation->request.runtime;
+    json_auto_t *runtime = NULL;
+    if (data->is_there && data->is_json) {
+        runtime = json_parse(buf_span(&data->bytes), &limits, err);
+        if (!runtime)
+            return -1;
+    }
+    return attestation_write_ear(attestation, runtime, NULL, SIGNING_TOKEN_LIFE, out, err);
+}
+
 static int write_token(struct attestation *attestation, struct buf *out, struct error *err)
 {
     const struct call *call = attestation->call;
+    bool is_ear = wants_ear(call);
     BUF_AUTO payload = BUF_WITH_LIMIT(ATTESTATION_MAX);
-    if (attestation_write_payload(attestation, &payload, err) < 0)
+    if ((is_ear ? write_ear(attestation, &payload, err)
+                : attestation_write_payload(attestation, &payload, err)) < 0)
         return -1;
     if (attestation->is_draft)
         return jws_append_unsigned(NULL, buf_span(&payload), out, err);
+    if (is_ear)
+        return attestation_sign_ear(call, buf_span(&payload), out, err);
     return maa_sign(call, buf_span(&payload), out, err);
 }
 
@@ -112,15 +138,30 @@ static void refuse(const struct attestation *attestation, const char *code, cons
     service_note(attestation->call, "attest", false, describe(attestation, err->text), answer);
 }
 
+/* {"token": …}, or the token itself where its own type was asked for. */
+static int answer_token(const struct call *call, const struct buf *token,
+                        struct server_answer *answer, struct error *err)
+{
+    if (wants_ear(call)) {
+        answer->status = HTTP_OK;
+        answer->type = EAR_TYPE;
+        return buf_append(&answer->body, buf_span(token), err);
+    }
+    json_auto_t *value = json_pack("{s:s}", "token", buf_text(token));
+    if (!value)
+        return error_memory(err);
+    answer_json(answer, HTTP_OK, value);
+    return 0;
+}
+
 static void permit(struct attestation *attestation, const struct buf *token,
                    struct server_answer *answer)
 {
-    json_auto_t *value = json_pack("{s:s}", "token", buf_text(token));
-    if (!value) {
-        answer_error(answer, HTTP_SERVER_ERROR, NULL, "out of memory");
+    struct error err = {0};
+    if (answer_token(attestation->call, token, answer, &err) < 0) {
+        answer_error(answer, HTTP_SERVER_ERROR, NULL, err.text);
         return;
     }
-    answer_json(answer, HTTP_OK, value);
     atomic_fetch_add(&attestation->call->service->attested, 1);
     service_note(attestation->call, attestation->is_draft ? "attest-draft" : "attest", true,
                  describe(attestation, NULL), answer);

@@ -40,4 +40,14 @@ int attestation_decide(struct attestation *attestation, struct error *err);
 /* Appends the claims of the token, as JSON. */
 int attestation_write_payload(struct attestation *attestation, struct buf *out, struct error *err);
 
+/* The same as an attestation result (service/ear.h), valid for `life` seconds: `runtime` is what
+ * REPORT_DATA binds, `report` the SNP report, each NULL where it is not at hand. */
+int attestation_write_ear(struct attestation *attestation, const json_t *runtime,
+                          const struct snp_report *report, int64_t life, struct buf *out,
+                          struct error *err);
+
+/* Appends the token of such a payload: signed by ES256, with the key in its header. */
+int attestation_sign_ear(const struct call *call, struct span payload, struct buf *out,
+                         struct error *err);
+
 #endif

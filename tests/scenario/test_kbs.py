@@ -11,7 +11,7 @@ from jwcrypto import jwk, jws
 
 from lib import tap
 from lib.kbs import Guest, Processor
-from lib.service import ServiceTestCase, b64url, policy_jws, unb64url
+from lib.service import ATTEST, ServiceTestCase, b64url, policy_jws, unb64url
 
 NAME = "default/key/1"
 SECRET = b"\x00the secret\xff" * 40
@@ -315,6 +315,24 @@ class KbsTest(ServiceTestCase):
         status, answer = self.admin("POST", "/kbs/v0/resource-policy", '{"policy":"cGFja2FnZQ"}')
         self.assertEqual((status, "Rego" in answer["detail"]), (501, True))
 
+
+    def test_who_accepts_a_result_gets_one_for_evidence_in_the_other_interface_too(self):
+        accept = {"Accept": "application/eat+jwt"}
+        status, token = self.running.ask("POST", ATTEST, self.body(), more=accept)
+        self.assertEqual(status, 200, token)
+        result = jws.JWS()
+        result.deserialize(token)
+        result.verify(jwk.JWKSet.from_json(json.dumps(self.running.ask("GET", "/certs")[1])).get_key(result.jose_header["kid"]))
+        claims = json.loads(result.payload)
+        self.assertEqual((result.jose_header["alg"], claims["exp"]), ("ES256", claims["iat"] + 28800))
+        evidence = claims["submods"]["cpu0"]["ear.veraison.annotated-evidence"]
+        self.assertEqual(evidence["runtime_data_claims"], json.loads(self.runtime))
+        self.assertEqual(evidence["snp"]["measurement"], self.report[0x90:0xC0].hex())
+        self.assertEqual(claims["submods"]["cpu0"]["ear.status"], "contraindicated")
+        status, answer = self.running.ask("POST", ATTEST, self.body(runtime=b"{}"), more=accept)
+        self.assertEqual((status, answer["error"]["code"]), (400, "AttestationFailed"))
+        status, _ = self.running.ask("GET", f"/kbs/v0/resource/{NAME}", more={"Authorization": f"Bearer {token}"})
+        self.assertEqual(status, 403, "the token holds no key of this protocol")
 
     def test_latencies_are_counted_by_route(self):
         self.assertEqual(self.guest().attest()[0], 200)
