@@ -17,10 +17,12 @@
 #define HWCAP2_FSGSBASE 0x2 /* arch/x86/include/uapi/asm/hwcap2.h */
 
 static uint8_t fuse_of_next[MODEL_FUSE_SIZE];
+static bool has_fuse;
 
 void model_set_fuse(const uint8_t fuse[MODEL_FUSE_SIZE])
 {
     memcpy(fuse_of_next, fuse, MODEL_FUSE_SIZE);
+    has_fuse = true;
 }
 
 static struct model *model_of(struct enclave *enclave)
@@ -63,6 +65,8 @@ static void open_secret(struct model *model)
 static int prepare(struct model *model, struct error *err)
 {
     uint8_t record[SGXS_RECORD_SIZE];
+    if (!has_fuse) /* keys of zeros would be everybody's */
+        return error_set(err, ERROR_INVALID, "the model of SGX has no fuse key: set one first");
     if (!(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE))
         return error_set(err, ERROR_UNAVAILABLE,
                          "the model of SGX needs WRFSBASE, which this machine or kernel lacks");

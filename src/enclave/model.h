@@ -18,7 +18,7 @@
 extern const struct driver driver_model;
 
 /* The key that stands for the processor's fuses, from which all keys derive; for enclaves that are
- * created from now on. It is copied. */
+ * created from now on: without one, none is. It is copied. */
 void model_set_fuse(const uint8_t fuse[MODEL_FUSE_SIZE]);
 
 /* Whether all pages that hold data lie in memory that the kernel hides from itself

@@ -22,6 +22,17 @@ static struct enclave *create(const struct sgx_secs *secs)
     return enclave;
 }
 
+static void makes_nothing_without_a_fuse_key(void **state)
+{
+    (void)state;
+    static const uint8_t fuse[MODEL_FUSE_SIZE] = {1};
+    const struct sgx_secs secs = good_secs();
+    err = (struct error){0};
+    assert_null(driver_model.create(&secs, &err));
+    assert_non_null(strstr(err.text, "no fuse key"));
+    model_set_fuse(fuse);
+}
+
 static void refuses_a_secs_that_the_processor_would(void **state)
 {
     (void)state;
@@ -284,6 +295,7 @@ static void measures_access_and_order(void **state)
 int main(int argc, char *argv[])
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(makes_nothing_without_a_fuse_key), /* the first: it sets one */
         cmocka_unit_test(refuses_a_secs_that_the_processor_would),
         cmocka_unit_test(refuses_pages_that_the_processor_would),
         cmocka_unit_test(refuses_a_tcs_with_fields_that_may_not_be_so),
