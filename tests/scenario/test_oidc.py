@@ -89,6 +89,23 @@ class OidcTest(ServiceTestCase):
         status, answer = self.running.ask("GET", PATH, host=host, more=more)
         return status, answer.get("error", {}).get("message", "")
 
+    def test_a_token_opens_a_session_of_the_page(self):
+        for token, wanted in ((self.token(sub="mallory"), 401), (self.token(aud="other"), 401), ("a.b.c", 401), (self.token(), 200)):
+            status, answer = self.running.ask("POST", "/api/code", "", more={"Authorization": f"Bearer {token}"})
+            self.assertEqual(status, wanted, answer)
+        connection = self.running.connect()
+        connection.request("POST", "/api/session", body=json.dumps({"code": answer["code"]}))
+        opened = connection.getresponse()
+        opened.read()
+        connection.close()
+        self.assertEqual(opened.status, 200)
+        cookie = {"Cookie": opened.headers["Set-Cookie"].split(";")[0]}
+        status, who = self.running.ask("GET", "/api/session", more=cookie)
+        self.assertEqual((status, who["session"]), (200, True))
+        self.assertIn("alice", who["name"])
+        self.assertEqual(self.running.ask("GET", "/api/log", more=cookie)[0], 200)
+        self.assertEqual(self.running.ask("GET", "/api/session", more=cookie, host="other.example")[0], 401)
+
     def test_claims_name_the_administrators(self):
         for token in (self.token(), self.token(key=self.rsa), self.token(aud=["x", "attest"]), self.token(header={"typ": "at+jwt"}),
                       self.token(key=self.rsa, alg="PS256"), self.token(sub="carol", groups=["x", "admins"], tid="t1"),

@@ -33,10 +33,10 @@ class Refusal extends Error {
   }
 }
 
-async function ask(path, method = 'GET', body = undefined) {
+async function ask(path, method = 'GET', body = undefined, headers = {}) {
   let answer;
   try {
-    answer = await fetch(path, {method, body, credentials: 'same-origin', cache: 'no-store'});
+    answer = await fetch(path, {method, body, headers, credentials: 'same-origin', cache: 'no-store'});
   } catch {
     throw new Refusal(0, 'The service does not answer.');
   }
@@ -70,9 +70,11 @@ async function begin() {
   }
 }
 
-async function signIn(code) {
+/* By a code, or a bearer token, which gets one: a token is kept nowhere. */
+async function signIn(word) {
   at('sign-in-wrong').textContent = '';
   try {
+    const {code} = /^[\w-]+\.[\w-]+\.[\w-]+$/.test(word) ? await ask('api/code', 'POST', '', {Authorization: `Bearer ${word}`}) : {code: word};
     await ask('api/session', 'POST', JSON.stringify({code}));
     at('code').value = '';
     await start();
@@ -249,6 +251,7 @@ const log = {
         say(`${answer.entries.length} new: ${titleOf(answer.entries.at(-1).event)}, ${answer.entries.at(-1).allowed ? 'allowed' : 'refused'}`);
       if (!isFirst && answer.entries.length === 0) return;
       filter();
+      if (isFirst) performance.mark('list');
       if (!at('view-try').hidden && document.activeElement !== at('try-recent')) trial.open();
     } finally {
       this.busy = false;
