@@ -6,7 +6,6 @@ import json
 import os
 import threading
 import time
-import unittest
 
 from jwcrypto import jwk, jws
 
