@@ -2,8 +2,9 @@
  * The master key as a sealed object of a TPM 2.0 (TCG, "Trusted Platform Module Library", part 3):
  * under the storage root key, an ECC key on P-256 that the TPM derives anew each time from its
  * owner's seed (TCG, "TPM v2.0 Provisioning Guidance", section 7.5.1). What goes over the bus is
- * encrypted by a session that is salted for that key. With PCRs, the object's policy is PolicyPCR
- * over the SHA-256 bank.
+ * encrypted by a session that is salted for that key, against who listens: that the key is this
+ * TPM's nobody has certified, so a device that answers in its place is not recognized. With PCRs,
+ * the object's policy is PolicyPCR over the SHA-256 bank.
  *
  *     4 bytes  "CTPM"
  *     1 byte   version, 1
