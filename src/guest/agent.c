@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -37,8 +36,6 @@ static int put_config(const struct agent_order *order, struct buf *out, struct e
     const struct policy_attestation *attestation = order->attestation;
     uint8_t head[] = {EXCHANGE_CONFIG, order->row == POLICY_NO_ROW,
                       (uint8_t)attestation->service_count, 0};
-    for (size_t i = 0; i < attestation->secret_count; i++)
-        head[3] = (uint8_t)(head[3] + (attestation->secrets[i].container == order->row));
     if (buf_append(out, span_of(head, sizeof head), err) < 0)
         return -1;
     for (size_t i = 0; i < attestation->service_count; i++) {
@@ -47,9 +44,11 @@ static int put_config(const struct agent_order *order, struct buf *out, struct e
     }
     for (size_t i = 0; i < attestation->secret_count; i++) {
         const struct policy_secret *secret = &attestation->secrets[i];
-        if (secret->container == order->row &&
-            (buf_append_byte(out, (uint8_t)('a' + secret->service), err) < 0 ||
-             put_text(out, secret->resource, err) < 0))
+        if (secret->container != order->row)
+            continue;
+        out->data[3]++; /* how many there are */
+        if (buf_append_byte(out, (uint8_t)('a' + secret->service), err) < 0 ||
+            put_text(out, secret->resource, err) < 0)
             return -1;
     }
     return 0;
@@ -128,10 +127,9 @@ int agent_take(const struct agent_order *order, int fd, bool wait, struct buf *o
                         wait ? MSG_TRUNC : MSG_TRUNC | MSG_DONTWAIT);
     if (size < 0 && !wait && errno == EAGAIN)
         return 0;
-    if (size <= 0)
-        return error_set(err, ERROR_UNAVAILABLE, "the attestation agent has ended");
-    if ((size_t)size > EXCHANGE_SECRET_MAX + 1)
-        return error_set(err, ERROR_PROTOCOL, "the attestation agent says too much");
+    if (size <= 0 || (size_t)size > EXCHANGE_SECRET_MAX + 1)
+        return error_set(err, ERROR_UNAVAILABLE,
+                         "the attestation agent has ended, or says too much");
     out->size = (size_t)size;
     int kind = out->data[0];
     buf_consume(out, 1);

@@ -44,7 +44,7 @@ static int add_variable(struct spec *spec, const struct policy_secret *secret, s
 {
     size_t name = strlen(secret->variable);
     const char **env = calloc(spec->env.count + 1, sizeof *env);
-    char *text = malloc(name + bytes.size + 2);
+    char *text = calloc(1, name + bytes.size + 2);
     if (!env || !text)
         return error_memory(err);
     for (size_t i = 0; i < spec->env.count; i++) {
@@ -58,9 +58,7 @@ static int add_variable(struct spec *spec, const struct policy_secret *secret, s
                          "the secret %s has a zero byte: no variable can hold "
                          "it",
                          secret->resource);
-    char *end = stpcpy(stpcpy(text, secret->variable), "=");
-    memcpy(end, bytes.data, bytes.size);
-    end[bytes.size] = '\0';
+    memcpy(stpcpy(stpcpy(text, secret->variable), "="), bytes.data, bytes.size);
     env[spec->env.count] = text;
     spec->env = (struct policy_list){env, spec->env.count + 1};
     return 0;
@@ -71,15 +69,12 @@ static int take_secret(const struct agent_order *order, int fd, struct buf *byte
                        struct error *err)
 {
     int kind;
-    do {
-        kind = agent_take(order, fd, true, bytes, err);
-    } while (kind == EXCHANGE_REPORT);
-    if (kind == EXCHANGE_FAILURE)
-        return error_set(err, ERROR_REFUSED, "%.*s", (int)(bytes->size < 900 ? bytes->size : 900),
-                         (const char *)bytes->data);
-    return kind == EXCHANGE_SECRET || kind < 0
-               ? (kind < 0 ? -1 : 0)
-               : error_set(err, ERROR_PROTOCOL, "the attestation agent does not answer");
+    while ((kind = agent_take(order, fd, true, bytes, err)) == EXCHANGE_REPORT)
+        continue;
+    if (kind == EXCHANGE_SECRET || kind < 0)
+        return kind < 0 ? -1 : 0;
+    return error_set(err, ERROR_REFUSED, "%.*s", (int)(bytes->size < 900 ? bytes->size : 900),
+                     (const char *)bytes->data);
 }
 
 static int take_all(const struct agent_order *order, int fd, struct spec *spec,

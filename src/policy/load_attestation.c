@@ -3,14 +3,13 @@
 
 #define SERVICES_MAX 4
 #define SECRETS_MAX  64
-#define TEXT_MAX     255
 #define ROOTS_MAX    16384 /* bytes of PEM */
 
-/* One to TEXT_MAX characters of `allowed` from the first on. */
+/* One to 255 characters of `allowed` from the first on. */
 static bool is_made_of(const char *text, const char *allowed)
 {
     size_t size = strspn(text, allowed);
-    return size > 0 && size <= TEXT_MAX && text[size] == '\0';
+    return size > 0 && size <= 255 && text[size] == '\0';
 }
 
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_"
@@ -44,11 +43,12 @@ static int load_service(struct decoder *decoder, const struct value *value, void
     if (fields_read(decoder, value, service_fields, out) < 0)
         return -1;
     if (strncmp(out->url, scheme, sizeof scheme - 1) != 0 ||
-        !is_made_of(out->url + sizeof scheme - 1, LETTERS DIGITS "-.:"))
+        !is_made_of(out->url + sizeof scheme - 1, LETTERS DIGITS "-.:") || !*out->roots ||
+        strlen(out->roots) > ROOTS_MAX)
         return error_set(decoder->err, ERROR_INVALID,
-                         "the url \"%.80s\" is not https://NAME or https://NAME:PORT", out->url);
-    if (!*out->roots || strlen(out->roots) > ROOTS_MAX)
-        return error_set(decoder->err, ERROR_LIMIT, "roots are 1 to %d bytes of PEM", ROOTS_MAX);
+                         "the url \"%.80s\" is not https://NAME or https://NAME:PORT, or the roots "
+                         "are not 1 to %d bytes of PEM",
+                         out->url, ROOTS_MAX);
     return 0;
 }
 
@@ -69,13 +69,11 @@ static int load_secret(struct decoder *decoder, const struct value *value, void 
     if (fields_read(decoder, value, secret_fields, out) < 0)
         return -1;
     if (out->service >= policy->attestation.service_count ||
-        out->container >= policy->container_count)
+        out->container >= policy->container_count || !is_resource(out->resource))
         return error_set(decoder->err, ERROR_INVALID,
-                         "there is no service %u, or no row %u of `containers`", out->service,
-                         out->container);
-    if (!is_resource(out->resource))
-        return error_set(decoder->err, ERROR_INVALID,
-                         "the resource \"%.80s\" is not REPOSITORY/TYPE/TAG", out->resource);
+                         "there is no service %u, no row %u of `containers`, or \"%.80s\" is not "
+                         "REPOSITORY/TYPE/TAG",
+                         out->service, out->container, out->resource);
     if (out->path ? out->variable || !is_place(out->path)
                   : !out->variable || !is_made_of(out->variable, LETTERS DIGITS) ||
                         strchr(DIGITS, out->variable[0]))

@@ -145,7 +145,7 @@ static void takes_no_message_in_part(void **state)
     begin(&world);
     assert_int_equal(take(&world, text, sizeof text - 1, &err), EXCHANGE_SECRET);
     assert_int_equal(world.message.size, EXCHANGE_SECRET_MAX);
-    check_error(take(&world, text, sizeof text, &err), &err, ERROR_PROTOCOL);
+    check_error(take(&world, text, sizeof text, &err), &err, ERROR_UNAVAILABLE);
     end(&world);
 }
 
