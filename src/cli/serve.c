@@ -13,6 +13,7 @@
 #include "cli/serve_local.h"
 #include "cli/serve_tls.h"
 #include "os/file.h"
+#include "service/json_wipe.h"
 #include "service/service.h"
 
 #define REFRESH_SECONDS 3600
@@ -160,6 +161,7 @@ static int run(const struct args *args, struct error *err)
 {
     struct serving serving = {0};
     sigset_t signals;
+    json_wipe_what_is_freed();
     (void)sigemptyset(&signals);
     (void)sigaddset(&signals, SIGTERM);
     (void)sigaddset(&signals, SIGINT);

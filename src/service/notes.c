@@ -1,5 +1,7 @@
 /* Decisions on their way to the audit log. */
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "service/audit.h"
@@ -11,9 +13,38 @@ struct note {
     json_t *detail; /* the record's */
 };
 
+/* What whoever may ask can have refused. */
+static bool is_strangers(const char *event)
+{
+    static const char *const events[] = {"attest", "kbs-attest", "release", "resource"};
+    for (size_t i = 0; i < sizeof events / sizeof events[0]; i++) {
+        if (strcmp(events[i], event) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* True where the refusal is only counted. */
+static bool is_counted(const struct call *call, const char *event, bool allowed, json_t *detail)
+{
+    uint64_t before;
+    if (allowed || !detail || !is_strangers(event))
+        return false;
+    if (!refusals_count(call->service->refusals, call->tenant->name, event, call->request->peer,
+                        call->now, &before))
+        return true;
+    if (before > 0)
+        (void)json_object_set_new(detail, "more", json_integer((json_int_t)before));
+    return false;
+}
+
 void service_note(const struct call *call, const char *event, bool allowed, json_t *detail,
                   struct server_answer *answer)
 {
+    if (is_counted(call, event, allowed, detail)) {
+        json_decref(detail);
+        return;
+    }
     struct note *note = detail ? calloc(1, sizeof *note) : NULL;
     if (!note || answer->note) {
         free(note);
@@ -24,6 +55,20 @@ void service_note(const struct call *call, const char *event, bool allowed, json
     *note = (struct note){.record = {call->now, call->tenant->name, event, allowed, detail},
                           .detail = detail};
     answer->note = note;
+}
+
+static int append_count(void *context, const char *tenant, const char *event, const char *peer,
+                        uint64_t count, struct error *err)
+{
+    struct service *service = context;
+    json_auto_t *detail = json_pack("{s:s, s:I}", "peer", peer, "more", (json_int_t)count);
+    struct audit_record record = {(int64_t)time(NULL), tenant, event, false, detail};
+    return detail ? audit_append(service->store, &record, 1, err) : error_memory(err);
+}
+
+int service_note_counted(struct service *service, int64_t now, struct error *err)
+{
+    return refusals_flush(service->refusals, now, append_count, service, err);
 }
 
 static int append_notes(struct service *service, struct server_answer *const answers[],

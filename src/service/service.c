@@ -126,7 +126,8 @@ static int open_parts(struct service *service, bool *made, struct error *err)
                                                   service->root_count, err)
                                : NULL;
     service->policies = service->collaterals ? policies_new(service->store, err) : NULL;
-    service->signers = service->policies ? signers_open(service->config, service->store, err)
+    service->refusals = service->policies ? refusals_new(err) : NULL;
+    service->signers = service->refusals ? signers_open(service->config, service->store, err)
                                          : NULL;
     service->authorities = service->signers ? authorities_open(service->config, err) : NULL;
     service->kbs = service->authorities ? kbs_sessions_new(err) : NULL;
@@ -150,15 +151,25 @@ struct service *service_open(const struct config *config, bool *made, struct err
     return NULL;
 }
 
+/* What strangers were refused and has no entry yet is not lost. */
+static void note_last_counts(struct service *service)
+{
+    struct error err = {0};
+    if (service->refusals && service_note_counted(service, INT64_MAX, &err) < 0)
+        log_error("%s", err.text);
+}
+
 void service_close(struct service *service)
 {
     if (!service)
         return;
+    note_last_counts(service);
     metrics_free(service->metrics);
     kbs_sessions_free(service->kbs);
     authorities_close(service->authorities);
     oidc_close(service->oidc);
     signers_close(service->signers);
+    refusals_free(service->refusals);
     policies_free(service->policies);
     collaterals_close(service->collaterals);
     snp_chains_free(service->chains);
@@ -172,7 +183,8 @@ void service_close(struct service *service)
 
 int service_refresh(struct service *service, struct error *err)
 {
-    if (collaterals_refresh(service->collaterals, err) < 0)
+    if (collaterals_refresh(service->collaterals, err) < 0 ||
+        service_note_counted(service, (int64_t)time(NULL), err) < 0)
         return -1;
     return signing_refresh(service->signing, (int64_t)time(NULL), err);
 }

@@ -8,6 +8,7 @@
 #include "service/maa_claims.h"
 #include "service/policies.h"
 #include "service/recent.h"
+#include "service/refusals.h"
 #include "service/service.h"
 #include "service/sessions.h"
 #include "service/signers.h"
@@ -27,6 +28,7 @@ struct service {
     struct snp_chains *chains;
     struct collaterals *collaterals;
     struct policies *policies;
+    struct refusals *refusals;
     struct signers *signers;
     struct authorities *authorities;
     struct oidc *oidc;
@@ -87,6 +89,9 @@ bool service_find_administrator(const struct call *call, struct administrator *o
 route_answer maa_attest, maa_certs, maa_openid_configuration;
 route_answer maa_get_policy, maa_set_policy, maa_reset_policy;
 route_answer maa_get_certificates, maa_add_certificate, maa_remove_certificate;
+
+/* Notes how many refusals were only counted, of whom the minute is over at this time. */
+int service_note_counted(struct service *service, int64_t now, struct error *err);
 
 /* Answers with a token of the service: {"token": JWT of these claims}. Takes `claims`. */
 void maa_answer_token(const struct call *call, json_t *claims, struct server_answer *answer);

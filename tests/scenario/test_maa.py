@@ -83,6 +83,21 @@ class MaaTest(ServiceTestCase):
                 status, answer = service.ask("POST", ATTEST, self.body(), more={"Caisson-Token-Algorithm": wrong})
                 self.assertEqual(status, 400, answer)
 
+    def test_refusals_of_one_client_do_not_fill_the_log(self):
+        with self.service() as service:
+            connection = service.connect()
+            for _ in range(150):
+                self.assertEqual(service.ask("POST", ATTEST, self.body(runtime=b"{}"), connection)[0], 400)
+            self.assertEqual(service.ask("POST", ATTEST, self.body(), connection)[0], 200)
+            connection.close()
+            service.stop()  # what was counted is written at the end
+            entries = [json.loads(entry) for entry in service.entries()]
+            refused = [entry["detail"] for entry in entries if not entry["allowed"]]
+            counted = sum(detail.get("more", 0) for detail in refused)
+            self.assertEqual(len([detail for detail in refused if "reason" in detail]) + counted, 150)
+            self.assertLessEqual(len(refused), 121)  # a minute may end meanwhile
+            self.assertEqual(len(entries) - len(refused), 1)
+
     def change(self, service, path, body, method="PUT"):
         connection = service.connect("admin")
         try:
