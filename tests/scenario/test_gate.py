@@ -305,7 +305,8 @@ class Requests(HostileCase):
                  b'{"id":0,"op":"power_off","args":{}}', b'{"id":-1,"op":"power_off","args":{}}',
                  b'{"id":9007199254740992,"op":"power_off","args":{}}', b'{"id":"1","op":"power_off","args":{}}',
                  b'{"id":900,"op":"power_off","args":[]}', b'{"id":901,"op":"power_off","args":{}} x',
-                 b'{"id":902,"op":"power_off","args":{},"x":1}', b'{"id":904,"op":"power_off","args":{},"x":0.5}', b"[" * 60000, b'{"a":' * 10000,
+                 b'{"id":902,"op":"power_off","args":{},"x":1}', b"[" * 60000, b'{"a":' * 10000,
+                 b'{"id":906,"op":"power_off","args":{},"x":0.5}',
                  b'{"id":903,"op":"power_off","args":{"\xc3\x28":1}}', b" " * 65536,
                  b'{"id":904,"op":"signal_container_process","args":{"id":"c\\u0000","signal":9}}',
                  b'{"id":905,"op":"get_statistics","args":{"lun":1180591620717411303424}}']  # fmt: skip
