@@ -11,6 +11,7 @@
 #include "cli/trust.h"
 #include "cli/verdict.h"
 #include "cli/verify_fragments.h"
+#include "cli/verify_services.h"
 #include "evidence/bundle_verify.h"
 #include "evidence/evidence_kind.h"
 #include "evidence/runtime_statement.h"
@@ -41,6 +42,7 @@ static const struct option_rule options[] = {
 struct inputs {
     struct bundle bundle;
     struct buf policy;
+    struct policy *model; /* what it says; NULL where it is none of ours */
     struct manifest manifest;
     struct manifest_measurements list;
     uint8_t (*digests)[SNP_MEASUREMENT_SIZE];
@@ -56,6 +58,7 @@ static void inputs_fini(struct inputs *inputs)
 {
     bundle_fini(&inputs->bundle);
     buf_fini(&inputs->policy);
+    policy_free(inputs->model);
     manifest_fini(&inputs->manifest);
     manifest_measurements_fini(&inputs->list);
     verify_fragments_fini(&inputs->fragments);
@@ -133,12 +136,11 @@ static int check_usage(const struct args *args, struct error *err)
 /* A text that is no policy of ours is compared all the same: by its digest. */
 static int read_policy(const struct args *args, struct inputs *inputs, struct error *err)
 {
-    POLICY_AUTO policy = NULL;
     const char *path = args_get(args, "policy");
     if (file_read(path, &inputs->policy, err) < 0)
         return -1;
-    if (policy_parse(buf_span(&inputs->policy), POLICY_ALLOW_ALL, &policy, NULL) < 0 ||
-        !policy_allows_all(policy))
+    if (policy_parse(buf_span(&inputs->policy), POLICY_ALLOW_ALL, &inputs->model, NULL) < 0 ||
+        !policy_allows_all(inputs->model))
         return 0;
     inputs->allows_all = true;
     if (!args_has(args, "insecure-allow-all"))
@@ -192,6 +194,11 @@ static const char *source_of(const struct inputs *inputs)
                               : "the manifest's list";
 }
 
+static const struct policy_attestation *attestation_of(const struct inputs *inputs)
+{
+    return inputs->model ? policy_get_attestation(inputs->model) : NULL;
+}
+
 /* What is told beside the checks. */
 static int append_note(const struct inputs *inputs, const struct manifest_measurement *machine,
                        const struct runtime_data *data, struct buf *note, struct error *err)
@@ -204,15 +211,18 @@ static int append_note(const struct inputs *inputs, const struct manifest_measur
     if (machine && buf_printf(note, err, "machine: %s, %u CPU%s\n", machine->vcpu_type,
                               machine->vcpus, machine->vcpus == 1 ? "" : "s") < 0)
         return -1;
+    if (verify_services_note(attestation_of(inputs), note, err) < 0)
+        return -1;
     return verify_fragments_note(data, note, err);
 }
 
 static json_t *claims_of(const struct inputs *inputs, const struct manifest_measurement *machine,
                          const struct runtime_data *data)
 {
-    json_t *claims = json_pack("{s:s, s:s, s:o*}", "tee", bundle_tee_name(inputs->bundle.tee),
+    json_t *claims = json_pack("{s:s, s:s, s:o*, s:o*}", "tee", bundle_tee_name(inputs->bundle.tee),
                                "measurements_from", inputs->recomputed ? "computed" : "manifest",
-                               "fragments", verify_fragments_claims(data));
+                               "fragments", verify_fragments_claims(data), "services",
+                               verify_services_claims(attestation_of(inputs)));
     if (claims && inputs->allows_all)
         (void)json_object_set_new(claims, "allow_all", json_true());
     if (claims && machine)

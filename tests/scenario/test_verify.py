@@ -11,6 +11,8 @@ import subprocess
 import sys
 import tempfile
 
+from lib import policies
+
 CAISSON, MAKE_EVIDENCE = (os.path.abspath(path) for path in sys.argv[1:3])
 NONCE = "00112233445566778899aabbccddeeff"
 NOW = "2026-06-01T00:00:00Z"
@@ -202,6 +204,27 @@ def test_refuses_a_policy_that_allows_everything_unless_told():
     assert b"ALLOW-ALL" in accepted.stdout and b"ALLOW-ALL" in accepted.stderr, accepted
     claims = json.loads(verify("--insecure-allow-all", "--json", bundle="all.json", policy="all").stdout)
     assert claims["allow_all"] is True, claims
+
+
+def test_tells_which_services_and_secrets_the_policy_names():
+    secret = {"container": 0, "path": "/run/secrets/db", "resource": "default/secret/db", "service": 1}
+    said = {"api": True, "secrets": [secret, {**secret, "path": "/key", "resource": "app/key/one"}],
+            "services": [{"roots": "PEM", "url": f"https://{name}.example"} for name in ("maa", "kbs")]}
+    text = policies.policy([policies.container(["00" * 32], command=["/bin/db"])])
+    said = json.dumps(said, separators=(",", ":")).encode()
+    write("secrets", text.replace(b"\nreason := ", b"\ncaisson_attestation := " + said + b"\n\nreason := "))
+    made = run(MAKE_EVIDENCE, "psp", "guest/manifest.json", "secrets", NONCE, "2")
+    assert made.returncode == 0, made.stderr
+    write("secrets.json", made.stdout)
+    result = verify(bundle="secrets.json", policy="secrets")
+    line = ("\nservices: https://maa.example, https://kbs.example (default/secret/db, app/key/one); "
+            "every container may ask them for more\n")
+    assert result.returncode == 0 and line in result.stdout.decode(), result
+    claims = json.loads(verify("--json", bundle="secrets.json", policy="secrets").stdout)
+    assert claims["services"] == [
+        {"url": "https://maa.example", "secrets": [], "api": True},
+        {"url": "https://kbs.example", "secrets": ["default/secret/db", "app/key/one"], "api": True}], claims
+    assert b"services" not in verify().stdout and "services" not in json.loads(verify("--json").stdout)
 
 
 def test_refuses_another_guest():
