@@ -76,6 +76,27 @@ class Fetches(AgentCase):
                 self.assertIsInstance(reason, str)
                 self.assertIn(word, reason)
 
+    def test_an_answer_that_comes_byte_by_byte(self):
+        self.assertEqual(self.fetch(self.broker(mode="byte by byte"), "default/secret/db"), [b"swordfish\n"])
+
+    def test_a_nonce_that_comes_again_is_for_another_key(self):
+        """What a service recorded of one session says nothing of the next, even where the service plays it again."""
+        broker = self.broker(mode="the same nonce again")
+        for _ in range(2):
+            self.assertEqual(self.fetch(broker, "default/secret/db"), [b"swordfish\n"])
+        keys = {session["key"]["x"] for session in broker.sessions.values()}
+        self.assertEqual((len(broker.sessions), len(keys)), (2, 2))
+        data = {bytes(each["attestation_report"]["report_data"]) for each in broker.evidence}
+        self.assertEqual(len(data), 2)
+
+    def test_what_was_sealed_in_an_earlier_session_is_no_secret_in_this_one(self):
+        broker = self.broker(mode="what it sealed first")
+        self.assertEqual(self.fetch(broker, "default/secret/db"), [b"swordfish\n"])
+        reason = self.fetch(broker, "default/secret/db")
+        self.assertIsInstance(reason, str)
+        self.assertIn("JWE", reason)
+        self.assertNotIn("swordfish", reason)
+
     def test_a_secret_of_more_than_64_kib(self):
         self.assertIsInstance(self.fetch(self.broker(), "a/b/big"), str)
 
@@ -212,6 +233,19 @@ class Serves(AgentCase):
                 self.assertEqual(status, expected, body)
                 self.assertIn("error", json.loads(body))
         self.assertIsNone(self.served.process.poll())
+
+    def test_a_service_that_says_nothing_ends_by_its_time(self):
+        """Its connections are taken by the kernel, and nobody answers: the one who asked is told, the next is served."""
+        silent = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(silent.close)
+        url = f"https://localhost:{silent.getsockname()[1]}"
+        served = self.agent([self.service(self.kbs, url=url)], serves=True)
+        connection = http.client.HTTPConnection("127.0.0.1", served.sidecar, timeout=90)
+        self.addCleanup(connection.close)
+        connection.request("POST", "/attest/maa", json.dumps({"maa_endpoint": url, "runtime_data": "YQ=="}))
+        answer = connection.getresponse()
+        self.assertEqual((answer.status, list(json.loads(answer.read()))), (500, ["error"]))
+        self.assertEqual(self.ask("GET", "/status", port=served.sidecar)[0], 200)
 
     def test_who_floods_it_ends_by_its_time(self):
         """More connections than it takes, which say nothing or byte after byte: another is answered all the same."""

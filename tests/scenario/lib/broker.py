@@ -86,6 +86,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
+    def answer_byte_by_byte(self, code, body):
+        """The head at once, then each byte of the body by itself."""
+        data = json.dumps(body).encode()
+        self.wfile.write(f"HTTP/1.1 {code} OK\r\nContent-Length: {len(data)}\r\n\r\n".encode())
+        for byte in data:
+            self.wfile.write(bytes([byte]))
+
     def refuse(self, detail):
         self.answer(401, {"type": "https://github.com/confidential-containers/kbs/errors/x", "detail": detail})
 
@@ -123,7 +130,7 @@ class Broker:
 
     def __init__(self, folder, resources, mode="honest", name="localhost", days=(-1, 1)):
         self.resources, self.mode, self.requests, self.problems = resources, mode, [], []
-        self.sessions, self.evidence, self.keys = {}, [], {}
+        self.sessions, self.evidence, self.keys, self.sealed = {}, [], {}, {}
         self.pem, key = make_certificate(folder, name, days)
         self.server = Server(("127.0.0.1", 0), Handler)
         self.server.broker = self
@@ -143,6 +150,8 @@ class Broker:
         if body.get("version") != "0.4.0" or body.get("tee") != "snp":
             self.problems.append(f"auth: {body}")
         session, nonce = secrets.token_hex(16), base64.b64encode(secrets.token_bytes(32)).decode()
+        if self.mode == "the same nonce again":
+            nonce = base64.b64encode(bytes(32)).decode()
         self.sessions[session] = {"nonce": nonce}
         if self.mode == "a nonce that is none":
             nonce = 'a","tee-pubkey":{},"x":"'
@@ -214,6 +223,10 @@ class Broker:
             other = ec.generate_private_key(ec.SECP256R1()).public_key().public_numbers()
             handler.answer(200, seal(self.resources[name], {"x": b64url(other.x.to_bytes(32, "big")),
                                                             "y": b64url(other.y.to_bytes(32, "big"))}))
+        elif self.mode == "what it sealed first":
+            handler.answer(200, self.sealed.setdefault(name, seal(self.resources[name], session["key"])))
+        elif self.mode == "byte by byte":
+            handler.answer_byte_by_byte(200, seal(self.resources[name], session["key"]))
         elif self.mode == "cut short":
             handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{")
             handler.connection.shutdown(socket.SHUT_WR)
