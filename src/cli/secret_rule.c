@@ -68,7 +68,7 @@ static int read_measurements(const struct args *args, const char *tee,
     if (manifest_list(&manifest, tee, out, err) < 0 || out->count == 0)
         return error_set(err, ERROR_NOT_FOUND,
                          "the manifest lists no machines of kind %s: `caisson measure guest` adds "
-                         "them where there is a firmware",
+                         "them where there is a firmware; to try it out, --tee simulated",
                          tee);
     return 0;
 }

@@ -130,6 +130,9 @@ int serve_local_prepare(const struct args *args, struct buf *text, char **folder
         return -1;
     local.folder = *folder;
     if (local.simulated) {
+        log_info(
+            "opening the simulated processor in %s: where it is new, its keys take some seconds",
+            local.simulated);
         simulated = find_processor(local.simulated, err);
         if (!simulated)
             return error_context(err, "--trust-simulated");
