@@ -37,6 +37,8 @@ static int configuration_of(const json_t *claims)
     static const char *const doors[] = {SNP_PREFIX "is-debuggable", SNP_PREFIX "migration-allowed",
                                         "x-ms-sgx-is-debuggable", "tdx_td_attributes_debug"};
     bool known = false;
+    const json_t *inner = json_object_get(claims, "x-ms-isolation-tee");
+    claims = inner ? inner : claims;
     for (size_t i = 0; i < sizeof doors / sizeof doors[0]; i++) {
         const json_t *open = json_object_get(claims, doors[i]);
         if (json_is_true(open))

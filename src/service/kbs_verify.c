@@ -5,12 +5,9 @@
 static int verify(const struct kbs_snp_evidence *given, const struct kbs_attestation *attestation,
                   const struct maa_trust *trust, struct snp_result *out, struct error *err)
 {
-    struct snp_appraisal appraisal = {.allow_masked_chip_id = true,
-                                      .allow_debug = true,
-                                      .allow_migration_agent = true,
-                                      .allow_provisional_firmware = true,
-                                      .allow_old_launch_tcb = true,
-                                      .report_data = attestation->report_data};
+    struct snp_appraisal appraisal;
+    maa_open_report(&appraisal);
+    appraisal.report_data = attestation->report_data;
     if (attestation->has_init_data)
         appraisal.host_data = attestation->host_data;
     if (given->certificates.count == 0)

@@ -52,6 +52,8 @@ int attestation_verify(struct attestation *attestation, struct error *err)
     case MAA_OPEN_ENCLAVE:
     case MAA_TDX:
         return maa_verify_dcap(&attestation->request, &trust, &attestation->result, err);
+    case MAA_AZURE_GUEST:
+        return maa_verify_hcl(&attestation->request, &trust, &attestation->result, err);
     default:
         return error_set(err, ERROR_UNAVAILABLE, "evidence of the kind %s is not verified here",
                          maa_kind_name(attestation->request.kind));

@@ -50,6 +50,23 @@ json_t *maa_snp_claims(const struct snp_result *snp, const struct uvm_endorsemen
 int maa_verify_dcap(const struct maa_request *request, const struct maa_trust *trust,
                     struct maa_result *result, struct error *err);
 
+/* The same of an Azure machine (MAA_AZURE_GUEST): the HCL report of its vTPM, and a quote whose
+ * nonce is the SHA-256 of the runtime data, which must be there. */
+int maa_verify_hcl(const struct maa_request *request, const struct maa_trust *trust,
+                   struct maa_result *result, struct error *err);
+
+/* The claims of a trust domain's quote that was verified; the caller's, NULL with ERROR_MEMORY. */
+json_t *maa_tdx_claims(const struct dcap_result *dcap, struct error *err);
+
+/* What a quote must be where all that has a claim is left to the policy. */
+void maa_open_quote(enum dcap_tee tee, const struct maa_trust *trust, struct dcap_appraisal *out);
+
+/* The same of an SNP report, at VMPL 0. */
+void maa_open_report(struct snp_appraisal *out);
+
+/* ERROR_REFUSED unless the platform's status is one that is accepted here. */
+int maa_check_tcb_status(enum tcb_status status, const struct maa_trust *trust, struct error *err);
+
 /* For whoever makes claims: false where memory runs out. Up to 64 bytes, in small letters. */
 bool maa_add_hex(json_t *claims, const char *name, struct span bytes);
 bool maa_add_number(json_t *claims, const char *name, uint64_t value);

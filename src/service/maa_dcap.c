@@ -151,32 +151,37 @@ static bool add_td_fields(json_t *claims, const struct dcap_quote *quote)
 
 /* The SEAM module's version: SEAMSVN of 16 bits ("Intel TDX Loader Interface", section 3.1) is what
  * TEE_TCB_SVN begins with. */
-static int make_tdx_claims(const struct judged *judged, json_t *claims, struct error *err)
+json_t *maa_tdx_claims(const struct dcap_result *dcap, struct error *err)
 {
-    const struct dcap_quote *quote = &judged->dcap.quote;
+    const struct dcap_quote *quote = &dcap->quote;
     struct span svn = dcap_quote_get(quote, DCAP_TEE_TCB_SVN);
-    json_auto_t *fixed = json_pack("{s:s, s:s, s:s, s:s}", "x-ms-attestation-type", "tdxvm",
-                                   "eat_profile", "https://aka.ms/maa-eat-profile-tdxvm", "intuse",
-                                   "generic", "dbgstat",
-                                   dcap_is_debug(quote) ? "enabled" : "disabled");
-    if (!fixed || !add_td_fields(claims, quote) ||
-        !maa_add_number(claims, "tdx_seamsvn", (uint64_t)(svn.data[0] | svn.data[1] << 8)) ||
-        json_object_update(claims, fixed) < 0)
-        return error_memory(err);
-    return 0;
+    json_t *claims = json_pack("{s:s, s:s, s:s, s:s, s:s}", "x-ms-attestation-type", "tdxvm",
+                               "eat_profile", "https://aka.ms/maa-eat-profile-tdxvm", "intuse",
+                               "generic", "dbgstat", dcap_is_debug(quote) ? "enabled" : "disabled",
+                               "attester_tcb_status", tcb_status_name(dcap->claims.status));
+    if (claims && add_td_fields(claims, quote) &&
+        maa_add_number(claims, "tdx_seamsvn", (uint64_t)(svn.data[0] | svn.data[1] << 8)))
+        return claims;
+    json_decref(claims);
+    (void)error_memory(err);
+    return NULL;
 }
 
 /* --- verification ----------------------------------------------------------------------------- */
 
-/* What is left open here is the policy's to judge, but for what has no claim. */
+void maa_open_quote(enum dcap_tee tee, const struct maa_trust *trust, struct dcap_appraisal *out)
+{
+    *out = (struct dcap_appraisal){.tee = tee,
+                                   .accepted_statuses = trust->tcb_statuses,
+                                   .allow_debug = true,
+                                   .allow_sept_ve = true};
+}
+
 static void fill_appraisal(const struct maa_request *request, const struct maa_trust *trust,
                            struct dcap_appraisal *out)
 {
     struct dcap_wanted *report_data = &out->wanted[DCAP_REPORT_DATA];
-    *out = (struct dcap_appraisal){.tee = request->kind == MAA_TDX ? DCAP_TDX : DCAP_SGX,
-                                   .accepted_statuses = trust->tcb_statuses,
-                                   .allow_debug = true,
-                                   .allow_sept_ve = true};
+    maa_open_quote(request->kind == MAA_TDX ? DCAP_TDX : DCAP_SGX, trust, out);
     if (request->runtime.is_there) {
         report_data->count = 1;
         sha256_digest(buf_span(&request->runtime.bytes), report_data->values[0]);
@@ -184,10 +189,8 @@ static void fill_appraisal(const struct maa_request *request, const struct maa_t
 }
 
 /* A platform that is UpToDate passes an appraisal always; it must be among those accepted here. */
-static int check_status(const struct judged *judged, const struct maa_trust *trust,
-                        struct error *err)
+int maa_check_tcb_status(enum tcb_status status, const struct maa_trust *trust, struct error *err)
 {
-    enum tcb_status status = judged->dcap.claims.status;
     if (trust->tcb_statuses & 1U << status)
         return 0;
     return error_set(err, ERROR_REFUSED, "the platform is %s, which is not accepted here",
@@ -238,15 +241,17 @@ static int open_frame(struct span bytes, struct span *quote, struct error *err)
 
 static int make_claims(const struct judged *judged, struct maa_result *result, struct error *err)
 {
+    if (judged->request->kind == MAA_TDX) {
+        result->claims = maa_tdx_claims(&judged->dcap, err);
+        return result->claims ? 0 : -1;
+    }
     result->claims = json_object();
     result->older = json_object();
     if (!result->claims || !result->older ||
         json_object_set_new(result->claims, "attester_tcb_status",
                             json_string(tcb_status_name(judged->dcap.claims.status))) < 0)
         return error_memory(err);
-    return judged->request->kind == MAA_TDX
-               ? make_tdx_claims(judged, result->claims, err)
-               : make_sgx_claims(judged, result->claims, result->older, err);
+    return make_sgx_claims(judged, result->claims, result->older, err);
 }
 
 static void drop_claims(struct maa_result *result)
@@ -273,7 +278,8 @@ int maa_verify_dcap(const struct maa_request *request, const struct maa_trust *t
     result->simulated = judged.dcap.simulated;
     if (checks_verdict(&result->checks) != VERDICT_ACCEPTED)
         return maa_refuse(&result->checks, err);
-    if (check_status(&judged, trust, err) < 0 || check_init_data(&judged, err) < 0)
+    if (maa_check_tcb_status(judged.dcap.claims.status, trust, err) < 0 ||
+        check_init_data(&judged, err) < 0)
         return -1;
     if (make_claims(&judged, result, err) == 0)
         return 0;

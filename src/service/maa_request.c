@@ -11,7 +11,7 @@
 
 static const char *const kind_names[] = {
     [MAA_SEV_SNP] = "SevSnpVm", [MAA_SGX] = "SgxEnclave", [MAA_OPEN_ENCLAVE] = "OpenEnclave",
-    [MAA_TDX] = "TdxVm",        [MAA_TPM] = "Tpm",
+    [MAA_TDX] = "TdxVm",        [MAA_TPM] = "Tpm",        [MAA_AZURE_GUEST] = "AzureGuest",
 };
 _Static_assert(sizeof kind_names / sizeof kind_names[0] == MAA_KIND_COUNT, "one name each");
 
@@ -98,6 +98,7 @@ static const char *evidence_member(enum maa_kind kind)
     case MAA_OPEN_ENCLAVE:
         return "report";
     case MAA_TPM:
+    case MAA_AZURE_GUEST:
         return "data";
     default:
         return "quote";

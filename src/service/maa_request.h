@@ -18,7 +18,15 @@
 #define MAA_NONCE_MAX    1024                /* bytes */
 
 /* The kinds of evidence, by the names of their paths. */
-enum maa_kind { MAA_SEV_SNP, MAA_SGX, MAA_OPEN_ENCLAVE, MAA_TDX, MAA_TPM, MAA_KIND_COUNT };
+enum maa_kind {
+    MAA_SEV_SNP,
+    MAA_SGX,
+    MAA_OPEN_ENCLAVE,
+    MAA_TDX,
+    MAA_TPM,
+    MAA_AZURE_GUEST,
+    MAA_KIND_COUNT
+};
 
 /* "SevSnpVm"; paths are compared without case, as real clients differ. */
 const char *maa_kind_name(enum maa_kind kind);

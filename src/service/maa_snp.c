@@ -139,17 +139,22 @@ json_t *maa_snp_claims(const struct snp_result *snp, const struct uvm_endorsemen
 
 /* --- verification ----------------------------------------------------------------------------- */
 
-/* What the report must bind: SHA-256 of the runtime data, then zeros; SHA-256 of the init-time
- * data. What is left open here is the policy's to judge. */
-static void fill_appraisal(const struct maa_request *request, uint8_t report_data[64],
-                           uint8_t host_data[SHA256_SIZE], struct snp_appraisal *out)
+void maa_open_report(struct snp_appraisal *out)
 {
     *out = (struct snp_appraisal){.allow_masked_chip_id = true,
                                   .allow_debug = true,
                                   .allow_migration_agent = true,
                                   .allow_provisional_firmware = true,
-                                  .allow_old_launch_tcb = true,
-                                  .vmpl_max = 3};
+                                  .allow_old_launch_tcb = true};
+}
+
+/* What the report must bind: SHA-256 of the runtime data, then zeros; SHA-256 of the init-time
+ * data. What is left open here is the policy's to judge. */
+static void fill_appraisal(const struct maa_request *request, uint8_t report_data[64],
+                           uint8_t host_data[SHA256_SIZE], struct snp_appraisal *out)
+{
+    maa_open_report(out);
+    out->vmpl_max = 3;
     memset(report_data, 0, 64);
     if (request->runtime.is_there) {
         sha256_digest(buf_span(&request->runtime.bytes), report_data);

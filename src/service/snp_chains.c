@@ -95,3 +95,9 @@ int snp_chains_verify(struct snp_chains *chains, const struct snp_certificates *
         verify_new(chains, &evidence, time, appraisal, result);
     return 0;
 }
+
+void snp_chains_options(const struct snp_chains *chains, int64_t time,
+                        struct snp_chain_options *out)
+{
+    snp_chain_cache_options(chains->cache, time, out);
+}

@@ -24,4 +24,8 @@ int snp_chains_verify(struct snp_chains *chains, const struct snp_certificates *
                       struct span report, int64_t time, const struct snp_appraisal *appraisal,
                       struct snp_result *result, struct error *err);
 
+/* Whom to trust at this time; the roots are borrowed. */
+void snp_chains_options(const struct snp_chains *chains, int64_t time,
+                        struct snp_chain_options *out);
+
 #endif
