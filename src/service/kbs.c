@@ -32,17 +32,19 @@ enum http_status kbs_status_of(const struct error *err)
 
 /* --- auth ------------------------------------------------------------------------------------- */
 
+#define TDX "tdx"
+
 /* "sample" evidence proves nothing, and nothing here verifies it under any configuration. */
 static int check_tee(const char *tee, struct error *err)
 {
-    if (strcmp(tee, "snp") == 0)
+    if (strcmp(tee, "snp") == 0 || strcmp(tee, TDX) == 0)
         return 0;
     if (strcmp(tee, "sample") == 0)
         return error_set(err, ERROR_REFUSED,
                          "tee \"sample\" proves nothing; a simulated processor's evidence is of "
                          "tee \"snp\"");
-    return error_set(err, ERROR_UNAVAILABLE, "evidence of tee \"%s\" is not verified here; snp is",
-                     tee);
+    return error_set(err, ERROR_UNAVAILABLE,
+                     "evidence of tee \"%s\" is not verified here; snp and tdx are", tee);
 }
 
 /* Default parameters are said by saying none: all clients know what an empty text means. */
@@ -96,6 +98,11 @@ struct handshake {
     struct snp_report report;
 };
 
+static bool is_tdx(const struct handshake *handshake)
+{
+    return handshake->attestation->request.kind == MAA_TDX;
+}
+
 static int read_request(struct handshake *handshake, struct error *err)
 {
     const struct call *call = handshake->call;
@@ -107,6 +114,8 @@ static int read_request(struct handshake *handshake, struct error *err)
         kbs_attestation_read(call->request->body, handshake->session.hello.hash, &handshake->given,
                              err) < 0)
         return -1;
+    if (strcmp(handshake->session.hello.tee, TDX) == 0)
+        handshake->attestation->request.kind = MAA_TDX;
     if (strcmp(handshake->given.nonce, handshake->session.nonce) != 0)
         return error_set(err, ERROR_REFUSED, "runtime-data: the nonce is not the session's");
     return 0;
@@ -115,11 +124,16 @@ static int read_request(struct handshake *handshake, struct error *err)
 static int verify(struct handshake *handshake, struct error *err)
 {
     const struct service *service = handshake->call->service;
-    struct maa_trust trust = {.time = handshake->call->now, .chains = service->chains};
-    if (kbs_verify_snp(&handshake->given, &trust, &handshake->attestation->result,
-                       &handshake->report, err) < 0)
-        return -1;
-    return attestation_decide(handshake->attestation, err);
+    struct maa_trust trust = {.time = handshake->call->now,
+                              .chains = service->chains,
+                              .collaterals = service->collaterals,
+                              .tcb_statuses = service->config->tcb_statuses};
+    struct attestation *attestation = handshake->attestation;
+    int verified = is_tdx(handshake)
+                       ? kbs_verify_tdx(&handshake->given, &trust, &attestation->result, err)
+                       : kbs_verify_snp(&handshake->given, &trust, &attestation->result,
+                                        &handshake->report, err);
+    return verified < 0 ? -1 : attestation_decide(attestation, err);
 }
 
 /* What REPORT_DATA binds, and nothing else that came. */
@@ -139,7 +153,8 @@ static int make_token(struct handshake *handshake, struct buf *token, struct err
     BUF_AUTO payload = BUF_WITH_LIMIT(KBS_TOKEN_MAX);
     json_auto_t *runtime = bound_data(handshake, err);
     if (!runtime ||
-        attestation_write_ear(handshake->attestation, runtime, &handshake->report, KBS_TOKEN_LIFE,
+        attestation_write_ear(handshake->attestation, runtime,
+                              is_tdx(handshake) ? NULL : &handshake->report, KBS_TOKEN_LIFE,
                               &payload, err) < 0 ||
         attestation_sign_ear(call, buf_span(&payload), token, err) < 0)
         return -1;
@@ -151,13 +166,17 @@ static int make_token(struct handshake *handshake, struct buf *token, struct err
 /* What the audit log keeps: what was proved, by whom, and why not. */
 static json_t *describe(const struct handshake *handshake, const char *reason)
 {
-    static const char *const kept[] = {"x-ms-sevsnpvm-launchmeasurement", "x-ms-sevsnpvm-hostdata",
-                                       "x-ms-sevsnpvm-reportdata"};
+    static const char *const kept[] = {"x-ms-sevsnpvm-launchmeasurement",
+                                       "x-ms-sevsnpvm-hostdata",
+                                       "x-ms-sevsnpvm-reportdata",
+                                       "tdx_mrtd",
+                                       "tdx_mrconfigid",
+                                       "tdx_report_data"};
     const struct attestation *attestation = handshake->attestation;
     const struct call *call = handshake->call;
     char record[RECENT_NAME_SIZE];
     struct recent_attestation recent = {.time = call->now,
-                                        .kind = maa_kind_name(MAA_SEV_SNP),
+                                        .kind = maa_kind_name(attestation->request.kind),
                                         .checks = &attestation->result.checks};
     recent_add(call->service->recent, call->tenant->name, &recent, record);
     json_t *detail = json_pack("{s:s, s:s, s:s, s:b, s:s}", "tee", handshake->session.hello.tee,

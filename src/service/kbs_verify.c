@@ -1,9 +1,14 @@
 #include "service/kbs_verify.h"
 
+#include "base/base64.h"
+#include "format/json.h"
 #include "service/kbs_evidence.h"
 
-static int verify(const struct kbs_snp_evidence *given, const struct kbs_attestation *attestation,
-                  const struct maa_trust *trust, struct snp_result *out, struct error *err)
+/* --- SEV-SNP ---------------------------------------------------------------------------------- */
+
+static int verify_report(const struct kbs_snp_evidence *given,
+                         const struct kbs_attestation *attestation, const struct maa_trust *trust,
+                         struct snp_result *out, struct error *err)
 {
     struct snp_appraisal appraisal;
     maa_open_report(&appraisal);
@@ -32,7 +37,7 @@ int kbs_verify_snp(const struct kbs_attestation *attestation, const struct maa_t
     if (verified < 0)
         (void)error_context(err, "tee-evidence: primary_evidence");
     else
-        verified = verify(&given, attestation, trust, &snp, err);
+        verified = verify_report(&given, attestation, trust, &snp, err);
     kbs_snp_evidence_fini(&given);
     result->checks = snp.checks;
     result->simulated = snp.simulated;
@@ -41,4 +46,66 @@ int kbs_verify_snp(const struct kbs_attestation *attestation, const struct maa_t
         return -1;
     result->claims = maa_snp_claims(&snp, NULL);
     return result->claims ? 0 : error_memory(err);
+}
+
+/* --- TDX -------------------------------------------------------------------------------------- */
+
+static int read_quote(const json_t *evidence, struct buf *quote, struct error *err)
+{
+    const char *text;
+    if (!json_is_object(evidence))
+        return error_set(err, ERROR_INVALID, "the evidence is %s, not an object",
+                         json_kind(evidence));
+    if (json_get_text(evidence, "quote", &text, err) < 0)
+        return -1;
+    return base64_decode(span_of_text(text), quote, err) < 0 ? error_context(err, "quote") : 0;
+}
+
+/* MRCONFIGID is longer than what counts of the digest: a SHA-256 is followed by zeros. */
+static int check_init_data(const struct kbs_attestation *attestation,
+                           const struct dcap_quote *quote, struct error *err)
+{
+    struct span config = dcap_quote_get(quote, DCAP_MRCONFIGID);
+    struct span digest = span_of(attestation->host_data, sizeof attestation->host_data);
+    if (!attestation->has_init_data || span_equal(span_of(config.data, digest.size), digest))
+        return 0;
+    return error_set(err, ERROR_REFUSED,
+                     "init-data: MRCONFIGID does not begin with its digest: it is another's");
+}
+
+static int verify_quote(const struct kbs_attestation *attestation, const struct maa_trust *trust,
+                        struct span quote, struct dcap_result *out, struct error *err)
+{
+    struct dcap_appraisal appraisal;
+    struct collateral_hashes hashes;
+    struct dcap_wanted *report_data = &appraisal.wanted[DCAP_REPORT_DATA];
+    maa_open_quote(DCAP_TDX, trust, &appraisal);
+    report_data->count = 1;
+    memcpy(report_data->values[0], attestation->report_data, sizeof attestation->report_data);
+    if (collaterals_verify(trust->collaterals, quote, trust->time, &appraisal, out, &hashes, err) <
+        0)
+        return -1;
+    if (checks_verdict(&out->checks) != VERDICT_ACCEPTED)
+        return maa_refuse(&out->checks, err);
+    if (maa_check_tcb_status(out->claims.status, trust, err) < 0)
+        return -1;
+    return check_init_data(attestation, &out->quote, err);
+}
+
+int kbs_verify_tdx(const struct kbs_attestation *attestation, const struct maa_trust *trust,
+                   struct maa_result *result, struct error *err)
+{
+    BUF_AUTO quote = BUF_WITH_LIMIT(DCAP_QUOTE_SIZE_MAX);
+    struct dcap_result dcap = {0};
+    checks_init(&result->checks);
+    result->claims = NULL;
+    if (read_quote(attestation->evidence, &quote, err) < 0)
+        return error_context(err, "tee-evidence: primary_evidence");
+    int verified = verify_quote(attestation, trust, buf_span(&quote), &dcap, err);
+    result->checks = dcap.checks;
+    result->simulated = dcap.simulated;
+    if (verified < 0)
+        return -1;
+    result->claims = maa_tdx_claims(&dcap, err);
+    return result->claims ? 0 : -1;
 }

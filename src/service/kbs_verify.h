@@ -11,4 +11,10 @@
 int kbs_verify_snp(const struct kbs_attestation *attestation, const struct maa_trust *trust,
                    struct maa_result *result, struct snp_report *report, struct error *err);
 
+/* The same of a trust domain's quote, {"quote": base64, "cc_eventlog": …} as Confidential
+ * Containers' attester sends it: MRCONFIGID is what binds the init-data. The event log is left
+ * aside, and nothing is claimed from it. */
+int kbs_verify_tdx(const struct kbs_attestation *attestation, const struct maa_trust *trust,
+                   struct maa_result *result, struct error *err);
+
 #endif

@@ -223,7 +223,7 @@ class KbsTest(ServiceTestCase):
 
     def test_who_is_greeted_otherwise_is_refused(self):
         for hello, status in (({"version": "0.3.0"}, 401), ({"version": "0.4.00"}, 401), ({"tee": "sample"}, 401),
-                              ({"tee": "tdx"}, 501), ({"tee": "x" * 200}, 401), ({"tee": 7}, 401),
+                              ({"tee": "sgx"}, 501), ({"tee": "x" * 200}, 401), ({"tee": 7}, 401),
                               ({"extra-params": {"supported-hash-algorithms": ["md5"]}}, 401)):  # fmt: skip
             got, answer = self.guest().auth(**hello)
             self.assertEqual(got, status, (hello, answer))
@@ -232,6 +232,19 @@ class KbsTest(ServiceTestCase):
         for body in ("", "[]", '{"version":"0.4.0","version":"0.4.0","tee":"snp"}', "[" * 40 + "]" * 40,
                      b'{"version":"\xff","tee":"snp"}'):  # fmt: skip
             self.assertIn(guest.ask("POST", "/kbs/v0/auth", body)[0], (401, 413), body)
+
+    def test_one_processors_evidence_is_not_anothers(self):
+        for evidence in (None, {"quote": "AAAA"}, {"cc_eventlog": None}, {"quote": 7}):
+            guest = self.guest()
+            status, challenge = guest.auth(tee="tdx")
+            self.assertEqual((status, len(challenge["nonce"])), (200, 44), challenge)
+            body = guest.attestation(challenge["nonce"])
+            if evidence:
+                body["tee-evidence"]["primary_evidence"] = evidence
+            status, answer = guest.ask("POST", "/kbs/v0/attest", body)
+            self.assertEqual(status, 401, (evidence, answer))
+            entry = self.entries()[-1]
+            self.assertEqual((entry["event"], entry["allowed"], entry["detail"]["tee"]), ("kbs-attest", False, "tdx"))
 
     def test_a_rule_decides_and_names_its_condition(self):
         self.put("default/key/other", rule(**{"x-ms-sevsnpvm-hostdata": "00" * 32}))
