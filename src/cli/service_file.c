@@ -30,29 +30,16 @@ int service_file_path(char **path, struct error *err)
     return *path ? 0 : error_memory(err);
 }
 
-static int copy_text(const json_t *object, const char *key, char **out, struct error *err)
-{
-    const char *text;
-    if (json_find_text(object, key, &text, err) < 0)
-        return -1;
-    if (!text)
-        return 0;
-    if (!*text)
-        return error_set(err, ERROR_INVALID, "%s is empty", key);
-    *out = text_format("%s", text);
-    return *out ? 0 : error_memory(err);
-}
-
 static int read_object(const json_t *object, struct service_file *out, struct error *err)
 {
     static const char *const known[] = {"service", "client", "tls-ca", NULL};
     if (!json_is_object(object))
         return error_set(err, ERROR_INVALID, "one mapping is expected");
     if (json_check_keys(object, known, err) < 0 ||
-        copy_text(object, "service", &out->service, err) < 0 ||
-        copy_text(object, "client", &out->client, err) < 0)
+        json_copy_text(object, "service", &out->service, err) < 0 ||
+        json_copy_text(object, "client", &out->client, err) < 0)
         return -1;
-    return copy_text(object, "tls-ca", &out->tls_ca, err);
+    return json_copy_text(object, "tls-ca", &out->tls_ca, err);
 }
 
 int service_file_parse(struct span text, struct service_file *out, struct error *err)

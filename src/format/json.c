@@ -183,6 +183,19 @@ int json_find_text(const json_t *object, const char *key, const char **out, stru
     return json_object_get(object, key) ? json_get_text(object, key, out, err) : 0;
 }
 
+int json_copy_text(const json_t *object, const char *key, char **out, struct error *err)
+{
+    const char *text;
+    if (json_find_text(object, key, &text, err) < 0)
+        return -1;
+    if (!text)
+        return 0;
+    if (!*text)
+        return error_set(err, ERROR_INVALID, "%s is empty", key);
+    *out = text_format("%s", text);
+    return *out ? 0 : error_memory(err);
+}
+
 int json_find_bool(const json_t *object, const char *key, bool *out, struct error *err)
 {
     return json_object_get(object, key) ? json_get_bool(object, key, out, err) : 0;

@@ -56,6 +56,10 @@ int json_find_u64(const json_t *object, const char *key, uint64_t max, uint64_t 
 int json_find_array(const json_t *object, const char *key, json_t **out, struct error *err);
 int json_find_object(const json_t *object, const char *key, json_t **out, struct error *err);
 
+/* A member's text in memory of its own, which the caller frees; *out keeps what it holds where the
+ * member is absent. ERROR_INVALID for a text that is empty. */
+int json_copy_text(const json_t *object, const char *key, char **out, struct error *err);
+
 /* Element `index` of an array of strings; `name` is what the array is called in messages. */
 int json_text_at(const json_t *array, size_t index, const char *name, const char **out,
                  struct error *err);

@@ -37,3 +37,23 @@ void answer_json(struct server_answer *answer, enum http_status status, const js
     if (json_append(value, &answer->body, &err) < 0)
         answer_error(answer, HTTP_SERVER_ERROR, NULL, err.text);
 }
+
+bool answer_check_api_version(const struct server_request *request, const char *const known[],
+                              struct server_answer *answer)
+{
+    struct error err = {0};
+    BUF_AUTO version = BUF_WITH_LIMIT(HTTP_TARGET_MAX);
+    BUF_AUTO message = BUF_WITH_LIMIT(256);
+    if (http_query_find(request->http->query, "api-version", &version, &err) < 0) {
+        answer_error(answer, HTTP_BAD_REQUEST, "MissingApiVersionParameter", err.text);
+        return false;
+    }
+    (void)buf_append_text(&message, "api-version is none of ", NULL);
+    for (size_t i = 0; known[i]; i++) {
+        if (strcmp(buf_text(&version), known[i]) == 0)
+            return true;
+        (void)buf_printf(&message, NULL, "%s%s", i > 0 ? ", " : "", known[i]);
+    }
+    answer_error(answer, HTTP_BAD_REQUEST, "UnsupportedApiVersion", buf_text(&message));
+    return false;
+}

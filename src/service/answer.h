@@ -3,6 +3,7 @@
 #define CAISSON_SERVICE_ANSWER_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "service/server.h"
 
@@ -12,5 +13,10 @@ void answer_json(struct server_answer *answer, enum http_status status, const js
 /* {"error":{"code":…,"message":…}}. Without a code (NULL) it is the status' words. */
 void answer_error(struct server_answer *answer, enum http_status status, const char *code,
                   const char *message);
+
+/* True where the request's api-version is one of `known` (NULL behind the last); else answers 400
+ * with those that are. */
+bool answer_check_api_version(const struct server_request *request, const char *const known[],
+                              struct server_answer *answer);
 
 #endif

@@ -16,24 +16,11 @@
 
 /* --- helpers ---------------------------------------------------------------------------------- */
 
-int config_copy_text(const json_t *object, const char *key, char **out, struct error *err)
-{
-    const char *text;
-    if (json_find_text(object, key, &text, err) < 0)
-        return -1;
-    if (!text)
-        return 0;
-    if (!*text)
-        return error_set(err, ERROR_INVALID, "%s is empty", key);
-    *out = text_format("%s", text);
-    return *out ? 0 : error_memory(err);
-}
-
 int config_copy_path(const json_t *object, const char *key, const char *folder, char **out,
                      struct error *err)
 {
     TEXT_AUTO text = NULL;
-    if (config_copy_text(object, key, &text, err) < 0)
+    if (json_copy_text(object, key, &text, err) < 0)
         return -1;
     if (!text)
         return 0;
@@ -153,8 +140,8 @@ static int read_trust(const json_t *object, const char *folder, struct config *o
         json_find_object(trust, "uvm", &uvm, err) < 0)
         return error_context(err, "trust");
     if (uvm && (json_check_keys(uvm, uvm_known, err) < 0 ||
-                config_copy_text(uvm, "issuer", &out->uvm_issuer, err) < 0 ||
-                config_copy_text(uvm, "feed", &out->uvm_feed, err) < 0 ||
+                json_copy_text(uvm, "issuer", &out->uvm_issuer, err) < 0 ||
+                json_copy_text(uvm, "feed", &out->uvm_feed, err) < 0 ||
                 json_find_u64(uvm, "minimum_svn", INT64_MAX, &out->uvm_minimum_svn, err) < 0))
         return error_context(err, "trust: uvm");
     return 0;
@@ -248,9 +235,9 @@ static int read_authority(const json_t *object, const char *folder, struct confi
     if (!json_is_object(object))
         return error_set(err, ERROR_INVALID, "it is %s", json_kind(object));
     if (json_check_keys(object, known, err) < 0 ||
-        config_copy_text(object, "issuer", &out->issuer, err) < 0 ||
+        json_copy_text(object, "issuer", &out->issuer, err) < 0 ||
         config_copy_path(object, "keys", folder, &out->keys, err) < 0 ||
-        config_copy_text(object, "audience", &out->audience, err) < 0)
+        json_copy_text(object, "audience", &out->audience, err) < 0)
         return -1;
     if (!out->issuer || !out->keys)
         return error_set(err, ERROR_INVALID, "an issuer and a file of its keys are needed");
@@ -296,8 +283,8 @@ static int read_tenant(const json_t *object, const char *folder, struct config_t
     if (!json_is_object(object))
         return error_set(err, ERROR_INVALID, "it is %s", json_kind(object));
     if (json_check_keys(object, known, err) < 0 ||
-        config_copy_text(object, "name", &tenant->name, err) < 0 ||
-        config_copy_text(object, "issuer", &tenant->issuer, err) < 0 ||
+        json_copy_text(object, "name", &tenant->name, err) < 0 ||
+        json_copy_text(object, "issuer", &tenant->issuer, err) < 0 ||
         check_issuer(tenant, err) < 0 || read_hosts(object, tenant, err) < 0 ||
         read_administrators(object, tenant, err) < 0 ||
         read_authorities(object, folder, tenant, err) < 0 ||

@@ -33,7 +33,7 @@ static int read_tpm(const json_t *object, const char *folder, struct master *out
     static const char *const known[] = {"tcti", "pcrs", "file", NULL};
     out->kind = MASTER_TPM;
     if (json_check_keys(object, known, err) < 0 ||
-        config_copy_text(object, "tcti", &out->tcti, err) < 0 ||
+        json_copy_text(object, "tcti", &out->tcti, err) < 0 ||
         config_copy_path(object, "file", folder, &out->path, err) < 0)
         return -1;
     return read_pcrs(object, &out->pcrs, err);
@@ -46,8 +46,8 @@ static int read_pkcs11(const json_t *object, const char *folder, struct master *
     out->kind = MASTER_PKCS11;
     if (json_check_keys(object, known, err) < 0 ||
         config_copy_path(object, "module", folder, &out->module, err) < 0 ||
-        config_copy_text(object, "token", &out->token, err) < 0 ||
-        config_copy_text(object, "key", &out->key, err) < 0 ||
+        json_copy_text(object, "token", &out->token, err) < 0 ||
+        json_copy_text(object, "key", &out->key, err) < 0 ||
         config_copy_path(object, "pin", folder, &out->pin, err) < 0 ||
         config_copy_path(object, "file", folder, &out->path, err) < 0)
         return -1;

@@ -58,7 +58,7 @@ static int read_keys(const json_t *object, const char *folder, struct config_oid
     if (json_get_text(object, "keys", &keys, err) < 0)
         return -1;
     bool is_url = text_starts_with(keys, "https://") || text_starts_with(keys, "http://");
-    if (is_url ? config_copy_text(object, "keys", &out->keys, err) < 0
+    if (is_url ? json_copy_text(object, "keys", &out->keys, err) < 0
                : config_copy_path(object, "keys", folder, &out->keys, err) < 0)
         return -1;
     if (config_copy_path(object, "ca", folder, &out->ca, err) < 0)
@@ -73,8 +73,8 @@ static int read_issuer(const json_t *object, const char *folder, struct config_o
     if (!json_is_object(object))
         return error_set(err, ERROR_INVALID, "it is %s", json_kind(object));
     if (json_check_keys(object, known, err) < 0 ||
-        config_copy_text(object, "issuer", &out->issuer, err) < 0 ||
-        config_copy_text(object, "audience", &out->audience, err) < 0 ||
+        json_copy_text(object, "issuer", &out->issuer, err) < 0 ||
+        json_copy_text(object, "audience", &out->audience, err) < 0 ||
         read_keys(object, folder, out, err) < 0 || read_administrators(object, out, err) < 0)
         return -1;
     if (!out->issuer || !out->audience)

@@ -6,10 +6,7 @@
 
 #include "service/config.h"
 
-/* A member's text, new; *out keeps NULL where it is absent. ERROR_INVALID for one that is empty. */
-int config_copy_text(const json_t *object, const char *key, char **out, struct error *err);
-
-/* The same of a path, which is of the configuration's folder where it is relative. */
+/* As json_copy_text(), of a path, which is of the configuration's folder where it is relative. */
 int config_copy_path(const json_t *object, const char *key, const char *folder, char **out,
                      struct error *err);
 

@@ -2,23 +2,11 @@
 
 #include "base/text.h"
 
-static const char *const api_versions[] = {"7.4", "7.5"};
+static const char *const api_versions[] = {"7.4", "7.5", NULL};
 
 bool keys_check_api_version(const struct call *call, struct server_answer *answer)
 {
-    struct error err = {0};
-    BUF_AUTO version = BUF_WITH_LIMIT(HTTP_TARGET_MAX);
-    if (http_query_find(call->request->http->query, "api-version", &version, &err) < 0) {
-        answer_error(answer, HTTP_BAD_REQUEST, "MissingApiVersionParameter", err.text);
-        return false;
-    }
-    for (size_t i = 0; i < sizeof api_versions / sizeof api_versions[0]; i++) {
-        if (strcmp(buf_text(&version), api_versions[i]) == 0)
-            return true;
-    }
-    answer_error(answer, HTTP_BAD_REQUEST, "UnsupportedApiVersion",
-                 "api-version is none of 7.4, 7.5");
-    return false;
+    return answer_check_api_version(call->request, api_versions, answer);
 }
 
 /* Cuts the next segment off *rest, which is NULL where nothing is left; false where it is too long.

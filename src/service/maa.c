@@ -6,7 +6,7 @@
 
 #define ALGORITHM_HEADER "Caisson-Token-Algorithm"
 
-static const char *const api_versions[] = {"2020-10-01", "2022-08-01", "2025-06-01"};
+static const char *const api_versions[] = {"2020-10-01", "2022-08-01", "2025-06-01", NULL};
 
 /* The scheme that the client asks for, else the tenant's; false for one that there is not. */
 static bool find_scheme(const struct call *call, enum signature_scheme *out)
@@ -18,25 +18,13 @@ static bool find_scheme(const struct call *call, enum signature_scheme *out)
 
 bool maa_check_api_version(const struct call *call, struct server_answer *answer)
 {
-    struct error err = {0};
     enum signature_scheme scheme;
-    BUF_AUTO version = BUF_WITH_LIMIT(HTTP_TARGET_MAX);
     if (!find_scheme(call, &scheme)) {
         answer_error(answer, HTTP_BAD_REQUEST, NULL,
                      ALGORITHM_HEADER " is none of RS256, ES384, ES256");
         return false;
     }
-    if (http_query_find(call->request->http->query, "api-version", &version, &err) < 0) {
-        answer_error(answer, HTTP_BAD_REQUEST, "MissingApiVersionParameter", err.text);
-        return false;
-    }
-    for (size_t i = 0; i < sizeof api_versions / sizeof api_versions[0]; i++) {
-        if (strcmp(buf_text(&version), api_versions[i]) == 0)
-            return true;
-    }
-    answer_error(answer, HTTP_BAD_REQUEST, "UnsupportedApiVersion",
-                 "api-version is none of 2020-10-01, 2022-08-01, 2025-06-01");
-    return false;
+    return answer_check_api_version(call->request, api_versions, answer);
 }
 
 int maa_sign(const struct call *call, struct span payload, struct buf *out, struct error *err)
