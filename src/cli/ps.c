@@ -45,9 +45,10 @@ static void print_row(const struct record *record)
                        since ? age : "some time");
     else
         (void)snprintf(status, sizeof status, "%s %s%s", record_status_name(record->status), age,
-                       json_array_size(record->containers) == 0 ? ""
-                       : record->ready                          ? " (ready)"
-                                                                : " (not ready)");
+                       record->paused                             ? " (paused)"
+                       : json_array_size(record->containers) == 0 ? ""
+                       : record->ready                            ? " (ready)"
+                                                                  : " (not ready)");
     for (size_t i = 0; i < record->port_count; i++) {
         size_t len = strlen(ports);
         char rule[PORT_RULE_TEXT];

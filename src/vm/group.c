@@ -151,6 +151,11 @@ void group_exited(struct group *group, size_t index, unsigned int code, int64_t 
         member->backoff_ms = GROUP_BACKOFF_MAX_MS;
 }
 
+void group_pause(struct group *group, bool paused)
+{
+    group->paused = paused;
+}
+
 void group_stop(struct group *group)
 {
     group->stopping = true;
@@ -194,6 +199,8 @@ void group_probed(struct group *group, size_t index, enum group_probe probe, boo
         return;
     state->asked = false;
     state->due_ms = now_ms + plan->probes[probe].period_ms;
+    if (group->paused)
+        return;
     state->row = state->row > 0 && state->last == good ? state->row + 1 : 1;
     state->last = good;
     if (good && state->row >= plan->probes[probe].successes)
@@ -298,13 +305,14 @@ static bool next_start(struct group *group, size_t index, int64_t now_ms, struct
 static bool next_of(struct group *group, size_t index, int64_t now_ms, struct group_action *out,
                     int64_t *wake_ms)
 {
+    bool goes_on = !group->stopping && !group->paused;
     switch (group->members[index].phase) {
     case GROUP_WAITING:
-        return !group->stopping && next_start(group, index, now_ms, out, wake_ms);
+        return goes_on && next_start(group, index, now_ms, out, wake_ms);
     case GROUP_POSTING:
-        return next_hook(group, index, out);
+        return !group->paused && next_hook(group, index, out);
     case GROUP_RUNNING:
-        return !group->stopping && next_probe(group, index, now_ms, out, wake_ms);
+        return goes_on && next_probe(group, index, now_ms, out, wake_ms);
     case GROUP_ENDING:
         return next_end(group, index, now_ms, out, wake_ms);
     case GROUP_STARTING:

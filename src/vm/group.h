@@ -120,6 +120,7 @@ struct group {
     const struct group_member_plan *plan;
     size_t count;
     bool stopping;
+    bool paused;
     struct group_member members[GROUP_MEMBERS_MAX];
 };
 
@@ -137,6 +138,10 @@ void group_probed(struct group *group, size_t member, enum group_probe probe, bo
                   int64_t now_ms);
 void group_hooked(struct group *group, size_t member, enum group_probe hook, bool good,
                   int64_t now_ms);
+
+/* While the machine is paused nothing is started, probed, or asked by the hook after a start, and
+ * outcomes of probes count for nothing: what is frozen neither fails nor succeeds. */
+void group_pause(struct group *group, bool paused);
 
 /* From now on nothing is started or probed, and what runs is ended. */
 void group_stop(struct group *group);

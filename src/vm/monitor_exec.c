@@ -60,10 +60,12 @@ int monitor_find_container(const struct monitor *monitor, const char *name, cons
         *process = monitor_group_find(monitor, name, id);
         if (*process)
             return 0;
-        return error_set(err, ERROR_NOT_FOUND,
-                         "%s is a group, and no container \"%.64s\" of it runs; name one with "
-                         "--container",
-                         monitor->config->name, name);
+        return *name ? error_set(err, ERROR_NOT_FOUND,
+                                 "no container \"%.64s\" of %s runs; see: caisson inspect %s", name,
+                                 monitor->config->name, monitor->config->name)
+                     : error_set(err, ERROR_NOT_FOUND,
+                                 "%s is a group: name the container with --container",
+                                 monitor->config->name);
     }
     if (*name)
         return error_set(err, ERROR_NOT_FOUND, "%s is no group: it has one container",

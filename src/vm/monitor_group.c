@@ -184,6 +184,12 @@ void monitor_group_stop(struct monitor *monitor)
     pump(monitor);
 }
 
+void monitor_group_pause(struct monitor *monitor, bool paused)
+{
+    group_pause(&monitor->group->plan, paused);
+    pump(monitor);
+}
+
 /* --- probes and hooks ------------------------------------------------------------------------- */
 
 /* A hook runs once, and what it said is lost: its failure stands in the container's log, too. */

@@ -144,16 +144,55 @@ static int op_resize(struct client *client, uint64_t id, const json_t *args, str
         on_guest_answer, err);
 }
 
+/* Counts from the request on: the guest takes them in their order, and refuses what comes after. */
+static void tell_paused(struct monitor *monitor)
+{
+    if (monitor->group)
+        monitor_group_pause(monitor, monitor->paused || monitor->pausing > 0);
+}
+
+static void write_paused(struct monitor *monitor, bool paused)
+{
+    monitor->paused = paused;
+    monitor->record->paused = paused;
+    (void)record_write(monitor->folder, monitor->record, NULL);
+}
+
+static void on_pause(void *argument, const json_t *result, const struct error *refusal)
+{
+    struct pending *pending = argument;
+    struct monitor *monitor = pending->monitor;
+    monitor->pausing--;
+    if (result)
+        write_paused(monitor, true);
+    tell_paused(monitor);
+    on_guest_answer(pending, result, refusal);
+}
+
+static void on_unpause(void *argument, const json_t *result, const struct error *refusal)
+{
+    struct pending *pending = argument;
+    struct monitor *monitor = pending->monitor;
+    if (result)
+        write_paused(monitor, false);
+    tell_paused(monitor);
+    on_guest_answer(pending, result, refusal);
+}
+
 static int op_pause(struct client *client, uint64_t id, const json_t *args, struct error *err)
 {
     (void)args;
-    return forward(client, id, "pause", json_object(), on_guest_answer, err);
+    if (forward(client, id, "pause", json_object(), on_pause, err) < 0)
+        return -1;
+    client->monitor->pausing++;
+    tell_paused(client->monitor);
+    return 0;
 }
 
 static int op_unpause(struct client *client, uint64_t id, const json_t *args, struct error *err)
 {
     (void)args;
-    return forward(client, id, "unpause", json_object(), on_guest_answer, err);
+    return forward(client, id, "unpause", json_object(), on_unpause, err);
 }
 
 static int ask_of_container(struct client *client, uint64_t id, const char *op, const json_t *args,

@@ -82,6 +82,8 @@ struct monitor {
     struct monitor_exec *execs[MONITOR_EXECS_MAX];
     uint8_t execs_opened[MONITOR_EXECS_MAX]; /* streams that the guest was not told of: bit n */
     struct monitor_group *group;             /* NULL for a machine of one container */
+    bool paused;                             /* as the guest has said */
+    unsigned int pausing;                    /* requests to pause that it has not answered */
     unsigned int exit_code;
     unsigned int exit_signal;
     struct error failure; /* code ERROR_NONE: the container's own exit */
@@ -111,6 +113,8 @@ struct monitor_group;
 int monitor_group_begin(struct monitor *monitor, struct error *err);
 /* Asks every member that runs to end; none is started again. */
 void monitor_group_stop(struct monitor *monitor);
+/* The machine is paused, or about to be; or no longer. */
+void monitor_group_pause(struct monitor *monitor, bool paused);
 /* What the guest tells. */
 void monitor_group_output(struct monitor *monitor, uint32_t stream, struct span bytes);
 void monitor_group_exited(struct monitor *monitor, const struct session_exit *exit);

@@ -126,7 +126,7 @@ int record_append_json(const struct record *record, struct buf *out, struct erro
     json_auto_t *containers = record->containers ? json_incref(record->containers) : json_array();
     json_auto_t *json = json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:I, s:I, s:I, s:i, s:i, s:s, s:b, s:b, s:s, s:o, "
-        "s:b, s:O, s:s, s:I, s:i}",
+        "s:b, s:O, s:s, s:I, s:i, s:b}",
         "name", record->name, "image", record->image, "command", record->command, "tee",
         vm_tee_name(record->tee), "status", status_names[record->status], "exit_code",
         (int)record->exit_code, "monitor", (int)record->monitor, "created",
@@ -136,7 +136,8 @@ int record_append_json(const struct record *record, struct buf *out, struct erro
         record->kvm, "failure", record->failure ? record->failure : "", "ports", ports_json(record),
         "ready", record->ready, "containers", containers, "scratch",
         record->scratch_size ? "disk" : "memory", "scratch_bytes", (json_int_t)record->scratch_size,
-        "grace", (int)record->grace_s);
+        "grace", (int)record->grace_s, "paused",
+        record->paused && record->status == RECORD_RUNNING);
     if (!json)
         return error_memory(err);
     return json_append_pretty(json, out, err);
@@ -225,7 +226,8 @@ static int read_numbers(const json_t *json, struct record *out, struct error *er
 static int read_containers(const json_t *json, struct record *out, struct error *err)
 {
     json_t *containers = NULL;
-    if (json_find_bool(json, "ready", &out->ready, err) < 0 ||
+    if (json_find_bool(json, "paused", &out->paused, err) < 0 ||
+        json_find_bool(json, "ready", &out->ready, err) < 0 ||
         json_find_array(json, "containers", &containers, err) < 0)
         return -1;
     out->containers = containers ? json_incref(containers) : json_array();

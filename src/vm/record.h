@@ -41,6 +41,7 @@ struct record {
     uint32_t grace_s;      /* how long an end that is asked for may take by default */
     char *image;           /* heap, as the next two; never NULL once read or filled */
     char *command;         /* the arguments, for people */
+    bool paused;           /* its processes are stopped until they are to go on */
     bool ready;            /* of a group: all that is to run runs, and its probes say so */
     json_t *containers; /* of a group, as `inspect` shows them: an array, empty for one container */
     char *failure;      /* why it ended otherwise than by the container's exit; "" */

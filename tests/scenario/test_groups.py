@@ -4,6 +4,7 @@ import json
 import os
 import re
 import secrets
+import time
 
 from lib import paths, tap
 from lib.cli import CliCase
@@ -142,9 +143,26 @@ class Groups(CliCase):
         code, line = self.verify(name, policy)
         self.assertEqual(code, 0, line)
         self.assertIn("2 run, 2 have ended well", line)
+        self.check_a_pause_ends_nothing(name)
         self.caisson("stop", "-t", "20", name)
         self.assertEqual(self.inspect(name)["status"], "exited")
         self.assertEqual(self.state(name, "worker")["restarts"], 1)
+
+    def check_a_pause_ends_nothing(self, name):
+        """One container of a group is to be named; a pause is of all, and longer than their probes' periods."""
+        for verb in ("top", "kill"):
+            result = self.caisson(verb, name, check=False)
+            self.assertEqual(result.returncode, 3)
+            self.assertIn(b"is a group: name the container with --container", result.stderr)
+        before = self.state(name, "server")["restarts"]
+        self.caisson("pause", name)
+        self.assertIn(b"(paused)", self.caisson("ps").stdout)
+        time.sleep(2.5)
+        self.caisson("unpause", name)
+        self.eventually(lambda: self.inspect(name)["ready"], what="readiness after the pause")
+        after = self.state(name, "server")
+        self.assertEqual(after["restarts"], before)
+        self.assertNotIn("paused", after.get("last_failure", ""))
 
     def confined(self, leaf, **pod):
         """A pod whose containers say what they are; both may write /tmp, which is memory."""

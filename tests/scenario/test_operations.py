@@ -155,6 +155,8 @@ class Operations(CliCase):
         self.caisson("pause", self.machine)
         try:
             self.assertEqual(self.caisson("pause", self.machine, check=False).returncode, 1)
+            self.assertIn(b" (paused)", self.caisson("ps").stdout)
+            self.assertTrue(json.loads(self.caisson("inspect", self.machine).stdout)["paused"])
             result = self.exec(self.machine, "/bin/true", check=False)
             self.assertEqual(result.returncode, 1)
             self.assertIn(b"paused", result.stderr)
@@ -165,6 +167,7 @@ class Operations(CliCase):
         finally:
             self.caisson("unpause", self.machine)
         self.eventually(lambda: self.logs(self.machine) != before, what="more output")
+        self.assertNotIn(b" (paused)", self.caisson("ps").stdout)
         self.assertEqual(self.caisson("unpause", self.machine, check=False).returncode, 1)
 
     def test_refuses_signals_that_the_policy_does_not_list(self):

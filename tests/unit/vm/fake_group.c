@@ -28,6 +28,7 @@ struct play {
     uint64_t policy_request;
     uint32_t policy_stream;
     struct process *processes; /* that run */
+    bool paused;
 };
 
 static void note(struct play *play, const char *op, const char *id, const char *more)
@@ -244,6 +245,7 @@ static const struct {
 static void create(struct play *play, uint64_t request, const char *id, const json_t *args)
 {
     struct process *process = begin(play, id, 0, args);
+    fake_must(!play->paused, "started while paused");
     for (size_t i = 0; i < sizeof lives / sizeof *lives; i++) {
         size_t len = strlen(lives[i].prefix);
         if (strncmp(id, lives[i].prefix, len) != 0)
@@ -268,6 +270,7 @@ static void start(struct play *play, uint64_t request, const char *id, const jso
 {
     const char *how = json_string_value(json_array_get(json_object_get(args, "args"), 0));
     fake_must(how != NULL, "an argument");
+    fake_must(!play->paused, "asked while paused");
     struct process *process = begin(play, id, request, args);
     if (strcmp(how, "/mute") == 0)
         return;
@@ -309,6 +312,16 @@ static void signal_it(struct play *play, uint64_t request, const char *id, const
         end(play, process, 128 + signal, signal);
 }
 
+/* A guest refuses what it is or is not already. */
+static void pause_it(struct play *play, uint64_t request, bool paused)
+{
+    if (play->paused == paused)
+        refuse(play, request);
+    else
+        answer_ok(play, request);
+    play->paused = paused;
+}
+
 /* A port's number says what is answered. */
 static void probe(struct play *play, uint64_t request, const json_t *args)
 {
@@ -345,7 +358,9 @@ static void do_request(struct play *play, uint64_t request, const char *op, cons
         fake_must(
             channel_open(&play->guest.channel, play->policy_stream, CHANNEL_RECEIVE, NULL) == 0,
             "policy");
-    } else if (strcmp(op, "create_container") == 0)
+    } else if (strcmp(op, "pause") == 0 || strcmp(op, "unpause") == 0)
+        pause_it(play, request, *op == 'p');
+    else if (strcmp(op, "create_container") == 0)
         create(play, request, id, args);
     else if (strcmp(op, "exec_in_container") == 0)
         start(play, request, id, args);

@@ -412,6 +412,50 @@ static void a_failed_probe_has_its_own_grace(void **state)
     expect_action(&group, 11, GROUP_KILL, 0);
 }
 
+/* What is frozen neither answers nor is started: that is no failure of its own. */
+static void a_paused_group_is_neither_probed_nor_started(void **state)
+{
+    (void)state;
+    MEMBERS({.name = "web",
+             .post_start = true,
+             .restart = POLICY_RESTART_ALWAYS,
+             .probes = {[GROUP_LIVENESS] = {.period_ms = 50, .successes = 1, .failures = 1}}});
+    start(&group, 0, 0);
+    group_pause(&group, true);
+    expect_rest(&group, 0, -1);
+    group_pause(&group, false);
+    expect_probe(&group, 10, 0, GROUP_POST_START);
+    group_hooked(&group, 0, GROUP_POST_START, true, 10);
+    expect_probe(&group, 10, 0, GROUP_LIVENESS);
+    group_pause(&group, true);
+    group_probed(&group, 0, GROUP_LIVENESS, false, 20);
+    expect_rest(&group, 1000, -1);
+    group_pause(&group, false);
+    expect_probe(&group, 1000, 0, GROUP_LIVENESS);
+    group_probed(&group, 0, GROUP_LIVENESS, true, 1000);
+    group_pause(&group, true);
+    group_exited(&group, 0, 137, 1010);
+    expect_rest(&group, 1010, -1);
+    assert_false(group_has_ended(&group));
+    group_pause(&group, false);
+    expect_action(&group, 1010, GROUP_START, 0);
+}
+
+static void a_paused_group_can_be_stopped(void **state)
+{
+    (void)state;
+    MEMBERS({.name = "web", .grace_ms = 100}, {.name = "db", .restart = POLICY_RESTART_ALWAYS});
+    start(&group, 0, 0);
+    start(&group, 0, 1);
+    group_pause(&group, true);
+    group_exited(&group, 1, 1, 10);
+    group_stop(&group);
+    expect_action(&group, 10, GROUP_TERMINATE, 0);
+    expect_action(&group, 111, GROUP_KILL, 0);
+    group_exited(&group, 0, 137, 112);
+    assert_true(group_has_ended(&group));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -432,6 +476,8 @@ int main(void)
         cmocka_unit_test(nothing_follows_before_the_hook_after_a_start_has_ended_well),
         cmocka_unit_test(the_hook_before_an_end_takes_of_its_time),
         cmocka_unit_test(a_failed_probe_has_its_own_grace),
+        cmocka_unit_test(a_paused_group_is_neither_probed_nor_started),
+        cmocka_unit_test(a_paused_group_can_be_stopped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

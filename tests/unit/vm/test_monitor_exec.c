@@ -98,7 +98,7 @@ static void hands_on_the_guests_refusal(void **state)
 static void refuses_containers_that_do_not_run(void **state)
 {
     CLIENT_AUTO owner = start_two(*state);
-    check_exec_refused("end-0", "/end-0", ERROR_NOT_FOUND, "no container \"end-0\" of it runs");
+    check_exec_refused("end-0", "/end-0", ERROR_NOT_FOUND, "no container \"end-0\" of a runs");
     check_exec_refused("other", "/end-0", ERROR_NOT_FOUND, "no container \"other\"");
     check_exec_refused("", "/end-0", ERROR_NOT_FOUND, "is a group");
     assert_int_equal(stop(owner).code, 143);

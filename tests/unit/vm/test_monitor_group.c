@@ -465,6 +465,59 @@ static void ends_when_the_guest_answers_twice_or_in_another_form(void **state)
     }
 }
 
+static void ask(const char *op, json_t *args, enum error_code wanted)
+{
+    struct error err = {0};
+    json_t *answer = NULL;
+    CLIENT_AUTO connection = client_connect(NAME, &err);
+    check_ok(connection ? 0 : -1, &err);
+    int status = client_query(connection, op, args, &answer, &err);
+    json_decref(answer);
+    if (wanted == ERROR_NONE)
+        check_ok(status, &err);
+    assert_int_equal(status < 0 ? err.code : ERROR_NONE, wanted);
+}
+
+static bool is_paused(void)
+{
+    RECORD_AUTO record = {0};
+    struct error err = {0};
+    check_ok(record_read(NAME, &record, &err), &err);
+    return record.paused;
+}
+
+/* The guest of this test dies of a start or a probe while it is paused. */
+static void starts_and_probes_nothing_while_it_is_paused(void **state)
+{
+    static char *const probe[] = {"/end-0", NULL};
+    struct vm_member members[] = {
+        {.plan = {.name = "ok", .restart = POLICY_RESTART_ALWAYS}},
+        {.plan = {.name = "ok-probed",
+                  .probes = {[GROUP_LIVENESS] = {.period_ms = 10, .successes = 1, .failures = 1}}},
+         .probes = {[GROUP_LIVENESS] = {.kind = VM_PROBE_EXEC, .command = probe}}},
+    };
+    struct machine_fixture *fixture = *state;
+    form_group(fixture, members, 2);
+    CLIENT_AUTO connection = start_machine(fixture, "group");
+    await_line(fixture, "exec_in_container ok-probed /end-0", 2);
+    ask("unpause", json_object(), ERROR_REFUSED);
+    assert_false(is_paused());
+    ask("pause", json_object(), ERROR_NONE);
+    assert_true(is_paused());
+    ask("pause", json_object(), ERROR_REFUSED);
+    assert_true(is_paused());
+    int asked = count_of(fixture, "exec_in_container ok-probed /end-0");
+    ask("signal", json_pack("{s:s, s:i}", "container", "ok", "signal", SIGKILL), ERROR_NONE);
+    await_standing("ok", "waiting not-ready 0 137");
+    assert_int_equal(count_of(fixture, "create_container ok.1"), 0);
+    assert_int_equal(count_of(fixture, "exec_in_container ok-probed /end-0"), asked);
+    ask("unpause", json_object(), ERROR_NONE);
+    assert_false(is_paused());
+    await_standing("ok", "running ready 1 137");
+    await_line(fixture, "exec_in_container ok-probed /end-0", asked + 1);
+    assert_int_equal(stop(connection).code, 143);
+}
+
 int main(int argc, char *argv[])
 {
 #define test(name) cmocka_unit_test_setup_teardown(name, machine_set_up, machine_tear_down)
@@ -488,6 +541,7 @@ int main(int argc, char *argv[])
         test(passes_over_ends_of_what_does_not_run),
         test(takes_an_end_before_the_start_for_an_end),
         test(ends_when_the_guest_answers_twice_or_in_another_form),
+        test(starts_and_probes_nothing_while_it_is_paused),
     };
     assert_int_equal(argc, 2);
     return run_machine_tests("monitor_group", tests, sizeof tests / sizeof *tests, argv[1]);

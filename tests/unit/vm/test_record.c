@@ -61,6 +61,7 @@ static void write_sample(const struct fixture *fixture, enum record_status statu
         .status = status,
         .auto_remove = true,
         .kvm = true,
+        .paused = true,
         .monitor = 4242,
         .exit_code = 7,
         .created = 10,
@@ -92,6 +93,7 @@ static void gives_back_what_was_written(void **state)
     assert_int_equal(record.tee, VM_TEE_SEV_SNP);
     assert_int_equal(record.status, RECORD_EXITED);
     assert_true(record.auto_remove && record.kvm);
+    assert_false(record.paused); /* what has ended is not */
     assert_int_equal(record.monitor, 4242);
     assert_int_equal(record.exit_code, 7);
     assert_int_equal(record.created, 10);
@@ -122,6 +124,7 @@ static void tells_a_monitor_that_lives_from_one_that_does_not(void **state)
         assert_true(lock >= 0);
         check_ok(record_read(NAME, &record, &err), &err);
         assert_int_equal(record.status, RECORD_RUNNING);
+        assert_true(record.paused);
         check_refused(record_remove(NAME, &err), &err, "stop it first");
     }
     RECORD_AUTO record = {0};
