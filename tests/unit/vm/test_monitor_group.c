@@ -431,8 +431,8 @@ static void passes_over_ends_of_what_does_not_run(void **state)
     CLIENT_AUTO connection = start_machine(fixture, "group");
     await_standing("ghosts", "running ready 0 0");
     await_standing("twice-2", "exited not-ready 0 2");
-    assert_int_equal(count_of(fixture, "shutdown_container twice-2"), 1);
     assert_int_equal(stop(connection).code, 143);
+    assert_int_equal(count_of(fixture, "shutdown_container twice-2"), 1);
 }
 
 static void takes_an_end_before_the_start_for_an_end(void **state)
