@@ -12,7 +12,8 @@
  *
  * 'C': a byte that is 1 where the agent serves the containers, else 0; how many services, how many
  * resources; then texts, each with a zero byte behind it: of each service its URL, its address and
- * its roots; of each resource the service's place as one letter from 'a' on, before its path.
+ * its roots; of each resource the service's place as one letter from 'a' on, before its path. The
+ * rest is the machine's policy, or nothing where it is too long.
  *
  * REPORT_DATA is the hash of the runtime data, and zeros. The starter hashes, so that no agent,
  * whatever it was talked into, can have a report over what stands for something else: it refuses
@@ -30,6 +31,7 @@
 #define EXCHANGE_RUNTIME_MAX   ((size_t)16 << 10)
 #define EXCHANGE_SECRET_MAX    ((size_t)64 << 10)
 #define EXCHANGE_REPORT_SIZE   1184
+#define EXCHANGE_POLICY_MAX    ((size_t)46 << 10) /* fits a message beside all else */
 
 enum exchange_kind {
     EXCHANGE_CONFIG = 'C',

@@ -45,7 +45,8 @@ static bool read_config(struct span message, struct agent_config *out)
         if (!take_resource(&rest, out, &out->resources[i]))
             return false;
     }
-    return rest.size == 0;
+    out->policy = rest;
+    return rest.size <= EXCHANGE_POLICY_MAX;
 }
 
 int agent_config_read(struct span message, struct agent_config *out, struct error *err)

@@ -22,6 +22,7 @@ struct agent_config {
     size_t service_count;
     struct agent_resource resources[EXCHANGE_RESOURCES_MAX];
     size_t resource_count;
+    struct span policy; /* the machine's; empty where it is too long */
 };
 
 /* Reads the message 'C', its first byte included. ERROR_INVALID. */

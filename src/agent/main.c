@@ -15,16 +15,20 @@
 #include "agent/api.h"
 #include "agent/broker.h"
 #include "agent/confine.h"
+#include "agent/context.h"
 
 #define STARTER          0
 #define FETCH_TIMEOUT_MS 60000 /* of one service, in a machine without KVM too */
 #define FETCH_ALARM      150   /* seconds */
 
-static int fetch_one(struct broker *broker, const char *resource, struct error *err)
+static int fetch_one(const struct agent_config *config, struct broker *brokers,
+                     const struct agent_resource *resource, struct error *err)
 {
     __attribute__((cleanup(buf_fini_secret))) struct buf secret = BUF_WITH_LIMIT(
         EXCHANGE_SECRET_MAX);
-    if (broker_fetch(broker, resource, &secret, err) < 0)
+    const char *own = context_name(resource->path);
+    if ((own ? context_bring(config, STARTER, own, &secret, err)
+             : broker_fetch(&brokers[resource->service], resource->path, &secret, err)) < 0)
         return -1;
     return link_send(STARTER, EXCHANGE_SECRET, buf_span(&secret), err);
 }
@@ -37,8 +41,7 @@ static int fetch_all(const struct agent_config *config, struct broker *brokers, 
             return -1;
     }
     for (size_t i = 0; i < config->resource_count; i++) {
-        const struct agent_resource *each = &config->resources[i];
-        if (fetch_one(&brokers[each->service], each->path, err) < 0)
+        if (fetch_one(config, brokers, &config->resources[i], err) < 0)
             return -1;
     }
     return 0;

@@ -1,6 +1,7 @@
 /* The interface of Microsoft's secure key release sidecar (confidential-sidecar-containers,
  * cmd/skr/README.md): what containers of Azure's confidential groups ask on localhost:8080. */
 #include "agent/api.h"
+#include "agent/context.h"
 #include "agent/maa.h"
 #include "base/base64.h"
 #include "base/hex.h"
@@ -61,25 +62,20 @@ static int put_base64(struct buf *out, const char *name, struct span bytes, stru
     return base64_encode(bytes, &text, err) < 0 ? -1 : put_member(out, name, buf_span(&text), err);
 }
 
-#define REPORTED_TCB_AT 0x180 /* AMD 56860, table 23 */
-
 /* As the key management services of the ad auctions take it: certificates in PEM, the TCB in hex as
  * a big-endian number. The guest's own endorsement is there where a cloud has made one: not here.
  */
 static int attest_combined(struct api *api, const json_t *request, struct buf *out,
                            struct error *err)
 {
-    char tcb[2 * 8 + 1];
-    uint8_t big[8];
+    char tcb[CONTEXT_TCB_SIZE];
     BUF_AUTO report = BUF_WITH_LIMIT(EXCHANGE_REPORT_SIZE);
     BUF_AUTO certificates = BUF_WITH_LIMIT(EXCHANGE_MESSAGE_MAX);
     BUF_AUTO chain = BUF_WITH_LIMIT(CLIENT_BODY_MAX);
     if (get_report(api, request, &report, &certificates, err) < 0 ||
         maa_chain(buf_span(&certificates), &chain, err) < 0)
         return -1;
-    for (size_t i = 0; i < sizeof big; i++)
-        big[i] = report.data[REPORTED_TCB_AT + sizeof big - 1 - i];
-    hex_encode(span_of(big, sizeof big), tcb);
+    context_tcb(buf_span(&report), tcb);
     if (put_base64(out, "evidence", buf_span(&report), err) < 0 ||
         put_base64(out, "endorsements", buf_span(&chain), err) < 0 ||
         put_member(out, "uvm_endorsements", span_of_text(""), err) < 0)

@@ -51,7 +51,7 @@ static int put_config(const struct agent_order *order, struct buf *out, struct e
             put_text(out, secret->resource, err) < 0)
             return -1;
     }
-    return 0;
+    return buf_append(out, order->policy, err);
 }
 
 static int say(int fd, struct span message, struct error *err)

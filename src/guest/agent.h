@@ -22,8 +22,9 @@ struct agent_order {
     const struct policy_attestation *attestation;
     const struct in_addr *addresses; /* of its services, as far as the host has told them */
     size_t address_count;
-    size_t row;     /* whose secrets to bring; POLICY_NO_ROW to serve the containers */
-    int sockets[2]; /* on which it serves them; -1 */
+    struct span policy; /* its text; empty where it is longer than EXCHANGE_POLICY_MAX */
+    size_t row;         /* whose secrets to bring; POLICY_NO_ROW to serve the containers */
+    int sockets[2];     /* on which it serves them; -1 */
     agent_reporter *report;
     void *machine;
 };

@@ -133,16 +133,16 @@ static int accept_policy(struct gate *gate, char digest_hex[2 * SHA256_SIZE + 1]
                          "HOST_DATA); launch it with this policy",
                          digest_hex, host_hex);
     *code = ANSWER_INVALID;
-    struct policy *policy;
+    POLICY_AUTO policy = NULL;
     /* One that allows everything protects nothing; but it is the one that the machine was launched
      * for, and whoever verifies the evidence sees it. */
-    if (policy_parse(buf_span(&gate->upload.bytes), POLICY_ALLOW_ALL, &policy, err) < 0)
+    if (policy_parse(buf_span(&gate->upload.bytes), POLICY_ALLOW_ALL, &policy, err) < 0 ||
+        policy_state_new(policy, &gate->state, err) < 0)
         return -1;
-    if (policy_state_new(policy, &gate->state, err) < 0) {
-        policy_free(policy);
-        return -1;
-    }
     gate->policy = policy;
+    policy = NULL;
+    /* One that is too long leaves it empty: who wants to give it to a container says so. */
+    (void)buf_append(&gate->text, buf_span(&gate->upload.bytes), NULL);
     return 0;
 }
 
@@ -372,6 +372,7 @@ static const struct channel_handler channel_handler = {
 void gate_init(struct gate *gate, const struct machine_ops *ops, void *machine, enum guest_tee tee)
 {
     *gate = (struct gate){.ops = ops, .machine = machine, .tee = tee};
+    buf_init(&gate->text, EXCHANGE_POLICY_MAX);
     channel_init(&gate->channel, &channel_handler, gate);
 }
 
@@ -382,6 +383,7 @@ void gate_fini(struct gate *gate)
     gate_forget_processes(gate);
     policy_state_free(gate->state);
     policy_free(gate->policy);
+    buf_fini(&gate->text);
     *gate = (struct gate){0};
 }
 

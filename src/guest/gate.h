@@ -20,6 +20,7 @@
 #ifndef CAISSON_GUEST_GATE_H
 #define CAISSON_GUEST_GATE_H
 
+#include "agent/exchange.h"
 #include "crypto/digest.h"
 #include "evidence/runtime_data.h"
 #include "format/channel.h"
@@ -131,6 +132,7 @@ struct gate {
     enum gate_phase phase;
     struct gate_upload upload;
     struct policy *policy;
+    struct buf text; /* the policy's; empty where it is longer than EXCHANGE_POLICY_MAX */
     struct policy_state *state;
     struct gate_container containers[GATE_CONTAINERS_MAX];
     /* Those that are a container's first have its place; then the others. */

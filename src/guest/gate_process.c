@@ -232,6 +232,7 @@ static int decide(struct gate *gate, const struct request *request, struct gate_
     struct spec spec = spec_of(args, asked.container, &user, &decision);
     spec.group = policy_get_group(gate->policy);
     spec.attestation = policy_get_attestation(gate->policy);
+    spec.policy = buf_span(&gate->text);
     spec.row = policy_row_of(gate->state, args->id);
     *place = asked;
     return launch(gate, request, place, &spec, decision.stdio, err);

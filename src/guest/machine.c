@@ -272,6 +272,7 @@ static struct agent_order order_of(struct machine *machine, const struct spec *s
                                 .attestation = spec->attestation,
                                 .addresses = machine->services.items,
                                 .address_count = machine->services.count,
+                                .policy = spec->policy,
                                 .row = spec->row,
                                 .sockets = {-1, -1},
                                 .report = machine_report,
@@ -309,8 +310,7 @@ static int prepare_agent(struct machine *machine, const struct spec *spec, struc
     bool serves = spec->attestation && spec->attestation->api;
     if (machine->agent >= 0 || !(serves || has_secrets(spec->attestation, spec->row)))
         return 0;
-    machine->agent = program_open(EXCHANGE_PART, err);
-    if (machine->agent < 0)
+    if ((machine->agent = program_open(EXCHANGE_PART, err)) < 0)
         return -1;
     if (!serves || start_serving(machine, spec, err) >= 0)
         return 0;

@@ -54,9 +54,7 @@ static int add_variable(struct spec *spec, const struct policy_secret *secret, s
                              secret->variable);
     }
     if (memchr(bytes.data, '\0', bytes.size))
-        return error_set(err, ERROR_INVALID,
-                         "the secret %s has a zero byte: no variable can hold "
-                         "it",
+        return error_set(err, ERROR_INVALID, "the secret %s has a zero byte: no variable holds it",
                          secret->resource);
     memcpy(stpcpy(stpcpy(text, secret->variable), "="), bytes.data, bytes.size);
     env[spec->env.count] = text;

@@ -40,6 +40,7 @@ struct spec {
     const struct sandbox *sandbox;    /* the machine's */
     struct spec_limits limits;
     const struct policy_attestation *attestation; /* of the policy; NULL for none */
+    struct span policy;                /* its text, as far as a container can be given it */
     size_t row;                        /* of the policy's, whose secrets a first process gets */
     const struct agent_order *secrets; /* how it gets them; NULL for none. The machine's */
 };

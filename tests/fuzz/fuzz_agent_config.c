@@ -25,5 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_text(config.resources[i].path, message);
         fuzz_require(config.resources[i].service < config.service_count);
     }
+    fuzz_require(config.policy.size <= EXCHANGE_POLICY_MAX &&
+                 config.policy.data + config.policy.size == data + size);
     return 0;
 }

@@ -7,10 +7,12 @@ import json
 import os
 import shutil
 import socket
+import struct
 import tempfile
 import threading
 import time
 import unittest
+import uuid
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -19,7 +21,18 @@ from lib import tap
 from lib.broker import Broker, make_certificate, unb64url
 from lib.starter import Agent
 
+# Of VCEK, ASK and ARK, in a certificate table (AMD 56421, GHCB specification, section 4.1.8.1).
+GUIDS = ("63da758d-e664-4564-adc5-f4b93be8accd", "4ab7b379-bbac-4fe4-a02f-05aef327c782",
+         "c0b406a4-a803-4952-9743-3fb6014cd0ae")  # fmt: skip
 RESOURCES = {"default/secret/db": b"swordfish\n", "app/key/one": bytes(range(256)), "a/b/big": bytes(70000)}
+
+
+def certificate_table(*certificates):
+    at, entries = 24 * (len(certificates) + 1), b""
+    for guid, each in zip(GUIDS, certificates):
+        entries += uuid.UUID(guid).bytes_le + struct.pack("<II", at, len(each))
+        at += len(each)
+    return entries + bytes(24) + b"".join(certificates)
 
 
 class AgentCase(unittest.TestCase):
@@ -124,6 +137,32 @@ class Fetches(AgentCase):
         threading.Thread(target=speak, daemon=True).start()
         url = f"https://localhost:{silent.getsockname()[1]}"
         self.assertIn("does not speak TLS", self.fetch(self.broker(), "a/b/c", url=url))
+
+    def context(self, name, **options):
+        """A resource that is no service's: nobody is asked for it."""
+        broker = self.broker()
+        agent = self.agent([self.service(broker)], [(0, f"caisson/security-context/{name}")], **options)
+        messages, status = agent.wait()
+        self.assertEqual((broker.requests, len(messages), status), ([], 1, messages[0][:1] != b"S"))
+        return messages[0][1:]
+
+    def test_the_security_context_is_the_machines_own(self):
+        self.assertEqual(base64.b64decode(self.context("security-policy-base64", policy=b"package policy")), b"package policy")
+        self.assertEqual(self.context("security-context-a.b"), b"/security-context-a.b")
+        text = base64.b64decode(self.context("host-amd-cert-base64", table=certificate_table(b"leaf", b"middle", b"root")))
+        document = json.loads(text)
+        self.assertEqual(sorted(document), ["cacheControl", "certificateChain", "tcbm", "vcekCert"])
+        self.assertIn(base64.b64encode(b"leaf").decode(), document["vcekCert"])
+        self.assertEqual(document["certificateChain"].count("BEGIN CERTIFICATE"), 2)
+        self.assertRegex(document["tcbm"], "^[0-9a-f]{16}$")
+        self.assertEqual(self.context("host-amd-cert-base64"), b"")
+
+    def test_security_contexts_that_cannot_be_had(self):
+        self.assertIn(b"more than the 47104 bytes", self.context("security-policy-base64"))
+        self.assertIn(b"there is no reference-info-base64", self.context("reference-info-base64"))
+        for table in (b"x", certificate_table(b"leaf")[:-5], certificate_table(b"a" * 40000)):
+            with self.subTest(len(table)):
+                self.assertIn(b"security context", self.context("host-amd-cert-base64", table=table))
 
     def test_a_url_that_is_none_and_an_address_that_is_missing(self):
         broker = self.broker()

@@ -24,7 +24,7 @@ class Agent:
     """`services`: (url, address, roots as bytes) each; `resources`: (service's place, path) each. With `serves` it
     answers on the ports `sidecar` and `broker`; else it ends once `outcome` holds its messages."""
 
-    def __init__(self, services, resources=(), serves=False, table=b""):
+    def __init__(self, services, resources=(), serves=False, table=b"", policy=b""):
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         listeners = [listening(), listening()]
         self.sidecar, self.broker = (each.getsockname()[1] for each in listeners)
@@ -34,7 +34,7 @@ class Agent:
             config += url.encode() + b"\0" + address.encode() + b"\0" + roots + b"\0"
         for place, path in resources:
             config += bytes([ord("a") + place]) + path.encode() + b"\0"
-        self.socket.send(config)
+        self.socket.send(config + policy)
         self.process = subprocess.Popen([AGENT], stdin=theirs, stdout=listeners[0], stderr=listeners[1], env={})
         for each in (theirs, *listeners):
             each.close()

@@ -25,14 +25,30 @@ static void reads_services_and_resources(void **state)
     assert_string_equal(config.resources[0].path, "x/y/z");
 }
 
-static void refuses_it_cut_anywhere_or_longer(void **state)
+static void takes_the_rest_for_the_policy_up_to_its_limit(void **state)
+{
+    (void)state;
+    static char message[sizeof GOOD - 1 + EXCHANGE_POLICY_MAX + 1];
+    struct agent_config config;
+    struct error err;
+    memset(message, 'p', sizeof message);
+    memcpy(message, GOOD, sizeof GOOD - 1);
+    check_ok(agent_config_read(span_of(GOOD, sizeof GOOD - 1), &config, &err), &err);
+    assert_int_equal(config.policy.size, 0);
+    check_ok(agent_config_read(span_of(message, sizeof message - 1), &config, &err), &err);
+    assert_int_equal(config.policy.size, EXCHANGE_POLICY_MAX);
+    assert_ptr_equal(config.policy.data, message + sizeof GOOD - 1);
+    check_error(agent_config_read(span_of(message, sizeof message), &config, &err), &err,
+                ERROR_INVALID);
+}
+
+static void refuses_it_cut_anywhere(void **state)
 {
     (void)state;
     struct agent_config config;
     struct error err;
     for (size_t size = 0; size < sizeof GOOD - 1; size++)
         check_error(agent_config_read(span_of(GOOD, size), &config, &err), &err, ERROR_INVALID);
-    check_error(agent_config_read(span_of(GOOD, sizeof GOOD), &config, &err), &err, ERROR_INVALID);
 }
 
 static void refuses_counts_and_places_out_of_bounds(void **state)
@@ -52,7 +68,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_services_and_resources),
-        cmocka_unit_test(refuses_it_cut_anywhere_or_longer),
+        cmocka_unit_test(takes_the_rest_for_the_policy_up_to_its_limit),
+        cmocka_unit_test(refuses_it_cut_anywhere),
         cmocka_unit_test(refuses_counts_and_places_out_of_bounds),
     };
     return cmocka_run_group_tests_name("agent/link", tests, NULL, NULL);

@@ -235,6 +235,8 @@ static bool fake_stream_closed(void *argument, uint32_t stream)
 static int fake_start(void *argument, const struct spec *spec, uint64_t process,
                       const uint32_t standard[3], struct error *err)
 {
+    struct fake_machine *machine = argument;
+    machine->policy = spec->policy;
     return process ? fake_exec(argument, spec, process, standard, err)
                    : fake_create(argument, spec, standard, err);
 }

@@ -15,8 +15,9 @@ struct fake_machine {
     uint32_t standard[3];
     uint32_t exec_standard[3]; /* of the last process beside a container's first */
     bool terminal;
-    bool forged;  /* fragments are nobody's */
-    size_t input; /* bytes that came for a process */
+    struct span policy; /* that the last process could be given */
+    bool forged;        /* fragments are nobody's */
+    size_t input;       /* bytes that came for a process */
 };
 
 extern const struct machine_ops fake_machine_ops;

@@ -48,6 +48,25 @@ static void executes_what_the_policy_describes(void **state)
     assert_int_equal(world->machine.exec_standard[2], 13);
 }
 
+static void hands_the_policy_over_as_it_was_set(void **state)
+{
+    struct world *world = *state;
+    run(world);
+    assert_true(span_equal_text(world->machine.policy, fake_policy()));
+}
+
+static void hands_over_no_part_of_a_policy_that_is_too_long(void **state)
+{
+    struct world *world = *state;
+    static char longer[EXCHANGE_POLICY_MAX + 2];
+    memset(longer, '\n', sizeof longer - 1);
+    memcpy(longer, fake_policy(), strlen(fake_policy()));
+    fake_machine_init(&world->machine, longer);
+    send_policy(world, longer, strlen(longer), 9);
+    expect(world, "\"ok\":true");
+    assert_int_equal(world->gate.text.size, 0);
+}
+
 static void denies_another_program_and_closes_its_streams(void **state)
 {
     struct world *world = *state;
@@ -367,6 +386,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         test(executes_what_the_policy_describes),
+        test(hands_the_policy_over_as_it_was_set),
+        test(hands_over_no_part_of_a_policy_that_is_too_long),
         test(denies_another_program_and_closes_its_streams),
         test(denies_another_folder),
         test(refuses_to_execute_in_what_does_not_run),
