@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "cli/group_plan.h"
 #include "cli/pod_file.h"
+#include "cli/secret_options.h"
 #include "cli/workload_images.h"
 #include "layer/layer.h"
 #include "os/fd.h"
@@ -76,13 +77,19 @@ static int read_manifest(const struct group_inputs *inputs, struct group_run *ru
 static int make_policy(const struct group_inputs *inputs, struct group_run *run, struct buf *policy,
                        struct error *err)
 {
+    struct template_form made = form;
+    SECRET_OPTIONS_AUTO secrets;
+    bool attests;
+    if (secret_options_read_group(inputs->args, run->group, &secrets, &attests, err) < 0)
+        return -1;
     if (policy->size > 0)
-        return 0;
+        return attests ? secret_options_refuse(err) : 0;
+    made.attestation = attests ? &secrets.attestation : NULL;
     if (inputs->lock && workload_images_init(&run->locked, inputs->lock, &inputs->images, err) < 0)
         return -1;
     const struct template_images source = workload_images_source(inputs->lock ? &run->locked
                                                                               : &run->images);
-    return template_policy(&run->groups, run->group, &form, &source, policy, err);
+    return template_policy(&run->groups, run->group, &made, &source, policy, err);
 }
 
 int group_run_make(const struct group_inputs *inputs, struct buf *policy, struct group_run **out,

@@ -6,16 +6,18 @@
 #ifndef CAISSON_CLI_GROUP_RUN_H
 #define CAISSON_CLI_GROUP_RUN_H
 
+#include "cli/args.h"
 #include "image/image.h"
 #include "vm/machine.h"
 
 struct group_run;
 
 struct group_inputs {
-    const char *manifest; /* path */
-    const char *workload; /* the one of this name; NULL for the only one */
-    const char *lock;     /* an image lock that the policy is made from; NULL for the images */
-    const char *folder;   /* where disks of values as files may be made */
+    const char *manifest;    /* path */
+    const char *workload;    /* the one of this name; NULL for the only one */
+    const char *lock;        /* an image lock that the policy is made from; NULL for the images */
+    const struct args *args; /* for the policy's secrets */
+    const char *folder;      /* where disks of values as files may be made */
     bool network;
     struct image_options images;
 };

@@ -5,15 +5,20 @@
 #include "cli/command.h"
 #include "cli/pod_file.h"
 #include "cli/policy_output.h"
+#include "cli/secret_options.h"
 #include "cli/workload_images.h"
 #include "policy/policy.h"
 
-static const struct template_form form = {.generation = POLICY_GENERATION_DEFAULT};
-
-static int make_policy(struct template_groups *groups, size_t index,
+static int make_policy(const struct args *args, struct template_groups *groups, size_t index,
                        const struct template_images *images, struct buf *out, struct error *err)
 {
     const struct template_group *group = &groups->groups[index];
+    struct template_form form = {.generation = POLICY_GENERATION_DEFAULT};
+    SECRET_OPTIONS_AUTO secrets;
+    bool attests;
+    if (secret_options_read_group(args, group, &secrets, &attests, err) < 0)
+        return -1;
+    form.attestation = attests ? &secrets.attestation : NULL;
     if (template_policy(groups, group, &form, images, out, err) < 0 ||
         policy_output_check(buf_span(out), err) < 0)
         return error_context(err, "workload \"%.64s\"", group->name);
@@ -26,14 +31,14 @@ static int write_one(const struct args *args, struct template_groups *groups,
     BUF_AUTO policy = BUF_WITH_LIMIT(POLICY_SIZE_MAX);
     size_t index = 0;
     if (policy_output_choose(args, groups, "manifest", "workload", &index, err) < 0 ||
-        make_policy(groups, index, images, &policy, err) < 0 ||
+        make_policy(args, groups, index, images, &policy, err) < 0 ||
         policy_output_write(args_get(args, "output"), buf_span(&policy), err) < 0)
         return -1;
     return EXIT_OK;
 }
 
 /* All policies into the manifest; their hashes are printed, as the names' lines. */
-static int write_all(struct pod_manifest *file, const struct pods *pods,
+static int write_all(const struct args *args, struct pod_manifest *file, const struct pods *pods,
                      struct template_groups *groups, const struct template_images *images,
                      struct error *err)
 {
@@ -41,7 +46,7 @@ static int write_all(struct pod_manifest *file, const struct pods *pods,
     for (size_t i = 0; i < groups->count; i++) {
         BUF_AUTO policy = BUF_WITH_LIMIT(POLICY_SIZE_MAX);
         char hex[65];
-        if (make_policy(groups, i, images, &policy, err) < 0 ||
+        if (make_policy(args, groups, i, images, &policy, err) < 0 ||
             pod_file_annotate(file, pods, groups->groups[i].place, buf_span(&policy), err) < 0)
             return -1;
         policy_output_hash(buf_span(&policy), hex);
@@ -101,6 +106,6 @@ int policy_generate_manifest(const struct args *args, const struct image_options
     if (workload_images_init(&images, args_get(args, "images"), options, err) < 0)
         return -1;
     const struct template_images source = workload_images_source(&images);
-    return args_has(args, "write") ? write_all(&file, &pods, &groups, &source, err)
+    return args_has(args, "write") ? write_all(args, &file, &pods, &groups, &source, err)
                                    : write_one(args, &groups, &source, err);
 }

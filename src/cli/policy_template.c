@@ -21,8 +21,9 @@ bool policy_template_wanted(const struct args *args)
 /* What makes sense for something else alone. */
 static int check_options(const struct args *args, struct error *err)
 {
-    static const char *const others[] = {"env",  "env-file",   "workdir",
-                                         "user", "entrypoint", "kubernetes"};
+    static const char *const others[] = {"env",    "env-file",        "workdir",
+                                         "user",   "entrypoint",      "kubernetes",
+                                         "secret", "attestation-api", "security-context"};
     static const char *const of_templates[] = {"parameters",       "subscription", "resource-group",
                                                "location",         "diff",         "write",
                                                "approve-wildcards"};

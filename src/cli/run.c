@@ -75,6 +75,7 @@ static int get_group(struct run *run, struct error *err)
         .manifest = args_get(args, "group"),
         .workload = args_get(args, "workload"),
         .lock = args_get(args, "images"),
+        .args = args,
         .folder = store_folder(run->store),
         .network = run->options.network,
         .images = {.disks = true, .tls_ca = args_get(args, "tls-ca"), .pull = run->options.pull}};
@@ -141,9 +142,7 @@ static int read_secrets(struct run *run, struct error *err)
     if (secret_options_read(run->args, &run->secrets, &found, err) < 0)
         return -1;
     if (found && args_has(run->args, "policy"))
-        return error_set(err, ERROR_USAGE,
-                         "--policy says which secrets there are: give --secret to caisson policy "
-                         "generate");
+        return secret_options_refuse(err);
     run->workload.attestation = found ? &run->secrets.attestation : NULL;
     return 0;
 }

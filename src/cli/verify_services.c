@@ -1,5 +1,15 @@
 #include "cli/verify_services.h"
 
+#include "base/text.h"
+#include "format/security_context.h"
+
+/* A container's security context is the machine's own, and no secret. */
+static bool comes_from(const struct policy_secret *secret, size_t place)
+{
+    return secret->service == place &&
+           !text_starts_with(secret->resource, SECURITY_CONTEXT_RESOURCE);
+}
+
 /* The service, and what it holds for the containers. The policy's reader lets neither URL nor
  * resource have a character that means something to a terminal. */
 static int append_service(const struct policy_attestation *attestation, size_t place,
@@ -11,7 +21,7 @@ static int append_service(const struct policy_attestation *attestation, size_t p
         return -1;
     for (size_t i = 0; i < attestation->secret_count; i++) {
         const struct policy_secret *secret = &attestation->secrets[i];
-        if (secret->service == place &&
+        if (comes_from(secret, place) &&
             buf_printf(out, err, "%s%s", told++ ? ", " : " (", secret->resource) < 0)
             return -1;
     }
@@ -35,7 +45,7 @@ static json_t *service_claim(const struct policy_attestation *attestation, size_
 {
     json_t *secrets = json_array();
     for (size_t i = 0; i < attestation->secret_count; i++) {
-        if (attestation->secrets[i].service == place)
+        if (comes_from(&attestation->secrets[i], place))
             (void)json_array_append_new(secrets, json_string(attestation->secrets[i].resource));
     }
     return json_pack("{s:s, s:o, s:b}", "url", attestation->services[place].url, "secrets", secrets,

@@ -173,6 +173,7 @@ int template_policy(struct template_groups *groups, const struct template_group 
         .generation = form->generation,
         .container_count = group->container_count,
         .group = group->word,
+        .attestation = form->attestation,
         .fragments = group->fragments,
         .fragment_count = group->fragment_count,
         .own_fragments_first = group->own_fragments_first,

@@ -82,7 +82,8 @@ struct template_form {
     bool disable_stdio;
     bool omit_id; /* no id, and no name where the two are equal */
     bool exclude_default_fragments;
-    const char *infrastructure_svn; /* or NULL */
+    const char *infrastructure_svn;               /* or NULL */
+    const struct policy_attestation *attestation; /* of the group's containers, or NULL */
 };
 
 /* The containers of one group with what their images add, as its policy describes them: one a

@@ -364,6 +364,17 @@ class Groups(CliCase):
             with self.subTest(options=options):
                 result = self.caisson("run", "--tee", "simulated", *options, check=False)
                 self.assertEqual(result.returncode, 2, result.stderr)
+        root = os.path.join(self.folder, "root.pem")
+        with open(root, "wb") as file:
+            file.write(b"PEM")
+        given = ["--group", manifest, "--secret-service", "https://kbs.example", "--secret-root", root]
+        for word, options in {"begin it with CONTAINER:": ["--secret", "other:db"],
+                              "--policy says which secrets": ["--policy", self.policy_of(manifest), "--secret", "main:db"],
+                              "--network none": ["--network", "none", "--secret", "main:db"]}.items():  # fmt: skip
+            with self.subTest(word):
+                result = self.caisson("run", "--tee", "simulated", *given, *options, check=False)
+                self.assertEqual(result.returncode, 2, result.stderr)
+                self.assertIn(word.encode(), result.stderr)
         self.assertEqual(os.listdir(self.environment["CAISSON_RUN"]), [])
 
 

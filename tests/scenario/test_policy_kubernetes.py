@@ -224,6 +224,39 @@ class Kubernetes(unittest.TestCase):
         self.assertIn("no workload", self.generate(manifest, "--workload", "none", status=3))
         self.assertEqual(len(self.generate(manifest, "--write").split("\n")), 3)
 
+    def secrets(self, *words, status=0):
+        """With these options: what the policy says of secrets, or why there is none."""
+        root = self.write("root.pem", "PEM")
+        given = ["--secret-service", "https://kbs.example", "--secret-root", root, *words]
+        done = self.policy("generate", "--kubernetes", self.pod, "--images", self.lock(), *given, status=status)
+        if status:
+            return done
+        line = [each for each in done.split("\n") if each.startswith("caisson_attestation := ")]
+        return json.loads(line[0].split(" := ", 1)[1]) if line else None
+
+    def test_gives_secrets_to_the_containers_that_are_named(self):
+        self.assertIsNone(self.secrets())
+        said = self.secrets("--secret", "prepare:db", "--secret", "web:app/key/one:/key", "--secret", "web:pw=PASSWORD")
+        self.assertEqual([(each["container"], each["resource"], each.get("path"), each.get("variable"))
+                          for each in said["secrets"]],
+                         [(1, "default/secret/db", "/run/secrets/db", None), (0, "app/key/one", "/key", None),
+                          (0, "default/secret/pw", None, "PASSWORD")])  # fmt: skip
+        self.assertEqual((said["services"], said["api"]), ([{"roots": "PEM", "url": "https://kbs.example"}], False))
+        said = self.secrets("--security-context", "--attestation-api")
+        self.assertTrue(said["api"])
+        self.assertEqual([each["container"] for each in said["secrets"]], [0, 0, 0, 1, 1, 1])
+        self.assertEqual({each["variable"] for each in said["secrets"] if "variable" in each}, {"UVM_SECURITY_CONTEXT_DIR"})
+
+    def test_refuses_secrets_of_no_container(self):
+        for bad in ("db", "other:db", "we:db", "webb:db", "web=db", ":db", "db:/path"):
+            with self.subTest(bad):
+                self.assertIn("begin it with CONTAINER:", self.secrets("--secret", bad, status=2))
+        for bad in ("web:", "web::/a", "web:db:", "web:db="):
+            with self.subTest(bad):
+                self.assertIn("NAME, NAME:/PATH or NAME=VARIABLE", self.secrets("--secret", bad, status=2))
+        self.assertIn("--secret does not go with --arm",
+                      self.policy("generate", "--arm", self.pod, "--secret", "web:db", status=2))
+
     def test_refuses_what_cannot_be_had(self):
         """Nothing is printed, and the message names document, container and field."""
         self.lock_file = self.lock()

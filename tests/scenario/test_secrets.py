@@ -14,7 +14,8 @@ from lib.service import Service, unb64url
 
 ISSUER = "https://acme.example"
 SCRIPT = ("cat /run/secrets/db; echo $PASSWORD; od -An -tx1 -N4 /etc/one; ls -l /run/secrets/db; "
-          "echo no >/run/secrets/db; grep -c swordfish /proc/1/environ")
+          "echo no >/run/secrets/db; grep -c swordfish /proc/1/environ; cd $UVM_SECURITY_CONTEXT_DIR; pwd; "
+          "cat security-policy-base64; echo; cat host-amd-cert-base64; echo; ls; echo no >host-amd-cert-base64; :")
 # Each answer's body as a line; bash speaks HTTP by itself.
 API = """
 ask() {
@@ -69,7 +70,7 @@ class Secrets(CliCase):
         self.admin("POST", f"/kbs/v0/resource/{name}", secret)
 
     def test_secrets_come_to_the_workload_of_the_rule_and_to_no_other(self):
-        options = ["--secret", "db", "--secret", "db=PASSWORD", "--secret", "app/key/one:/etc/one"]
+        options = ["--secret", "db", "--secret", "db=PASSWORD", "--secret", "app/key/one:/etc/one", "--security-context"]
         host_data = self.generate("/bin/sh", "-c", SCRIPT, options=options)
         self.assertIn(b"file \"/run/secrets/db\", mode 444", self.caisson("policy", "show", self.policy).stdout)
         self.put("default/secret/db", b"swordfish\n", host_data)
@@ -78,8 +79,12 @@ class Secrets(CliCase):
         lines = done.stdout.decode().split("\n")
         self.assertEqual(lines[:3], ["swordfish", "swordfish", " 00 01 02 03"])
         self.assertIn("-r--r--r--", lines[3])
-        self.assertEqual(lines[4], "1")
-        self.assertIn(b"Read-only", done.stderr)
+        self.assertEqual(lines[4:6], ["1", "/security-context-caisson"])
+        self.assertEqual(hashlib.sha256(base64.b64decode(lines[6])).hexdigest(), host_data)
+        document = json.loads(base64.b64decode(lines[7]))
+        self.assertEqual([document[each].count("BEGIN CERTIFICATE") for each in ("vcekCert", "certificateChain")], [1, 2])
+        self.assertEqual(lines[8:10], ["host-amd-cert-base64", "security-policy-base64"])
+        self.assertEqual(done.stderr.count(b"Read-only"), 2)
         # One word more, and it is another workload: nothing of it begins.
         self.generate("/bin/sh", "-c", SCRIPT + " #", options=options)
         done = self.run_image("busybox", "/bin/sh", "-c", SCRIPT + " #", options=["--policy", self.policy], check=False)
@@ -130,6 +135,7 @@ class Refusals(CliCase):
         self.refused("--secret-root FILE is missing", "--secret", "db")
         for bad in ("", ":/a", "db:", "db=", "=A"):
             self.refused("NAME, NAME:/PATH or NAME=VARIABLE", "--secret", bad, *self.given)
+        self.refused("--secret-root FILE is missing", "--security-context")
         self.refused("--network none", "--secret", "db", "--network", "none", *self.given)
 
     def test_a_secret_that_no_variable_can_hold(self):
@@ -141,9 +147,9 @@ class Refusals(CliCase):
         self.refused("the variable A is a secret's", "--secret", "db=A", "-e", "A=1", *self.given, status=3)
 
     def test_without_the_policys_word_there_is_nothing_to_ask(self):
-        done = self.run_image("busybox", "/bin/sh", "-c", "grep -c :1F90 /proc/net/tcp; ls /run/secrets; echo $PASSWORD",
-                              options=["-e", "PASSWORD="])
-        self.assertEqual(done.stdout, b"0\n\n")
+        done = self.run_image("busybox", "/bin/sh", "-c", "grep -c :1F90 /proc/net/tcp; ls /run/secrets; echo $PASSWORD;"
+                              "echo $UVM_SECURITY_CONTEXT_DIR; ls / | grep -c context", options=["-e", "PASSWORD="])
+        self.assertEqual(done.stdout, b"0\n\n\n0\n")
 
 
 if __name__ == "__main__":

@@ -208,7 +208,8 @@ def test_refuses_a_policy_that_allows_everything_unless_told():
 
 def test_tells_which_services_and_secrets_the_policy_names():
     secret = {"container": 0, "path": "/run/secrets/db", "resource": "default/secret/db", "service": 1}
-    said = {"api": True, "secrets": [secret, {**secret, "path": "/key", "resource": "app/key/one"}],
+    said = {"api": True, "secrets": [secret, {**secret, "path": "/key", "resource": "app/key/one"},
+                                     {**secret, "path": "/c", "resource": "caisson/security-context/host-amd-cert-base64"}],
             "services": [{"roots": "PEM", "url": f"https://{name}.example"} for name in ("maa", "kbs")]}
     text = policies.policy([policies.container(["00" * 32], command=["/bin/db"])])
     said = json.dumps(said, separators=(",", ":")).encode()
