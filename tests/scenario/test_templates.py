@@ -189,6 +189,57 @@ class Templates(unittest.TestCase):
         self.confcom(*self.CONFCOM, "--debug-mode", "-y")
         self.assertIn('["/bin/sh"]', self.policies("plain.json")["shop"])
 
+    def described(self, *options):
+        """What acipolicygen prints for one group, by name, and the text itself."""
+        text = self.confcom("-a", "one.json", "--images", "lock.json", "--outraw", *options).stdout
+        head, rest = text.split("\nfragments := ", 1)
+        fragments, rest = rest.split("\n\ncontainers := ", 1)
+        found = {"fragments": json.loads(fragments)}
+        for line in (head + "\ncontainers := " + rest).split("\n"):
+            name, is_definition, value = line.partition(" := ")
+            if is_definition and value.startswith(("[", "true", "false", '"')):
+                found[name] = json.loads(value)
+        return found, text
+
+    def test_confcom_options_have_their_effect(self):
+        """Each option of its help that changes the policy changes this, and nothing else."""
+        template = {"resources": [{"type": "Microsoft.ContainerInstance/containerGroups", "name": "one", "properties": {
+            "containers": [{"name": "web", "properties": {"image": "r.example/web:1"}}]}}]}
+        own = {"feed": "r.example/side", "issuer": "did:x509:0:sha256:x::eku:1.2", "minimum_svn": "3", "includes": ["containers"]}
+        self.write("one.json", json.dumps(template))
+        self.write("fragments.json", json.dumps({"fragments": [dict(own, path="side.cose")]}))
+        plain, text = self.described()
+        shells = [{"command": [f"/bin/{shell}"], "signals": []} for shell in ("sh", "bash")]
+        (infrastructure,) = plain["fragments"]
+        web, pause = plain["containers"]
+        for options, changed in (
+                ([], {}),
+                (["--enable-stdio"], {}),
+                (["--faster-hashing"], {}),
+                (["--include-fragments"], {}),
+                (["--confcom-version", "2.3.0"], {}),
+                (["--confcom-version", "1.3.0", "--exclude-default-fragments"],  # which confcom then passed over
+                 {"api_version": "0.10.0", "containers": [dict(web, signals=[3]), dict(pause, signals=[])]}),
+                (["--debug-mode"], {"allow_dump_stacks": True, "allow_runtime_logging": True,
+                                    "containers": [dict(web, exec_processes=shells), pause]}),
+                (["--disable-stdio"], {"containers": [dict(each, allow_stdio_access=False) for each in (web, pause)]}),
+                (["--exclude-default-fragments"], {"fragments": []}),
+                (["--infrastructure-svn", "9"], {"fragments": [dict(infrastructure, minimum_svn="9")]}),
+                (["--include-fragments", "--fragments-json", "fragments.json"], {"fragments": [infrastructure, own]}),
+                (["-f", "-j", "fragments.json", "-e"], {"fragments": [own]}),
+                (["--omit-id"], {"containers": [{key: web[key] for key in web if key != "id"}, pause]}),
+                (["--prerelease-policy-api"], {"api_version": "0.12.0", "framework_version": "0.5.0", "allow_host_network": False})):
+            with self.subTest(options=options):
+                self.assertEqual(self.described(*options)[0], dict(plain, **changed))
+        words = ("-a", "one.json", "--images", "lock.json")
+        pretty = self.confcom(*words, "--outraw-pretty-print").stdout
+        self.assertIn('containers := [\n  {\n    "allow_elevated": false,\n', pretty)
+        encoded = self.confcom(*words, "--print-policy", "--save-to-file", "saved").stdout
+        self.assertEqual(base64.b64decode(encoded), text.removesuffix("\n\n\n").encode())
+        self.assertEqual(self.read("saved"), encoded.rstrip("\n"))
+        self.assertEqual(self.read("one.json"), json.dumps(template))
+        self.assertIn("--input", self.confcom("--with-containers", "[]", *words, status=1).stderr)
+
     def test_confcom_compares(self):
         self.confcom(*self.CONFCOM)
         self.assertEqual(self.confcom(*self.CONFCOM, "--diff").stdout, "Existing policy and Template match\n" * 2)
