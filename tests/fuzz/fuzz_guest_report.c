@@ -1,5 +1,6 @@
 /* What a host answers on the port of the simulated secure processor: a report over what was asked
- * for, or a refusal. The first byte is the REPORT_DATA's every byte. */
+ * for, and certificates that came with it, or a refusal. The first byte is the REPORT_DATA's every
+ * byte. */
 #include "fuzz.h"
 
 #include <sys/socket.h>
@@ -29,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else {
         fuzz_require(report.size == 0);
     }
-    fuzz_require(certificates.size == 0);
+    fuzz_require(certificates.size < size);
     (void)close(ends[0]);
     (void)close(ends[1]);
     return 0;

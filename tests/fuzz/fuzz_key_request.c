@@ -40,15 +40,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     key_request_init(&request);
     switch (data[0] % 4) {
     case 0:
-        if (key_request_read_create(body, &request, NULL) == 0)
-            make(&request);
+        if (key_request_read_create(body, &request, NULL) < 0)
+            return 0;
+        make(&request);
         break;
     case 1:
-        if (key_request_read_import(body, &request, NULL) == 0)
-            make(&request);
+        if (key_request_read_import(body, &request, NULL) < 0)
+            return 0;
+        make(&request);
         break;
     case 2:
-        (void)key_request_read_update(body, &request, NULL);
+        if (key_request_read_update(body, &request, NULL) < 0)
+            return 0;
         break;
     default:
         if (release_request_read(body, &release, NULL) == 0)

@@ -5,7 +5,6 @@ by python3-jwcrypto."""
 import hashlib
 import json
 import os
-import unittest
 
 from jwcrypto import jwk, jws
 

@@ -11,7 +11,6 @@ import ssl
 import http.client
 import subprocess
 import threading
-import unittest
 
 from lib import paths, policies, tap
 from lib.kbs import Guest, Processor
