@@ -72,8 +72,12 @@ static int try_once(struct http *http, const struct http_request *request, struc
 int fetch_document(const char *url, const struct fetch_options *options, struct buf *out,
                    struct error *err)
 {
-    struct http_request request = {
-        .url = url, .stay = true, .header = options->header, .time_limit = options->time_limit};
+    struct http_request request = {.url = url,
+                                   .stay = true,
+                                   .header = options->header,
+                                   .time_limit = options->time_limit,
+                                   .type = options->json.size > 0 ? "application/json" : NULL,
+                                   .body = options->json};
     if (check_url(url, options, &request.http, err) < 0)
         return -1;
     REGISTRIES_AUTO none = registries_parse(span_of_text("{\"registries\":{}}"), err);

@@ -11,6 +11,7 @@ struct fetch_options {
     const char *tls_ca;  /* a file of authorities to trust besides the system's, or NULL */
     const char *header;  /* one more header, or NULL */
     unsigned time_limit; /* seconds for one try */
+    struct span json;    /* POST this, which is JSON, instead of GET; empty: GET */
     bool link_local;     /* plain http to 169.254.169.254 is allowed: the cloud's own address */
 };
 

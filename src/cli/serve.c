@@ -16,9 +16,10 @@
 #include "service/json_wipe.h"
 #include "service/service.h"
 
-#define REFRESH_SECONDS 3600
-#define ISSUERS_SECONDS 5 /* how soon keys that are due are fetched */
-#define FETCH_SECONDS   5 /* for one try */
+#define REFRESH_SECONDS  3600
+#define ISSUERS_SECONDS  5  /* how soon keys that are due are fetched */
+#define FETCH_SECONDS    5  /* for one try */
+#define EVIDENCE_SECONDS 30 /* the same, of the attestation agent, whose processor signs */
 
 static const struct option_rule options[] = {
     {.name = "config", .operand = "FILE", .help = "The configuration, as docs/service.md has it"},
@@ -74,11 +75,17 @@ static int read_config(const struct args *args, struct config *config, struct er
     return config_read(buf_span(&text), folder, config, err);
 }
 
+static int post(const char *url, struct span body, struct buf *out, struct error *err)
+{
+    struct fetch_options how = {.time_limit = EVIDENCE_SECONDS, .json = body};
+    return fetch_document(url, &how, out, err);
+}
+
 static int start(struct serving *serving, struct error *err)
 {
     const struct config *config = &serving->config;
     bool made;
-    serving->service = service_open(config, &made, err);
+    serving->service = service_open(config, post, &made, err);
     if (!serving->service)
         return -1;
     if (made)

@@ -147,6 +147,38 @@ static int read_trust(const json_t *object, const char *folder, struct config *o
     return 0;
 }
 
+/* "http://127.0.0.1:8080", "http://[::1]:8080" */
+static bool is_of_this_machine(const char *url)
+{
+    static const char *const begins[] = {"http://127.0.0.1:", "http://[::1]:"};
+    uint64_t port;
+    for (size_t i = 0; i < sizeof begins / sizeof begins[0]; i++) {
+        if (text_starts_with(url, begins[i]))
+            return text_to_u64(url + strlen(begins[i]), 65535, &port) && port > 0;
+    }
+    return false;
+}
+
+/* Another machine's evidence would prove nothing of the keys that are made in this one. */
+static int read_evidence(const json_t *object, struct config *out, struct error *err)
+{
+    static const char *const known[] = {"url", NULL};
+    json_t *evidence;
+    if (json_find_object(object, "evidence", &evidence, err) < 0)
+        return -1;
+    if (!evidence)
+        return 0;
+    if (json_check_keys(evidence, known, err) < 0 ||
+        json_copy_text(evidence, "url", &out->evidence, err) < 0)
+        return error_context(err, "evidence");
+    if (!out->evidence || !is_of_this_machine(out->evidence))
+        return error_set(err, ERROR_INVALID,
+                         "evidence: url is %.256s, not http://127.0.0.1:PORT or http://[::1]:PORT, "
+                         "of this machine's attestation agent",
+                         out->evidence ? out->evidence : "missing");
+    return 0;
+}
+
 static int read_limits(const json_t *object, struct server_limits *out, struct error *err)
 {
     static const char *const known[] = {"body_bytes",       "handshake_ms",      "request_ms",
@@ -369,14 +401,15 @@ const struct config_tenant *config_find_tenant(const struct config *config, stru
 static int read_object(const json_t *object, const char *folder, struct config *out,
                        struct error *err)
 {
-    static const char *const known[] = {"listen", "workers", "state",  "master",  "master_before",
-                                        "tls",    "trust",   "limits", "tenants", NULL};
+    static const char *const known[] = {"listen",        "workers", "state", "master",
+                                        "master_before", "tls",     "trust", "evidence",
+                                        "limits",        "tenants", NULL};
     out->workers = 2;
     if (json_check_keys(object, known, err) < 0 || read_listen(object, out, err) < 0 ||
         find_count(object, "workers", 1, WORKERS_MAX, &out->workers, err) < 0 ||
         config_copy_path(object, "state", folder, &out->state, err) < 0 ||
         read_tls(object, folder, out, err) < 0 || read_trust(object, folder, out, err) < 0 ||
-        read_limits(object, &out->limits, err) < 0)
+        read_evidence(object, out, err) < 0 || read_limits(object, &out->limits, err) < 0)
         return -1;
     if (!out->state)
         return error_set(err, ERROR_INVALID,
@@ -410,7 +443,8 @@ void config_fini(struct config *config)
 {
     char *const texts[] = {config->address,    config->state,     config->tls_certificate,
                            config->tls_key,    config->simulated, config->client_roots,
-                           config->uvm_issuer, config->uvm_feed,  config->collateral};
+                           config->uvm_issuer, config->uvm_feed,  config->collateral,
+                           config->evidence};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         free(texts[i]);
     master_fini(&config->master);

@@ -80,6 +80,7 @@ struct config {
     char *simulated;       /* folder of a simulated processor whose evidence is accepted; NULL */
     char *collateral;      /* folder of what quotes are judged by; NULL: no quote is accepted */
     unsigned tcb_statuses; /* 1 << enum tcb_status: that platforms of quotes may have */
+    char *evidence;        /* URL of this machine's attestation agent; NULL: it has none */
     char *uvm_issuer;      /* NULL: Microsoft's */
     char *uvm_feed;
     uint64_t uvm_minimum_svn;

@@ -102,6 +102,16 @@ static int open_vault(struct service *service, bool *made, struct error *err)
     return 0;
 }
 
+static int open_signing(struct service *service, struct error *err)
+{
+    service->own.url = service->config->evidence;
+    service->own.chains = service->chains;
+    service->signing = signing_open(service->store, service->vault,
+                                    service->own.url ? &service->own : NULL, (int64_t)time(NULL),
+                                    err);
+    return service->signing ? 0 : -1;
+}
+
 static int open_parts(struct service *service, bool *made, struct error *err)
 {
     const char *state = service->config->state;
@@ -117,10 +127,11 @@ static int open_parts(struct service *service, bool *made, struct error *err)
         return -1;
     if (!service->store || open_vault(service, made, err) < 0)
         return -1;
-    service->signing = signing_open(service->store, service->vault, (int64_t)time(NULL), err);
-    if (!service->signing || read_simulated(service, err) < 0)
+    if (read_simulated(service, err) < 0)
         return -1;
     service->chains = snp_chains_new(service->roots, service->root_count, err);
+    if (!service->chains || open_signing(service, err) < 0)
+        return -1;
     service->collaterals = service->chains
                                ? collaterals_open(service->config->collateral, service->roots,
                                                   service->root_count, err)
@@ -136,7 +147,8 @@ static int open_parts(struct service *service, bool *made, struct error *err)
     return service->oidc ? 0 : -1;
 }
 
-struct service *service_open(const struct config *config, bool *made, struct error *err)
+struct service *service_open(const struct config *config, service_post *post, bool *made,
+                             struct error *err)
 {
     struct service *service = calloc(1, sizeof *service);
     if (!service) {
@@ -144,6 +156,7 @@ struct service *service_open(const struct config *config, bool *made, struct err
         return NULL;
     }
     service->config = config;
+    service->own.post = post;
     *made = false;
     if (open_parts(service, made, err) == 0)
         return service;

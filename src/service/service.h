@@ -15,9 +15,14 @@ struct service;
  * authorities to trust besides the system's. */
 typedef int service_fetch(const char *url, const char *ca, struct buf *out, struct error *err);
 
+/* Sends JSON to a URL of this machine, and appends what it answers. */
+typedef int service_post(const char *url, struct span body, struct buf *out, struct error *err);
+
 /* Opens the store and its keys in the configuration's folder, which is made where it is not there;
- * *made says that a master key was made. The configuration is borrowed. */
-struct service *service_open(const struct config *config, bool *made, struct error *err);
+ * *made says that a master key was made. The configuration is borrowed; `post` is for evidence of
+ * the service's own, where the configuration wants it. */
+struct service *service_open(const struct config *config, service_post *post, bool *made,
+                             struct error *err);
 void service_close(struct service *service);
 
 /* What a server is given. */

@@ -6,6 +6,7 @@
 
 #include "service/answer.h"
 #include "service/maa_claims.h"
+#include "service/own_evidence.h"
 #include "service/policies.h"
 #include "service/recent.h"
 #include "service/refusals.h"
@@ -26,6 +27,7 @@ struct service {
     struct trusted_root roots[CONFIG_ROOTS_MAX];
     size_t root_count;
     struct snp_chains *chains;
+    struct own_evidence own; /* for new signing keys; its URL is NULL where there is none */
     struct collaterals *collaterals;
     struct policies *policies;
     struct refusals *refusals;

@@ -6,9 +6,9 @@
 #include "base/base64.h"
 #include "base/text.h"
 #include "crypto/certificate.h"
-#include "crypto/random.h"
 #include "format/json.h"
 #include "format/jwk.h"
+#include "service/signing_certificate.h"
 
 #define KEYS_MAX 16 /* published at a time: nine, however it rotates */
 
@@ -42,7 +42,8 @@ struct keys {
 struct signing {
     struct database *store;
     const struct vault *vault;
-    pthread_rwlock_t lock; /* for what follows */
+    const struct own_evidence *own; /* for the certificates of new keys; NULL: there is none */
+    pthread_rwlock_t lock;          /* for what follows */
     struct keys *keys;
     uint64_t revision;
 };
@@ -152,27 +153,15 @@ static int read_keys(struct signing *signing, struct keys *keys, struct error *e
 
 /* --- their times ------------------------------------------------------------------------------ */
 
-/* Issues the key's own certificate, which x5c shows to readers that want one. */
-static int certify(struct entry *entry, struct error *err)
+static int certify(struct entry *entry, const struct own_evidence *own, int64_t now,
+                   struct error *err)
 {
-    struct jose_chain *chain = &entry->jwk.chain;
-    uint64_t serial = 0;
-    if (random_bytes(&serial, sizeof serial, err) < 0)
-        return -1;
-    struct issue_request request = {
-        .subject = "Caisson attestation token signing",
-        .issuer = "Caisson attestation token signing",
-        .serial = serial >> 1,
-        .not_before = entry->from - SIGNING_AHEAD - SIGNING_SKEW,
-        .not_after = entry->until + SIGNING_TOKEN_LIFE + SIGNING_SKEW,
-        .pkcs1 = true,
-    };
-    buf_init(&chain->ders[0], CERTIFICATE_DER_MAX);
-    chain->count = 1;
-    return certificate_issue(&request, entry->jwk.private_key, entry->jwk.private_key,
-                             &chain->ders[0], err);
+    const struct signing_life life = {now, entry->from - SIGNING_AHEAD - SIGNING_SKEW,
+                                      entry->until + SIGNING_TOKEN_LIFE + SIGNING_SKEW};
+    return signing_certify(&entry->jwk, &life, own, err);
 }
 
+/* All but its certificate. */
 static int make_entry(const struct kind *kind, int64_t from, struct entry *entry, struct error *err)
 {
     uint8_t thumbprint[SHA256_SIZE];
@@ -185,8 +174,7 @@ static int make_entry(const struct kind *kind, int64_t from, struct entry *entry
         return -1;
     entry->jwk.public_key = private_key_dup_public(entry->jwk.private_key, err);
     if (!entry->jwk.public_key || jwk_thumbprint(&entry->jwk, thumbprint, err) < 0 ||
-        base64url_encode(span_of(thumbprint, sizeof thumbprint), &kid, err) < 0 ||
-        certify(entry, err) < 0)
+        base64url_encode(span_of(thumbprint, sizeof thumbprint), &kid, err) < 0)
         return -1;
     memcpy(entry->jwk.kid, kid.data, kid.size);
     return text_copy(entry->jwk.alg, sizeof entry->jwk.alg, signature_scheme_name(kind->scheme)) &&
@@ -241,7 +229,18 @@ static void drop_past(struct keys *keys, struct keys *next, int64_t now)
     keys->count = 0;
 }
 
-static int add_due(struct keys *keys, int64_t now, struct error *err)
+/* A key that was made without evidence may be known to whoever looked into that machine: it signs
+ * no more, and stays published for what it signed. */
+static void retire_unproved(struct keys *keys, int64_t now)
+{
+    for (size_t i = 0; i < keys->count; i++) {
+        struct entry *entry = &keys->at[i];
+        if (entry->until > now && !signing_has_evidence(&entry->jwk))
+            entry->until = now;
+    }
+}
+
+static int add_due(const struct signing *signing, struct keys *keys, int64_t now, struct error *err)
 {
     for (size_t i = 0; i < KIND_COUNT; i++) {
         if (!needs_successor(keys, kinds[i].scheme, now))
@@ -249,7 +248,9 @@ static int add_due(struct keys *keys, int64_t now, struct error *err)
         int64_t until = covered_until(keys, kinds[i].scheme, now);
         if (keys->count == KEYS_MAX)
             return error_set(err, ERROR_LIMIT, "there are too many signing keys");
-        if (make_entry(&kinds[i], until, &keys->at[keys->count++], err) < 0)
+        struct entry *entry = &keys->at[keys->count++];
+        if (make_entry(&kinds[i], until, entry, err) < 0 ||
+            certify(entry, signing->own, now, err) < 0)
             return -1;
     }
     return 0;
@@ -275,9 +276,12 @@ int signing_refresh(struct signing *signing, int64_t now, struct error *err)
         return error_memory(err);
     if (read_keys(signing, kept, err) < 0)
         return error_context(err, "the keys that sign tokens");
+    if (signing->own)
+        retire_unproved(kept, now);
     if (!are_as_they_should(kept, now)) {
         drop_past(kept, next, now);
-        if (add_due(next, now, err) < 0 || write_keys(signing, next, &signing->revision, err) < 0)
+        if (add_due(signing, next, now, err) < 0 ||
+            write_keys(signing, next, &signing->revision, err) < 0)
             return error_context(err, "the keys that sign tokens");
         replace_keys(signing, &next);
     } else {
@@ -430,8 +434,8 @@ int signing_append_keys(struct signing *signing, struct buf *out, struct error *
     return result;
 }
 
-struct signing *signing_open(struct database *store, const struct vault *vault, int64_t now,
-                             struct error *err)
+struct signing *signing_open(struct database *store, const struct vault *vault,
+                             const struct own_evidence *own, int64_t now, struct error *err)
 {
     struct signing *signing = calloc(1, sizeof *signing);
     if (!signing || pthread_rwlock_init(&signing->lock, NULL) != 0) {
@@ -441,6 +445,7 @@ struct signing *signing_open(struct database *store, const struct vault *vault, 
     }
     signing->store = store;
     signing->vault = vault;
+    signing->own = own;
     if (signing_refresh(signing, now, err) == 0)
         return signing;
     signing_close(signing);

@@ -14,6 +14,7 @@
 #include "crypto/signature.h"
 #include "format/jws.h"
 #include "service/database.h"
+#include "service/own_evidence.h"
 #include "service/vault.h"
 
 /* Seconds. */
@@ -25,9 +26,11 @@
 struct signing;
 
 /* Reads the keys from the store, and makes those that are missing at this time (seconds since
- * 1970). Store and vault are borrowed. The caller frees it. */
-struct signing *signing_open(struct database *store, const struct vault *vault, int64_t now,
-                             struct error *err);
+ * 1970). Where the service has evidence of its own (NULL: it has none), each new key's certificate
+ * holds it, no key is made without, and a key that was made without signs no more. Store, vault
+ * and `own` are borrowed. The caller frees it. */
+struct signing *signing_open(struct database *store, const struct vault *vault,
+                             const struct own_evidence *own, int64_t now, struct error *err);
 void signing_close(struct signing *signing);
 
 /* Makes successors that are due and drops keys that are past; for every hour or so. One thread

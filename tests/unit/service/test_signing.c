@@ -44,7 +44,7 @@ static int close_all(void **state)
 static struct signing *open_signing(int64_t now)
 {
     struct error err = {0};
-    struct signing *signing = signing_open(store, vault, now, &err);
+    struct signing *signing = signing_open(store, vault, NULL, now, &err);
     if (!signing)
         fail_msg("%s", err.text);
     return signing;
@@ -262,7 +262,7 @@ static void refuses_keys_that_were_sealed_for_another(void **state)
     signing_close(open_signing(NOW));
     struct vault *other = vault_open_file(key, &made, &err);
     assert_non_null(other);
-    assert_null(signing_open(store, other, NOW, &err));
+    assert_null(signing_open(store, other, NULL, NOW, &err));
     assert_non_null(strstr(err.text, "another master key"));
     vault_close(other);
 }
