@@ -2,11 +2,16 @@
 
 #include "base/base64.h"
 #include "base/text.h"
+#include "format/der.h"
 #include "format/json.h"
 #include "service/maa_claims.h"
 
 #define ANSWER_MAX ((size_t)512 << 10)
+#define RECORD_MAX CERTIFICATE_DER_MAX
 #define SPKI_MAX   1024 /* bytes: an RSA key of 4096 bits has 550 */
+
+/* The indicator of a conceptual message that is evidence (RFC 9999, the section on records). */
+#define EVIDENCE "4"
 
 /* The agent's answer, decoded. */
 struct answer {
@@ -70,7 +75,7 @@ static int verify(const struct own_evidence *own, const struct answer *answer, s
     return checks_verdict(&snp.checks) == VERDICT_ACCEPTED ? 0 : maa_refuse(&snp.checks, err);
 }
 
-static int write(const struct answer *answer, struct buf *out, struct error *err)
+static int write_evidence(const struct answer *answer, struct buf *out, struct error *err)
 {
     if (buf_append_text(out, "{\"SnpReport\":\"", err) < 0 ||
         base64url_encode(buf_span(&answer->report), out, err) < 0 ||
@@ -78,6 +83,18 @@ static int write(const struct answer *answer, struct buf *out, struct error *err
         base64url_encode(buf_span(&answer->chain), out, err) < 0)
         return -1;
     return buf_append_text(out, "\"}", err);
+}
+
+static int write_record(const struct answer *answer, struct buf *out, struct error *err)
+{
+    BUF_AUTO evidence = BUF_WITH_LIMIT(RECORD_MAX);
+    BUF_AUTO record = BUF_WITH_LIMIT(RECORD_MAX);
+    if (write_evidence(answer, &evidence, err) < 0 ||
+        buf_append_text(&record, "[\"" OWN_EVIDENCE_TYPE "\",\"", err) < 0 ||
+        base64url_encode(buf_span(&evidence), &record, err) < 0 ||
+        buf_append_text(&record, "\"," EVIDENCE "]", err) < 0)
+        return -1;
+    return der_write(DER_UTF8_STRING, buf_span(&record), out, err);
 }
 
 int own_evidence_make(const struct own_evidence *own, struct span spki, int64_t now,
@@ -88,7 +105,7 @@ int own_evidence_make(const struct own_evidence *own, struct span spki, int64_t 
                           .chain = BUF_WITH_LIMIT(SNP_CERTIFICATES_SIZE_MAX)};
     snp_certificates_init(&answer.certificates);
     if (ask(own, spki, &text, err) < 0 || read_answer(buf_span(&text), &answer, err) < 0 ||
-        verify(own, &answer, spki, now, err) < 0 || write(&answer, out, err) < 0)
+        verify(own, &answer, spki, now, err) < 0 || write_record(&answer, out, err) < 0)
         return error_context(err, "the service's own evidence, of %s", own->url);
     return 0;
 }

@@ -12,9 +12,12 @@
 #include "service/service.h"
 #include "service/snp_chains.h"
 
-/* The extension of a key's certificate that holds it. An arc of a UUID (ITU-T X.667, section 6.1),
- * which needs no registration. */
-#define OWN_EVIDENCE_OID "2.25.265244197357371001560169751894653213501"
+/* The extension of a key's certificate that holds it: id-pe-cmw, for which a reader looks who knows
+ * RATS (RFC 9999, the section on X.509). */
+#define OWN_EVIDENCE_OID "1.3.6.1.5.5.7.1.35"
+
+/* What it holds. Microsoft has no media type for what /attest/SevSnpVm takes; this one is ours. */
+#define OWN_EVIDENCE_TYPE "application/vnd.caisson.snp-evidence+json"
 
 /* All borrowed. */
 struct own_evidence {
@@ -23,10 +26,12 @@ struct own_evidence {
     struct snp_chains *chains; /* whose roots are trusted */
 };
 
-/* Appends {"SnpReport", "VcekCertChain"}, base64url each, as /attest/SevSnpVm takes them; the
- * runtime data is the key's SubjectPublicKeyInfo in DER. ERROR_REFUSED for a report that does not
- * hold, binds something else, or is of a machine that may be debugged; ERROR_INVALID for what is
- * no such answer; and what `post` says. */
+/* Appends a conceptual message in DER, CMW ::= CHOICE { json UTF8String, … }: the JSON record
+ * [OWN_EVIDENCE_TYPE, base64url of {"SnpReport", "VcekCertChain"}, 4]. That object has base64url
+ * in both members, as /attest/SevSnpVm takes them; its runtime data is the key's
+ * SubjectPublicKeyInfo in DER. ERROR_REFUSED for a report that does not hold, binds something else,
+ * or is of a machine that may be debugged; ERROR_INVALID for what is no such answer; and what
+ * `post` says. */
 int own_evidence_make(const struct own_evidence *own, struct span spki, int64_t now,
                       struct buf *out, struct error *err);
 

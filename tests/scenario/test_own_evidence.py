@@ -16,7 +16,16 @@ from lib import tap
 from lib.kbs import Processor
 from lib.service import ATTEST, ATTESTD, ServiceTestCase, b64url, unb64url
 
-OID = x509.ObjectIdentifier("2.25.265244197357371001560169751894653213501")
+OID = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.35")  # id-pe-cmw, RFC 9999
+TYPE = "application/vnd.caisson.snp-evidence+json"
+
+
+def unwrap(message):
+    """The JSON evidence in a conceptual message: UTF8String, of a JSON record, of base64url."""
+    assert message[:2] == b"\x0c\x82" and int.from_bytes(message[2:4], "big") == len(message) - 4, message[:4]
+    media_type, value, indicator = json.loads(message[4:])
+    assert (media_type, indicator) == (TYPE, 4), (media_type, indicator)
+    return unb64url(value)
 
 
 class Agent(http.server.ThreadingHTTPServer):
@@ -65,7 +74,9 @@ class OwnEvidenceTest(ServiceTestCase):
             self.assertEqual(len(keys["keys"]), 3)
             for key in keys["keys"]:
                 certificate = x509.load_der_x509_certificate(base64.b64decode(key["x5c"][0]))
-                held = certificate.extensions.get_extension_for_oid(OID).value.value
+                extension = certificate.extensions.get_extension_for_oid(OID)
+                self.assertFalse(extension.critical)
+                held = unwrap(extension.value.value)
                 spki = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
                 report = unb64url(json.loads(held)["SnpReport"])
                 self.assertEqual(report[0x50:0x90], hashlib.sha256(spki).digest() + bytes(32))

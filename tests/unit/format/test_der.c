@@ -117,6 +117,48 @@ static void refuses_octets_of_another_size(void **state)
     assert_true(span_is_zero(span_of(octets, sizeof octets)));
 }
 
+static void check_head(size_t size, struct span head)
+{
+    struct error err = {0};
+    struct span content;
+    BUF_AUTO body = BUF_WITH_LIMIT(1 << 17);
+    BUF_AUTO out = BUF_WITH_LIMIT(1 << 17);
+    check_ok(buf_append_zero(&body, size, &err), &err);
+    check_ok(der_write(DER_UTF8_STRING, buf_span(&body), &out, &err), &err);
+    assert_int_equal(out.size, head.size + size);
+    assert_memory_equal(out.data, head.data, head.size);
+    struct cursor cursor = cursor_of(buf_span(&out));
+    assert_true(der_read(&cursor, DER_UTF8_STRING, &content));
+    assert_int_equal(content.size, size);
+    assert_true(cursor_at_end(&cursor));
+}
+
+#define HEAD(...) span_of(((const uint8_t[]){__VA_ARGS__}), sizeof((const uint8_t[]){__VA_ARGS__}))
+
+static void writes_the_shortest_length(void **state)
+{
+    (void)state;
+    check_head(0, HEAD(0x0C, 0x00));
+    check_head(0x7F, HEAD(0x0C, 0x7F));
+    check_head(0x80, HEAD(0x0C, 0x81, 0x80));
+    check_head(0xFF, HEAD(0x0C, 0x81, 0xFF));
+    check_head(0x100, HEAD(0x0C, 0x82, 0x01, 0x00));
+    check_head(0xFFFF, HEAD(0x0C, 0x82, 0xFF, 0xFF));
+    check_head(0x10000, HEAD(0x0C, 0x83, 0x01, 0x00, 0x00));
+}
+
+static void writes_nothing_past_the_limit(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    BUF_AUTO out = BUF_WITH_LIMIT(8);
+    check_ok(buf_append_text(&out, "abc", &err), &err);
+    check_error(der_write(DER_OCTET_STRING, span_of_text("abcd"), &out, &err), &err, ERROR_LIMIT);
+    assert_int_equal(out.size, 3);
+    check_ok(der_write(DER_OCTET_STRING, span_of_text("abc"), &out, &err), &err);
+    assert_int_equal(out.size, 8);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -128,6 +170,8 @@ int main(void)
         cmocka_unit_test(refuses_numbers_out_of_form_or_range),
         cmocka_unit_test(reads_only_two_booleans),
         cmocka_unit_test(refuses_octets_of_another_size),
+        cmocka_unit_test(writes_the_shortest_length),
+        cmocka_unit_test(writes_nothing_past_the_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

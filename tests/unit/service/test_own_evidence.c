@@ -9,6 +9,7 @@
 #include "../remove_tree.h"
 #include "base/base64.h"
 #include "base/text.h"
+#include "format/der.h"
 #include "format/json.h"
 #include "service/maa_request.h"
 #include "service/signing.h"
@@ -133,6 +134,24 @@ static bool find_evidence(const json_t *key, struct buf *spki, struct buf *evide
     return true;
 }
 
+/* The evidence of a conceptual message: DER, JSON, base64url, JSON. */
+static json_t *unwrap(struct span message)
+{
+    struct span record;
+    BUF_AUTO text = BUF_WITH_LIMIT(1 << 16);
+    struct cursor cursor = cursor_of(message);
+    assert_true(der_read(&cursor, DER_UTF8_STRING, &record) && cursor_at_end(&cursor));
+    json_auto_t *array = json_parse(record, &limits, &err);
+    assert_true(json_is_array(array) && json_array_size(array) == 3);
+    assert_string_equal(json_string_value(json_array_get(array, 0)), OWN_EVIDENCE_TYPE);
+    assert_int_equal(json_integer_value(json_array_get(array, 2)), 4);
+    const char *value = json_string_value(json_array_get(array, 1));
+    check_ok(base64url_decode(span_of_text(value), &text, &err), &err);
+    json_t *evidence = json_parse_object(buf_span(&text), &limits, &err);
+    assert_non_null(evidence);
+    return evidence;
+}
+
 static void each_new_keys_certificate_holds_a_report_that_binds_it(void **state)
 {
     (void)state;
@@ -146,7 +165,7 @@ static void each_new_keys_certificate_holds_a_report_that_binds_it(void **state)
         BUF_AUTO text = BUF_WITH_LIMIT(1 << 16);
         BUF_AUTO report = BUF_WITH_LIMIT(SNP_REPORT_SIZE);
         assert_true(find_evidence(json_array_get(keys, i), &spki, &text));
-        json_auto_t *evidence = json_parse_object(buf_span(&text), &limits, &err);
+        json_auto_t *evidence = unwrap(buf_span(&text));
         check_ok(maa_get_bytes(evidence, "SnpReport", &report, &err), &err);
         sha256_digest(buf_span(&spki), digest);
         assert_memory_equal(report.data + 0x50, digest, sizeof digest);
