@@ -1,6 +1,4 @@
 /* What an attestation says as an attestation result (EAR), whatever interface asked for it. */
-#include "base/hex.h"
-#include "crypto/random.h"
 #include "format/json.h"
 #include "service/ear.h"
 #include "service/maa_attestation.h"
@@ -9,10 +7,8 @@ int attestation_write_ear(struct attestation *attestation, const json_t *runtime
                           const struct snp_report *report, int64_t life, struct buf *out,
                           struct error *err)
 {
-    uint8_t id[ATTESTATION_ID_SIZE];
-    if (random_bytes(id, sizeof id, err) < 0)
+    if (attestation_take_id(attestation, err) < 0)
         return -1;
-    hex_encode(span_of(id, sizeof id), attestation->id);
     json_auto_t *issued = claims_to_json(&attestation->decision.issued, err);
     if (!issued)
         return -1;

@@ -108,14 +108,7 @@ static json_t *describe(const struct attestation *attestation, const char *reaso
                                call->request->peer, reason ? "reason" : "token",
                                reason ? reason : attestation->id, "simulated",
                                attestation->result.simulated, "record", record);
-    for (size_t i = 0; detail && i < sizeof kept / sizeof kept[0]; i++) {
-        json_t *claim = json_object_get(attestation->result.claims, kept[i]);
-        if (claim && json_object_set(detail, kept[i], claim) < 0) {
-            json_decref(detail);
-            return NULL;
-        }
-    }
-    return detail;
+    return attestation_keep_claims(attestation, detail, kept, sizeof kept / sizeof kept[0]);
 }
 
 static void refuse(const struct attestation *attestation, const char *code, const struct error *err,

@@ -99,12 +99,32 @@ int attestation_decide(struct attestation *attestation, struct error *err)
     return 0;
 }
 
-int attestation_write_payload(struct attestation *attestation, struct buf *out, struct error *err)
+int attestation_take_id(struct attestation *attestation, struct error *err)
 {
     uint8_t id[ATTESTATION_ID_SIZE];
     if (random_bytes(id, sizeof id, err) < 0)
         return -1;
     hex_encode(span_of(id, sizeof id), attestation->id);
+    return 0;
+}
+
+json_t *attestation_keep_claims(const struct attestation *attestation, json_t *detail,
+                                const char *const kept[], size_t count)
+{
+    for (size_t i = 0; detail && i < count; i++) {
+        json_t *claim = json_object_get(attestation->result.claims, kept[i]);
+        if (claim && json_object_set(detail, kept[i], claim) < 0) {
+            json_decref(detail);
+            return NULL;
+        }
+    }
+    return detail;
+}
+
+int attestation_write_payload(struct attestation *attestation, struct buf *out, struct error *err)
+{
+    if (attestation_take_id(attestation, err) < 0)
+        return -1;
     json_auto_t *issued = claims_to_json(&attestation->decision.issued, err);
     if (!issued)
         return -1;

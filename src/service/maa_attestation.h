@@ -37,6 +37,14 @@ int attestation_verify(struct attestation *attestation, struct error *err);
  * line where it does not permit; a policy that fails denies. */
 int attestation_decide(struct attestation *attestation, struct error *err);
 
+/* Gives it an id that nobody guesses: what the audit log and the token call it. */
+int attestation_take_id(struct attestation *attestation, struct error *err);
+
+/* Adds those of the claims named in `kept` that there are, for the audit log. Takes `detail`: it is
+ * returned, or NULL where memory runs out; NULL gives NULL. */
+json_t *attestation_keep_claims(const struct attestation *attestation, json_t *detail,
+                                const char *const kept[], size_t count);
+
 /* Appends the claims of the token, as JSON. */
 int attestation_write_payload(struct attestation *attestation, struct buf *out, struct error *err);
 
