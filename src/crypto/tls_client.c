@@ -3,14 +3,12 @@
 #include <errno.h>
 #include <limits.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
 #include <time.h>
 
-/* As tls_server.c: TLS 1.2 (RFC 9325, section 4.2); those of TLS 1.3 are all of this kind. */
-static const char ciphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL";
+#include "crypto/tls_context.h"
 
 /* struct tls_client is never defined: the pointer is OpenSSL's own. */
 static SSL *ssl_of(struct tls_client *client)
@@ -42,41 +40,13 @@ int tls_wait(int fd, short events, int64_t deadline, struct error *err)
 
 /* --- whom to believe -------------------------------------------------------------------------- */
 
-static int add_roots(SSL_CTX *context, struct span pem, struct error *err)
-{
-    X509_STORE *store = SSL_CTX_get_cert_store(context);
-    BIO *bio = pem.size <= INT_MAX ? BIO_new_mem_buf(pem.data, (int)pem.size) : NULL;
-    X509 *root;
-    size_t count = 0;
-    bool good = bio;
-    while (good && (root = PEM_read_bio_X509(bio, NULL, NULL, (void *)(uintptr_t) ""))) {
-        good = X509_STORE_add_cert(store, root) == 1;
-        X509_free(root);
-        count++;
-    }
-    BIO_free(bio);
-    ERR_clear_error();
-    return good && count > 0
-               ? 0
-               : error_set(err, ERROR_INVALID, "the service's roots are no certificates in PEM");
-}
-
 static SSL_CTX *make_context(struct span roots, struct error *err)
 {
-    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
-    if (!context || SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 ||
-        SSL_CTX_set_cipher_list(context, ciphers) != 1) {
-        SSL_CTX_free(context);
-        ERR_clear_error();
-        (void)error_set(err, ERROR_UNAVAILABLE, "OpenSSL offers no TLS here");
-        return NULL;
-    }
-    (void)SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-    (void)SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
-    if (add_roots(context, roots, err) == 0)
+    SSL_CTX *context = tls_context_new(TLS_client_method(), err);
+    if (!context || tls_add_roots(context, roots, false))
         return context;
     SSL_CTX_free(context);
+    (void)error_set(err, ERROR_INVALID, "the service's roots are no certificates in PEM");
     return NULL;
 }
 

@@ -1,12 +1,10 @@
 #include "crypto/tls_server.h"
 
-#include <limits.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 
-/* TLS 1.2 (RFC 9325, section 4.2); those of TLS 1.3 are all of this kind. */
-static const char ciphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL";
+#include "crypto/tls_context.h"
 
 /* struct tls_server is never defined: the pointer is OpenSSL's own. */
 static SSL_CTX *context_of(struct tls_server *server)
@@ -14,24 +12,13 @@ static SSL_CTX *context_of(struct tls_server *server)
     return (SSL_CTX *)server;
 }
 
-/* The next certificate of a PEM text; NULL at its end, or where it is no certificate. */
-static X509 *next_certificate(BIO *bio)
-{
-    return PEM_read_bio_X509(bio, NULL, NULL, (void *)(uintptr_t) "");
-}
-
-static BIO *open_text(struct span text)
-{
-    return text.size <= INT_MAX ? BIO_new_mem_buf(text.data, (int)text.size) : NULL;
-}
-
 static int use_chain(SSL_CTX *context, struct span pem, struct error *err)
 {
-    BIO *bio = open_text(pem);
-    X509 *certificate = bio ? next_certificate(bio) : NULL;
+    BIO *bio = tls_open_pem(pem);
+    X509 *certificate = bio ? tls_next_certificate(bio) : NULL;
     bool good = certificate && SSL_CTX_use_certificate(context, certificate) == 1;
     X509_free(certificate);
-    while (good && (certificate = next_certificate(bio)))
+    while (good && (certificate = tls_next_certificate(bio)))
         good = SSL_CTX_add0_chain_cert(context, certificate) == 1; /* it owns it now */
     BIO_free(bio);
     if (!good)
@@ -42,7 +29,7 @@ static int use_chain(SSL_CTX *context, struct span pem, struct error *err)
 
 static int use_key(SSL_CTX *context, struct span pem, struct error *err)
 {
-    BIO *bio = open_text(pem);
+    BIO *bio = tls_open_pem(pem);
     EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, NULL, (void *)(uintptr_t) "") : NULL;
     bool used = key && SSL_CTX_use_PrivateKey(context, key) == 1;
     EVP_PKEY_free(key);
@@ -58,36 +45,19 @@ static int use_key(SSL_CTX *context, struct span pem, struct error *err)
 /* Clients are asked for a certificate under these roots; one without may still come in. */
 static int use_client_roots(SSL_CTX *context, struct span pem, struct error *err)
 {
-    X509_STORE *store = SSL_CTX_get_cert_store(context);
-    BIO *bio = open_text(pem);
-    size_t count = 0;
-    bool good = bio;
-    for (X509 *root; good && (root = next_certificate(bio)); count++) {
-        good = X509_STORE_add_cert(store, root) == 1 && SSL_CTX_add_client_CA(context, root) == 1;
-        X509_free(root);
-    }
-    BIO_free(bio);
-    if (!good || count == 0)
-        return error_set(err, ERROR_INVALID, "the clients' roots cannot be read: PEM is expected");
-    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
-    return 0;
+    if (tls_add_roots(context, pem, true))
+        return 0;
+    return error_set(err, ERROR_INVALID, "the clients' roots cannot be read: PEM is expected");
 }
 
 struct tls_server *tls_server_new(struct span chain, struct span key, struct span client_roots,
                                   struct error *err)
 {
-    SSL_CTX *context = SSL_CTX_new(TLS_server_method());
-    if (!context || SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 ||
-        SSL_CTX_set_cipher_list(context, ciphers) != 1) {
-        SSL_CTX_free(context);
-        ERR_clear_error();
-        (void)error_set(err, ERROR_UNAVAILABLE, "OpenSSL offers no TLS here");
+    SSL_CTX *context = tls_context_new(TLS_server_method(), err);
+    if (!context)
         return NULL;
-    }
-    (void)SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-                                           SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_TICKET);
+    (void)SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_TICKET);
     (void)SSL_CTX_set_num_tickets(context, 0);
-    (void)SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     /* An idle connection keeps no buffers: there may be ten thousand. */
     (void)SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
     int result = use_chain(context, chain, err);
