@@ -44,6 +44,9 @@ struct dcap_parts {
 int dcap_parts_parse(struct span text, struct dcap_parts *parts, struct error *err);
 void dcap_parts_fini(struct dcap_parts *parts);
 
+/* Appends the JSON that dcap_parts_parse() reads. ERROR_LIMIT as the buffer says. */
+int dcap_parts_write(const struct dcap_parts *parts, struct buf *json, struct error *err);
+
 struct dcap_options {
     int64_t time;                     /* seconds since 1970: all must be valid then */
     const struct trusted_root *roots; /* beside Intel's */

@@ -3,13 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/hex.h"
+#include "evidence/dcap_quote_write.h"
+#include "evidence/pck_write.h"
 
 #define EXTENSION_MAX 1024
 #define QUOTE_MAX     (2 * DCAP_QUOTE_SIZE_MAX)
-
-#define OID       0x06
-#define OID_BYTES 0x2A, 0x86, 0x48, 0x86, 0xF8, 0x4D, 0x01, 0x0D, 0x01
 
 static void must(int result, const struct error *err)
 {
@@ -167,9 +165,6 @@ static void reset_reports(struct dcap_fake *fake, bool is_td)
 static void reset_platform(struct dcap_fake *fake)
 {
     static const uint8_t fmspc[PCK_FMSPC_SIZE] = {0x00, 0xA0, 0x67, 0x11, 0x00, 0x00};
-    static const uint8_t vendor[DCAP_VENDOR_SIZE] = {0x93, 0x9a, 0x72, 0x33, 0xf7, 0x9c,
-                                                     0x4c, 0xa9, 0x94, 0x0a, 0x0d, 0xb3,
-                                                     0x95, 0x7f, 0x06, 0x07};
     fake->pck = (struct pck){.pcesvn = 5, .type = PCK_SCALABLE, .has_instance = true};
     fake->pck.dynamic_platform = PCK_NO;
     fake->pck.cached_keys = PCK_YES;
@@ -177,7 +172,7 @@ static void reset_platform(struct dcap_fake *fake)
     memset(fake->pck.components, 5, sizeof fake->pck.components);
     memset(fake->pck.ppid, 0x99, sizeof fake->pck.ppid);
     memcpy(fake->pck.fmspc, fmspc, sizeof fmspc);
-    memcpy(fake->vendor, vendor, sizeof vendor);
+    memcpy(fake->vendor, dcap_vendor_intel, sizeof fake->vendor);
 }
 
 static void reset_certificates(struct dcap_fake *fake)
@@ -229,78 +224,10 @@ void dcap_fake_replace(char text[FAKE_TEXT_SIZE], const char *old, const char *n
     memcpy(at, new, new_size);
 }
 
-/* An element with its length in the shortest form. */
-static void append_der(struct buf *out, uint8_t tag, struct span content)
-{
-    MUST(buf_append_byte(out, tag, &problem));
-    if (content.size >= 0x100)
-        MUST(buf_append(out, span_of("\x82", 1), &problem));
-    else if (content.size >= 0x80)
-        MUST(buf_append(out, span_of("\x81", 1), &problem));
-    if (content.size >= 0x100)
-        MUST(buf_append_byte(out, (uint8_t)(content.size >> 8), &problem));
-    MUST(buf_append_byte(out, (uint8_t)(content.size & 0xFF), &problem));
-    MUST(buf_append(out, content, &problem));
-}
-
-/* SEQUENCE { OID, value }; `child` 0 for a part of the first step. */
-static void append_entry(struct buf *out, uint8_t part, uint8_t child, uint8_t tag,
-                         struct span value)
-{
-    const uint8_t oid[] = {OID_BYTES, part, child};
-    BUF_AUTO entry = BUF_WITH_LIMIT(EXTENSION_MAX);
-    append_der(&entry, OID, span_of(oid, sizeof oid - (child == 0)));
-    append_der(&entry, tag, value);
-    append_der(out, 0x30, buf_span(&entry));
-}
-
-static void append_number(struct buf *out, uint8_t part, uint8_t child, uint8_t tag,
-                          unsigned number)
-{
-    const uint8_t bytes[3] = {0, (uint8_t)(number >> 8), (uint8_t)(number & 0xFF)};
-    size_t from = number < 0x80 ? 2 : number < 0x8000 ? 1 : 0;
-    append_entry(out, part, child, tag, span_of(bytes + from, sizeof bytes - from));
-}
-
-static void append_tcb(const struct pck *pck, struct buf *out)
-{
-    BUF_AUTO list = BUF_WITH_LIMIT(EXTENSION_MAX);
-    for (uint8_t i = 0; i < TCB_COMPONENT_COUNT; i++)
-        append_number(&list, 2, (uint8_t)(i + 1), 0x02, pck->components[i]);
-    append_number(&list, 2, 17, 0x02, pck->pcesvn);
-    append_entry(&list, 2, 18, 0x04, span_of(pck->cpusvn, sizeof pck->cpusvn));
-    append_entry(out, 2, 0, 0x30, buf_span(&list));
-}
-
-static void append_configuration(const struct pck *pck, struct buf *out)
-{
-    const enum pck_answer answers[3] = {pck->dynamic_platform, pck->cached_keys, pck->smt};
-    BUF_AUTO list = BUF_WITH_LIMIT(EXTENSION_MAX);
-    for (uint8_t i = 0; i < 3; i++)
-        append_entry(&list, 7, (uint8_t)(i + 1), 0x01,
-                     span_of(answers[i] == PCK_YES ? "\xFF" : "\x00", 1));
-    append_entry(out, 7, 0, 0x30, buf_span(&list));
-}
-
-void dcap_fake_extension(const struct pck *pck, struct buf *der)
-{
-    BUF_AUTO list = BUF_WITH_LIMIT(EXTENSION_MAX);
-    append_entry(&list, 1, 0, 0x04, span_of(pck->ppid, sizeof pck->ppid));
-    append_tcb(pck, &list);
-    append_entry(&list, 3, 0, 0x04, span_of(pck->pceid, sizeof pck->pceid));
-    append_entry(&list, 4, 0, 0x04, span_of(pck->fmspc, sizeof pck->fmspc));
-    append_number(&list, 5, 0, 0x0A, pck->type);
-    if (pck->has_instance)
-        append_entry(&list, 6, 0, 0x04, span_of(pck->instance, sizeof pck->instance));
-    if (pck->smt != PCK_UNSAID)
-        append_configuration(pck, &list);
-    append_der(der, 0x30, buf_span(&list));
-}
-
 static void issue(struct dcap_fake *fake, enum fake_key which)
 {
     BUF_AUTO der = BUF_WITH_LIMIT(EXTENSION_MAX);
-    dcap_fake_extension(&fake->pck, &der);
+    MUST(pck_write(&fake->pck, &der, &problem));
     const struct issue_extension extension = {PCK_EXTENSION_OID, buf_span(&der)};
     const struct issue_request request = {
         .subject = fake->names[which],
@@ -352,63 +279,24 @@ static void sign(const struct dcap_fake *fake, enum fake_key key, struct span by
     MUST(private_key_sign_p256(fake->keys[key], digest, signature, &problem));
 }
 
-static void append_head(const struct dcap_fake *fake, struct buf *quote)
-{
-    const uint8_t user_data[DCAP_USER_DATA_SIZE] = {0};
-    uint32_t size = (uint32_t)dcap_body_size(fake->body);
-    MUST(buf_append_le16(quote, fake->version, &problem));
-    MUST(buf_append_le16(quote, DCAP_KEY_ECDSA_P256, &problem));
-    MUST(buf_append_le32(quote, dcap_body_is_td(fake->body) ? DCAP_TEE_TDX : DCAP_TEE_SGX,
-                         &problem));
-    MUST(buf_append_le32(quote, 0, &problem));
-    MUST(buf_append(quote, span_of(fake->vendor, sizeof fake->vendor), &problem));
-    MUST(buf_append(quote, span_of(user_data, sizeof user_data), &problem));
-    if (fake->version == 5) {
-        MUST(buf_append_le16(quote, (uint16_t)fake->body, &problem));
-        MUST(buf_append_le32(quote, size, &problem));
-    }
-    MUST(buf_append(quote, span_of(fake->report, size), &problem));
-}
-
-static void append_qe(struct dcap_fake *fake, const uint8_t point[P256_POINT_SIZE], struct buf *out)
-{
-    uint8_t signature[P256_SIGNATURE_SIZE];
-    struct sha256 ctx;
-    sha256_init(&ctx);
-    sha256_update(&ctx, span_of(point, P256_POINT_SIZE));
-    sha256_update(&ctx, span_of(fake->qe_auth_data, sizeof fake->qe_auth_data));
-    sha256_final(&ctx, fake->qe_report + 320);
-    sign(fake, FAKE_PCK, span_of(fake->qe_report, sizeof fake->qe_report), signature);
-    MUST(buf_append(out, span_of(fake->qe_report, sizeof fake->qe_report), &problem));
-    MUST(buf_append(out, span_of(signature, sizeof signature), &problem));
-    MUST(buf_append_le16(out, sizeof fake->qe_auth_data, &problem));
-    MUST(buf_append(out, span_of(fake->qe_auth_data, sizeof fake->qe_auth_data), &problem));
-    MUST(buf_append_le16(out, fake->certification_type, &problem));
-    MUST(buf_append_le32(out, (uint32_t)fake->pck_chain.size + 1, &problem));
-    MUST(buf_append(out, buf_span(&fake->pck_chain), &problem));
-    MUST(buf_append_byte(out, 0, &problem));
-}
-
 static void make_quote(struct dcap_fake *fake)
 {
-    uint8_t signature[P256_SIGNATURE_SIZE];
-    uint8_t point[P256_POINT_SIZE];
-    BUF_AUTO qe = BUF_WITH_LIMIT(QUOTE_MAX);
-    bool wrapped = fake->version > 3;
-    append_head(fake, &fake->quote);
-    sign(fake, FAKE_ATTESTATION, buf_span(&fake->quote), signature);
-    MUST(private_key_point_p256(fake->keys[FAKE_ATTESTATION], point, &problem));
-    append_qe(fake, point, &qe);
-    MUST(buf_append_le32(&fake->quote,
-                         (uint32_t)(sizeof signature + sizeof point + qe.size + (wrapped ? 6 : 0)),
-                         &problem));
-    MUST(buf_append(&fake->quote, span_of(signature, sizeof signature), &problem));
-    MUST(buf_append(&fake->quote, span_of(point, sizeof point), &problem));
-    if (wrapped) {
-        MUST(buf_append_le16(&fake->quote, DCAP_CERTIFICATION_QE_REPORT, &problem));
-        MUST(buf_append_le32(&fake->quote, (uint32_t)qe.size, &problem));
-    }
-    MUST(buf_append(&fake->quote, buf_span(&qe), &problem));
+    BUF_AUTO chain = BUF_WITH_LIMIT(QUOTE_MAX);
+    MUST(buf_append(&chain, buf_span(&fake->pck_chain), &problem));
+    MUST(buf_append_byte(&chain, 0, &problem));
+    struct dcap_quoting quoting = {
+        .version = fake->version,
+        .body = fake->body,
+        .vendor = fake->vendor,
+        .report = span_of(fake->report, dcap_body_size(fake->body)),
+        .attestation = fake->keys[FAKE_ATTESTATION],
+        .pck = fake->keys[FAKE_PCK],
+        .qe_auth_data = span_of(fake->qe_auth_data, sizeof fake->qe_auth_data),
+        .certification_type = fake->certification_type,
+        .certification_data = buf_span(&chain),
+    };
+    memcpy(quoting.qe_report, fake->qe_report, sizeof quoting.qe_report);
+    MUST(dcap_quote_write(&quoting, &fake->quote, &problem));
 }
 
 void dcap_fake_make(struct dcap_fake *fake)
@@ -430,33 +318,7 @@ void dcap_fake_make(struct dcap_fake *fake)
     fake->options = (struct dcap_options){.time = FAKE_NOW, .roots = &fake->root, .root_count = 1};
 }
 
-static json_t *hex_of(struct span bytes)
-{
-    char *text = malloc(2 * bytes.size + 1);
-    if (!text)
-        abort();
-    hex_encode(bytes, text);
-    json_t *value = json_string(text);
-    free(text);
-    return value;
-}
-
-static json_t *text_of(struct span text)
-{
-    return json_stringn((const char *)text.data, text.size);
-}
-
 void dcap_fake_collateral(const struct dcap_fake *fake, struct buf *json)
 {
-    const struct dcap_parts *parts = &fake->parts;
-    json_auto_t *document = json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "pck_crl_issuer_chain",
-        text_of(parts->pck_crl_issuer_chain), "root_ca_crl", hex_of(parts->root_ca_crl), "pck_crl",
-        hex_of(parts->pck_crl), "tcb_info_issuer_chain", text_of(parts->tcb_info_issuer_chain),
-        "tcb_info", text_of(parts->tcb_info), "tcb_info_signature",
-        hex_of(span_of(parts->tcb_info_signature, P256_SIGNATURE_SIZE)), "qe_identity_issuer_chain",
-        text_of(parts->qe_identity_issuer_chain), "qe_identity", text_of(parts->qe_identity),
-        "qe_identity_signature",
-        hex_of(span_of(parts->qe_identity_signature, P256_SIGNATURE_SIZE)));
-    MUST(json_append(document, json, &problem));
+    MUST(dcap_parts_write(&fake->parts, json, &problem));
 }

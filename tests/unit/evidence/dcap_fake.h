@@ -77,7 +77,4 @@ void dcap_fake_replace(char text[FAKE_TEXT_SIZE], const char *old, const char *n
 /* Appends the collateral as the JSON that dcap_parts_parse() reads. */
 void dcap_fake_collateral(const struct dcap_fake *fake, struct buf *json);
 
-/* Appends the DER bytes of the SGX extension. */
-void dcap_fake_extension(const struct pck *pck, struct buf *der);
-
 #endif

@@ -5,6 +5,7 @@
 
 #include "dcap_fake.h"
 #include "evidence/dcap_verify.h"
+#include "evidence/pck_write.h"
 
 static struct dcap_fake fake;
 static struct private_key *stranger;
@@ -42,7 +43,7 @@ static void append(const struct issue_request *request, const struct private_key
 static void make_chain(const struct other *other, struct buf *pem)
 {
     BUF_AUTO bytes = BUF_WITH_LIMIT(CERTIFICATE_DER_MAX);
-    dcap_fake_extension(&fake.pck, &bytes);
+    check_ok(pck_write(&fake.pck, &bytes, &err), &err);
     const struct issue_extension extension = {PCK_EXTENSION_OID, buf_span(&bytes)};
     const struct issue_request leaf = {.subject = fake.names[FAKE_PCK],
                                        .issuer = other->ca_name,

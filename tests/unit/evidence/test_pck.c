@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "evidence/pck.h"
+#include "evidence/pck_write.h"
 #include "format/der.h"
 
 static struct error err;
@@ -440,6 +440,26 @@ static void refuses_every_truncation_and_what_follows(void **state)
     }
 }
 
+/* What is read is written as the same bytes again. */
+static void writes_what_it_reads(void **state)
+{
+    (void)state;
+    struct extension made;
+    struct pck pck;
+    for (int i = 0; i < 3; i++) {
+        BUF_AUTO written = BUF_WITH_LIMIT(1024);
+        make_finished(&made);
+        made.top.count -= (size_t)i; /* without the configuration, without the instance too */
+        struct der all = sequence(&made.top);
+        check_ok(pck_parse(span_of(all.bytes, all.size), &pck, &err), &err);
+        check_ok(pck_write(&pck, &written, &err), &err);
+        assert_true(span_equal(buf_span(&written), span_of(all.bytes, all.size)));
+        BUF_AUTO brief = BUF_WITH_LIMIT(all.size - 1);
+        check_error(pck_write(&pck, &brief, &err), &err, ERROR_LIMIT);
+        assert_int_equal(brief.size, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -456,6 +476,7 @@ int main(void)
         cmocka_unit_test(refuses_numbers_of_another_form),
         cmocka_unit_test(refuses_bytes_after_a_value),
         cmocka_unit_test(refuses_every_truncation_and_what_follows),
+        cmocka_unit_test(writes_what_it_reads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
