@@ -1,34 +1,23 @@
 #include "vm/psp.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/cursor.h"
-#include "base/text.h"
 #include "crypto/issue.h"
 #include "crypto/random.h"
 #include "evidence/snp_report.h"
 #include "format/guid.h"
-#include "os/fd.h"
-#include "os/file.h"
-#include "os/output.h"
+#include "os/private_dir.h"
 
 /*
  * Theory of operation
  *
- * The files of a processor are written in this order: vcek.key, ark.pem, chain.pem. Each is written
- * whole or not at all, and chain.pem is the last: where it is, the processor is complete. A start
- * that was killed midway leaves no chain.pem, and the next one makes all three anew. The folder's
- * lock, held from the first look until the chain is there, makes starts at the same time wait for
- * the one that makes it.
+ * The files of a processor are written in this order: vcek.key, ark.pem, chain.pem
+ * (os/private_dir.h). Where chain.pem is, the processor is complete.
  */
 #define FILE_KEY   "vcek.key"
 #define FILE_ARK   "ark.pem"
 #define FILE_CHAIN "chain.pem"
-#define FILE_LOCK  "lock"
 #define FILE_MAX   65536
 
 #define ARK_NAME  "ARK-SIMULATED"
@@ -70,56 +59,6 @@ struct psp {
 };
 
 static const uint8_t tcb[8] = {SPL_BOOTLOADER, SPL_TEE, 0, 0, 0, 0, SPL_SNP, SPL_MICROCODE};
-
-static char *path_in(const char *dir, const char *name, struct error *err)
-{
-    char *path = text_format("%s/%s", dir, name);
-    if (!path)
-        (void)error_memory(err);
-    return path;
-}
-
-static int write_in(const char *dir, const char *name, struct span bytes, struct error *err)
-{
-    TEXT_AUTO path = path_in(dir, name, err);
-    return path ? output_write(path, bytes, 0600, err) : -1;
-}
-
-static int read_in(const char *dir, const char *name, struct buf *out, struct error *err)
-{
-    TEXT_AUTO path = path_in(dir, name, err);
-    return path ? file_read(path, out, err) : -1;
-}
-
-/* The folder must be ours alone: whoever writes there signs evidence that names this root. */
-static int prepare_dir(const char *dir, struct error *err)
-{
-    struct stat info;
-    if (dir_make_all(dir, 0700, err) < 0)
-        return -1;
-    if (lstat(dir, &info) < 0)
-        return error_system(err, errno, "%s", dir);
-    if (!S_ISDIR(info.st_mode) || info.st_uid != geteuid() || (info.st_mode & 077) != 0)
-        return error_set(err, ERROR_INVALID,
-                         "%s must be a folder of this user's that nobody else can open (mode 0700; "
-                         "it has 0%o)",
-                         dir, info.st_mode & 07777);
-    return 0;
-}
-
-static int check_key_mode(const char *dir, struct error *err)
-{
-    TEXT_AUTO path = path_in(dir, FILE_KEY, err);
-    struct stat info;
-    if (!path)
-        return -1;
-    if (lstat(path, &info) < 0)
-        return error_system(err, errno, "%s", path);
-    if (!S_ISREG(info.st_mode) || (info.st_mode & 077) != 0)
-        return error_set(err, ERROR_INVALID, "%s must have mode 0600; it has 0%o", path,
-                         info.st_mode & 07777);
-    return 0;
-}
 
 static int issue_root(const struct private_key *ark, struct buf *der, struct error *err)
 {
@@ -198,7 +137,7 @@ static int make_chain(const char *dir, const struct private_key *vcek, struct bu
         certificate_der_to_pem(buf_span(&root), chain, err) < 0 ||
         certificate_der_to_pem(buf_span(&root), &root_pem, err) < 0)
         return -1;
-    return write_in(dir, FILE_ARK, buf_span(&root_pem), err);
+    return private_dir_write(dir, FILE_ARK, buf_span(&root_pem), err);
 }
 
 static int make_processor(const char *dir, struct error *err)
@@ -207,25 +146,10 @@ static int make_processor(const char *dir, struct error *err)
     BUF_AUTO chain = BUF_WITH_LIMIT(FILE_MAX);
     PRIVATE_KEY_AUTO *vcek = private_key_new_p384(err);
     if (!vcek || private_key_to_pem(vcek, &key, err) < 0 ||
-        write_in(dir, FILE_KEY, buf_span(&key), err) < 0 || make_chain(dir, vcek, &chain, err) < 0)
+        private_dir_write(dir, FILE_KEY, buf_span(&key), err) < 0 ||
+        make_chain(dir, vcek, &chain, err) < 0)
         return -1;
-    return write_in(dir, FILE_CHAIN, buf_span(&chain), err);
-}
-
-static int make_processor_once(const char *dir, struct error *err)
-{
-    TEXT_AUTO lock_path = path_in(dir, FILE_LOCK, err);
-    TEXT_AUTO chain_path = path_in(dir, FILE_CHAIN, err);
-    if (!lock_path || !chain_path)
-        return -1;
-    FD_AUTO lock = file_lock(lock_path, true, err);
-    if (lock < 0)
-        return -1;
-    if (access(chain_path, F_OK) == 0)
-        return 0;
-    if (errno != ENOENT)
-        return error_system(err, errno, "%s", chain_path);
-    return make_processor(dir, err);
+    return private_dir_write(dir, FILE_CHAIN, buf_span(&chain), err);
 }
 
 /* Splits the chain's text; it must be VCEK, ASK and ARK and nothing else. */
@@ -269,7 +193,7 @@ static int check_chain(struct psp *psp, struct certificate *const chain[CHAIN_LE
 static int check_root(const char *dir, const struct buf *root, struct error *err)
 {
     BUF_AUTO ark = BUF_WITH_LIMIT(FILE_MAX);
-    if (read_in(dir, FILE_ARK, &ark, err) < 0)
+    if (private_dir_read(dir, FILE_ARK, &ark, err) < 0)
         return -1;
     if (!span_equal(buf_span(&ark), buf_span(root)))
         return error_set(err, ERROR_INVALID, FILE_ARK " is not the root of " FILE_CHAIN);
@@ -281,8 +205,8 @@ static int load(struct psp *psp, const char *dir, struct error *err)
     __attribute__((cleanup(buf_fini_secret))) struct buf key = BUF_WITH_LIMIT(FILE_MAX);
     BUF_AUTO root = BUF_WITH_LIMIT(FILE_MAX);
     struct certificate *chain[CHAIN_LENGTH] = {NULL};
-    if (check_key_mode(dir, err) < 0 || read_in(dir, FILE_KEY, &key, err) < 0 ||
-        read_in(dir, FILE_CHAIN, &psp->chain, err) < 0)
+    if (private_dir_read_key(dir, FILE_KEY, &key, err) < 0 ||
+        private_dir_read(dir, FILE_CHAIN, &psp->chain, err) < 0)
         return -1;
     psp->vcek = private_key_from_pem(buf_span(&key), err);
     if (!psp->vcek)
@@ -299,7 +223,8 @@ static int load(struct psp *psp, const char *dir, struct error *err)
 
 struct psp *psp_open(const char *dir, struct error *err)
 {
-    if (prepare_dir(dir, err) < 0 || make_processor_once(dir, err) < 0) {
+    if (private_dir_prepare(dir, err) < 0 ||
+        private_dir_make_once(dir, FILE_CHAIN, make_processor, err) < 0) {
         (void)error_context(err, "the simulated secure processor");
         return NULL;
     }
