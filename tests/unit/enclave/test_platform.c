@@ -261,7 +261,7 @@ static void refuses_a_quote_with_any_bit_changed(void **state)
     DCAP_COLLATERAL_AUTO *cached = dcap_collateral_new(&judge.parts, &judge.options, &checks);
     assert_true(collateral && cached);
     /* All that is signed; of the certificates, whose own tests change each bit, a part. */
-    const size_t signed_bits = (size_t)8 * CHAIN_AT;
+    const size_t signed_bits = (size_t)8 * (CHAIN_AT - 6); /* not type and size of the chain */
     for (size_t at = 0; at < 8 * quote.size; at += at < signed_bits ? 1 : 61) {
         const struct dcap_collateral *by = at < signed_bits ? cached : collateral;
         quote.data[at / 8] ^= (uint8_t)(1U << (at % 8));
