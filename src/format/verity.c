@@ -1,17 +1,13 @@
 #include "format/verity.h"
 
-#include <assert.h>
-
 #include "base/cursor.h"
+#include "format/ext4.h"
 
 #define SIGNATURE          "verity\0\0"
 #define UUID_AT            16 /* after signature, version, type */
 #define ALGORITHM_SIZE     32
 #define SALT_FIELD_SIZE    256
-#define DIGESTS_PER_BLOCK  128
-#define EXT4_MAGIC         0xEF53
 #define EXT4_INCOMPAT_64   0x80U
-#define EXT4_LOG_BLOCK_4K  2U
 #define SUPERBLOCK_VERSION 1
 #define HASH_TYPE_NORMAL   1
 
@@ -84,7 +80,7 @@ int verity_ext4_blocks(struct span superblock, uint64_t *blocks, struct error *e
         return error_set(err, ERROR_INVALID, "an ext4 superblock of %zu bytes", superblock.size);
     if (magic != EXT4_MAGIC)
         return error_set(err, ERROR_INVALID, "the disk holds no ext4 file system");
-    if (log_block_size != EXT4_LOG_BLOCK_4K)
+    if (log_block_size != EXT4_LOG_BLOCK)
         return error_set(err, ERROR_INVALID, "the ext4 file system's blocks are not of %d bytes",
                          VERITY_BLOCK_SIZE);
     uint64_t count = (incompat & EXT4_INCOMPAT_64 ? (uint64_t)high << 32 : 0) | low;
@@ -93,42 +89,4 @@ int verity_ext4_blocks(struct span superblock, uint64_t *blocks, struct error *e
                          (unsigned long long)count);
     *blocks = count;
     return 0;
-}
-
-uint64_t verity_tree_blocks(uint64_t data_blocks)
-{
-    uint64_t total = 0;
-    uint64_t level = data_blocks;
-    /* One block of digests is enough for up to 128 blocks, and there is always one. */
-    do {
-        level = (level + DIGESTS_PER_BLOCK - 1) / DIGESTS_PER_BLOCK;
-        total += level;
-    } while (level > 1);
-    return total;
-}
-
-void verity_block_digest(const uint8_t block[VERITY_BLOCK_SIZE], uint8_t out[SHA256_SIZE])
-{
-    static const uint8_t salt[VERITY_SALT_SIZE]; /* hash type 1: in front of the block */
-    struct sha256 ctx;
-    sha256_init(&ctx);
-    sha256_update(&ctx, span_of(salt, sizeof salt));
-    sha256_update(&ctx, span_of(block, VERITY_BLOCK_SIZE));
-    sha256_final(&ctx, out);
-}
-
-static_assert(VERITY_DATA_BLOCKS_MAX <= (uint64_t)1 << (7 * VERITY_LEVELS_MAX),
-              "each level has a 128th of the one below");
-
-size_t verity_first_path(uint64_t data_blocks, uint64_t path[VERITY_LEVELS_MAX])
-{
-    uint64_t above = verity_tree_blocks(data_blocks); /* the tree's blocks at this level or above */
-    uint64_t level = data_blocks;
-    size_t count = 0;
-    do {
-        level = (level + DIGESTS_PER_BLOCK - 1) / DIGESTS_PER_BLOCK;
-        above -= level;
-        path[count++] = above;
-    } while (level > 1 && count < VERITY_LEVELS_MAX);
-    return count;
 }

@@ -16,6 +16,7 @@
 #define VERITY_BLOCK_SIZE      4096
 #define VERITY_SUPERBLOCK_SIZE 512
 #define VERITY_SALT_SIZE       32
+#define VERITY_DIGESTS_A_BLOCK (VERITY_BLOCK_SIZE / SHA256_SIZE)
 #define VERITY_DATA_BLOCKS_MAX ((uint64_t)1 << 31) /* 8 TiB */
 #define VERITY_LEVELS_MAX      5                   /* 128^5 blocks are more than that */
 

@@ -1,15 +1,5 @@
 #include "layer/ext4_layout.h"
 
-#define EXTENT_MAGIC     0xf30a
-#define EXTENT_SIZE      12
-#define EXTENTS_IN_INODE 4
-#define EXTENTS_IN_BLOCK (EXT4_BLOCK_SIZE / EXTENT_SIZE - 1)
-
-#define FLAG_HUGE_FILE 0x40000U
-#define FLAG_EXTENTS   0x80000U
-
-#define EXTRA_ISIZE 24 /* fields behind the first 128 bytes: up to the creation time */
-
 static void put_le(uint8_t *out, uint64_t value, size_t size)
 {
     for (size_t i = 0; i < size; i++)
@@ -51,12 +41,12 @@ static uint32_t count_extents(uint32_t blocks)
 
 bool ext4_needs_extent_block(uint32_t blocks)
 {
-    return count_extents(blocks) > EXTENTS_IN_INODE;
+    return count_extents(blocks) > EXT4_EXTENTS_IN_INODE;
 }
 
 static void put_extent_header(uint8_t *out, uint32_t entries, uint32_t room, uint32_t depth)
 {
-    put_le(out, EXTENT_MAGIC, 2);
+    put_le(out, EXT4_EXTENT_MAGIC, 2);
     put_le(out + 2, entries, 2);
     put_le(out + 4, room, 2);
     put_le(out + 6, depth, 2);
@@ -68,7 +58,7 @@ static void put_extents(uint8_t *out, uint32_t start, uint32_t blocks, uint32_t 
     put_extent_header(out, count_extents(blocks), room, 0);
     for (uint32_t at = 0; at < blocks; at += EXT4_EXTENT_BLOCKS) {
         uint32_t size = blocks - at < EXT4_EXTENT_BLOCKS ? blocks - at : EXT4_EXTENT_BLOCKS;
-        out += EXTENT_SIZE;
+        out += EXT4_EXTENT_SIZE;
         put_le(out, at, 4);
         put_le(out + 4, size, 2);
         put_le(out + 8, start + at, 4);
@@ -78,7 +68,7 @@ static void put_extents(uint8_t *out, uint32_t start, uint32_t blocks, uint32_t 
 void ext4_encode_extent_block(uint32_t start, uint32_t blocks, uint8_t out[EXT4_BLOCK_SIZE])
 {
     memset(out, 0, EXT4_BLOCK_SIZE);
-    put_extents(out, start, blocks, EXTENTS_IN_BLOCK);
+    put_extents(out, start, blocks, EXT4_EXTENTS_IN_BLOCK);
 }
 
 /* The 60 bytes of i_block. */
@@ -91,10 +81,10 @@ static void put_i_block(const struct inode *inode, const uint8_t *target, uint8_
         if (inode->size > 0)
             memcpy(out, target, inode->size);
     } else if (ext4_needs_extent_block(inode->blocks)) {
-        put_extent_header(out, 1, EXTENTS_IN_INODE, 1);
-        put_le(out + EXTENT_SIZE + 4, inode->start_block + inode->blocks, 4);
+        put_extent_header(out, 1, EXT4_EXTENTS_IN_INODE, 1);
+        put_le(out + EXT4_EXTENT_SIZE + 4, inode->start_block + inode->blocks, 4);
     } else if (inode->blocks > 0) {
-        put_extents(out, inode->start_block, inode->blocks, EXTENTS_IN_INODE);
+        put_extents(out, inode->start_block, inode->blocks, EXT4_EXTENTS_IN_INODE);
     }
 }
 
@@ -104,29 +94,30 @@ void ext4_encode_inode(const struct inode *inode, const uint8_t *target,
     uint32_t blocks = inode->blocks + (inode->xattr_block != 0) +
                       ext4_needs_extent_block(inode->blocks);
     memset(out, 0, EXT4_INODE_SIZE);
-    put_le(out, inode->mode, 2);
-    put_le(out + 2, inode->uid, 2);
-    put_le(out + 4, inode->size, 4);
-    put_le(out + 8, inode->atime, 4);
-    put_le(out + 12, inode->ctime, 4);
-    put_le(out + 16, inode->mtime, 4);
-    put_le(out + 24, inode->gid, 2);
-    put_le(out + 26, inode->links, 2);
-    put_le(out + 28, blocks, 4); /* of the file system, as HUGE_FILE says */
-    put_le(out + 32, FLAG_HUGE_FILE | (inode->blocks > 0 ? FLAG_EXTENTS : 0), 4);
-    put_i_block(inode, target, out + 40);
-    put_le(out + 104, inode->xattr_block, 4);
-    put_le(out + 108, inode->size >> 32, 4);
-    put_le(out + 120, inode->uid >> 16, 2);
-    put_le(out + 122, inode->gid >> 16, 2);
-    put_le(out + 128, EXTRA_ISIZE, 2);
-    put_le(out + 132, inode->ctime >> 32, 4);
-    put_le(out + 136, inode->mtime >> 32, 4);
-    put_le(out + 140, inode->atime >> 32, 4);
-    put_le(out + 144, inode->mtime, 4); /* creation time */
-    put_le(out + 148, inode->mtime >> 32, 4);
+    put_le(out + EXT4_INODE_MODE, inode->mode, 2);
+    put_le(out + EXT4_INODE_UID, inode->uid, 2);
+    put_le(out + EXT4_INODE_BYTES, inode->size, 4);
+    put_le(out + EXT4_INODE_ATIME, inode->atime, 4);
+    put_le(out + EXT4_INODE_CTIME, inode->ctime, 4);
+    put_le(out + EXT4_INODE_MTIME, inode->mtime, 4);
+    put_le(out + EXT4_INODE_GID, inode->gid, 2);
+    put_le(out + EXT4_INODE_LINKS, inode->links, 2);
+    put_le(out + EXT4_INODE_BLOCKS, blocks, 4); /* of the file system, as HUGE_FILE says */
+    put_le(out + EXT4_INODE_FLAGS,
+           EXT4_FLAG_HUGE_FILE | (inode->blocks > 0 ? EXT4_FLAG_EXTENTS : 0), 4);
+    put_i_block(inode, target, out + EXT4_INODE_BODY);
+    put_le(out + EXT4_INODE_XATTR_BLOCK, inode->xattr_block, 4);
+    put_le(out + EXT4_INODE_BYTES_HIGH, inode->size >> 32, 4);
+    put_le(out + EXT4_INODE_UID_HIGH, inode->uid >> 16, 2);
+    put_le(out + EXT4_INODE_GID_HIGH, inode->gid >> 16, 2);
+    put_le(out + EXT4_INODE_EXTRA, EXT4_EXTRA_SIZE, 2);
+    put_le(out + EXT4_INODE_CTIME_HIGH, inode->ctime >> 32, 4);
+    put_le(out + EXT4_INODE_MTIME_HIGH, inode->mtime >> 32, 4);
+    put_le(out + EXT4_INODE_ATIME_HIGH, inode->atime >> 32, 4);
+    put_le(out + EXT4_INODE_CRTIME, inode->mtime, 4);
+    put_le(out + EXT4_INODE_CRTIME_HIGH, inode->mtime >> 32, 4);
     if (inode->xattrs && inode->xattrs->has_inline)
-        memcpy(out + 128 + EXTRA_ISIZE, inode->xattrs->in_inode, XATTR_INODE_SIZE);
+        memcpy(out + EXT4_XATTR_IN_INODE, inode->xattrs->in_inode, XATTR_INODE_SIZE);
 }
 
 size_t ext4_entry_size(size_t name_size)
@@ -188,9 +179,9 @@ void ext4_encode_descriptor(const struct ext4_layout *layout, uint32_t group,
 {
     uint32_t table = layout->inodes_a_group / EXT4_INODES_A_BLOCK;
     memset(out, 0, EXT4_DESCRIPTOR_SIZE);
-    put_le(out, layout->bitmap_block + 2 * group, 4);
-    put_le(out + 4, layout->bitmap_block + 2 * group + 1, 4);
-    put_le(out + 8, layout->table_block + table * group, 4);
+    put_le(out + EXT4_GROUP_BLOCK_BITMAP, layout->bitmap_block + 2 * group, 4);
+    put_le(out + EXT4_GROUP_INODE_BITMAP, layout->bitmap_block + 2 * group + 1, 4);
+    put_le(out + EXT4_GROUP_INODE_TABLE, layout->table_block + table * group, 4);
     put_le(out + 12, EXT4_BLOCKS_A_GROUP - used->used_blocks, 2);
     put_le(out + 14, layout->inodes_a_group - used->used_inodes, 2);
     put_le(out + 16, used->directories, 2);
@@ -202,26 +193,26 @@ void ext4_encode_superblock(const struct ext4_layout *layout, uint32_t used_bloc
     uint32_t inodes = layout->inodes_a_group * layout->groups;
     memset(out, 0, EXT4_BLOCK_SIZE);
     uint8_t *super = out + 1024;
-    put_le(super, inodes, 4);
-    put_le(super + 0x04, layout->disk_blocks, 4);
-    put_le(super + 0x0c, EXT4_BLOCKS_A_GROUP * layout->groups - used_blocks, 4);
-    put_le(super + 0x10, inodes - used_inodes, 4);
-    put_le(super + 0x18, 2, 4); /* blocks of 2^(10+2) bytes */
-    put_le(super + 0x1c, 2, 4); /* clusters likewise */
-    put_le(super + 0x20, EXT4_BLOCKS_A_GROUP, 4);
-    put_le(super + 0x24, EXT4_BLOCKS_A_GROUP, 4);
-    put_le(super + 0x28, layout->inodes_a_group, 4);
-    put_le(super + 0x38, 0xef53, 2);
+    put_le(super + EXT4_SUPER_INODES, inodes, 4);
+    put_le(super + EXT4_SUPER_BLOCKS, layout->disk_blocks, 4);
+    put_le(super + EXT4_SUPER_FREE_BLOCKS, EXT4_BLOCKS_A_GROUP * layout->groups - used_blocks, 4);
+    put_le(super + EXT4_SUPER_FREE_INODES, inodes - used_inodes, 4);
+    put_le(super + EXT4_SUPER_LOG_BLOCK, EXT4_LOG_BLOCK, 4);
+    put_le(super + EXT4_SUPER_LOG_CLUSTER, EXT4_LOG_BLOCK, 4);
+    put_le(super + EXT4_SUPER_GROUP_BLOCKS, EXT4_BLOCKS_A_GROUP, 4);
+    put_le(super + EXT4_SUPER_GROUP_CLUSTERS, EXT4_BLOCKS_A_GROUP, 4);
+    put_le(super + EXT4_SUPER_GROUP_INODES, layout->inodes_a_group, 4);
+    put_le(super + EXT4_SUPER_MAGIC, EXT4_MAGIC, 2);
     put_le(super + 0x3a, 1, 2); /* cleanly unmounted */
     put_le(super + 0x3c, 1, 2); /* continue on errors */
     put_le(super + 0x4c, 1, 4); /* dynamic revision */
     put_le(super + 0x54, NODES_FIRST, 4);
-    put_le(super + 0x58, EXT4_INODE_SIZE, 2);
-    put_le(super + 0x5c, 0x208, 4);  /* sparse_super2, ext_attr */
-    put_le(super + 0x60, 0x242, 4);  /* filetype, extents, flex_bg */
-    put_le(super + 0x64, 0x104a, 4); /* large_file, huge_file, extra_isize, read-only */
-    put_le(super + 0x15c, EXTRA_ISIZE, 2);
-    put_le(super + 0x15e, EXTRA_ISIZE, 2);
+    put_le(super + EXT4_SUPER_INODE_SIZE, EXT4_INODE_SIZE, 2);
+    put_le(super + EXT4_SUPER_COMPAT, EXT4_COMPAT, 4);
+    put_le(super + EXT4_SUPER_INCOMPAT, EXT4_INCOMPAT, 4);
+    put_le(super + EXT4_SUPER_RO_COMPAT, EXT4_RO_COMPAT, 4);
+    put_le(super + 0x15c, EXT4_EXTRA_SIZE, 2);
+    put_le(super + 0x15e, EXT4_EXTRA_SIZE, 2);
     super[0x174] = 31;                     /* 2^31 groups a flex group: all of them */
     put_le(super + 0x268, NODES_FIRST, 4); /* lost+found */
 }

@@ -6,26 +6,17 @@
 #ifndef CAISSON_LAYER_EXT4_LAYOUT_H
 #define CAISSON_LAYER_EXT4_LAYOUT_H
 
+#include "format/ext4.h"
 #include "layer/nodes.h"
 
-#define EXT4_BLOCK_SIZE        4096
-#define EXT4_INODE_SIZE        256
-#define EXT4_INODES_A_BLOCK    16
-#define EXT4_BLOCKS_A_GROUP    32768U
-#define EXT4_INODES_A_GROUP    32768U /* at most: one block of bitmap */
-#define EXT4_DESCRIPTOR_SIZE   32
 #define EXT4_DESCRIPTOR_BLOCKS 8 /* for 128 GiB */
 #define EXT4_FRONT_BLOCKS      (1 + EXT4_DESCRIPTOR_BLOCKS)
 #define EXT4_LINKS_MAX         65000
-#define EXT4_SHORT_SYMLINK     59 /* bytes of a target that stands in the inode */
 
-#define EXT4_EXTENT_BLOCKS 32768U /* at most, in one extent */
 /* From 340 extents on, the reference writes extent trees that are wrong: such files are refused. */
 #define EXT4_FILE_BLOCKS_MAX (339U * EXT4_EXTENT_BLOCKS)
 
-enum { EXT4_FIFO = 1, EXT4_CHAR = 2, EXT4_DIR = 4, EXT4_BLOCK = 6, EXT4_FILE = 8, EXT4_LINK = 10 };
-
-/* The type in an inode's mode, one of the above. */
+/* The type in an inode's mode: EXT4_FILE and the like. */
 static inline unsigned ext4_type(uint16_t mode)
 {
     return mode >> 12;

@@ -10,12 +10,13 @@
 
 #include "base/error.h"
 #include "base/span.h"
+#include "format/ext4.h"
 #include "layer/xattr.h"
 
-#define NODES_ROOT     2
-#define NODES_FIRST    11 /* the first number that is not reserved */
+#define NODES_ROOT     EXT4_ROOT
+#define NODES_FIRST    EXT4_FIRST_INODE
 #define NODES_MAX      (1U << 22)
-#define NODES_NAME_MAX 255
+#define NODES_NAME_MAX EXT4_NAME_MAX
 
 /* A slab of equal items, or of bytes, in chunks. */
 struct slab {

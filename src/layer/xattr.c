@@ -2,26 +2,15 @@
 
 #include <stdlib.h>
 
+#include "format/ext4.h"
 #include "layer/gosort.h"
 
-#define MAGIC        0xea020000U
-#define INODE_HEADER 4  /* the magic number */
-#define BLOCK_HEADER 32 /* magic number, reference count, blocks, hash, checksum */
-#define END_MARK     4  /* an empty entry */
-#define ENTRY_SIZE   16
+#define END_MARK 4 /* an empty entry */
 
 static const struct {
     uint8_t index;
     const char *prefix;
-} prefixes[] = {
-    {2, "system.posix_acl_access"},
-    {3, "system.posix_acl_default"},
-    {8, "system.richacl"},
-    {7, "system."},
-    {1, "user."},
-    {4, "trusted."},
-    {6, "security."},
-};
+} prefixes[] = {EXT4_XATTR_PREFIXES};
 #define PREFIXES (sizeof prefixes / sizeof *prefixes)
 
 /* An attribute as it is stored. */
@@ -44,7 +33,7 @@ static size_t round_up(size_t size)
 
 static size_t entry_size(const struct item *item)
 {
-    return ENTRY_SIZE + round_up(item->name.size);
+    return EXT4_XATTR_ENTRY_SIZE + round_up(item->name.size);
 }
 
 static void put_le(uint8_t *out, uint32_t value, size_t size)
@@ -155,18 +144,18 @@ static bool join_name(struct xattr_set *set, uint8_t index, struct span suffix, 
  * bytes are our own, yet no offset is trusted. */
 static int read_region(struct xattr_set *set, struct span region, size_t delta, struct error *err)
 {
-    for (size_t at = 0; at + ENTRY_SIZE <= region.size && region.data[at] != 0;) {
+    for (size_t at = 0; at + EXT4_XATTR_ENTRY_SIZE <= region.size && region.data[at] != 0;) {
         const uint8_t *entry = region.data + at;
         size_t name_size = entry[0], offset = get_le(entry + 2, 2) - delta;
         size_t value_size = get_le(entry + 8, 4);
         struct span name;
-        if (at + ENTRY_SIZE + name_size > region.size || offset > region.size ||
+        if (at + EXT4_XATTR_ENTRY_SIZE + name_size > region.size || offset > region.size ||
             value_size > region.size - offset ||
-            !join_name(set, entry[1], span_of(entry + ENTRY_SIZE, name_size), &name))
+            !join_name(set, entry[1], span_of(entry + EXT4_XATTR_ENTRY_SIZE, name_size), &name))
             return error_set(err, ERROR_INVALID, "extended attributes don't read back");
         if (xattr_set_put(set, name, span_of(region.data + offset, value_size), err) < 0)
             return -1;
-        at += ENTRY_SIZE + round_up(name_size);
+        at += EXT4_XATTR_ENTRY_SIZE + round_up(name_size);
     }
     return 0;
 }
@@ -175,7 +164,8 @@ int xattr_set_read_inode(struct xattr_set *set, const struct xattr_keep *keep, s
 {
     if (!keep || !keep->has_inline)
         return 0;
-    struct span region = span_of(keep->in_inode + INODE_HEADER, XATTR_INODE_SIZE - INODE_HEADER);
+    struct span region = span_of(keep->in_inode + EXT4_XATTR_INODE_HEADER,
+                                 XATTR_INODE_SIZE - EXT4_XATTR_INODE_HEADER);
     return read_region(set, region, 0, err);
 }
 
@@ -183,8 +173,9 @@ int xattr_set_read_block(struct xattr_set *set, const struct xattr_keep *keep, s
 {
     if (!keep || !keep->block)
         return 0;
-    struct span region = span_of(keep->block + BLOCK_HEADER, XATTR_BLOCK_SIZE - BLOCK_HEADER);
-    return read_region(set, region, BLOCK_HEADER, err);
+    struct span region = span_of(keep->block + EXT4_XATTR_BLOCK_HEADER,
+                                 XATTR_BLOCK_SIZE - EXT4_XATTR_BLOCK_HEADER);
+    return read_region(set, region, EXT4_XATTR_BLOCK_HEADER, err);
 }
 
 static struct item split_name(const struct tar_xattr *xattr)
@@ -236,7 +227,7 @@ static void write_region(const struct item_list *list, uint8_t *region, size_t s
         put_le(entry + 2, (uint32_t)(end + delta), 2);
         put_le(entry + 8, (uint32_t)item->value.size, 4);
         put_le(entry + 12, hash_item(item), 4);
-        memcpy(entry + ENTRY_SIZE, item->name.data, item->name.size);
+        memcpy(entry + EXT4_XATTR_ENTRY_SIZE, item->name.data, item->name.size);
         if (item->value.size > 0)
             memcpy(region + end, item->value.data, item->value.size);
         entry += entry_size(item);
@@ -281,20 +272,22 @@ static int distribute(struct xattr_set *set, struct item_list *in_inode, struct 
 int xattr_encode(struct xattr_set *set, uint8_t in_inode[XATTR_INODE_SIZE], bool *has_inline,
                  uint8_t block[XATTR_BLOCK_SIZE], bool *has_block, struct error *err)
 {
-    struct item_list small = {.room = XATTR_INODE_SIZE - INODE_HEADER - END_MARK};
-    struct item_list large = {.room = XATTR_BLOCK_SIZE - BLOCK_HEADER - END_MARK};
+    struct item_list small = {.room = XATTR_INODE_SIZE - EXT4_XATTR_INODE_HEADER - END_MARK};
+    struct item_list large = {.room = XATTR_BLOCK_SIZE - EXT4_XATTR_BLOCK_HEADER - END_MARK};
     if (distribute(set, &small, &large, err) < 0)
         return -1;
     *has_inline = small.count > 0;
     *has_block = large.count > 0;
     memset(in_inode, 0, XATTR_INODE_SIZE);
-    put_le(in_inode, MAGIC, 4);
-    write_region(&small, in_inode + INODE_HEADER, XATTR_INODE_SIZE - INODE_HEADER, 0);
+    put_le(in_inode, EXT4_XATTR_MAGIC, 4);
+    write_region(&small, in_inode + EXT4_XATTR_INODE_HEADER,
+                 XATTR_INODE_SIZE - EXT4_XATTR_INODE_HEADER, 0);
     gosort(&(struct gosort){item_less, item_swap, &large}, large.count);
     memset(block, 0, XATTR_BLOCK_SIZE);
-    put_le(block, MAGIC, 4);
+    put_le(block, EXT4_XATTR_MAGIC, 4);
     put_le(block + 4, 1, 4); /* reference count */
     put_le(block + 8, 1, 4); /* blocks */
-    write_region(&large, block + BLOCK_HEADER, XATTR_BLOCK_SIZE - BLOCK_HEADER, BLOCK_HEADER);
+    write_region(&large, block + EXT4_XATTR_BLOCK_HEADER,
+                 XATTR_BLOCK_SIZE - EXT4_XATTR_BLOCK_HEADER, EXT4_XATTR_BLOCK_HEADER);
     return 0;
 }

@@ -8,12 +8,11 @@
 #define CAISSON_LAYER_XATTR_H
 
 #include "base/error.h"
+#include "format/ext4.h"
 #include "format/tar_pax.h"
 
-#define XATTR_INODE_SIZE                                                                           \
-    104 /* bytes behind an inode's fields, for the magic number and the rest                       \
-         */
-#define XATTR_BLOCK_SIZE 4096
+#define XATTR_INODE_SIZE (EXT4_INODE_SIZE - EXT4_XATTR_IN_INODE) /* behind an inode's fields */
+#define XATTR_BLOCK_SIZE EXT4_BLOCK_SIZE
 #define XATTR_MAX        256 /* more than fit into inode and block together */
 
 /* What is kept of an inode's attributes while it may still be replaced. */

@@ -1,0 +1,13 @@
+/* The library OS' own memory. Hosted tests give malloc's. */
+#ifndef CAISSON_ENCLAVE_LIBOS_ALLOC_H
+#define CAISSON_ENCLAVE_LIBOS_ALLOC_H
+
+#include <stddef.h>
+
+/* Aligned for every type, not zeroed; NULL when there is no room. */
+void *libos_alloc(size_t size);
+
+/* NULL is allowed. */
+void libos_free(void *memory);
+
+#endif

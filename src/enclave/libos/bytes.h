@@ -1,0 +1,32 @@
+/* Little-endian numbers out of bytes whose bounds the caller has checked, and zeroed memory. */
+#ifndef CAISSON_ENCLAVE_LIBOS_BYTES_H
+#define CAISSON_ENCLAVE_LIBOS_BYTES_H
+
+#include <stdint.h>
+#include <string.h>
+
+#include "enclave/libos/alloc.h"
+
+static inline uint16_t get_le16(const uint8_t *in)
+{
+    return (uint16_t)(in[0] | in[1] << 8);
+}
+
+static inline uint32_t get_le32(const uint8_t *in)
+{
+    return get_le16(in) | (uint32_t)get_le16(in + 2) << 16;
+}
+
+/* Zeroed memory of `count` times `size` bytes; NULL when there is no room. libos_free() ends it. */
+static inline void *alloc_zeroed(size_t count, size_t size)
+{
+    size_t whole;
+    if (__builtin_mul_overflow(count, size, &whole))
+        return NULL;
+    void *memory = libos_alloc(whole);
+    if (memory)
+        memset(memory, 0, whole);
+    return memory;
+}
+
+#endif
