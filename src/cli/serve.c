@@ -36,7 +36,7 @@ static const struct option_rule options[] = {
 
 /* What runs, and what it runs by. */
 struct serving {
-    struct config config;
+    struct config *config;
     struct service *service;
     struct tls_server *tls; /* NULL: plain HTTP */
     struct server *server;
@@ -81,9 +81,16 @@ static int post(const char *url, struct span body, struct buf *out, struct error
     return fetch_document(url, &how, out, err);
 }
 
+static void warn_of_simulation(const struct config *config)
+{
+    if (config->simulated)
+        log_warning("SIMULATED evidence is accepted, of the processor in %s: it proves nothing",
+                    config->simulated);
+}
+
 static int start(struct serving *serving, struct error *err)
 {
-    const struct config *config = &serving->config;
+    const struct config *config = serving->config;
     bool made;
     serving->service = service_open(config, post, &made, err);
     if (!serving->service)
@@ -91,9 +98,7 @@ static int start(struct serving *serving, struct error *err)
     if (made)
         log_warning("made a master key in %s: keep a copy; without it nothing sealed can be read",
                     config->state);
-    if (config->simulated)
-        log_warning("SIMULATED evidence is accepted, of the processor in %s: it proves nothing",
-                    config->simulated);
+    warn_of_simulation(config);
     if (!config->plain && serve_tls_open(config, &serving->tls, err) < 0)
         return -1;
     struct server_owner owner = service_owner(serving->service);
@@ -105,21 +110,61 @@ static int start(struct serving *serving, struct error *err)
     return 0;
 }
 
-/* A certificate that cannot be read leaves the old one in use. */
-static void reload(struct serving *serving)
+static void free_config(struct config *config)
+{
+    if (config)
+        config_fini(config);
+    free(config);
+}
+
+static struct config *make_config(const struct args *args, struct error *err)
+{
+    struct config *config = calloc(1, sizeof *config);
+    if (!config) {
+        (void)error_memory(err);
+        return NULL;
+    }
+    if (read_config(args, config, err) == 0)
+        return config;
+    free_config(config);
+    return NULL;
+}
+
+/* Goes on by `next`, which is `serving`'s then. The last step that may fail is the one that
+ * changes nothing where it does. */
+static int change(struct serving *serving, struct config *next, struct error *err)
+{
+    struct tls_server *tls = NULL;
+    if (config_check_change(serving->config, next, err) < 0 ||
+        (serving->tls && serve_tls_open(next, &tls, err) < 0))
+        return -1;
+    if (service_reload(serving->service, next, err) < 0) {
+        tls_server_free(tls);
+        return -1;
+    }
+    free_config(serving->config);
+    serving->config = next;
+    if (tls)
+        server_set_tls(serving->server, tls);
+    tls_server_free(serving->tls);
+    serving->tls = tls;
+    return 0;
+}
+
+/* A configuration that cannot be used, or of which something cannot change, leaves the old one. */
+static void reload(struct serving *serving, const struct args *args)
 {
     struct error err = {0};
-    struct tls_server *next = NULL;
-    if (!serving->tls)
-        return;
-    if (serve_tls_open(&serving->config, &next, &err) < 0) {
-        log_error("the certificate stays as it is: %s", err.text);
+    struct config *next = make_config(args, &err);
+    if (!next || change(serving, next, &err) < 0) {
+        log_error("the configuration stays as it is: %s", err.text);
+        free_config(next);
         return;
     }
-    server_set_tls(serving->server, next);
-    tls_server_free(serving->tls);
-    serving->tls = next;
-    log_info("read the certificate again");
+    warn_of_simulation(next);
+    if (server_set_limits(serving->server, &next->limits, &err) < 0)
+        log_error("the limits stay as they are: %s", err.text);
+    log_info("read the configuration again");
 }
 
 static int fetch(const char *url, const char *ca, struct buf *out, struct error *err)
@@ -136,7 +181,7 @@ static time_t seconds_now(void)
 }
 
 /* Until a signal ends it. */
-static void wait_for_end(struct serving *serving, const sigset_t *signals)
+static void wait_for_end(struct serving *serving, const struct args *args, const sigset_t *signals)
 {
     struct timespec wait = {.tv_sec = ISSUERS_SECONDS};
     time_t refreshed = seconds_now();
@@ -147,7 +192,7 @@ static void wait_for_end(struct serving *serving, const sigset_t *signals)
         if (got == SIGTERM || got == SIGINT)
             return;
         if (got == SIGHUP)
-            reload(serving);
+            reload(serving, args);
         if (got != SIGHUP && seconds_now() < refreshed + REFRESH_SECONDS)
             continue;
         refreshed = seconds_now();
@@ -161,7 +206,7 @@ static void stop(struct serving *serving)
     server_stop(serving->server);
     service_close(serving->service);
     tls_server_free(serving->tls);
-    config_fini(&serving->config);
+    free_config(serving->config);
 }
 
 static int run(const struct args *args, struct error *err)
@@ -174,11 +219,12 @@ static int run(const struct args *args, struct error *err)
     (void)sigaddset(&signals, SIGINT);
     (void)sigaddset(&signals, SIGHUP);
     (void)sigprocmask(SIG_BLOCK, &signals, NULL);
-    int result = read_config(args, &serving.config, err);
+    serving.config = make_config(args, err);
+    int result = serving.config ? 0 : -1;
     if (result == 0 && !args_has(args, "check")) {
         result = start(&serving, err);
         if (result == 0)
-            wait_for_end(&serving, &signals);
+            wait_for_end(&serving, args, &signals);
     }
     stop(&serving);
     return result < 0 ? -1 : EXIT_OK;
@@ -197,7 +243,7 @@ const struct command command_serve = {
         "administrator's in the store's folder (~/.local/share/caisson/service), and writes "
         "~/.config/caisson/service.yaml, by which this user's other commands find it.\n\n"
         "SIGTERM and SIGINT end it once all requests that have begun are answered; SIGHUP reads "
-        "the certificate again. caisson-attestd is this command under its own name.",
+        "the configuration again. caisson-attestd is this command under its own name.",
     .options = options,
     .run = run,
 };

@@ -2,13 +2,12 @@
 
 #include <stdlib.h>
 
-#include "os/file.h"
-#include "service/key_set.h"
+#include "service/key_source.h"
 
 struct authority {
     const struct config_authority *config;
     const struct config_tenant *tenant;
-    struct key_set keys;
+    struct key_source keys;
 };
 
 struct authorities {
@@ -18,16 +17,6 @@ struct authorities {
 
 /* --- read ------------------------------------------------------------------------------------- */
 
-static int read_authority(struct authority *authority, struct error *err)
-{
-    BUF_AUTO text = BUF_WITH_LIMIT(KEY_SET_SIZE_MAX);
-    if (file_read(authority->config->keys, &text, err) < 0)
-        return -1;
-    if (key_set_read(buf_span(&text), &authority->keys, err) < 0)
-        return error_context(err, "%s", authority->config->keys);
-    return 0;
-}
-
 static int read_all(const struct config *config, struct authorities *out, struct error *err)
 {
     for (size_t i = 0; i < config->tenant_count; i++) {
@@ -36,7 +25,8 @@ static int read_all(const struct config *config, struct authorities *out, struct
             struct authority *authority = &out->at[out->count++];
             authority->config = &tenant->authorities[k];
             authority->tenant = tenant;
-            if (read_authority(authority, err) < 0)
+            if (key_source_open(&authority->keys, authority->config->issuer, tenant->name,
+                                &authority->config->keys, err) < 0)
                 return error_context(err, "authority %s", authority->config->issuer);
         }
     }
@@ -64,38 +54,48 @@ void authorities_close(struct authorities *authorities)
     if (!authorities)
         return;
     for (size_t i = 0; i < authorities->count; i++)
-        key_set_fini(&authorities->at[i].keys);
+        key_source_close(&authorities->at[i].keys);
     free(authorities->at);
     free(authorities);
 }
 
-/* --- check ------------------------------------------------------------------------------------ */
+void authorities_refresh(struct authorities *authorities, service_fetch *fetch, int64_t now)
+{
+    for (size_t i = 0; i < authorities->count; i++)
+        key_source_refresh(&authorities->at[i].keys, fetch, now);
+}
 
-static const struct authority *find(const struct authorities *authorities,
-                                    const struct config_tenant *tenant, const char *issuer)
+void authorities_adopt(struct authorities *authorities, struct authorities *before)
 {
     for (size_t i = 0; i < authorities->count; i++) {
-        const struct authority *authority = &authorities->at[i];
+        for (size_t k = 0; k < before->count; k++)
+            key_source_adopt(&authorities->at[i].keys, &before->at[k].keys);
+    }
+}
+
+/* --- check ------------------------------------------------------------------------------------ */
+
+static struct authority *find(struct authorities *authorities, const struct config_tenant *tenant,
+                              const char *issuer)
+{
+    for (size_t i = 0; i < authorities->count; i++) {
+        struct authority *authority = &authorities->at[i];
         if (authority->tenant == tenant && strcmp(authority->config->issuer, issuer) == 0)
             return authority;
     }
     return NULL;
 }
 
-int authorities_check(const struct authorities *authorities, const struct config_tenant *tenant,
+int authorities_check(struct authorities *authorities, const struct config_tenant *tenant,
                       const char *issuer, const struct jws *jws,
                       const struct config_authority **out, struct error *err)
 {
-    const struct authority *authority = find(authorities, tenant, issuer);
+    struct authority *authority = find(authorities, tenant, issuer);
     if (!authority)
         return error_set(err, ERROR_REFUSED,
                          "its issuer \"%.128s\" is neither this service nor one of the tenant's "
                          "authorities",
                          issuer);
     *out = authority->config;
-    if (key_set_check(&authority->keys, jws, err) == 0)
-        return 0;
-    if (err->code == ERROR_NOT_FOUND)
-        err->code = ERROR_REFUSED;
-    return error_context(err, "%.128s", issuer);
+    return key_source_check(&authority->keys, jws, err);
 }

@@ -28,6 +28,28 @@ int config_copy_path(const json_t *object, const char *key, const char *folder, 
     return *out ? 0 : error_memory(err);
 }
 
+/* A URL is https, or http of this very machine, as whoever fetches it wants; else it is a file. */
+int config_read_keys(const json_t *object, const char *folder, struct config_keys *out,
+                     struct error *err)
+{
+    const char *keys;
+    if (json_get_text(object, "keys", &keys, err) < 0)
+        return -1;
+    out->is_url = text_starts_with(keys, "https://") || text_starts_with(keys, "http://");
+    if (out->is_url ? json_copy_text(object, "keys", &out->path, err) < 0
+                    : config_copy_path(object, "keys", folder, &out->path, err) < 0)
+        return -1;
+    if (config_copy_path(object, "ca", folder, &out->ca, err) < 0)
+        return -1;
+    return out->ca && !out->is_url ? error_set(err, ERROR_INVALID, "ca is for keys at a URL") : 0;
+}
+
+void config_free_keys(struct config_keys *keys)
+{
+    free(keys->path);
+    free(keys->ca);
+}
+
 static int find_count(const json_t *object, const char *key, unsigned min, unsigned max,
                       unsigned *out, struct error *err)
 {
@@ -263,17 +285,15 @@ static int read_administrators(const json_t *object, struct config_tenant *tenan
 static int read_authority(const json_t *object, const char *folder, struct config_authority *out,
                           struct error *err)
 {
-    static const char *const known[] = {"issuer", "keys", "audience", NULL};
+    static const char *const known[] = {"issuer", "keys", "ca", "audience", NULL};
     if (!json_is_object(object))
         return error_set(err, ERROR_INVALID, "it is %s", json_kind(object));
     if (json_check_keys(object, known, err) < 0 ||
         json_copy_text(object, "issuer", &out->issuer, err) < 0 ||
-        config_copy_path(object, "keys", folder, &out->keys, err) < 0 ||
+        config_read_keys(object, folder, &out->keys, err) < 0 ||
         json_copy_text(object, "audience", &out->audience, err) < 0)
         return -1;
-    if (!out->issuer || !out->keys)
-        return error_set(err, ERROR_INVALID, "an issuer and a file of its keys are needed");
-    return 0;
+    return out->issuer ? 0 : error_set(err, ERROR_INVALID, "the key \"issuer\" is missing");
 }
 
 static int read_authorities(const json_t *object, const char *folder, struct config_tenant *tenant,
@@ -324,7 +344,7 @@ static int read_tenant(const json_t *object, const char *folder, struct config_t
         config_copy_path(object, "policy_signers", folder, &tenant->policy_signers, err) < 0 ||
         read_algorithm(object, &tenant->token_scheme, err) < 0)
         return -1;
-    if (!tenant->name || strlen(tenant->name) > 64 ||
+    if (!tenant->name || strlen(tenant->name) > CONFIG_TENANT_NAME_MAX ||
         strspn(tenant->name, "abcdefghijklmnopqrstuvwxyz0123456789-") != strlen(tenant->name))
         return error_set(err, ERROR_INVALID,
                          "a name of small letters, digits and dashes is needed");
@@ -455,7 +475,7 @@ void config_fini(struct config *config)
         free(config->tenants[i].policy_signers);
         for (size_t k = 0; k < config->tenants[i].authority_count; k++) {
             free(config->tenants[i].authorities[k].issuer);
-            free(config->tenants[i].authorities[k].keys);
+            config_free_keys(&config->tenants[i].authorities[k].keys);
             free(config->tenants[i].authorities[k].audience);
         }
         config_free_oidc(&config->tenants[i]);

@@ -18,15 +18,23 @@
 
 #define CONFIG_SIZE_MAX           ((size_t)256 << 10)
 #define CONFIG_TENANTS_MAX        64
+#define CONFIG_TENANT_NAME_MAX    64
 #define CONFIG_HOSTS_MAX          16
 #define CONFIG_ROOTS_MAX          8
 #define CONFIG_ADMINISTRATORS_MAX 16
 #define CONFIG_AUTHORITIES_MAX    8
 
+/* Where somebody's JSON Web Key Set is. */
+struct config_keys {
+    char *path;  /* a file's, or a URL */
+    bool is_url; /* https, or http of this machine */
+    char *ca;    /* a file: authorities of that URL's server, besides the system's; or NULL */
+};
+
 /* Another attestation service whose tokens release a tenant's keys. */
 struct config_authority {
-    char *issuer;   /* "iss" of its tokens */
-    char *keys;     /* a file: its JSON Web Key Set */
+    char *issuer; /* "iss" of its tokens */
+    struct config_keys keys;
     char *audience; /* that its tokens must be for; NULL: any that have none, or the tenant's */
 };
 
@@ -44,8 +52,7 @@ struct config_claims {
 struct config_oidc {
     char *issuer;
     char *audience;
-    char *keys; /* a file, or a URL: its JSON Web Key Set */
-    char *ca;   /* a file: authorities of that URL's server, besides the system's; or NULL */
+    struct config_keys keys;
     struct config_claims administrators[CONFIG_ADMINISTRATORS_MAX]; /* any of these */
     size_t administrator_count;
 };
@@ -94,6 +101,10 @@ struct config {
 int config_read(struct span text, const char *folder, struct config *out, struct error *err);
 void config_fini(struct config *config);
 #define CONFIG_AUTO __attribute__((cleanup(config_fini))) struct config
+
+/* ERROR_REFUSED, with its key, for what cannot change from one configuration to the next while the
+ * service runs. */
+int config_check_change(const struct config *now, const struct config *next, struct error *err);
 
 /* The tenant of a request by its Host header (without a port); NULL where there is none. */
 const struct config_tenant *config_find_tenant(const struct config *config, struct span host);

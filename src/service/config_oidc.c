@@ -50,22 +50,6 @@ static int read_administrators(const json_t *object, struct config_oidc *out, st
     return 0;
 }
 
-/* A URL is https, or http of this very machine, as whoever fetches it wants; else it is a file. */
-static int read_keys(const json_t *object, const char *folder, struct config_oidc *out,
-                     struct error *err)
-{
-    const char *keys;
-    if (json_get_text(object, "keys", &keys, err) < 0)
-        return -1;
-    bool is_url = text_starts_with(keys, "https://") || text_starts_with(keys, "http://");
-    if (is_url ? json_copy_text(object, "keys", &out->keys, err) < 0
-               : config_copy_path(object, "keys", folder, &out->keys, err) < 0)
-        return -1;
-    if (config_copy_path(object, "ca", folder, &out->ca, err) < 0)
-        return -1;
-    return out->ca && !is_url ? error_set(err, ERROR_INVALID, "ca is for keys at a URL") : 0;
-}
-
 static int read_issuer(const json_t *object, const char *folder, struct config_oidc *out,
                        struct error *err)
 {
@@ -75,7 +59,8 @@ static int read_issuer(const json_t *object, const char *folder, struct config_o
     if (json_check_keys(object, known, err) < 0 ||
         json_copy_text(object, "issuer", &out->issuer, err) < 0 ||
         json_copy_text(object, "audience", &out->audience, err) < 0 ||
-        read_keys(object, folder, out, err) < 0 || read_administrators(object, out, err) < 0)
+        config_read_keys(object, folder, &out->keys, err) < 0 ||
+        read_administrators(object, out, err) < 0)
         return -1;
     if (!out->issuer || !out->audience)
         return error_set(err, ERROR_INVALID,
@@ -107,8 +92,7 @@ void config_free_oidc(struct config_tenant *tenant)
         struct config_oidc *oidc = &tenant->oidc[i];
         free(oidc->issuer);
         free(oidc->audience);
-        free(oidc->keys);
-        free(oidc->ca);
+        config_free_keys(&oidc->keys);
         for (size_t k = 0; k < oidc->administrator_count; k++) {
             for (size_t n = 0; n < oidc->administrators[k].count; n++) {
                 free(oidc->administrators[k].names[n]);

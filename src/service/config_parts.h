@@ -15,6 +15,11 @@ int config_copy_path(const json_t *object, const char *key, const char *folder, 
 int config_read_masters(const json_t *object, const char *folder, struct config *out,
                         struct error *err);
 
+/* The members `keys`, a file or a URL, and `ca`. */
+int config_read_keys(const json_t *object, const char *folder, struct config_keys *out,
+                     struct error *err);
+void config_free_keys(struct config_keys *keys);
+
 /* A tenant's member `oidc`. */
 int config_read_oidc(const json_t *object, const char *folder, struct config_tenant *tenant,
                      struct error *err);

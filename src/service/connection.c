@@ -253,10 +253,9 @@ static enum http_status read_head(struct connection *connection, struct error *e
         (void)error_set(err, ERROR_INVALID, "the path holds an empty name, \".\" or \"..\"");
         return HTTP_BAD_REQUEST;
     }
-    if (exchange->http.content_length > connection->worker->limits->body) {
+    if (exchange->http.content_length > exchange->body.limit) {
         (void)error_set(err, ERROR_LIMIT, "the body has %llu bytes; at most %zu are taken",
-                        (unsigned long long)exchange->http.content_length,
-                        connection->worker->limits->body);
+                        (unsigned long long)exchange->http.content_length, exchange->body.limit);
         return HTTP_TOO_LARGE;
     }
     return HTTP_OK;

@@ -4,6 +4,7 @@
 #define CAISSON_SERVICE_CONNECTION_H
 
 #include <event2/event.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 
 #include "service/limiter.h"
@@ -34,11 +35,12 @@ struct exchange {
 /* What the connections of one thread share. */
 struct worker {
     struct event_base *base;
-    const struct server_limits *limits;
+    const struct server_limits *_Atomic limits;
     const struct server_owner *owner;
     struct limiter *limiter;
     struct connection *first;
-    unsigned count, count_max;
+    unsigned count;
+    atomic_uint count_max;
     bool is_stopping;
     struct settler *settler; /* all workers' */
     struct settled settled;

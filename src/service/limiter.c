@@ -31,13 +31,20 @@ struct limiter *limiter_new(unsigned connections, unsigned requests_a_second, st
         (void)error_memory(err);
         return NULL;
     }
-    limiter->connections = connections;
-    limiter->rate = requests_a_second < 1000000 ? requests_a_second : 1000000;
+    limiter_set(limiter, connections, requests_a_second);
     if (random_bytes(&limiter->key, sizeof limiter->key, err) < 0) {
         limiter_free(limiter);
         return NULL;
     }
     return limiter;
+}
+
+void limiter_set(struct limiter *limiter, unsigned connections, unsigned requests_a_second)
+{
+    (void)pthread_mutex_lock(&limiter->mutex);
+    limiter->connections = connections;
+    limiter->rate = requests_a_second < 1000000 ? requests_a_second : 1000000;
+    (void)pthread_mutex_unlock(&limiter->mutex);
 }
 
 void limiter_free(struct limiter *limiter)

@@ -21,6 +21,9 @@ struct limiter_client {
 struct limiter *limiter_new(unsigned connections, unsigned requests_a_second, struct error *err);
 void limiter_free(struct limiter *limiter);
 
+/* Other bounds, from now on. */
+void limiter_set(struct limiter *limiter, unsigned connections, unsigned requests_a_second);
+
 /* The client behind a socket's address; all zero for one that is neither IPv4 nor IPv6. */
 void limiter_client_of(const struct sockaddr *address, struct limiter_client *out);
 

@@ -37,11 +37,11 @@ void attestation_cleanup(struct attestation **attestation)
 int attestation_verify(struct attestation *attestation, struct error *err)
 {
     const struct service *service = attestation->call->service;
-    const struct config *config = service->config;
+    const struct config *config = service->settings.config;
     struct maa_trust trust = {
         .time = attestation->call->now,
-        .chains = service->chains,
-        .collaterals = service->collaterals,
+        .chains = service->settings.chains,
+        .collaterals = service->settings.collaterals,
         .tcb_statuses = config->tcb_statuses,
         .endorser = {config->uvm_issuer, config->uvm_feed, config->uvm_minimum_svn},
     };

@@ -4,14 +4,17 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "service/audit.h"
 #include "service/service_parts.h"
 
 /* A decision until it is written. */
 struct note {
     struct audit_record record;
-    json_t *detail; /* the record's */
+    json_t *detail;                          /* the record's */
+    char tenant[CONFIG_TENANT_NAME_MAX + 1]; /* its own: a reload may end the tenant meanwhile */
 };
+_Static_assert(CONFIG_TENANT_NAME_MAX < REFUSALS_TENANT_SIZE, "refusals are kept by its name");
 
 /* What whoever may ask can have refused. */
 static bool is_strangers(const char *event)
@@ -52,8 +55,9 @@ void service_note(const struct call *call, const char *event, bool allowed, json
         answer_error(answer, HTTP_SERVER_ERROR, NULL, "the decision could not be noted");
         return;
     }
-    *note = (struct note){.record = {call->now, call->tenant->name, event, allowed, detail},
-                          .detail = detail};
+    *note = (struct note){.detail = detail};
+    (void)text_copy(note->tenant, sizeof note->tenant, call->tenant->name);
+    note->record = (struct audit_record){call->now, note->tenant, event, allowed, detail};
     answer->note = note;
 }
 

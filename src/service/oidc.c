@@ -1,99 +1,22 @@
 #include "service/oidc.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/log.h"
 #include "base/text.h"
-#include "os/file.h"
-#include "service/key_set.h"
+#include "service/key_source.h"
 
 /* An issuer that a tenant trusts. */
 struct provider {
     const struct config_tenant *tenant;
     const struct config_oidc *config;
-    struct key_set *keys;  /* NULL until they were fetched; the lock is for this */
-    int64_t tried;         /* when they were last fetched, or not */
-    atomic_bool is_wanted; /* somebody came with a key that is not there */
+    struct key_source keys;
 };
 
 struct oidc {
-    pthread_rwlock_t lock;
     struct provider *at;
     size_t count;
 };
-
-static void free_keys(struct key_set *keys)
-{
-    if (keys)
-        key_set_fini(keys);
-    free(keys);
-}
-
-/* --- their keys ------------------------------------------------------------------------------- */
-
-static bool is_url(const struct provider *provider)
-{
-    return text_starts_with(provider->config->keys, "https://") ||
-           text_starts_with(provider->config->keys, "http://");
-}
-
-static struct key_set *parse_keys(struct span text, struct error *err)
-{
-    struct key_set *keys = calloc(1, sizeof *keys);
-    if (!keys) {
-        (void)error_memory(err);
-        return NULL;
-    }
-    if (key_set_read(text, keys, err) == 0)
-        return keys;
-    free_keys(keys);
-    return NULL;
-}
-
-static int read_file(struct provider *provider, struct error *err)
-{
-    BUF_AUTO text = BUF_WITH_LIMIT(KEY_SET_SIZE_MAX);
-    if (file_read(provider->config->keys, &text, err) < 0)
-        return -1;
-    provider->keys = parse_keys(buf_span(&text), err);
-    return provider->keys ? 0 : error_context(err, "%s", provider->config->keys);
-}
-
-static void fetch_keys(struct oidc *oidc, struct provider *provider, service_fetch *fetch)
-{
-    struct error err = {0};
-    BUF_AUTO text = BUF_WITH_LIMIT(KEY_SET_SIZE_MAX);
-    struct key_set *keys = NULL;
-    if (fetch(provider->config->keys, provider->config->ca, &text, &err) == 0)
-        keys = parse_keys(buf_span(&text), &err);
-    if (!keys) {
-        log_error("the keys of %s, for tenant %s: %s", provider->config->issuer,
-                  provider->tenant->name, err.text);
-        return;
-    }
-    (void)pthread_rwlock_wrlock(&oidc->lock);
-    struct key_set *before = provider->keys;
-    provider->keys = keys;
-    (void)pthread_rwlock_unlock(&oidc->lock);
-    free_keys(before);
-}
-
-void oidc_refresh(struct oidc *oidc, service_fetch *fetch, int64_t now)
-{
-    for (size_t i = 0; i < oidc->count; i++) {
-        struct provider *provider = &oidc->at[i];
-        bool sooner = atomic_load(&provider->is_wanted) || !provider->keys;
-        int64_t wait = sooner ? OIDC_SOONER_SECONDS : OIDC_REFRESH_SECONDS;
-        if (!is_url(provider) || now < provider->tried + wait)
-            continue;
-        provider->tried = now;
-        atomic_store(&provider->is_wanted, false);
-        fetch_keys(oidc, provider, fetch);
-    }
-}
 
 /* --- life ------------------------------------------------------------------------------------- */
 
@@ -105,7 +28,8 @@ static int open_all(const struct config *config, struct oidc *oidc, struct error
             struct provider *provider = &oidc->at[oidc->count++];
             provider->tenant = tenant;
             provider->config = &tenant->oidc[k];
-            if (!is_url(provider) && read_file(provider, err) < 0)
+            if (key_source_open(&provider->keys, provider->config->issuer, tenant->name,
+                                &provider->config->keys, err) < 0)
                 return error_context(err, "oidc: %s", provider->config->issuer);
         }
     }
@@ -119,7 +43,7 @@ struct oidc *oidc_open(const struct config *config, struct error *err)
         count += config->tenants[i].oidc_count;
     struct oidc *oidc = calloc(1, sizeof *oidc);
     struct provider *at = calloc(count, sizeof *at);
-    if (!oidc || !at || pthread_rwlock_init(&oidc->lock, NULL) != 0) {
+    if (!oidc || !at) {
         free(oidc);
         free(at);
         (void)error_memory(err);
@@ -137,10 +61,23 @@ void oidc_close(struct oidc *oidc)
     if (!oidc)
         return;
     for (size_t i = 0; i < oidc->count; i++)
-        free_keys(oidc->at[i].keys);
-    (void)pthread_rwlock_destroy(&oidc->lock);
+        key_source_close(&oidc->at[i].keys);
     free(oidc->at);
     free(oidc);
+}
+
+void oidc_refresh(struct oidc *oidc, service_fetch *fetch, int64_t now)
+{
+    for (size_t i = 0; i < oidc->count; i++)
+        key_source_refresh(&oidc->at[i].keys, fetch, now);
+}
+
+void oidc_adopt(struct oidc *oidc, struct oidc *before)
+{
+    for (size_t i = 0; i < oidc->count; i++) {
+        for (size_t k = 0; k < before->count; k++)
+            key_source_adopt(&oidc->at[i].keys, &before->at[k].keys);
+    }
 }
 
 /* --- check ------------------------------------------------------------------------------------ */
@@ -172,31 +109,14 @@ static bool is_administrator(const struct config_oidc *config, const json_t *cla
     return false;
 }
 
-static int check_signature(struct oidc *oidc, struct provider *provider, const struct jws *jws,
-                           struct error *err)
-{
-    (void)pthread_rwlock_rdlock(&oidc->lock);
-    int result = provider->keys
-                     ? key_set_check(provider->keys, jws, err)
-                     : error_set(err, ERROR_NOT_FOUND, "its keys could not be fetched yet");
-    (void)pthread_rwlock_unlock(&oidc->lock);
-    if (result == 0)
-        return 0;
-    if (err->code == ERROR_NOT_FOUND) {
-        atomic_store(&provider->is_wanted, true);
-        err->code = ERROR_REFUSED;
-    }
-    return error_context(err, "the keys of %.128s", provider->config->issuer);
-}
-
-static int check_claims(struct oidc *oidc, struct provider *provider, const struct jws *jws,
-                        const json_t *claims, int64_t now, struct error *err)
+static int check_claims(struct provider *provider, const struct jws *jws, const json_t *claims,
+                        int64_t now, struct error *err)
 {
     struct jwt_rule rule = {.now = now,
                             .leeway = OIDC_LEEWAY_SECONDS,
                             .issuer = provider->config->issuer,
                             .audience = provider->config->audience};
-    if (check_signature(oidc, provider, jws, err) < 0 || jwt_check_claims(claims, &rule, err) < 0)
+    if (key_source_check(&provider->keys, jws, err) < 0 || jwt_check_claims(claims, &rule, err) < 0)
         return -1;
     return is_administrator(provider->config, claims)
                ? 0
@@ -230,7 +150,7 @@ int oidc_check(struct oidc *oidc, const struct config_tenant *tenant, struct spa
         return -1;
     json_auto_t *claims = jwt_read_claims(buf_span(&jws.payload), err);
     struct provider *provider = claims ? find(oidc, tenant, claims, err) : NULL;
-    if (!provider || check_claims(oidc, provider, &jws, claims, now, err) < 0)
+    if (!provider || check_claims(provider, &jws, claims, now, err) < 0)
         return -1;
     const char *subject = json_string_value(json_object_get(claims, "sub"));
     (void)snprintf(name, size, "%.64s of %.48s", subject ? subject : "nobody's name",

@@ -1,10 +1,7 @@
 /*
  * Administrators by OpenID Connect: a bearer token of an issuer that the configuration names proves
  * who somebody is, and its claims whether that is an administrator of the tenant.
- *
- * An issuer's keys are in a file, or at a URL. The latter are fetched by one thread, again and
- * again, and kept meanwhile; whoever comes with a key that is not known yet has them fetched
- * sooner, and is refused until then. Nobody waits for another's server.
+ * An issuer's keys are where service/key_source.h says.
  */
 #ifndef CAISSON_SERVICE_OIDC_H
 #define CAISSON_SERVICE_OIDC_H
@@ -12,10 +9,8 @@
 #include "service/config.h"
 #include "service/service.h"
 
-#define OIDC_REFRESH_SECONDS 600 /* between two fetches of one issuer's keys */
-#define OIDC_SOONER_SECONDS  10  /* the same, where a key was asked for that is not there */
-#define OIDC_LEEWAY_SECONDS  60  /* by which clocks may differ */
-#define OIDC_TOKEN_MAX       ((size_t)16 << 10)
+#define OIDC_LEEWAY_SECONDS 60 /* by which clocks may differ */
+#define OIDC_TOKEN_MAX      ((size_t)16 << 10)
 
 struct oidc;
 
@@ -24,9 +19,9 @@ struct oidc;
 struct oidc *oidc_open(const struct config *config, struct error *err);
 void oidc_close(struct oidc *oidc);
 
-/* Fetches what is due at this time (seconds since 1970), by one thread. What cannot be fetched is
- * logged, and what is there stays. */
+/* As key_source_refresh() and key_source_adopt(), of each issuer's keys. */
 void oidc_refresh(struct oidc *oidc, service_fetch *fetch, int64_t now);
+void oidc_adopt(struct oidc *oidc, struct oidc *before);
 
 /* Whether this token proves an administrator of the tenant: `name`, of `size` bytes, says who.
  * ERROR_REFUSED with the reason. */

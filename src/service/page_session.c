@@ -18,7 +18,7 @@ static void describe(const struct call *call, const struct administrator *who,
     answer_value(
         json_pack("{s:s, s:s, s:b, s:I, s:b}", "tenant", call->tenant->name, "name", who->name,
                   "session", who->is_session, "expires", (json_int_t)who->expires, "simulated",
-                  call->service->config->simulated != NULL),
+                  call->service->settings.config->simulated != NULL),
         HTTP_OK, answer);
 }
 

@@ -36,7 +36,7 @@ struct recent {
     pthread_mutex_t mutex; /* for all that follows */
     uint64_t next;
     size_t bytes_each;
-    size_t tenants, count;
+    size_t count;
     struct share *shares[RECENT_TENANTS_MAX];
 };
 
@@ -55,8 +55,7 @@ struct recent *recent_new(size_t tenants, struct error *err)
         return NULL;
     }
     recent->next = ((uint64_t)start << 32) + 1;
-    recent->tenants = tenants < 1 ? 1 : tenants;
-    recent->bytes_each = RECENT_BYTES_MAX / recent->tenants;
+    recent->bytes_each = RECENT_BYTES_MAX / (tenants < 1 ? 1 : tenants);
     return recent;
 }
 
@@ -70,16 +69,48 @@ static void drop_oldest(struct share *share)
     free(oldest);
 }
 
+static void free_share(struct share *share)
+{
+    while (share->count > 0)
+        drop_oldest(share);
+    free(share->tenant);
+    free(share);
+}
+
+static bool is_among(const char *name, const char *const names[], size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(names[i], name) == 0)
+            return true;
+    }
+    return false;
+}
+
+void recent_set_tenants(struct recent *recent, const char *const names[], size_t count)
+{
+    size_t kept = 0;
+    (void)pthread_mutex_lock(&recent->mutex);
+    recent->bytes_each = RECENT_BYTES_MAX / (count < 1 ? 1 : count);
+    for (size_t i = 0; i < recent->count; i++) {
+        struct share *share = recent->shares[i];
+        if (!is_among(share->tenant, names, count)) {
+            free_share(share);
+            continue;
+        }
+        while (share->bytes > recent->bytes_each)
+            drop_oldest(share);
+        recent->shares[kept++] = share;
+    }
+    recent->count = kept;
+    (void)pthread_mutex_unlock(&recent->mutex);
+}
+
 void recent_free(struct recent *recent)
 {
     if (!recent)
         return;
-    for (size_t i = 0; i < recent->count; i++) {
-        while (recent->shares[i]->count > 0)
-            drop_oldest(recent->shares[i]);
-        free(recent->shares[i]->tenant);
-        free(recent->shares[i]);
-    }
+    for (size_t i = 0; i < recent->count; i++)
+        free_share(recent->shares[i]);
     (void)pthread_mutex_destroy(&recent->mutex);
     free(recent);
 }

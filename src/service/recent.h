@@ -29,6 +29,9 @@ struct recent_attestation {
 struct recent *recent_new(size_t tenants, struct error *err);
 void recent_free(struct recent *recent);
 
+/* From now on these are the tenants: what was kept of others is forgotten. */
+void recent_set_tenants(struct recent *recent, const char *const names[], size_t count);
+
 /* Keeps a copy, and writes its name. "" where it is too large, or no memory is left: nothing
  * depends on it. Any thread may call. */
 void recent_add(struct recent *recent, const char *tenant,

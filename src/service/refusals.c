@@ -13,7 +13,8 @@
 #define SLOTS 4096
 
 struct slot {
-    const char *tenant, *event; /* NULL: free */
+    const char *event; /* NULL: free */
+    char tenant[REFUSALS_TENANT_SIZE];
     char peer[INET6_ADDRSTRLEN];
     uint8_t key[SHA256_SIZE];
     int64_t since;    /* when its minute began */
@@ -67,8 +68,9 @@ static bool is_over(const struct slot *slot, int64_t now)
 
 static void begin(struct slot *slot, const char *tenant, const char *event, const char *peer)
 {
-    slot->tenant = tenant;
     slot->event = event;
+    memset(slot->tenant, 0, sizeof slot->tenant);
+    memcpy(slot->tenant, tenant, strnlen(tenant, sizeof slot->tenant - 1));
     slot->counted = 0;
     memset(slot->peer, 0, sizeof slot->peer);
     memcpy(slot->peer, peer, strnlen(peer, sizeof slot->peer - 1));
@@ -81,8 +83,8 @@ static struct slot *find(struct refusals *refusals, const char *tenant, const ch
     uint8_t key[SHA256_SIZE];
     make_key(tenant, event, peer, key);
     struct slot *slot = &refusals->slots[(key[0] << 8 | key[1]) % SLOTS];
-    bool own = slot->tenant && memcmp(slot->key, key, sizeof key) == 0;
-    if (!own && slot->tenant && (slot->counted > 0 || !is_over(slot, now)))
+    bool own = slot->event && memcmp(slot->key, key, sizeof key) == 0;
+    if (!own && slot->event && (slot->counted > 0 || !is_over(slot, now)))
         return NULL;
     if (!own)
         begin(slot, tenant, event, peer);

@@ -15,6 +15,8 @@
 #define REFUSALS_EACH    60
 #define REFUSALS_SECONDS 60
 
+#define REFUSALS_TENANT_SIZE 65 /* of a tenant's name, with its terminator; more is cut off */
+
 struct refusals;
 
 /* Any number of threads may use it. The caller frees it. */
@@ -22,7 +24,8 @@ struct refusals *refusals_new(struct error *err);
 void refusals_free(struct refusals *refusals);
 
 /* True where this refusal gets an entry of its own; *before is then how many had none since the one
- * before it. The texts must live as long as `refusals`; the peer's is copied. `now` is seconds. */
+ * before it. `event` must live as long as `refusals`; the other texts are copied. `now` is
+ * seconds. */
 bool refusals_count(struct refusals *refusals, const char *tenant, const char *event,
                     const char *peer, int64_t now, uint64_t *before);
 

@@ -38,8 +38,14 @@ struct thread {
     bool runs;
 };
 
-struct server {
+/* Workers may still read the limits of before: all are kept. */
+struct kept_limits {
     struct server_limits limits;
+    struct kept_limits *before;
+};
+
+struct server {
+    struct kept_limits *limits; /* the last ones */
     struct server_owner owner;
     struct limiter *limiter;
     struct settler *settler;
@@ -56,6 +62,34 @@ static struct ssl_st *open_session(struct server *server)
     struct ssl_st *session = server->tls ? tls_server_session(server->tls) : NULL;
     (void)pthread_mutex_unlock(&server->tls_mutex);
     return session;
+}
+
+int server_set_limits(struct server *server, const struct server_limits *limits, struct error *err)
+{
+    if (server->limits && memcmp(&server->limits->limits, limits, sizeof *limits) == 0)
+        return 0;
+    struct kept_limits *kept = malloc(sizeof *kept);
+    if (!kept)
+        return error_memory(err);
+    memcpy(&kept->limits, limits, sizeof *limits); /* with what lies between its members */
+    kept->before = server->limits;
+    server->limits = kept;
+    for (unsigned i = 0; server->threads && i < server->count; i++) {
+        server->threads[i].worker.limits = &kept->limits;
+        server->threads[i].worker.count_max = limits->connections / server->count + 1;
+    }
+    if (server->limiter)
+        limiter_set(server->limiter, limits->connections_each, limits->requests_a_second);
+    return 0;
+}
+
+static void free_limits(struct server *server)
+{
+    while (server->limits) {
+        struct kept_limits *kept = server->limits;
+        server->limits = kept->before;
+        free(kept);
+    }
 }
 
 void server_set_tls(struct server *server, struct tls_server *tls)
@@ -169,11 +203,11 @@ static int prepare_thread(struct server *server, struct thread *thread, const ch
     thread->server = server;
     thread->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     *worker = (struct worker){.base = event_base_new(),
-                              .limits = &server->limits,
+                              .limits = &server->limits->limits,
                               .owner = &server->owner,
                               .limiter = server->limiter,
                               .settler = server->settler,
-                              .count_max = server->limits.connections / server->count + 1};
+                              .count_max = server->limits->limits.connections / server->count + 1};
     if (settled_init(&worker->settled, err) < 0)
         return -1;
     if (thread->stop_fd < 0 || !worker->base)
@@ -243,6 +277,7 @@ void server_stop(struct server *server)
         free_thread(&server->threads[i]);
     limiter_free(server->limiter);
     (void)pthread_mutex_destroy(&server->tls_mutex);
+    free_limits(server);
     free(server->threads);
     free(server);
 }
@@ -256,7 +291,10 @@ static struct server *server_new(unsigned workers, const struct server_limits *l
         (void)error_memory(err);
         return NULL;
     }
-    server->limits = *limits;
+    if (server_set_limits(server, limits, err) < 0) {
+        server_stop(server);
+        return NULL;
+    }
     server->owner = *owner;
     server->threads = calloc(workers, sizeof *server->threads);
     server->limiter = limiter_new(limits->connections_each, limits->requests_a_second, err);

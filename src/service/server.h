@@ -80,6 +80,10 @@ uint16_t server_port(const struct server *server);
 /* Uses another certificate for connections from now on; the old one may be freed then. */
 void server_set_tls(struct server *server, struct tls_server *tls);
 
+/* Other limits, from now on: for connections that are open, too, as soon as they wait anew. By one
+ * thread. ERROR_NO_MEMORY, and the old ones stay. */
+int server_set_limits(struct server *server, const struct server_limits *limits, struct error *err);
+
 /* Takes no more connections, lets requests that have begun come to their end, and frees it all. */
 void server_stop(struct server *server);
 

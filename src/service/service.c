@@ -21,7 +21,9 @@ static void on_answer(void *context, const struct server_request *request,
 {
     struct service *service = context;
     struct call call = {.service = service, .request = request, .now = (int64_t)time(NULL)};
+    (void)pthread_rwlock_rdlock(&service->lock);
     service_answer(&call, answer);
+    (void)pthread_rwlock_unlock(&service->lock);
     if (answer->status == 0)
         answer_error(answer, HTTP_SERVER_ERROR, NULL, "nothing answered");
     atomic_fetch_add(&service->requests, 1);
@@ -54,49 +56,16 @@ struct server_owner service_owner(struct service *service)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-/* Of a simulated processor's folder: AMD's kind, Intel's kind. */
-static const char *const root_files[] = {"ark.pem", "root.pem"};
-
-static int read_root(struct service *service, const char *path, struct error *err)
-{
-    BUF_AUTO bytes = BUF_WITH_LIMIT(65536);
-    struct trusted_root *root = &service->roots[service->root_count];
-    if (file_read(path, &bytes, err) < 0)
-        return -1;
-    if (trusted_root_read(buf_span(&bytes), root, NULL, err) < 0)
-        return error_context(err, "%s", path);
-    if (!root->simulated)
-        return error_set(err, ERROR_REFUSED, "%s is not the root of a simulated processor", path);
-    service->root_count++;
-    return 0;
-}
-
-static int read_simulated(struct service *service, struct error *err)
-{
-    const char *folder = service->config->simulated;
-    for (size_t i = 0; folder && i < sizeof root_files / sizeof root_files[0]; i++) {
-        struct error own = {0};
-        TEXT_AUTO path = text_format("%s/%s", folder, root_files[i]);
-        if (!path)
-            return error_memory(err);
-        if (read_root(service, path, &own) < 0 && own.code != ERROR_NOT_FOUND)
-            return error_set(err, own.code, "%s", own.text);
-    }
-    if (folder && service->root_count == 0)
-        return error_set(err, ERROR_NOT_FOUND, "%s has neither %s nor %s", folder, root_files[0],
-                         root_files[1]);
-    return 0;
-}
-
 /* Opens the master key, and seals anew what is sealed for the one before. */
-static int open_vault(struct service *service, bool *made, struct error *err)
+static int open_vault(struct service *service, const struct config *config, bool *made,
+                      struct error *err)
 {
     size_t count = 0;
-    service->vault = vault_open(&service->config->master, made, err);
-    if (!service->vault || !service->config->changes_master)
+    service->vault = vault_open(&config->master, made, err);
+    if (!service->vault || !config->changes_master)
         return service->vault ? 0 : -1;
-    VAULT_AUTO before = vault_open_known(&service->config->before, err);
-    if (!before || reseal(service->store, service->config, before, service->vault, &count, err) < 0)
+    VAULT_AUTO before = vault_open_known(&config->before, err);
+    if (!before || reseal(service->store, config, before, service->vault, &count, err) < 0)
         return -1;
     log_info("%zu records were sealed anew for the master key: take master_before out", count);
     return 0;
@@ -104,61 +73,65 @@ static int open_vault(struct service *service, bool *made, struct error *err)
 
 static int open_signing(struct service *service, struct error *err)
 {
-    service->own.url = service->config->evidence;
-    service->own.chains = service->chains;
+    service->own.url = service->settings.config->evidence;
+    service->own.chains = service->settings.chains;
     service->signing = signing_open(service->store, service->vault,
                                     service->own.url ? &service->own : NULL, (int64_t)time(NULL),
                                     err);
     return service->signing ? 0 : -1;
 }
 
-static int open_parts(struct service *service, bool *made, struct error *err)
+static int open_parts(struct service *service, const struct config *config, bool *made,
+                      struct error *err)
 {
-    const char *state = service->config->state;
+    const char *state = config->state;
     TEXT_AUTO store = text_format("%s/store", state);
     if (!store)
         return error_memory(err);
     if (dir_make_all(state, 0700, err) < 0)
         return -1;
     service->store = database_open(store, err);
-    service->recent = recent_new(service->config->tenant_count, err);
+    service->recent = recent_new(config->tenant_count, err);
     service->sessions = service->recent ? sessions_new(err) : NULL;
     if (!service->sessions)
         return -1;
-    if (!service->store || open_vault(service, made, err) < 0)
+    if (!service->store || open_vault(service, config, made, err) < 0)
         return -1;
-    if (read_simulated(service, err) < 0)
+    if (settings_open(&service->settings, config, service->store, err) < 0 ||
+        open_signing(service, err) < 0)
         return -1;
-    service->chains = snp_chains_new(service->roots, service->root_count, err);
-    if (!service->chains || open_signing(service, err) < 0)
-        return -1;
-    service->collaterals = service->chains
-                               ? collaterals_open(service->config->collateral, service->roots,
-                                                  service->root_count, err)
-                               : NULL;
-    service->policies = service->collaterals ? policies_new(service->store, err) : NULL;
+    service->policies = policies_new(service->store, err);
     service->refusals = service->policies ? refusals_new(err) : NULL;
-    service->signers = service->refusals ? signers_open(service->config, service->store, err)
-                                         : NULL;
-    service->authorities = service->signers ? authorities_open(service->config, err) : NULL;
-    service->kbs = service->authorities ? kbs_sessions_new(err) : NULL;
+    service->kbs = service->refusals ? kbs_sessions_new(err) : NULL;
     service->metrics = service->kbs ? metrics_new(err) : NULL;
-    service->oidc = service->metrics ? oidc_open(service->config, err) : NULL;
-    return service->oidc ? 0 : -1;
+    return service->metrics ? 0 : -1;
+}
+
+/* Writers first: a reload waits for the requests that have begun, and for no others. */
+static int init_lock(pthread_rwlock_t *lock)
+{
+    pthread_rwlockattr_t how;
+    if (pthread_rwlockattr_init(&how) != 0)
+        return -1;
+    int result = pthread_rwlockattr_setkind_np(&how, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    if (result == 0)
+        result = pthread_rwlock_init(lock, &how);
+    (void)pthread_rwlockattr_destroy(&how);
+    return result;
 }
 
 struct service *service_open(const struct config *config, service_post *post, bool *made,
                              struct error *err)
 {
     struct service *service = calloc(1, sizeof *service);
-    if (!service) {
+    if (!service || init_lock(&service->lock) != 0) {
+        free(service);
         (void)error_memory(err);
         return NULL;
     }
-    service->config = config;
     service->own.post = post;
     *made = false;
-    if (open_parts(service, made, err) == 0)
+    if (open_parts(service, config, made, err) == 0)
         return service;
     service_close(service);
     return NULL;
@@ -179,24 +152,49 @@ void service_close(struct service *service)
     note_last_counts(service);
     metrics_free(service->metrics);
     kbs_sessions_free(service->kbs);
-    authorities_close(service->authorities);
-    oidc_close(service->oidc);
-    signers_close(service->signers);
     refusals_free(service->refusals);
     policies_free(service->policies);
-    collaterals_close(service->collaterals);
-    snp_chains_free(service->chains);
     signing_close(service->signing);
     sessions_free(service->sessions);
     recent_free(service->recent);
+    settings_close(&service->settings);
     vault_close(service->vault);
     database_close(service->store);
+    (void)pthread_rwlock_destroy(&service->lock);
     free(service);
+}
+
+static void set_recent(struct service *service, const struct config *config)
+{
+    const char *names[CONFIG_TENANTS_MAX];
+    for (size_t i = 0; i < config->tenant_count; i++)
+        names[i] = config->tenants[i].name;
+    recent_set_tenants(service->recent, names, config->tenant_count);
+}
+
+int service_reload(struct service *service, const struct config *config, struct error *err)
+{
+    struct settings next;
+    if (config_check_change(service->settings.config, config, err) < 0)
+        return -1;
+    if (settings_open(&next, config, service->store, err) < 0) {
+        settings_close(&next);
+        return -1;
+    }
+    (void)pthread_rwlock_wrlock(&service->lock);
+    struct settings before = service->settings;
+    settings_adopt(&next, &before);
+    service->settings = next;
+    service->own.chains = next.chains;
+    (void)pthread_rwlock_unlock(&service->lock);
+    set_recent(service, config);
+    settings_close(&before);
+    return 0;
 }
 
 int service_refresh(struct service *service, struct error *err)
 {
-    if (collaterals_refresh(service->collaterals, err) < 0 ||
+    if (collaterals_refresh(service->settings.collaterals, err) < 0 ||
         service_note_counted(service, (int64_t)time(NULL), err) < 0)
         return -1;
     return signing_refresh(service->signing, (int64_t)time(NULL), err);
@@ -204,5 +202,7 @@ int service_refresh(struct service *service, struct error *err)
 
 void service_refresh_issuers(struct service *service, service_fetch *fetch)
 {
-    oidc_refresh(service->oidc, fetch, (int64_t)time(NULL));
+    int64_t now = (int64_t)time(NULL);
+    oidc_refresh(service->settings.oidc, fetch, now);
+    authorities_refresh(service->settings.authorities, fetch, now);
 }

@@ -25,14 +25,19 @@ struct service *service_open(const struct config *config, service_post *post, bo
                              struct error *err);
 void service_close(struct service *service);
 
+/* Goes on by another configuration, which is borrowed in the place of the one before; requests wait
+ * meanwhile, no longer than those that have begun. ERROR_REFUSED for what cannot change
+ * (config_check_change()). After any failure all is as before. By the thread that refreshes. */
+int service_reload(struct service *service, const struct config *config, struct error *err);
+
 /* What a server is given. */
 struct server_owner service_owner(struct service *service);
 
 /* Lets signing keys rotate; for every hour or so, by one thread. */
 int service_refresh(struct service *service, struct error *err);
 
-/* Fetches the keys of issuers of administrators' tokens that are due; for every few seconds, by the
- * same thread. What fails is logged. */
+/* Fetches the keys of other issuers that are due: of administrators' tokens, and of authorities.
+ * For every few seconds, by the same thread. What fails is logged. */
 void service_refresh_issuers(struct service *service, service_fetch *fetch);
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef CAISSON_SERVICE_SERVICE_PARTS_H
 #define CAISSON_SERVICE_SERVICE_PARTS_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "service/answer.h"
@@ -12,11 +13,13 @@
 #include "service/refusals.h"
 #include "service/service.h"
 #include "service/sessions.h"
+#include "service/settings.h"
 #include "service/signers.h"
 #include "service/signing.h"
 
 struct service {
-    const struct config *config;
+    pthread_rwlock_t lock; /* for `settings`: each request reads them, a reload replaces them */
+    struct settings settings;
     struct database *store;
     struct vault *vault;
     struct signing *signing;
@@ -24,16 +27,9 @@ struct service {
     struct recent *recent;
     struct sessions *sessions;
     struct metrics *metrics;
-    struct trusted_root roots[CONFIG_ROOTS_MAX];
-    size_t root_count;
-    struct snp_chains *chains;
     struct own_evidence own; /* for new signing keys; its URL is NULL where there is none */
-    struct collaterals *collaterals;
     struct policies *policies;
     struct refusals *refusals;
-    struct signers *signers;
-    struct authorities *authorities;
-    struct oidc *oidc;
     atomic_ullong requests, refused, attested, denied, released, withheld;
 };
 

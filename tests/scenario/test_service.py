@@ -303,15 +303,102 @@ class ServiceTest(ServiceTestCase):
                     ssl.create_default_context().wrap_socket(raw, server_hostname="localhost")
             old = service.trust
             os.unlink(os.path.join(service.folder, "state/development.pem"))
-            service.process.send_signal(signal.SIGHUP)
-            while not any("read the certificate again" in line for line in service.said):
-                self.assertIsNone(service.process.poll())
-                service.reader.join(0.01)
+            service.reload("", "")
             service.trust = ssl.create_default_context(cafile=os.path.join(service.folder, "state/development.pem"))
             self.assertEqual(service.ask("GET", "/healthz")[0], 200)
             service.trust = old
             with self.assertRaises(ssl.SSLError):
                 service.ask("GET", "/healthz")
+
+    def test_a_reload_changes_what_can_change(self):
+        with self.service() as service:
+            self.assertEqual(service.ask("POST", ATTEST, self.body())[0], 200)
+            self.assertEqual(service.ask("GET", "/certs")[0], 200)
+            service.reload("name: acme,", "name: acme, hosts: [acme.example],")
+            self.assertEqual(service.ask("GET", "/certs")[0], 404)
+            self.assertEqual(service.ask("GET", "/certs", host="acme.example")[0], 200)
+            service.reload("- {name: other, issuer: 'https://other.example', hosts: [other.example]}\n",
+                           "- {name: more, issuer: 'https://more.example', token_algorithm: ES384, hosts: [more.example]}\n")
+            self.assertEqual(service.ask("GET", "/certs", host="other.example")[0], 404)
+            status, answer = service.ask("POST", ATTEST, self.body(), host="more.example")
+            self.assertEqual(status, 200, answer)
+            header, claims = (json.loads(unb64url(part)) for part in answer["token"].split(".")[:2])
+            self.assertEqual((header["alg"], claims["iss"]), ("ES384", "https://more.example"))
+            service.reload("trust: {simulated: psp}\n", "")
+            status, answer = service.ask("POST", ATTEST, self.body(), host="more.example")
+            self.assertEqual(status, 400)
+            self.assertIn("root", json.dumps(answer))
+            service.reload("state: state\n", "state: state\ntrust: {simulated: psp}\n", "SIMULATED")
+            service.wait_said("read the configuration again")
+            self.assertEqual(service.ask("POST", ATTEST, self.body(), host="more.example")[0], 200)
+            service.reload("{requests_a_second: 100000}", "{requests_a_second: 100000, body_bytes: 1024}")
+            self.assertEqual(service.ask("POST", ATTEST, self.body(), host="more.example")[0], 413)
+            service.reload(", body_bytes: 1024", "")
+            self.assertEqual(service.ask("POST", ATTEST, self.body(), host="more.example")[0], 200)
+            self.assertEqual(service.stop(), 0)
+            self.assertEqual(len(service.entries("more")), 4)
+
+    def test_a_reload_that_cannot_be_leaves_all_as_it_was(self):
+        with self.service() as service:
+            with open(service.config, encoding="utf-8") as file:
+                good = file.read()
+            added = "- {name: new, issuer: 'https://new.example', hosts: [new.example]}\n"
+            stays = "the configuration stays as it is"
+            for old, new, said in (("listen: 127.0.0.1:0", "listen: 127.0.0.1:1", "listen cannot change"),
+                                   ("listen:", "workers: 3\nlisten:", "workers cannot change"),
+                                   ("state: state", "state: other", "state cannot change"),
+                                   ("state: state", "state: state\nmaster: {file: elsewhere}", "master cannot change"),
+                                   ("state: state", "state: state\nmaster_before: {file: elsewhere}", "master_before cannot"),
+                                   ("state: state", "state: state\ntls: {plain_http: true}", "plain_http cannot"),
+                                   ("state: state", "state: state\nevidence: {url: 'http://127.0.0.1:9'}", "evidence.url cannot"),
+                                   ("simulated: psp", "simulated: nowhere", "nowhere"),
+                                   ("simulated: psp", "simulated: psp, collateral: nowhere", "nowhere"),
+                                   ("state: state", "state: state\ntls: {certificate: none.pem, key: none.pem}", "none.pem"),
+                                   ("name: acme,", "name: acme, policy_signers: none.pem,", "none.pem"),
+                                   ("name: acme,", "name: acme, authorities: [{issuer: i, keys: none.json}],", "none.json"),
+                                   ("listen:", "lisen:", "lisen"), ("tenants:", "tenants: {", "attestd.yaml")):  # fmt: skip
+                with open(service.config, "w", encoding="utf-8") as file:
+                    file.write(good + added)
+                self.assertIn(said, service.reload(old, new, stays))
+                self.assertEqual(service.ask("GET", "/certs", host="new.example")[1]["keys"],
+                                 service.ask("GET", "/certs")[1]["keys"])  # acme's: "new" is nobody yet
+                _, found = service.ask("GET", "/.well-known/openid-configuration", host="new.example")
+                self.assertEqual(found["issuer"], "https://acme.example")
+            os.unlink(service.config)
+            begin = len(service.said)
+            service.process.send_signal(signal.SIGHUP)
+            self.assertIn("attestd.yaml", service.wait_said(stays, begin))
+            self.assertEqual(service.ask("POST", ATTEST, self.body())[0], 200)
+            with open(service.config, "w", encoding="utf-8") as file:
+                file.write(good + added)
+            service.reload("", "")
+            _, found = service.ask("GET", "/.well-known/openid-configuration", host="new.example")
+            self.assertEqual(found["issuer"], "https://new.example")
+
+    def test_no_request_is_lost_while_it_reloads(self):
+        with self.service() as service:
+            done = threading.Event()
+            answers = []
+
+            def client():
+                connection = service.connect()
+                while not done.is_set():
+                    answers.append(service.ask("POST", ATTEST, self.body(), connection=connection)[0])
+                connection.close()
+
+            clients = [threading.Thread(target=client) for _ in range(3)]
+            for each in clients:
+                each.start()
+            for _ in range(10):
+                service.reload("name: acme,", "name: acme, hosts: [localhost],")
+                service.reload(" hosts: [localhost],", "")
+            done.set()
+            for each in clients:
+                each.join()
+            self.assertGreater(len(answers), 20)
+            self.assertEqual(set(answers), {200})
+            self.assertEqual(service.stop(), 0)
+            self.assertEqual(len(service.entries()), len(answers))
 
     def test_the_state_is_its_owners_alone_and_the_logs_hold_no_secret(self):
         with self.service() as service:

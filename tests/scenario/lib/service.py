@@ -109,6 +109,28 @@ class Service:
         self.trust = ssl.create_default_context(cafile=os.path.join(self.folder, "state/development.pem"))
         return self
 
+    def wait_said(self, text, begin=0):
+        """Until a line of the log that comes after `begin` lines holds the text; that line."""
+        while True:
+            for line in self.said[begin:]:
+                if text in line:
+                    return line
+            if self.process.poll() is not None:
+                raise RuntimeError("".join(self.said))
+            self.reader.join(0.01)
+
+    def reload(self, old, new, said="read the configuration again"):
+        """Puts `new` in place of `old` in the configuration, has it read, and returns the line that says what became of it."""
+        with open(self.config, encoding="utf-8") as file:
+            text = file.read()
+        if old not in text:
+            raise ValueError(old)
+        with open(self.config, "w", encoding="utf-8") as file:
+            file.write(text.replace(old, new))
+        begin = len(self.said)
+        self.process.send_signal(signal.SIGHUP)
+        return self.wait_said(said, begin)
+
     def stop(self, how=signal.SIGTERM):
         self.process.send_signal(how)
         self.process.wait(60)

@@ -7,8 +7,10 @@
 #include "../remove_tree.h"
 #include "base/text.h"
 #include "format/jwk.h"
+#include "os/file.h"
 #include "os/output.h"
 #include "service/authorities.h"
+#include "service/key_source.h"
 
 static char folder[256], path[300];
 static struct private_key *key;
@@ -58,7 +60,7 @@ static void write_set(const char *kid, const char *use)
     check_ok(output_write(path, buf_span(&text), 0600, &err), &err);
 }
 
-static int check(const struct authorities *authorities, const struct config_tenant *tenant,
+static int check(struct authorities *authorities, const struct config_tenant *tenant,
                  const char *issuer, const char *kid, struct error *err)
 {
     const struct config_authority *found = NULL;
@@ -125,6 +127,104 @@ static void refuses_files_without_a_key_that_checks(void **state)
     assert_null(authorities_open(&config, &err));
 }
 
+/* What is at the URL; a test changes it. */
+static struct {
+    unsigned asked;
+    struct buf text; /* empty: it cannot be had */
+} far;
+
+static int fetch(const char *url, const char *ca, struct buf *out, struct error *err)
+{
+    char wanted[300];
+    (void)snprintf(wanted, sizeof wanted, "%s/ca.pem", folder);
+    assert_string_equal(url, "https://elsewhere/jwks");
+    assert_string_equal(ca, wanted);
+    far.asked++;
+    return far.text.size > 0 ? buf_append(out, buf_span(&far.text), err)
+                             : error_set(err, ERROR_UNAVAILABLE, "nobody answers");
+}
+
+static void put_far(const char *kid)
+{
+    struct error err = {0};
+    write_set(kid, "sig");
+    buf_fini(&far.text);
+    far.text.limit = 10000;
+    check_ok(file_read(path, &far.text, &err), &err);
+}
+
+static void read_far_config(const char *url, struct config *config)
+{
+    struct error err = {0};
+    char text[400];
+    (void)snprintf(text, sizeof text,
+                   "state: /s\ntenants:\n- name: acme\n  issuer: https://acme\n  authorities:\n"
+                   "  - {issuer: https://elsewhere, keys: \"%s\", ca: ca.pem}\n",
+                   url);
+    check_ok(config_read(span_of_text(text), folder, config, &err), &err);
+}
+
+#define FAR "https://elsewhere"
+
+static void fetches_keys_at_a_url_and_keeps_them(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    CONFIG_AUTO config = {0};
+    int64_t now = 1000;
+    far.asked = 0;
+    read_far_config(FAR "/jwks", &config);
+    const struct config_tenant *acme = &config.tenants[0];
+    struct authorities *authorities = authorities_open(&config, &err);
+    assert_non_null(authorities);
+    check_refused(check(authorities, acme, FAR, "one", &err), &err, "could not be fetched");
+    authorities_refresh(authorities, fetch, now);
+    check_refused(check(authorities, acme, FAR, "one", &err), &err, "could not be fetched");
+    put_far("one");
+    authorities_refresh(authorities, fetch, now + KEY_SOURCE_SOONER_SECONDS - 1);
+    assert_int_equal(far.asked, 1);
+    authorities_refresh(authorities, fetch, now += KEY_SOURCE_SOONER_SECONDS);
+    check_ok(check(authorities, acme, FAR, "one", &err), &err);
+    put_far("two");
+    authorities_refresh(authorities, fetch, now + KEY_SOURCE_REFRESH_SECONDS - 1);
+    assert_int_equal(far.asked, 2);
+    check_refused(check(authorities, acme, FAR, "two", &err), &err, "two");
+    authorities_refresh(authorities, fetch, now += KEY_SOURCE_SOONER_SECONDS);
+    check_ok(check(authorities, acme, FAR, "two", &err), &err);
+    buf_fini(&far.text);
+    authorities_refresh(authorities, fetch, now += KEY_SOURCE_REFRESH_SECONDS);
+    assert_int_equal(far.asked, 4);
+    check_ok(check(authorities, acme, FAR, "two", &err), &err);
+    check_ok(buf_append_text(&far.text, "{\"keys\":[]}", &err), &err);
+    authorities_refresh(authorities, fetch, now += KEY_SOURCE_REFRESH_SECONDS);
+    check_ok(check(authorities, acme, FAR, "two", &err), &err);
+    buf_fini(&far.text);
+    authorities_close(authorities);
+}
+
+static void those_that_follow_adopt_what_was_fetched_of_the_same_place(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    CONFIG_AUTO config = {0};
+    CONFIG_AUTO other = {0};
+    read_far_config(FAR "/jwks", &config);
+    read_far_config(FAR "/other", &other);
+    struct authorities *before = authorities_open(&config, &err);
+    struct authorities *elsewhere = authorities_open(&other, &err);
+    struct authorities *after = authorities_open(&config, &err);
+    put_far("one");
+    authorities_refresh(before, fetch, 1000);
+    authorities_adopt(elsewhere, before);
+    check_refused(check(elsewhere, &other.tenants[0], FAR, "one", &err), &err, "could not");
+    authorities_adopt(after, before);
+    authorities_close(before);
+    check_ok(check(after, &config.tenants[0], FAR, "one", &err), &err);
+    buf_fini(&far.text);
+    authorities_close(elsewhere);
+    authorities_close(after);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -132,6 +232,10 @@ int main(void)
                                         remove_folder),
         cmocka_unit_test_setup_teardown(refuses_files_without_a_key_that_checks, make_folder,
                                         remove_folder),
+        cmocka_unit_test_setup_teardown(fetches_keys_at_a_url_and_keeps_them, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(those_that_follow_adopt_what_was_fetched_of_the_same_place,
+                                        make_folder, remove_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -146,6 +146,11 @@ static void refuses_what_is_wrong_and_names_it(void **state)
         {"state: /s\ntenants: [{name: a, issuer: \"https://a\"}, {name: b, issuer: \"https://A\", "
          "hosts: [h]}]\n",
          "the same issuer"},
+        {"state: /s\ntenants: [{name: a, issuer: \"https://a\", authorities: [{issuer: i, keys: k, "
+         "ca: c}]}]\n",
+         "ca is for"},
+        {"state: /s\ntenants: [{name: a, issuer: \"https://a\", authorities: [{keys: k}]}]\n",
+         "issuer"},
         {"state: /s\ntenants: [{name: a, issuer: \"https://a\", authorities: {}}]\n",
          "authorities"},
         {"state: /s\ntenants: [{name: a, issuer: \"https://a\", authorities: [b]}]\n", "a string"},
@@ -165,12 +170,69 @@ static void refuses_what_is_wrong_and_names_it(void **state)
     }
 }
 
+#define CHANGING "listen: 127.0.0.1:1\nstate: /s\nmaster: {tpm: {tcti: t, pcrs: [1]}}\n"
+
+static int change_to(const char *text, struct error *err)
+{
+    CONFIG_AUTO now, next;
+    check_ok(read_text(CHANGING TENANT, &now, err), err);
+    check_ok(read_text(text, &next, err), err);
+    return config_check_change(&now, &next, err);
+}
+
+static void tells_what_may_change_while_it_runs(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    static const char *const fine[] = {
+        CHANGING TENANT,
+        CHANGING "tls: {certificate: c, key: k, client_roots: r}\nlimits: {idle_ms: 5000}\n"
+                 "trust: {simulated: psp, collateral: c, uvm: {issuer: i}}\n" TENANT,
+        CHANGING "tenants: [{name: b, issuer: \"https://b\"}]\n",
+    };
+    for (size_t i = 0; i < sizeof fine / sizeof fine[0]; i++)
+        check_ok(change_to(fine[i], &err), &err);
+    static const struct {
+        const char *text, *key;
+    } fixed[] = {
+        {"listen: 127.0.0.1:2\nstate: /s\nmaster: {tpm: {tcti: t, pcrs: [1]}}\n" TENANT, "listen"},
+        {"listen: 127.0.0.2:1\nstate: /s\nmaster: {tpm: {tcti: t, pcrs: [1]}}\n" TENANT, "listen"},
+        {"listen: 127.0.0.1:1\nstate: /t\nmaster: {tpm: {tcti: t, pcrs: [1]}}\n" TENANT, "state"},
+        {"listen: 127.0.0.1:1\nstate: /s\nmaster: {tpm: {tcti: u, pcrs: [1]}}\n" TENANT, "master"},
+        {"listen: 127.0.0.1:1\nstate: /s\nmaster: {tpm: {tcti: t, pcrs: [2]}}\n" TENANT, "master"},
+        {"listen: 127.0.0.1:1\nstate: /s\nmaster: {file: /s/master.tpm}\n" TENANT, "master"},
+        {"listen: 127.0.0.1:1\nstate: /s\n" TENANT, "master"},
+        {CHANGING "master_before: {file: f}\n" TENANT, "master_before"},
+        {CHANGING "workers: 3\n" TENANT, "workers"},
+        {CHANGING "tls: {plain_http: true}\n" TENANT, "plain_http"},
+        {CHANGING "evidence: {url: \"http://127.0.0.1:1\"}\n" TENANT, "evidence.url"},
+    };
+    for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
+        check_refused(change_to(fixed[i].text, &err), &err, fixed[i].key);
+}
+
+static void the_master_key_before_may_go(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    CONFIG_AUTO with, without, other;
+    check_ok(read_text("state: /s\nmaster_before: {file: f}\n" TENANT, &with, &err), &err);
+    check_ok(read_text("state: /s\nmaster_before: {file: g}\n" TENANT, &other, &err), &err);
+    check_ok(read_text("state: /s\n" TENANT, &without, &err), &err);
+    check_ok(config_check_change(&with, &with, &err), &err);
+    check_ok(config_check_change(&with, &without, &err), &err);
+    check_refused(config_check_change(&with, &other, &err), &err, "master_before");
+    check_refused(config_check_change(&without, &with, &err), &err, "master_before");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_what_it_says),
         cmocka_unit_test(what_is_left_out_is_the_safe_choice),
         cmocka_unit_test(refuses_what_is_wrong_and_names_it),
+        cmocka_unit_test(tells_what_may_change_while_it_runs),
+        cmocka_unit_test(the_master_key_before_may_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -138,6 +138,33 @@ static void has_no_more_tenants_than_its_limit(void **state)
     recent_free(recent);
 }
 
+static bool is_there(struct recent *recent, const char *tenant, const char *name)
+{
+    struct error err = {0};
+    RECENT_COPY_AUTO copy = {0};
+    return recent_find(recent, tenant, name, &copy, &err) == 0;
+}
+
+static void forgets_tenants_that_are_gone_and_shares_anew(void **state)
+{
+    (void)state;
+    static uint8_t large[RECENT_BYTES_MAX * 3 / 8];
+    char first[RECENT_NAME_SIZE], second[RECENT_NAME_SIZE], other[RECENT_NAME_SIZE];
+    struct recent *recent = make(1);
+    add(recent, "acme", "cc", span_of(large, sizeof large), first);
+    add(recent, "acme", "cc", span_of(large, sizeof large), second);
+    add(recent, "gone", "cc", span_of_text("{}"), other);
+    assert_true(is_there(recent, "acme", first) && is_there(recent, "gone", other));
+    static const char *const names[] = {"new", "acme"};
+    recent_set_tenants(recent, names, 2);
+    assert_false(is_there(recent, "gone", other));
+    assert_false(is_there(recent, "acme", first));
+    assert_true(is_there(recent, "acme", second));
+    add(recent, "new", "cc", span_of(large, sizeof large), other);
+    assert_true(is_there(recent, "new", other) && is_there(recent, "acme", second));
+    recent_free(recent);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -147,6 +174,7 @@ int main(void)
         cmocka_unit_test(the_newest_drive_out_the_oldest),
         cmocka_unit_test(a_tenant_has_its_share_of_bytes),
         cmocka_unit_test(has_no_more_tenants_than_its_limit),
+        cmocka_unit_test(forgets_tenants_that_are_gone_and_shares_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
