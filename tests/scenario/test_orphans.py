@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""kill -9 of any part of a running container leaves no process behind."""
+"""kill -9 of any part of a running container, or of a group on its way up, leaves no process behind."""
+import json
 import os
 import signal
 import subprocess
@@ -62,6 +63,56 @@ class Orphans(CliCase):
                 kill(victims[-1], signal.SIGKILL)
                 process.wait(30)
                 self.gone(parts)
+
+    def pod(self):
+        """Two containers that start one after the other, as JSON, which is YAML too."""
+        each = [{"name": name, "image": self.image("busybox"), "command": ["/bin/sh", "-c", "echo ready; sleep 1000"]}
+                for name in ("first", "second")]  # fmt: skip
+        path = os.path.join(self.folder, "pod.yaml")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pair"}, "spec": {"containers": each}}, file)
+        return path
+
+    def kill_when(self, name, pod, reached, kind):
+        """Starts the group, and kills its part of this kind as soon as `reached` holds: all that belonged to it."""
+        process = self.popen("run", "--tee", "simulated", "--name", name, "--group", pod, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL)  # fmt: skip
+        found = {}
+
+        def is_there():
+            found.clear()
+            found.update(self.children_and_monitor(name))
+            parts = [pid for pid, line in found.items() if kind in line.split(" ")[0]]
+            return parts if parts and reached(name) else None
+
+        victims = self.eventually(is_there, 120, kind)
+        kill(victims[-1], signal.SIGKILL)
+        # QEMU that ends before the guest has spoken is started once more.
+        self.eventually(lambda: process.poll() is not None or kind == "qemu" and self.caisson(
+            "logs", "-c", "second", name, check=False).stdout == b"ready\n", what="end, or a group that runs")
+        if process.poll() is None:
+            found.update(self.children_and_monitor(name))
+            self.caisson("rm", "-f", name)
+        self.assertNotEqual(process.wait(60), 0)
+        return {**found, **self.children_and_monitor(name)}
+
+    def shows(self, name, words):
+        return words in self.caisson("inspect", name, check=False).stdout.decode()
+
+    def test_a_group_that_is_killed_while_it_starts_is_gone_and_its_name_is_free(self):
+        pod, name = self.pod(), self.name()
+        moments = {"there is a process": lambda name: True,
+                   "the machine is listed": lambda name: self.shows(name, '"name"'),
+                   "a container runs": lambda name: self.shows(name, '"status": "running"')}  # fmt: skip
+        for moment, reached in moments.items():
+            for kind in ("caisson", "qemu", "passt"):
+                with self.subTest(when=moment, kill_9_of=kind):
+                    self.gone(self.kill_when(name, pod, reached, kind))
+                    self.assertNotIn(b"running", self.caisson("ps", "-a").stdout)
+                    self.caisson("rm", "-f", name, check=False)
+                    self.assertEqual(self.caisson("inspect", name, check=False).returncode, 3)
+        self.caisson("run", "--tee", "simulated", "-d", "--name", name, "--group", pod)
+        self.eventually(lambda: self.caisson("logs", "-c", "second", name).stdout == b"ready\n", what="second container")
 
     def test_the_foreground_command_takes_the_machine_with_it(self):
         _, process, parts = self.start()
