@@ -67,6 +67,8 @@ const struct command *const commands[] = {
     &command_layer_build,
     &command_enclave_info,
     &command_enclave_sign,
+    &command_enclave_target,
+    &command_enclave_quote,
     &command_measure_guest,
     &command_measure_snp,
     &command_measure_igvm,

@@ -19,6 +19,8 @@ extern const struct command command_layer_build;
 extern const struct command command_layer_hash;
 extern const struct command command_enclave_info;
 extern const struct command command_enclave_sign;
+extern const struct command command_enclave_target;
+extern const struct command command_enclave_quote;
 extern const struct command command_measure_guest;
 extern const struct command command_measure_id_block;
 extern const struct command command_measure_igvm;

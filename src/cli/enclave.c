@@ -1,15 +1,16 @@
 /* `caisson enclave sign` and `enclave info`: the enclave image, and who stands for it. */
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/enclave_file.h"
 #include "cli/measure_io.h"
-#include "measure/enclave_image.h"
 #include "measure/sgx.h"
 #include "measure/sgxs.h"
 #include "measure/sigstruct_sign.h"
 #include "os/file.h"
 #include "os/output.h"
 
-#define KEY_FILE_MAX CERTIFICATE_DER_MAX
+#define KEY_FILE_MAX   CERTIFICATE_DER_MAX
+#define CONFIG_ID_SIZE 64
 
 static const struct option_rule sign_options[] = {
     {.name = "key", .operand = "FILE", .help = "RSA key of 3072 bits with the exponent 3, in PEM"},
@@ -23,6 +24,7 @@ static const struct option_rule sign_options[] = {
 
 static const struct option_rule info_options[] = {
     {.name = "sgxs", .operand = "FILE", .help = "Write the enclave's pages as an SGXS stream"},
+    {.name = "policy", .operand = "FILE", .help = "Show CONFIGID, as the loader makes it of this"},
     {.name = "json", .help = "Print JSON"},
     {0},
 };
@@ -32,12 +34,9 @@ static int read_image(const struct args *args, const char *command, struct buf *
                       struct enclave_image *image, uint8_t mrenclave[SHA256_SIZE],
                       struct error *err)
 {
-    if (measure_read_operand(args, command, bytes, err) < 0)
-        return -1;
-    if (enclave_image_parse(buf_span(bytes), image, err) < 0 ||
-        enclave_image_measure(image, mrenclave, err) < 0)
-        return error_context(err, "%s", args_operands(args)[0]);
-    return 0;
+    if (args_operand_count(args) != 1)
+        return error_set(err, ERROR_USAGE, "%s wants one file", command);
+    return enclave_file_read(args_operands(args)[0], bytes, image, mrenclave, err);
 }
 
 /* Eight digits are the number's hexadecimal ones too: the field is in decimal digits. */
@@ -105,7 +104,7 @@ static struct private_key *read_key(const struct args *args, struct error *err)
 
 static int run_sign(const struct args *args, struct error *err)
 {
-    BUF_AUTO bytes = BUF_WITH_LIMIT(ENCLAVE_IMAGE_SIZE_MAX + 1);
+    BUF_AUTO bytes = BUF_WITH_LIMIT(ENCLAVE_FILE_LIMIT);
     struct enclave_image image;
     struct sigstruct fields = {0};
     uint8_t signed_bytes[SIGSTRUCT_SIZE];
@@ -135,20 +134,24 @@ static int write_stream(const char *path, const struct enclave_image *image, str
 }
 
 static int print_json(const struct enclave_image *image, const uint8_t mrenclave[SHA256_SIZE],
-                      struct error *err)
+                      const uint8_t *config_id, struct error *err)
 {
     json_t *document = json_pack(
-        "{s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "mrenclave",
-        measure_json_hex(mrenclave, SHA256_SIZE), "size", (json_int_t)image->size, "threads",
-        (json_int_t)image->threads, "ssa_frames", (json_int_t)image->ssa_frames, "ssa_frame_size",
-        (json_int_t)image->ssa_frame_size, "stack_size", (json_int_t)image->stack_size, "heap_size",
-        (json_int_t)image->heap_size);
+        "{s:o, s:o*, s:I, s:I, s:I, s:I, s:I, s:I}", "mrenclave",
+        measure_json_hex(mrenclave, SHA256_SIZE), "configid",
+        config_id ? measure_json_hex(config_id, CONFIG_ID_SIZE) : NULL, "size",
+        (json_int_t)image->size, "threads", (json_int_t)image->threads, "ssa_frames",
+        (json_int_t)image->ssa_frames, "ssa_frame_size", (json_int_t)image->ssa_frame_size,
+        "stack_size", (json_int_t)image->stack_size, "heap_size", (json_int_t)image->heap_size);
     return measure_print_json(document, err);
 }
 
-static void print(const struct enclave_image *image, const uint8_t mrenclave[SHA256_SIZE])
+static void print(const struct enclave_image *image, const uint8_t mrenclave[SHA256_SIZE],
+                  const uint8_t *config_id)
 {
     measure_print_hex("MRENCLAVE", mrenclave, SHA256_SIZE);
+    if (config_id)
+        measure_print_hex("CONFIGID", config_id, CONFIG_ID_SIZE);
     (void)printf("%-14s 0x%llx bytes, entered at 0x%llx\n", "enclave",
                  (unsigned long long)image->size, (unsigned long long)image->entry);
     (void)printf("%-14s %u, each with %u SSA frames of %u pages and a stack of 0x%llx bytes\n",
@@ -158,19 +161,32 @@ static void print(const struct enclave_image *image, const uint8_t mrenclave[SHA
                  (unsigned long long)image->heap_size);
 }
 
+/* CONFIGID as the loader sets it: the policy's SHA-256, then zeros. NULL without a policy. */
+static int read_config_id(const struct args *args, uint8_t out[CONFIG_ID_SIZE],
+                          const uint8_t **config_id, struct error *err)
+{
+    const char *path = args_get(args, "policy");
+    memset(out, 0, CONFIG_ID_SIZE);
+    *config_id = path ? out : NULL;
+    return path ? measure_digest_file(path, out, err) : 0;
+}
+
 static int run_info(const struct args *args, struct error *err)
 {
-    BUF_AUTO bytes = BUF_WITH_LIMIT(ENCLAVE_IMAGE_SIZE_MAX + 1);
+    BUF_AUTO bytes = BUF_WITH_LIMIT(ENCLAVE_FILE_LIMIT);
     struct enclave_image image;
     uint8_t mrenclave[SHA256_SIZE];
+    uint8_t config[CONFIG_ID_SIZE];
+    const uint8_t *config_id;
     const char *stream = args_get(args, "sgxs");
-    if (read_image(args, "enclave info", &bytes, &image, mrenclave, err) < 0)
+    if (read_config_id(args, config, &config_id, err) < 0 ||
+        read_image(args, "enclave info", &bytes, &image, mrenclave, err) < 0)
         return -1;
     if (stream && write_stream(stream, &image, err) < 0)
         return -1;
     if (args_has(args, "json"))
-        return print_json(&image, mrenclave, err) < 0 ? -1 : EXIT_OK;
-    print(&image, mrenclave);
+        return print_json(&image, mrenclave, config_id, err) < 0 ? -1 : EXIT_OK;
+    print(&image, mrenclave, config_id);
     return EXIT_OK;
 }
 
@@ -182,7 +198,8 @@ const struct command command_enclave_info = {
         "Reads an enclave image (a static, position-independent ELF file with a note of "
         "Caisson's), "
         "turns it into pages as the loader does, and prints MRENCLAVE. With --sgxs, the pages are "
-        "written as a stream that `caisson measure sgxs` reads.",
+        "written as a stream that `caisson measure sgxs` reads. MRENCLAVE does not depend on the "
+        "policy; what binds it, CONFIGID, is shown with --policy.",
     .options = info_options,
     .run = run_info,
 };

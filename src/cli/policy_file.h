@@ -19,4 +19,10 @@
 int policy_file_read(const struct args *args, const char *path, struct buf *text,
                      struct policy **out, struct error *err);
 
+/* The policy that evidence must be of, which is compared by its digest: a text that is no policy of
+ * ours too (*out is then NULL). One that allows everything is refused as above; *allows_all says
+ * that it was taken all the same. The caller frees *out. */
+int policy_file_read_expected(const struct args *args, const char *path, struct buf *text,
+                              struct policy **out, bool *allows_all, struct error *err);
+
 #endif

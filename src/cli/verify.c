@@ -133,29 +133,6 @@ static int check_usage(const struct args *args, struct error *err)
     return 0;
 }
 
-/* A text that is no policy of ours is compared all the same: by its digest. */
-static int read_policy(const struct args *args, struct inputs *inputs, struct error *err)
-{
-    const char *path = args_get(args, "policy");
-    if (file_read(path, &inputs->policy, err) < 0)
-        return -1;
-    if (policy_parse(buf_span(&inputs->policy), POLICY_ALLOW_ALL, &inputs->model, NULL) < 0 ||
-        !policy_allows_all(inputs->model))
-        return 0;
-    inputs->allows_all = true;
-    if (!args_has(args, "insecure-allow-all"))
-        return error_set(
-            err, ERROR_REFUSED,
-            "ALLOW-ALL: %s lets the host do what it likes, so that evidence of it says "
-            "nothing about what runs (--insecure-allow-all accepts it knowingly)",
-            path);
-    log_warning(
-        "ALLOW-ALL: %s lets the host do what it likes; this evidence says nothing about what "
-        "runs",
-        path);
-    return 0;
-}
-
 static int read_inputs(const struct args *args, struct span text, struct inputs *inputs,
                        struct error *err)
 {
@@ -166,7 +143,9 @@ static int read_inputs(const struct args *args, struct span text, struct inputs 
         trust_read_time(args_get(args, "at"), &inputs->expectation.chain.time, err) < 0 ||
         verify_fragments_read(args, &inputs->fragments, err) < 0 ||
         read_bundle(args_operands(args)[0], text, inputs, err) < 0 ||
-        read_policy(args, inputs, err) < 0 || read_guest(args_get(args, "guest"), inputs, err) < 0)
+        policy_file_read_expected(args, args_get(args, "policy"), &inputs->policy, &inputs->model,
+                                  &inputs->allows_all, err) < 0 ||
+        read_guest(args_get(args, "guest"), inputs, err) < 0)
         return -1;
     inputs->expectation.policy = buf_span(&inputs->policy);
     inputs->expectation.fragments = inputs->fragments.demands;

@@ -25,6 +25,12 @@ static uint64_t find_xfrm(void)
     return (low & XFRM_AVX) == XFRM_AVX ? XFRM_AVX : SGX_XFRM_LEGACY;
 }
 
+void enclave_options_bind(struct enclave_options *options, struct span policy)
+{
+    memset(options->config_id, 0, sizeof options->config_id);
+    sha256_digest(policy, options->config_id);
+}
+
 struct enclave *enclave_load(const struct driver *driver, const struct enclave_image *image,
                              const uint8_t sigstruct[SIGSTRUCT_SIZE],
                              const struct enclave_options *options, struct error *err)

@@ -11,6 +11,10 @@ struct enclave_options {
     bool is_debug; /* the host may read it; only where the signature admits it */
 };
 
+/* Binds the policy: CONFIGID is its SHA-256, then zeros. Every report and quote says it; the keys
+ * that ask for it differ by it. */
+void enclave_options_bind(struct enclave_options *options, struct span policy);
+
 /* Makes the enclave: the vector registers that this machine has, and KSS. NULL with the driver's
  * error; the caller frees it by the driver. */
 struct enclave *enclave_load(const struct driver *driver, const struct enclave_image *image,

@@ -61,7 +61,9 @@ static const struct check_rule wanted_rules[DCAP_FIELD_COUNT] = {
     WANTED(DCAP_ATTRIBUTES, "wanted_attributes", "other attributes than are wanted"),
     WANTED(DCAP_MRENCLAVE, "mrenclave", "other code than is wanted: compare versions and builds"),
     WANTED(DCAP_MRSIGNER, "mrsigner", "the enclave was signed by another key"),
-    WANTED(DCAP_CONFIGID, "configid", "the enclave was launched with another configuration"),
+    WANTED(
+        DCAP_CONFIGID, "configid",
+        "the enclave was launched with another configuration: of Caisson's, with another policy"),
     WANTED(DCAP_ISVPRODID, "isvprodid", "another product of the signer than is wanted"),
     WANTED(DCAP_ISVSVN, "isvsvn", "exactly another version; minimum_isvsvn lets newer ones pass"),
     WANTED(DCAP_CONFIGSVN, "configsvn", "another version of the configuration"),

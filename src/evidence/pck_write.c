@@ -3,6 +3,7 @@
 #include "format/der.h"
 
 #define EXTENSION_MAX 1024
+#define ANSWER_COUNT  3
 
 #define OID_BYTES 0x2A, 0x86, 0x48, 0x86, 0xF8, 0x4D, 0x01, 0x0D, 0x01 /* PCK_EXTENSION_OID */
 
@@ -51,9 +52,10 @@ static int put_tcb(const struct pck *pck, struct buf *out, struct error *err)
 
 static int put_configuration(const struct pck *pck, struct buf *out, struct error *err)
 {
-    const enum pck_answer answers[] = {pck->dynamic_platform, pck->cached_keys, pck->smt};
+    const enum pck_answer answers[ANSWER_COUNT] = {pck->dynamic_platform, pck->cached_keys,
+                                                   pck->smt};
     BUF_AUTO list = BUF_WITH_LIMIT(EXTENSION_MAX);
-    for (uint8_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+    for (uint8_t i = 0; i < ANSWER_COUNT; i++) {
         const uint8_t yes = answers[i] == PCK_YES ? 0xFF : 0;
         if (put_bytes(&list, 7, (uint8_t)(i + 1), DER_BOOLEAN, span_of(&yes, 1), err) < 0)
             return -1;

@@ -225,7 +225,7 @@ class Made(Base):
         self.wrong(self.verify("sgx", "--quote", "td10/quote"), 2, "--quote is given twice")
         self.wrong(self.verify("sgx", "--collateral", "x"), 2, "--collateral is given twice")
         self.wrong(self.verify("sgx", "--crl", "x"), 2, "unknown option --crl")
-        self.wrong(self.verify("sgx", "--nonce"), 2, "unknown option --nonce")
+        self.wrong(self.verify("sgx", "--guest"), 2, "unknown option --guest")
         self.wrong(self.verify("sgx", "--html"), 2, "--html needs a value")
         self.assertIn("--collateral FILE", caisson("verify", "tdx", "--help").stdout)
 
