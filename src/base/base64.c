@@ -11,6 +11,7 @@ static int encode(struct span bytes, const char *digits, bool pad, struct buf *o
     size_t size = pad ? (unpadded + 3) / 4 * 4 : unpadded;
     if (bytes.size > SIZE_MAX / 2 || buf_reserve(out, size, err) < 0)
         return error_context(err, "base64 of %zu bytes", bytes.size);
+    uint8_t *to = out->data + out->size;
     for (size_t i = 0; i < bytes.size; i += 3) {
         size_t count = bytes.size - i < 3 ? bytes.size - i : 3;
         uint32_t group = (uint32_t)bytes.data[i] << 16;
@@ -19,13 +20,14 @@ static int encode(struct span bytes, const char *digits, bool pad, struct buf *o
         if (count > 2)
             group |= bytes.data[i + 2];
         for (size_t k = 0; k < 4; k++) {
-            if (k > count && !pad)
-                break;
-            char c = k > count ? '=' : digits[group >> (18 - 6 * k) & 63];
-            if (buf_append_byte(out, (uint8_t)c, err) < 0)
-                return -1;
+            if (k <= count)
+                *to++ = (uint8_t)digits[group >> (18 - 6 * k) & 63];
+            else if (pad)
+                *to++ = '=';
         }
     }
+    out->size += size;
+    out->data[out->size] = 0;
     return 0;
 }
 

@@ -88,6 +88,16 @@ static int read_content_type(const json_t *object, struct key_rule *out, struct 
     return 0;
 }
 
+static int read_rule_text(const json_t *object, struct buf *out, struct error *err)
+{
+    const char *text;
+    if (json_get_text(object, "data", &text, err) < 0)
+        return -1;
+    if (maa_decode(span_of_text(text), out, err) < 0)
+        return error_context(err, "data");
+    return out->size > 0 ? 0 : error_set(err, ERROR_INVALID, "data is empty");
+}
+
 /* {"data": base64url of the policy, "contentType", "immutable"} */
 static int read_rule(const json_t *body, struct key_settings *out, struct error *err)
 {
@@ -105,7 +115,7 @@ static int read_rule(const json_t *body, struct key_settings *out, struct error 
         return error_context(err, "release_policy");
     if (!out->sets_rule)
         return 0;
-    if (maa_get_bytes(object, "data", &out->rule.text, err) < 0)
+    if (read_rule_text(object, &out->rule.text, err) < 0)
         return error_context(err, "release_policy");
     RELEASE_POLICY_AUTO *policy = release_policy_new(buf_span(&out->rule.text), err);
     return policy ? 0 : -1;

@@ -111,9 +111,11 @@ static json_t *describe(const struct attestation *attestation, const char *reaso
     return attestation_keep_claims(attestation, detail, kept, sizeof kept / sizeof kept[0]);
 }
 
-static void refuse(const struct attestation *attestation, const char *code, const struct error *err,
+/* What the text shows of the evidence may have been cut within a character. */
+static void refuse(const struct attestation *attestation, const char *code, struct error *err,
                    struct server_answer *answer)
 {
+    text_make_printable(err->text);
     answer_error(answer, status_of(err), code, err->text);
     atomic_fetch_add(&attestation->call->service->denied, 1);
     service_note(attestation->call, "attest", false, describe(attestation, err->text), answer);
@@ -128,11 +130,10 @@ static int answer_token(const struct call *call, const struct buf *token,
         answer->type = EAR_TYPE;
         return buf_append(&answer->body, buf_span(token), err);
     }
-    json_auto_t *value = json_pack("{s:s}", "token", buf_text(token));
-    if (!value)
-        return error_memory(err);
-    answer_json(answer, HTTP_OK, value);
-    return 0;
+    answer->status = HTTP_OK;
+    answer->type = "application/json";
+    /* Base64url and dots: nothing to escape. */
+    return buf_printf(&answer->body, err, "{\"token\":\"%s\"}", buf_text(token));
 }
 
 static void permit(struct attestation *attestation, const struct buf *token,
@@ -153,9 +154,10 @@ static void attest(struct attestation *attestation, struct server_answer *answer
     struct error err = {0};
     BUF_AUTO token = BUF_WITH_LIMIT(2 * ATTESTATION_MAX);
     if (maa_request_read(attestation->request.kind, attestation->call->request->body,
-                         &attestation->request, &err) < 0)
+                         &attestation->request, &err) < 0) {
+        text_make_printable(err.text);
         answer_error(answer, status_of(&err), "InvalidParameter", err.text);
-    else if (attestation_verify(attestation, &err) < 0)
+    } else if (attestation_verify(attestation, &err) < 0)
         refuse(attestation, "AttestationFailed", &err, answer);
     else if (attestation_decide(attestation, &err) < 0)
         refuse(attestation, "PolicyEvaluationError", &err, answer);

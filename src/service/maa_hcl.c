@@ -51,21 +51,23 @@ static void machine_free(struct machine *machine)
     free(machine);
 }
 
-static int find_bytes(const json_t *object, const char *key, struct buf *out, struct error *err)
+static int find_bytes(const struct value *object, const char *key, struct buf *out,
+                      struct error *err)
 {
-    return json_object_get(object, key) ? maa_get_bytes(object, key, out, err) : 0;
+    return value_member(object, key) ? maa_get_bytes(object, key, out, err) : 0;
 }
 
 static int read_parts(struct span evidence, struct hcl_parts *parts, struct error *err)
 {
-    static const struct json_limits limits = {.size = MAA_EVIDENCE_MAX, .depth = 2};
-    json_auto_t *object = json_parse_object(evidence, &limits, err);
-    if (!object || maa_get_bytes(object, "HclReport", &parts->frame, err) < 0 ||
-        maa_get_bytes(object, "TpmQuote", &parts->quote, err) < 0 ||
-        maa_get_bytes(object, "TpmSignature", &parts->signature, err) < 0 ||
-        find_bytes(object, "Pcrs", &parts->pcrs, err) < 0 ||
-        find_bytes(object, "VcekCertChain", &parts->chain, err) < 0 ||
-        find_bytes(object, "TdQuote", &parts->td_quote, err) < 0)
+    MAA_ARENA_AUTO arena = {0};
+    struct value object;
+    if (maa_read_object(evidence, 2, &arena, &object, err) < 0 ||
+        maa_get_bytes(&object, "HclReport", &parts->frame, err) < 0 ||
+        maa_get_bytes(&object, "TpmQuote", &parts->quote, err) < 0 ||
+        maa_get_bytes(&object, "TpmSignature", &parts->signature, err) < 0 ||
+        find_bytes(&object, "Pcrs", &parts->pcrs, err) < 0 ||
+        find_bytes(&object, "VcekCertChain", &parts->chain, err) < 0 ||
+        find_bytes(&object, "TdQuote", &parts->td_quote, err) < 0)
         return error_context(err, "data");
     if (parts->chain.size > 0 &&
         snp_certificates_add(&parts->certificates, buf_span(&parts->chain), err) < 0)

@@ -8,6 +8,7 @@
 #define BODY_MAX   ((size_t)1 << 20)
 #define DEPTH_MAX  16
 #define POLICY_MAX ((size_t)128 << 10)
+#define VALUES_MAX ((size_t)256 << 10) /* bytes of what is read of a text, beside its copy */
 
 static const char *const kind_names[] = {
     [MAA_SEV_SNP] = "SevSnpVm", [MAA_SGX] = "SgxEnclave", [MAA_OPEN_ENCLAVE] = "OpenEnclave",
@@ -39,11 +40,39 @@ int maa_decode(struct span text, struct buf *out, struct error *err)
     return base64url_decode(text, out, err);
 }
 
-int maa_get_bytes(const json_t *object, const char *key, struct buf *out, struct error *err)
+int maa_read_object(struct span text, unsigned int depth, struct arena *arena, struct value *out,
+                    struct error *err)
+{
+    if (text.size > BODY_MAX)
+        return error_set(err, ERROR_LIMIT, "JSON of %zu bytes; at most %zu are accepted", text.size,
+                         BODY_MAX);
+    *arena = (struct arena){.limit = text.size + VALUES_MAX};
+    return value_read_object(text, depth, arena, out, err);
+}
+
+static int wrong(const struct value *value, const char *key, const char *expected,
+                 struct error *err)
+{
+    return error_set(err, ERROR_INVALID, "key \"%s\": expected %s, found %s", key, expected,
+                     value_kind(value));
+}
+
+/* NULL where there is no such member. */
+static int find_text(const struct value *object, const char *key, const char **out,
+                     struct error *err)
+{
+    const struct value *value = value_member(object, key);
+    *out = value && value->kind == VALUE_TEXT ? value->text : NULL;
+    return value && !*out ? wrong(value, key, "a string", err) : 0;
+}
+
+int maa_get_bytes(const struct value *object, const char *key, struct buf *out, struct error *err)
 {
     const char *text;
-    if (json_get_text(object, key, &text, err) < 0)
+    if (find_text(object, key, &text, err) < 0)
         return -1;
+    if (!text)
+        return error_set(err, ERROR_INVALID, "key \"%s\" is missing: expected a string", key);
     if (maa_decode(span_of_text(text), out, err) < 0)
         return error_context(err, "%s", key);
     if (out->size == 0)
@@ -52,17 +81,18 @@ int maa_get_bytes(const json_t *object, const char *key, struct buf *out, struct
 }
 
 /* {"data": base64url, "dataType": "Binary" | "JSON"} */
-static int read_data(const json_t *body, const char *key, struct maa_data *out, struct error *err)
+static int read_data(const struct value *body, const char *key, struct maa_data *out,
+                     struct error *err)
 {
-    json_t *object;
+    const struct value *object = value_member(body, key);
     const char *type = NULL;
-    if (json_find_object(body, key, &object, err) < 0)
-        return -1;
     if (!object)
         return 0;
+    if (object->kind != VALUE_OBJECT)
+        return wrong(object, key, "an object", err);
     out->is_there = true;
     if (maa_get_bytes(object, "data", &out->bytes, err) < 0 ||
-        json_find_text(object, "dataType", &type, err) < 0)
+        find_text(object, "dataType", &type, err) < 0)
         return error_context(err, "%s", key);
     out->is_json = type && strcasecmp(type, "JSON") == 0;
     if (type && !out->is_json && strcasecmp(type, "Binary") != 0)
@@ -75,19 +105,19 @@ static int read_data(const json_t *body, const char *key, struct maa_data *out, 
     return value ? 0 : error_context(err, "%s: data", key);
 }
 
-static int read_nonce(const json_t *body, struct maa_request *out, struct error *err)
+static int read_nonce(const struct value *body, struct maa_request *out, struct error *err)
 {
-    json_t *nonce = json_object_get(body, "nonce");
-    if (!nonce || json_is_null(nonce))
+    const struct value *nonce = value_member(body, "nonce");
+    if (!nonce || nonce->kind == VALUE_NULL)
         return 0;
-    if (!json_is_string(nonce) && !json_is_integer(nonce))
+    if (nonce->kind != VALUE_TEXT && nonce->kind != VALUE_INTEGER)
         return error_set(err, ERROR_INVALID, "nonce is %s, not a string or an integer",
-                         json_kind(nonce));
-    if (json_string_length(nonce) > MAA_NONCE_MAX)
+                         value_kind(nonce));
+    if (nonce->kind == VALUE_TEXT && strlen(nonce->text) > MAA_NONCE_MAX)
         return error_set(err, ERROR_LIMIT, "nonce has %zu bytes; at most %d are taken",
-                         json_string_length(nonce), MAA_NONCE_MAX);
-    out->nonce = json_incref(nonce);
-    return 0;
+                         strlen(nonce->text), MAA_NONCE_MAX);
+    out->nonce = nonce->kind == VALUE_TEXT ? json_string(nonce->text) : json_integer(nonce->number);
+    return out->nonce ? 0 : error_memory(err);
 }
 
 /* SNP: {"SnpReport": …, …} within "report". The kinds differ only in the member's name. */
@@ -105,10 +135,10 @@ static const char *evidence_member(enum maa_kind kind)
     }
 }
 
-static int read_policy(const json_t *body, struct maa_request *out, struct error *err)
+static int read_policy(const struct value *body, struct maa_request *out, struct error *err)
 {
     const char *text;
-    if (json_find_text(body, "draftPolicyForAttestation", &text, err) < 0)
+    if (find_text(body, "draftPolicyForAttestation", &text, err) < 0)
         return -1;
     return text ? buf_append_text(&out->draft_policy, text, err) : 0;
 }
@@ -116,20 +146,21 @@ static int read_policy(const json_t *body, struct maa_request *out, struct error
 int maa_request_read(enum maa_kind kind, struct span body, struct maa_request *out,
                      struct error *err)
 {
-    static const struct json_limits limits = {.size = BODY_MAX, .depth = DEPTH_MAX};
+    MAA_ARENA_AUTO arena = {0};
+    struct value object;
     *out = (struct maa_request){.kind = kind};
     buf_init(&out->evidence, MAA_EVIDENCE_MAX);
     buf_init(&out->runtime.bytes, MAA_DATA_MAX);
     buf_init(&out->init.bytes, MAA_DATA_MAX);
     buf_init(&out->draft_policy, POLICY_MAX);
-    json_auto_t *object = json_parse_object(body, &limits, err);
-    if (!object)
+    if (maa_read_object(body, DEPTH_MAX, &arena, &object, err) < 0)
         return error_context(err, "the request");
-    if (maa_get_bytes(object, evidence_member(kind), &out->evidence, err) < 0 ||
-        read_data(object, "runtimeData", &out->runtime, err) < 0 ||
-        read_data(object, "initTimeData", &out->init, err) < 0 || read_nonce(object, out, err) < 0)
+    if (maa_get_bytes(&object, evidence_member(kind), &out->evidence, err) < 0 ||
+        read_data(&object, "runtimeData", &out->runtime, err) < 0 ||
+        read_data(&object, "initTimeData", &out->init, err) < 0 ||
+        read_nonce(&object, out, err) < 0)
         return -1;
-    return read_policy(object, out, err);
+    return read_policy(&object, out, err);
 }
 
 void maa_request_fini(struct maa_request *request)

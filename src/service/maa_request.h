@@ -3,8 +3,10 @@
  * data that it is bound to (API versions 2020-10-01, 2022-08-01, 2025-06-01). Pure.
  *
  * Read as the clients that exist write it: base64url with or without padding, a nonce that is a
- * string or an integer. Otherwise strictly: each member once, of its type, within limits. Members
- * that are not known are left aside, as the service itself does.
+ * string or an integer. Otherwise strictly: each member once, of its type, within limits, and
+ * no number that is no integer. Members that are not known are left aside, as the service itself
+ * does. Almost all of a body is base64 of certificates, so it is read by format/value.h, which
+ * looks at each byte once.
  */
 #ifndef CAISSON_SERVICE_MAA_REQUEST_H
 #define CAISSON_SERVICE_MAA_REQUEST_H
@@ -12,6 +14,7 @@
 #include <jansson.h>
 
 #include "base/buf.h"
+#include "format/value.h"
 
 #define MAA_EVIDENCE_MAX ((size_t)512 << 10) /* bytes of evidence, decoded */
 #define MAA_DATA_MAX     ((size_t)256 << 10) /* bytes of runtime or init-time data */
@@ -60,6 +63,12 @@ void maa_request_fini(struct maa_request *request);
 int maa_decode(struct span text, struct buf *out, struct error *err);
 
 /* The same of a member, which must be there and not empty. */
-int maa_get_bytes(const json_t *object, const char *key, struct buf *out, struct error *err);
+int maa_get_bytes(const struct value *object, const char *key, struct buf *out, struct error *err);
+
+/* Reads an object of a request, or of evidence in it, nested at most `depth` deep; it lives as long
+ * as the arena, which the caller ends by arena_fini() even after a failure. */
+int maa_read_object(struct span text, unsigned int depth, struct arena *arena, struct value *out,
+                    struct error *err);
+#define MAA_ARENA_AUTO __attribute__((cleanup(arena_fini))) struct arena
 
 #endif

@@ -23,43 +23,43 @@ static void parts_fini(struct snp_parts *parts)
 #define PARTS_AUTO __attribute__((cleanup(parts_fini))) struct snp_parts
 
 /* "Endorsements": base64url of {"Uvm": [base64url of a COSE_Sign1]}, of which one is taken. */
-static int read_endorsement(const json_t *object, struct snp_parts *parts, struct error *err)
+static int read_endorsement(const struct value *object, struct snp_parts *parts, struct error *err)
 {
-    static const struct json_limits limits = {.size = MAA_EVIDENCE_MAX, .depth = 4};
     BUF_AUTO text = BUF_WITH_LIMIT(MAA_EVIDENCE_MAX);
-    json_t *list = NULL;
-    const char *cose;
-    if (!json_object_get(object, "Endorsements"))
+    MAA_ARENA_AUTO arena = {0};
+    struct value endorsements;
+    if (!value_member(object, "Endorsements"))
         return 0;
     if (maa_get_bytes(object, "Endorsements", &text, err) < 0)
         return -1;
-    json_auto_t *endorsements = json_parse_object(buf_span(&text), &limits, err);
-    if (!endorsements || json_find_array(endorsements, "Uvm", &list, err) < 0)
+    if (maa_read_object(buf_span(&text), 4, &arena, &endorsements, err) < 0)
         return error_context(err, "Endorsements");
-    if (!list || json_array_size(list) == 0)
+    const struct value *list = value_member(&endorsements, "Uvm");
+    if (!list || (list->kind == VALUE_ARRAY && list->count == 0))
         return 0;
-    if (json_array_size(list) > 1)
-        return error_set(err, ERROR_LIMIT, "Endorsements: Uvm holds %zu messages; one is taken",
-                         json_array_size(list));
-    if (json_text_at(list, 0, "Uvm", &cose, err) < 0 ||
-        maa_decode(span_of_text(cose), &parts->endorsement, err) < 0)
-        return error_context(err, "Endorsements: Uvm");
-    return 0;
+    if (list->kind != VALUE_ARRAY || list->first->kind != VALUE_TEXT)
+        return error_set(err, ERROR_INVALID, "Endorsements: Uvm is no list of texts");
+    if (list->count > 1)
+        return error_set(err, ERROR_LIMIT, "Endorsements: Uvm holds %u messages; one is taken",
+                         list->count);
+    return maa_decode(span_of_text(list->first->text), &parts->endorsement, err) < 0
+               ? error_context(err, "Endorsements: Uvm")
+               : 0;
 }
 
 static int read_parts(struct span evidence, struct snp_parts *parts, struct error *err)
 {
-    static const struct json_limits limits = {.size = MAA_EVIDENCE_MAX, .depth = 4};
     BUF_AUTO chain = BUF_WITH_LIMIT(SNP_CERTIFICATES_SIZE_MAX);
-    json_auto_t *object = json_parse_object(evidence, &limits, err);
-    if (!object)
+    MAA_ARENA_AUTO arena = {0};
+    struct value object;
+    if (maa_read_object(evidence, 4, &arena, &object, err) < 0)
         return error_context(err, "report");
-    if (maa_get_bytes(object, "SnpReport", &parts->report, err) < 0 ||
-        maa_get_bytes(object, "VcekCertChain", &chain, err) < 0)
+    if (maa_get_bytes(&object, "SnpReport", &parts->report, err) < 0 ||
+        maa_get_bytes(&object, "VcekCertChain", &chain, err) < 0)
         return error_context(err, "report");
     if (snp_certificates_add(&parts->certificates, buf_span(&chain), err) < 0)
         return error_context(err, "report: VcekCertChain");
-    return read_endorsement(object, parts, err) < 0 ? error_context(err, "report") : 0;
+    return read_endorsement(&object, parts, err) < 0 ? error_context(err, "report") : 0;
 }
 
 /* --- claims ----------------------------------------------------------------------------------- */

@@ -75,6 +75,56 @@ static void refuses_padding_and_the_other_alphabet_in_url_form(void **state)
     }
 }
 
+/* Digits are looked at by the block: each byte at each place of texts of each length. */
+static void tells_digits_from_all_other_bytes_wherever_they_stand(void **state)
+{
+    (void)state;
+    static const char others[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    uint8_t text[40];
+    for (size_t at = 0; at < sizeof text; at++) {
+        for (unsigned int byte = 0; byte < 256; byte++) {
+            struct error err;
+            BUF_AUTO out = BUF_WITH_LIMIT(64);
+            BUF_AUTO again = BUF_WITH_LIMIT(64);
+            bool is_digit = byte != 0 && (strchr(others, (int)byte) || byte == '-' || byte == '_');
+            memset(text, 'Q', sizeof text);
+            text[at] = (uint8_t)byte;
+            for (size_t size = at / 4 * 4 + 4; size <= sizeof text; size += 4) {
+                buf_truncate(&out, 0);
+                buf_truncate(&again, 0);
+                int result = base64url_decode(span_of(text, size), &out, &err);
+                assert_int_equal(result, is_digit ? 0 : -1);
+                if (!is_digit)
+                    continue;
+                check_ok(base64url_encode(buf_span(&out), &again, &err), &err);
+                assert_memory_equal(again.data, text, size);
+                assert_int_equal(again.size, size);
+            }
+        }
+    }
+}
+
+static void decodes_texts_of_each_length(void **state)
+{
+    (void)state;
+    uint8_t bytes[70];
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(i * 37 + 11);
+    for (size_t size = 0; size <= sizeof bytes; size++) {
+        struct error err;
+        BUF_AUTO text = BUF_WITH_LIMIT(128);
+        BUF_AUTO out = BUF_WITH_LIMIT(128);
+        check_ok(base64url_encode(span_of(bytes, size), &text, &err), &err);
+        check_ok(base64url_decode(buf_span(&text), &out, &err), &err);
+        assert_true(span_equal(buf_span(&out), span_of(bytes, size)));
+        if (size % 3 == 0)
+            continue;
+        text.data[text.size - 1]++; /* bits that nothing stands for */
+        buf_truncate(&out, 0);
+        check_refused(base64url_decode(buf_span(&text), &out, &err), &err, "unused bits");
+    }
+}
+
 static void refuses_a_zero_byte(void **state)
 {
     (void)state;
@@ -114,6 +164,8 @@ int main(void)
         cmocka_unit_test(uses_the_url_alphabet_without_padding),
         cmocka_unit_test(refuses_what_is_not_canonical),
         cmocka_unit_test(refuses_padding_and_the_other_alphabet_in_url_form),
+        cmocka_unit_test(tells_digits_from_all_other_bytes_wherever_they_stand),
+        cmocka_unit_test(decodes_texts_of_each_length),
         cmocka_unit_test(refuses_a_zero_byte),
         cmocka_unit_test(refuses_more_than_the_buffer_may_hold),
         cmocka_unit_test(fills_a_buffer_to_the_byte),

@@ -83,8 +83,12 @@ static void refuses_what_is_malformed_and_names_it(void **state)
         {"{\"report\":\"===\"}", "report"},
         {"{\"report\":\"Y\"}", "report"},
         {"{\"report\":\"Y+/=\"}", "report"},
-        {"{\"report\":\"YQ\",\"nonce\":1.5}", "nonce"},
+        {"{\"report\":\"YQ\",\"nonce\":1.5}", "no integer"},
         {"{\"report\":\"YQ\",\"nonce\":{}}", "nonce"},
+        {"{\"report\":\"YQ\",\"nonce\":\"a\\u0000b\"}", "the request"},
+        {"{\"report\":\"YQ\",\"nonce\":18446744073709551616}", "the request"},
+        {"{\"report\":\"YQ\",\"other\":1e5}", "no integer"},
+        {"{\"report\":\"YQ\",\"runtimeData\":null}", "found null"},
         {"{\"report\":\"YQ\",\"runtimeData\":\"YQ\"}", "runtimeData"},
         {"{\"report\":\"YQ\",\"runtimeData\":{}}", "data"},
         {"{\"report\":\"YQ\",\"runtimeData\":{\"data\":\"YQ\",\"dataType\":\"Text\"}}", "\"Text\""},
@@ -101,6 +105,19 @@ static void refuses_what_is_malformed_and_names_it(void **state)
     }
 }
 
+static void refuses_more_values_than_any_client_sends(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    MAA_REQUEST_AUTO request;
+    BUF_AUTO body = BUF_WITH_LIMIT(1 << 20);
+    check_ok(buf_append_text(&body, "{\"report\":\"YQ\",\"other\":[0", &err), &err);
+    for (size_t i = 0; i < 100000; i++)
+        check_ok(buf_append_text(&body, ",0", &err), &err);
+    check_ok(buf_append_text(&body, "]}", &err), &err);
+    check_refused(maa_request_read(MAA_SEV_SNP, buf_span(&body), &request, &err), &err, "memory");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -108,6 +125,7 @@ int main(void)
         cmocka_unit_test(takes_each_kind_by_its_member),
         cmocka_unit_test(knows_kinds_in_any_case),
         cmocka_unit_test(refuses_what_is_malformed_and_names_it),
+        cmocka_unit_test(refuses_more_values_than_any_client_sends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

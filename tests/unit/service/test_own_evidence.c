@@ -166,7 +166,9 @@ static void each_new_keys_certificate_holds_a_report_that_binds_it(void **state)
         BUF_AUTO report = BUF_WITH_LIMIT(SNP_REPORT_SIZE);
         assert_true(find_evidence(json_array_get(keys, i), &spki, &text));
         json_auto_t *evidence = unwrap(buf_span(&text));
-        check_ok(maa_get_bytes(evidence, "SnpReport", &report, &err), &err);
+        const char *encoded = json_string_value(json_object_get(evidence, "SnpReport"));
+        assert_non_null(encoded);
+        check_ok(maa_decode(span_of_text(encoded), &report, &err), &err);
         sha256_digest(buf_span(&spki), digest);
         assert_memory_equal(report.data + 0x50, digest, sizeof digest);
         assert_non_null(json_object_get(evidence, "VcekCertChain"));
