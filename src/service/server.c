@@ -64,15 +64,23 @@ static struct ssl_st *open_session(struct server *server)
     return session;
 }
 
+static bool same_limits(const struct server_limits *a, const struct server_limits *b)
+{
+    return a->body == b->body && a->handshake_ms == b->handshake_ms &&
+           a->request_ms == b->request_ms && a->answer_ms == b->answer_ms &&
+           a->idle_ms == b->idle_ms && a->connections == b->connections &&
+           a->connections_each == b->connections_each &&
+           a->requests_a_second == b->requests_a_second;
+}
+
 int server_set_limits(struct server *server, const struct server_limits *limits, struct error *err)
 {
-    if (server->limits && memcmp(&server->limits->limits, limits, sizeof *limits) == 0)
+    if (server->limits && same_limits(&server->limits->limits, limits))
         return 0;
     struct kept_limits *kept = malloc(sizeof *kept);
     if (!kept)
         return error_memory(err);
-    memcpy(&kept->limits, limits, sizeof *limits); /* with what lies between its members */
-    kept->before = server->limits;
+    *kept = (struct kept_limits){*limits, server->limits};
     server->limits = kept;
     for (unsigned i = 0; server->threads && i < server->count; i++) {
         server->threads[i].worker.limits = &kept->limits;

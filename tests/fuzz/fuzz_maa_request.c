@@ -6,14 +6,24 @@
 
 static void verify(const struct maa_request *request)
 {
+    static int (*const verifiers[MAA_KIND_COUNT])(const struct maa_request *,
+                                                  const struct maa_trust *, struct maa_result *,
+                                                  struct error *) = {
+        [MAA_SEV_SNP] = maa_verify_snp,       [MAA_SGX] = maa_verify_dcap,
+        [MAA_OPEN_ENCLAVE] = maa_verify_dcap, [MAA_TDX] = maa_verify_dcap,
+        [MAA_AZURE_GUEST] = maa_verify_hcl,
+    };
     static struct maa_result result;
-    static struct snp_chains *chains;
-    if (!chains)
-        chains = snp_chains_new(NULL, 0, NULL);
-    struct maa_trust trust = {.time = INT64_C(1780272000), .chains = chains};
+    static struct maa_trust trust = {.time = INT64_C(1780272000)};
+    if (!trust.chains) {
+        trust.chains = snp_chains_new(NULL, 0, NULL);
+        trust.collaterals = collaterals_open(NULL, NULL, 0, NULL);
+    }
     struct error err = {0};
     result = (struct maa_result){0};
-    fuzz_require(maa_verify_snp(request, &trust, &result, &err) < 0);
+    if (!verifiers[request->kind])
+        return;
+    fuzz_require(verifiers[request->kind](request, &trust, &result, &err) < 0);
     fuzz_require(!result.claims && err.text[0]);
 }
 
@@ -27,7 +37,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     fuzz_require(request.evidence.size > 0 && request.evidence.size <= MAA_EVIDENCE_MAX);
     fuzz_require(!request.nonce || json_is_string(request.nonce) || json_is_integer(request.nonce));
-    if (kind == MAA_SEV_SNP)
-        verify(&request);
+    verify(&request);
     return 0;
 }
