@@ -85,7 +85,7 @@ struct config {
     char *client_roots;    /* NULL: clients show no certificates */
     bool plain;            /* no TLS: on a loopback address only */
     char *simulated;       /* folder of a simulated processor whose evidence is accepted; NULL */
-    char *collateral;      /* folder of what quotes are judged by; NULL: no quote is accepted */
+    char *collateral;      /* folder of what evidence is judged by; NULL: no quote is accepted */
     unsigned tcb_statuses; /* 1 << enum tcb_status: that platforms of quotes may have */
     char *evidence;        /* URL of this machine's attestation agent; NULL: it has none */
     char *uvm_issuer;      /* NULL: Microsoft's */

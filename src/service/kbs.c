@@ -127,6 +127,7 @@ static int verify(struct handshake *handshake, struct error *err)
     struct maa_trust trust = {.time = handshake->call->now,
                               .chains = service->settings.chains,
                               .collaterals = service->settings.collaterals,
+                              .files = service->settings.files,
                               .tcb_statuses = service->settings.config->tcb_statuses};
     struct attestation *attestation = handshake->attestation;
     int verified = is_tdx(handshake)

@@ -6,19 +6,32 @@
 
 /* --- SEV-SNP ---------------------------------------------------------------------------------- */
 
-static int verify_report(const struct kbs_snp_evidence *given,
-                         const struct kbs_attestation *attestation, const struct maa_trust *trust,
-                         struct snp_result *out, struct error *err)
+/* Guests of hosts that give no certificates send null. */
+static int complete(struct kbs_snp_evidence *given, const struct maa_trust *trust,
+                    struct error *err)
+{
+    struct snp_report report;
+    struct span bytes = span_of(given->report, sizeof given->report);
+    if (given->certificates.count > 0)
+        return 0;
+    if (snp_report_parse(bytes, &report, err) < 0)
+        return -1;
+    if (snp_files_find(trust->files, &report, &given->certificates, err) == 0)
+        return 0;
+    err->code = ERROR_REFUSED;
+    return error_context(err, "cert_chain is null, and");
+}
+
+static int verify_report(struct kbs_snp_evidence *given, const struct kbs_attestation *attestation,
+                         const struct maa_trust *trust, struct snp_result *out, struct error *err)
 {
     struct snp_appraisal appraisal;
     maa_open_report(&appraisal);
     appraisal.report_data = attestation->report_data;
     if (attestation->has_init_data)
         appraisal.host_data = attestation->host_data;
-    if (given->certificates.count == 0)
-        return error_set(err, ERROR_REFUSED,
-                         "cert_chain is null: the host gave its guest no certificates, and this "
-                         "service has none for the processor");
+    if (complete(given, trust, err) < 0)
+        return -1;
     if (snp_chains_verify(trust->chains, &given->certificates,
                           span_of(given->report, sizeof given->report), trust->time, &appraisal,
                           out, err) < 0)

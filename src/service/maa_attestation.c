@@ -42,6 +42,7 @@ int attestation_verify(struct attestation *attestation, struct error *err)
         .time = attestation->call->now,
         .chains = service->settings.chains,
         .collaterals = service->settings.collaterals,
+        .files = service->settings.files,
         .tcb_statuses = config->tcb_statuses,
         .endorser = {config->uvm_issuer, config->uvm_feed, config->uvm_minimum_svn},
     };

@@ -11,6 +11,7 @@
 #include "service/collaterals.h"
 #include "service/maa_request.h"
 #include "service/snp_chains.h"
+#include "service/snp_files.h"
 
 /* Whom to believe about a guest (evidence/uvm_endorsement.h). */
 struct maa_endorser {
@@ -23,6 +24,7 @@ struct maa_trust {
     int64_t time;                    /* seconds since 1970 */
     struct snp_chains *chains;       /* has the roots that are trusted */
     struct collaterals *collaterals; /* so has this */
+    struct snp_files *files;         /* of processors whose host gave no certificates */
     unsigned tcb_statuses;           /* 1 << enum tcb_status: that a platform may have */
     struct maa_endorser endorser;
 };

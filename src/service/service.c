@@ -195,6 +195,7 @@ int service_reload(struct service *service, const struct config *config, struct 
 int service_refresh(struct service *service, struct error *err)
 {
     if (collaterals_refresh(service->settings.collaterals, err) < 0 ||
+        snp_files_refresh(service->settings.files, err) < 0 ||
         service_note_counted(service, (int64_t)time(NULL), err) < 0)
         return -1;
     return signing_refresh(service->signing, (int64_t)time(NULL), err);

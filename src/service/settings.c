@@ -7,6 +7,7 @@
 #include "service/oidc.h"
 #include "service/signers.h"
 #include "service/snp_chains.h"
+#include "service/snp_files.h"
 
 /* Of a simulated processor's folder: AMD's kind, Intel's kind. */
 static const char *const root_files[] = {"ark.pem", "root.pem"};
@@ -52,7 +53,8 @@ int settings_open(struct settings *settings, const struct config *config, struct
     settings->collaterals = settings->chains ? collaterals_open(config->collateral, settings->roots,
                                                                 settings->root_count, err)
                                              : NULL;
-    settings->signers = settings->collaterals ? signers_open(config, store, err) : NULL;
+    settings->files = settings->collaterals ? snp_files_open(config->collateral, err) : NULL;
+    settings->signers = settings->files ? signers_open(config, store, err) : NULL;
     settings->authorities = settings->signers ? authorities_open(config, err) : NULL;
     settings->oidc = settings->authorities ? oidc_open(config, err) : NULL;
     return settings->oidc ? 0 : -1;
@@ -63,6 +65,7 @@ void settings_close(struct settings *settings)
     oidc_close(settings->oidc);
     authorities_close(settings->authorities);
     signers_close(settings->signers);
+    snp_files_close(settings->files);
     collaterals_close(settings->collaterals);
     snp_chains_free(settings->chains);
     *settings = (struct settings){0};

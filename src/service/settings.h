@@ -14,6 +14,7 @@ struct settings {
     size_t root_count;
     struct snp_chains *chains;
     struct collaterals *collaterals;
+    struct snp_files *files;
     struct signers *signers;
     struct authorities *authorities;
     struct oidc *oidc;

@@ -182,6 +182,31 @@ class KbsTest(ServiceTestCase):
         self.assertEqual(status, 403)
         self.assertIn("is-debuggable", answer["detail"])
 
+    def test_certificates_that_the_host_did_not_give_are_the_services_own(self):
+        with self.service(more="") as service:
+            vceks = os.path.join(service.folder, "collateral")
+            os.mkdir(vceks)
+            service.reload("{simulated: psp}", "{simulated: psp, collateral: collateral}")
+            status, answer = Guest(service, self.processor).attest(chain=False)
+            self.assertEqual(status, 401)
+            self.assertIn(f"no certificate of chip {self.report[0x1A0:0x1E0].hex()}", answer["detail"])
+            with open(os.path.join(vceks, "chip.pem"), "w", encoding="utf-8") as file:
+                file.writelines(self.bundle["certificates"])
+            service.reload("", "")
+            status, answer = Guest(service, self.processor).attest(chain=False)
+            self.assertEqual(status, 200, answer)
+
+            def other_tcb(raw):
+                raw[0x180] ^= 1
+
+            status, answer = Guest(service, self.processor).attest(chain=False, edit=other_tcb)
+            self.assertEqual(status, 401)
+            self.assertIn("REPORTED_TCB", answer["detail"])
+            with open(os.path.join(vceks, "bad.pem"), "w", encoding="utf-8") as file:
+                file.write("no chain")
+            self.assertIn("bad.pem", service.reload("", "", "the configuration stays as it is"))
+            self.assertEqual(Guest(service, self.processor).attest(chain=False)[0], 200)
+
     def test_a_nonce_is_good_for_one_attempt(self):
         guest = self.guest()
         nonce = guest.auth()[1]["nonce"]
