@@ -26,6 +26,16 @@
 /* Type in an inode's mode, its upper four bits. */
 enum { EXT4_FIFO = 1, EXT4_CHAR = 2, EXT4_DIR = 4, EXT4_BLOCK = 6, EXT4_FILE = 8, EXT4_LINK = 10 };
 
+/* The same in a directory's entry. */
+enum {
+    EXT4_ENTRY_FILE = 1,
+    EXT4_ENTRY_DIR,
+    EXT4_ENTRY_CHAR,
+    EXT4_ENTRY_BLOCK,
+    EXT4_ENTRY_FIFO,
+    EXT4_ENTRY_LINK = 7,
+};
+
 /* The superblock, from byte 1024 of the disk on. */
 #define EXT4_SUPER_INODES         0x00
 #define EXT4_SUPER_BLOCKS         0x04

@@ -128,8 +128,9 @@ size_t ext4_entry_size(size_t name_size)
 void ext4_encode_entry(uint32_t inode, size_t size, struct span name, uint16_t mode, uint8_t *out)
 {
     static const uint8_t types[16] = {
-        [EXT4_FIFO] = 5,  [EXT4_CHAR] = 3, [EXT4_DIR] = 2,
-        [EXT4_BLOCK] = 4, [EXT4_FILE] = 1, [EXT4_LINK] = 7,
+        [EXT4_FIFO] = EXT4_ENTRY_FIFO, [EXT4_CHAR] = EXT4_ENTRY_CHAR,
+        [EXT4_DIR] = EXT4_ENTRY_DIR,   [EXT4_BLOCK] = EXT4_ENTRY_BLOCK,
+        [EXT4_FILE] = EXT4_ENTRY_FILE, [EXT4_LINK] = EXT4_ENTRY_LINK,
     };
     put_le(out, inode, 4);
     put_le(out + 4, size, 2);

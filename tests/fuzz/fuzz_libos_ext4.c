@@ -83,8 +83,9 @@ static int copy(void *arg, struct span name, struct span value)
     return 0;
 }
 
-static int visit(void *arg, struct span name, uint32_t number)
+static int visit(void *arg, struct span name, uint32_t number, unsigned type)
 {
+    (void)type;
     struct tour *tour = arg;
     struct ext4_inode inode;
     char bytes[EXT4_LONG_SYMLINK];
@@ -124,6 +125,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct ext4_reader reader;
     struct tour tour = {.reader = &reader, .left = 200};
     if (ext4_reader_open(&reader, &source) == 0)
-        (void)visit(&tour, span_of_text("root"), EXT4_ROOT);
+        (void)visit(&tour, span_of_text("root"), EXT4_ROOT, 0);
     return 0;
 }

@@ -43,7 +43,7 @@ static int read_block(void *arg, uint64_t block, uint8_t out[VERITY_BLOCK_SIZE])
     memcpy(out, good[block], VERITY_BLOCK_SIZE);
     if (host->size < 3)
         return 0;
-    unsigned how = host->data[0], where = host->data[1] | host->data[2] << 8;
+    unsigned how = host->data[0], where = host->data[1] | (unsigned)host->data[2] << 8;
     host->data += 3;
     host->size -= 3;
     if (how == 255)

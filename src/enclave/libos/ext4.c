@@ -65,10 +65,10 @@ static int read_inode_bytes(const struct ext4_reader *reader, uint32_t number, u
 
 /* Seconds with their 34 bits, then nanoseconds, as Linux reads them. A year before 1970 has spilt
  * over into the nanoseconds (layer/ext4.h): those that cannot be become the most that can. */
-static struct ext4_time get_time(const uint8_t *bytes, size_t low, size_t high)
+static struct file_time get_time(const uint8_t *bytes, size_t low, size_t high)
 {
     uint32_t extra = get_le32(bytes + high);
-    struct ext4_time time = {.sec = (int32_t)get_le32(bytes + low), .nsec = extra >> 2};
+    struct file_time time = {.sec = (int32_t)get_le32(bytes + low), .nsec = extra >> 2};
     time.sec += (int64_t)(extra & 3) << 32;
     if (time.nsec > NSEC_MAX)
         time.nsec = NSEC_MAX;
@@ -310,7 +310,7 @@ static int read_entries(const struct ext4_reader *reader, const uint8_t block[EX
             continue;
         if (inode > reader->inodes || !is_name(name))
             return -EUCLEAN;
-        int status = visit(arg, name, inode);
+        int status = visit(arg, name, inode, entry[7] <= 7 ? entry[7] : 0);
         if (status < 0)
             return status;
     }

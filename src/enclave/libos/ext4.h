@@ -12,6 +12,7 @@
 #define CAISSON_ENCLAVE_LIBOS_EXT4_H
 
 #include "base/span.h"
+#include "enclave/libos/file_time.h"
 #include "format/ext4.h"
 
 /* Where blocks come from: copies a part of one; 0 or a negative errno. */
@@ -28,11 +29,6 @@ struct ext4_reader {
     uint32_t inodes_a_group;
 };
 
-struct ext4_time {
-    int64_t sec;
-    uint32_t nsec; /* below 1,000,000,000 */
-};
-
 /* One inode. `bytes` are those of the disk, for the other functions. */
 struct ext4_inode {
     uint32_t number;
@@ -40,7 +36,7 @@ struct ext4_inode {
     uint32_t uid, gid, links;
     uint32_t major, minor; /* of a device */
     uint64_t size;
-    struct ext4_time atime, mtime, ctime;
+    struct file_time atime, mtime, ctime;
     uint8_t bytes[EXT4_INODE_SIZE];
 };
 
@@ -62,10 +58,12 @@ int ext4_read_link(const struct ext4_reader *reader, const struct ext4_inode *in
 
 /* Is given what is there, one by one; a negative answer ends the call, which then returns it. Spans
  * last as long as the call. */
-typedef int (*ext4_visit_entry)(void *arg, struct span name, uint32_t inode);
+typedef int (*ext4_visit_entry)(void *arg, struct span name, uint32_t inode, unsigned type);
 typedef int (*ext4_visit_xattr)(void *arg, struct span name, struct span value);
 
-/* Entries of a directory but "." and "..". Names have 1 to 255 bytes, none '/' or 0. */
+/* Entries of a directory but "." and "..". Names have 1 to 255 bytes, none '/' or 0. `type` is what
+ * the entry says, one of
+ * EXT4_ENTRY_DIR and the like; the inode may say otherwise. */
 int ext4_read_directory(const struct ext4_reader *reader, const struct ext4_inode *inode,
                         ext4_visit_entry visit, void *arg);
 

@@ -102,8 +102,8 @@ static int fetch(struct verity_disk *disk, uint64_t number, const uint8_t digest
     uint8_t actual[SHA256_SIZE];
     disk->slots[place] = (struct slot){.number = NOTHING};
     int status = disk->source.read_block(disk->source.arg, number, block);
-    if (status < 0)
-        return status;
+    if (status != 0)
+        return status < 0 ? status : -EIO;
     verity_block_digest(block, actual);
     if (memcmp(actual, digest, SHA256_SIZE) != 0)
         return -EIO;
@@ -155,7 +155,7 @@ int verity_disk_read(struct verity_disk *disk, uint64_t block, size_t offset, si
         int status = find_digest(disk, block, digest);
         if (status == 0)
             status = fetch(disk, block, digest, &bytes);
-        if (status < 0)
+        if (status != 0)
             return status;
     }
     memcpy(out, bytes + offset, size);

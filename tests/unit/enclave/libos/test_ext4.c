@@ -26,8 +26,9 @@ struct search {
     size_t count;
 };
 
-static int look(void *arg, struct span name, uint32_t inode)
+static int look(void *arg, struct span name, uint32_t inode, unsigned type)
 {
+    (void)type;
     struct search *search = arg;
     search->count++;
     if (span_equal(name, search->name))
@@ -308,8 +309,9 @@ static int ignore(void *arg, struct span name, struct span value)
     return 0;
 }
 
-static int visit(void *arg, struct span name, uint32_t number)
+static int visit(void *arg, struct span name, uint32_t number, unsigned type)
 {
+    (void)type;
     struct tour *tour = arg;
     struct ext4_inode inode;
     char bytes[EXT4_LONG_SYMLINK];
