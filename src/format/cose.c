@@ -127,8 +127,7 @@ static int read_feed(struct cursor *cursor, struct cose_sign1 *message, struct e
 static int read_svn(struct cursor *cursor, struct cose_sign1 *message, struct error *err)
 {
     struct cbor_item item;
-    if (take_once(message->has_svn, "svn", err) < 0 ||
-        cbor_expect(cursor, CBOR_UNSIGNED, "COSE's svn", &item, err) < 0)
+    if (cbor_expect(cursor, CBOR_UNSIGNED, "COSE's svn", &item, err) < 0)
         return -1;
     message->has_svn = true;
     message->svn = item.value;
@@ -229,7 +228,6 @@ static const struct label_rule rules[] = {
     {{394, NULL}, "receipts", UNPROTECTED, read_receipts},
     {{0, "iss"}, "iss", PROTECTED, read_issuer},
     {{0, "feed"}, "feed", PROTECTED, read_feed},
-    {{0, "svn"}, "svn", PROTECTED, read_svn},
     {{0, "signingtime"}, "signingtime", PROTECTED, read_signing_time},
     {{0, "timestamp"}, "timestamp", UNPROTECTED, read_timestamp},
 };

@@ -4,7 +4,7 @@
  * question (crypto/signature.h, evidence/uvm_endorsement.h).
  *
  * Two shapes of header name issuer, feed and security version:
- *   - text labels "iss", "feed", "svn", "signingtime" beside content type (3);
+ *   - text labels "iss", "feed", "signingtime" beside content type (3), without an svn;
  *   - CWT claims in label 15 (RFC 9597: 1 iss, 2 sub, here the feed, 6 iat, and "svn"), with the
  * hash envelope's labels 258 and 259 (draft-ietf-cose-hash-envelope). Each of these may be there
  * once, in whichever shape.
@@ -68,8 +68,9 @@ struct cose_sign1 {
 /* Reads a message. ERROR_INVALID or ERROR_LIMIT, saying what is wrong. */
 int cose_parse(struct span bytes, struct cose_sign1 *message, struct error *err);
 
-/* Appends a protected header with text labels: algorithm, content type, chain, issuer, feed, and
- * the svn where there is one; the rest of the message is not read. */
+/* Appends a protected header of algorithm, content type, chain, issuer and feed; with an svn, if
+ * there is one, the last three are claims, else text labels. The rest of the message is not read.
+ */
 int cose_write_protected(const struct cose_sign1 *message, struct buf *out, struct error *err);
 
 /* Appends the message of protected header, payload and signature, with an empty unprotected header.

@@ -1,4 +1,7 @@
-/* Writing COSE_Sign1 messages: the shape with text labels that policy fragments have. */
+/*
+ * Writing COSE_Sign1 messages, as the signers of policy fragments do: text labels, or claims where
+ * the header has an svn. Labels stand in the order of RFC 8949, section 4.2.1, as theirs do.
+ */
 #include "format/cbor.h"
 #include "format/cose.h"
 
@@ -28,20 +31,34 @@ static int write_chain(const struct cose_sign1 *message, struct buf *out, struct
     return 0;
 }
 
-int cose_write_protected(const struct cose_sign1 *message, struct buf *out, struct error *err)
+/* Issuer, feed and svn as claims: signers' svn is nowhere else (hcsshim reads it only there). */
+static int write_claims(const struct cose_sign1 *message, struct buf *out, struct error *err)
 {
-    if (cbor_write_head(out, CBOR_MAP, message->has_svn ? 6 : 5, err) < 0 ||
-        write_label(out, 1, err) < 0 || cbor_write_integer(out, message->algorithm, err) < 0 ||
-        write_label(out, 3, err) < 0 || write_span_text(out, message->content_type, err) < 0 ||
-        write_chain(message, out, err) < 0 || cbor_write_text(out, "iss", err) < 0 ||
-        write_span_text(out, message->issuer, err) < 0 || cbor_write_text(out, "feed", err) < 0 ||
-        write_span_text(out, message->feed, err) < 0)
-        return -1;
-    if (!message->has_svn)
-        return 0;
-    if (cbor_write_text(out, "svn", err) < 0)
+    if (write_label(out, 15, err) < 0 || cbor_write_head(out, CBOR_MAP, 3, err) < 0 ||
+        write_label(out, 1, err) < 0 || write_span_text(out, message->issuer, err) < 0 ||
+        write_label(out, 2, err) < 0 || write_span_text(out, message->feed, err) < 0 ||
+        cbor_write_text(out, "svn", err) < 0)
         return -1;
     return cbor_write_head(out, CBOR_UNSIGNED, message->svn, err);
+}
+
+static int write_names(const struct cose_sign1 *message, struct buf *out, struct error *err)
+{
+    if (cbor_write_text(out, "iss", err) < 0 || write_span_text(out, message->issuer, err) < 0 ||
+        cbor_write_text(out, "feed", err) < 0)
+        return -1;
+    return write_span_text(out, message->feed, err);
+}
+
+int cose_write_protected(const struct cose_sign1 *message, struct buf *out, struct error *err)
+{
+    if (cbor_write_head(out, CBOR_MAP, message->has_svn ? 4 : 5, err) < 0 ||
+        write_label(out, 1, err) < 0 || cbor_write_integer(out, message->algorithm, err) < 0 ||
+        write_label(out, 3, err) < 0 || write_span_text(out, message->content_type, err) < 0 ||
+        (message->has_svn && write_claims(message, out, err) < 0) ||
+        write_chain(message, out, err) < 0)
+        return -1;
+    return message->has_svn ? 0 : write_names(message, out, err);
 }
 
 int cose_write(const struct cose_sign1 *message, struct buf *out, struct error *err)

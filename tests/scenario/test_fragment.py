@@ -208,6 +208,12 @@ class Tool(Folder):
                 self.assertEqual(file.read(), text)
         with open(path, "rb") as file:
             data = file.read()
+        kind = b"application/unknown+rego"
+        head = b"\xa5\x01\x38\x22\x03\x78" + bytes([len(kind)]) + kind + b"\x18\x21\x82\x59"
+        names = b"\x63iss\x78" + bytes([len(signer.issuer())]) + signer.issuer().encode() + b"\x64feed\x73r.example:5000/side"
+        self.assertEqual((data[:3], data[5 : 5 + len(head)]), (b"\xd2\x84\x59", head))
+        self.assertEqual(data[5 + int.from_bytes(data[3:5], "big") :][: 2], b"\xa0\x59")  # nothing unprotected; the text
+        self.assertEqual(data[: 5 + int.from_bytes(data[3:5], "big")][-len(names) :], names)
         self.assertIn("signature", self.confcom("--generate-import", "--minimum-svn", "4", "--fragment-path",
                                                 signer.file("bad", data[:-1] + bytes([data[-1] ^ 1])), status=1)[1])
         os.unlink(path)
@@ -237,6 +243,8 @@ class Tool(Folder):
         path = signer.file("cose", signer.sign(fragment_text([], svn=None), "--svn", "7", "--issuer", by_use))
         caisson("verify", "--issuer", by_use, "--min-svn", "7", path)
         caisson("verify", "--min-svn", "8", path, status=1)
+        with open(path, "rb") as file:  # where ACI's guest looks for it, too: in the claims
+            self.assertIn(b"\x63svn\x07\x18\x21\x82", file.read())
 
 
 class Guest(Folder, HostileCase):

@@ -49,7 +49,7 @@ static void reads_text_labels(void **state)
     assert_int_equal(message.x5t.size, 2);
     assert_true(span_equal_text(message.issuer, "i"));
     assert_true(span_equal_text(message.feed, "f"));
-    assert_true(message.has_svn && message.svn == 7);
+    assert_false(message.has_svn); /* hcsshim passes over a text label "svn", too */
     assert_true(message.has_signing_time && message.signing_time == 0x63e33a0f);
     assert_false(message.is_hash_envelope);
     assert_true(span_equal_text(message.payload, "hi"));
@@ -115,15 +115,16 @@ static void refuses_headers_that_are_not_right(void **state)
         {"a2 01 3825 1822 81 2f", BODY, "not [algorithm, digest]"},
         {"a2 01 3825 1822 82 6161 40", BODY, "not [algorithm, digest]"},
         {"a2 01 3825 1822 82 2f 01", BODY, "x5t (34) is a number"},
-        {"a2 01 3825 6373766e 20", BODY, "svn is a negative number"},
-        {"a2 01 3825 6373766e 6131", BODY, "svn is a text"},
+        {"a2 01 3825 0f a1 6373766e 20", BODY, "svn is a negative number"},
+        {"a2 01 3825 0f a1 6373766e 6131", BODY, "svn is a text"},
         {"a2 01 3825 0f 80", BODY, "CWT claims (15) is an array"},
         {"a2 01 3825 0f a1 06 c1 6161", BODY, "not a number of seconds"},
         {"a2 01 3825 0f a1 06 c2 4101", BODY, "not a number of seconds"},
         {"a2 01 3825 0f a1 06 fb41d4520000000000", BODY, "only false, true and null"},
         {"a3 01 3825 0f a1 01 6161 63697373 6161", BODY, "issuer is there twice"},
         {"a3 01 3825 6466656564 6161 0f a1 02 6161", BODY, "feed is there twice"},
-        {"a3 01 3825 0f a1 6373766e 01 6373766e 01", BODY, "svn is there twice"},
+        {"a2 01 3825 0f a2 6373766e 01 6373766e 01", BODY, "a key twice"},
+        {"a3 01 3825 02 81 6373766e 6373766e 01", BODY, "not understood here"},
         {"a2 01 3825 190102 6161", BODY, "(258) is not a number"},
         {"a2 01 3825 19018a 81 40", BODY, "receipts belongs into the unprotected"},
         {"a2 01 3825 6974696d657374616d70 40", BODY, "belongs into the unprotected"},
@@ -221,7 +222,132 @@ static void refuses_every_truncation(void **state)
         check_error(cose_parse(span_of(bytes.data, size), &message, &err), &err, ERROR_INVALID);
 }
 
+/* ---- what is written ---- */
+
+static const struct cose_sign1 small = {
+    .algorithm = COSE_ES384,
+    .content_type = {(const uint8_t *)"a+rego", 6},
+    .x5chain = {{(const uint8_t *)"\x01", 1}, {(const uint8_t *)"\x02", 1}},
+    .x5chain_count = 2,
+    .issuer = {(const uint8_t *)"i", 1},
+    .feed = {(const uint8_t *)"f", 1},
+};
+
+static void expect_header(const struct cose_sign1 *message, const char *hex)
+{
+    BUF_AUTO header = BUF_WITH_LIMIT(4096);
+    BUF_AUTO expected = BUF_WITH_LIMIT(4096);
+    check_ok(cose_write_protected(message, &header, &err), &err);
+    assert_true(bytes_append(&expected, hex));
+    assert_true(span_equal(buf_span(&header), buf_span(&expected)));
+}
+
+static void writes_text_labels_without_an_svn(void **state)
+{
+    (void)state;
+    expect_header(&small, "a5 01 3822 03 66 612b7265676f 1821 82 4101 4102"
+                          "63697373 6169 6466656564 6166");
+}
+
+static void writes_claims_with_an_svn(void **state)
+{
+    (void)state;
+    struct cose_sign1 message = small;
+    message.has_svn = true;
+    message.svn = 104;
+    expect_header(&message, "a4 01 3822 03 66 612b7265676f 0f a3 01 6169 02 6166 6373766e 1868"
+                            "1821 82 4101 4102");
+}
+
+static void writes_a_message_that_reads_as_it_was(void **state)
+{
+    (void)state;
+    struct cose_sign1 message = small, read;
+    BUF_AUTO header = BUF_WITH_LIMIT(4096);
+    BUF_AUTO bytes = BUF_WITH_LIMIT(4096);
+    BUF_AUTO expected = BUF_WITH_LIMIT(4096);
+    check_ok(cose_write_protected(&message, &header, &err), &err);
+    message.protected_header = buf_span(&header);
+    message.payload = span_of("hi", 2);
+    message.signature = span_of("\x01\x02\x03", 3);
+    check_ok(cose_write(&message, &bytes, &err), &err);
+    assert_true(bytes_append(&expected, "d284"));
+    check_ok(cbor_write_bytes(&expected, buf_span(&header), &err), &err);
+    assert_true(bytes_append(&expected, BODY));
+    assert_true(span_equal(buf_span(&bytes), buf_span(&expected)));
+    check_ok(cose_parse(buf_span(&bytes), &read, &err), &err);
+    assert_true(span_equal(read.issuer, message.issuer) && span_equal(read.feed, message.feed));
+    assert_true(span_equal(read.content_type, message.content_type));
+    assert_int_equal(read.x5chain_count, 2);
+    assert_false(read.has_svn);
+}
+
 /* ---- real messages ---- */
+
+/* The protected header without these labels, which ours does not have: every other byte stays. */
+static void drop_labels(struct span header, const char *const *labels, struct buf *out)
+{
+    struct cursor cursor = cursor_of(header);
+    struct cbor_item map;
+    BUF_AUTO rest = BUF_WITH_LIMIT(FILE_MAX);
+    uint64_t left = 0;
+    check_ok(cbor_read(&cursor, &map, &err), &err);
+    for (uint64_t i = 0; i < map.value; i++) {
+        struct span key, value;
+        bool dropped = false;
+        check_ok(cbor_skip(&cursor, &key, &err), &err);
+        check_ok(cbor_skip(&cursor, &value, &err), &err);
+        for (const char *const *label = labels; *label; label++)
+            dropped = dropped || span_equal_text(key, *label);
+        if (dropped)
+            continue;
+        left++;
+        check_ok(buf_append(&rest, key, &err), &err);
+        check_ok(buf_append(&rest, value, &err), &err);
+    }
+    check_ok(cbor_write_head(out, CBOR_MAP, left, &err), &err);
+    check_ok(buf_append(out, buf_span(&rest), &err), &err);
+}
+
+/* 34 and "signingtime". */
+static const char *const not_ours[] = {"\x18\x22", "\x6bsigningtime", NULL};
+
+/* A real header of text labels, and ours of the same values: the same bytes. */
+static void writes_text_labels_as_real_signers_do(void **state)
+{
+    (void)state;
+    struct cose_sign1 message;
+    BUF_AUTO bytes = BUF_WITH_LIMIT(FILE_MAX);
+    BUF_AUTO ours = BUF_WITH_LIMIT(FILE_MAX);
+    BUF_AUTO real = BUF_WITH_LIMIT(FILE_MAX);
+    vectors_need("cose");
+    vectors_read("cose/esrp.test.cose", &bytes);
+    check_ok(cose_parse(buf_span(&bytes), &message, &err), &err);
+    drop_labels(message.protected_header, not_ours, &real);
+    check_ok(cose_write_protected(&message, &ours, &err), &err);
+    assert_true(span_equal(buf_span(&ours), buf_span(&real)));
+}
+
+/* The same of claims: those of a real header but for the time, 06 c1 1a and four bytes. */
+static void writes_claims_as_real_signers_do(void **state)
+{
+    (void)state;
+    struct cose_sign1 message;
+    BUF_AUTO bytes = BUF_WITH_LIMIT(FILE_MAX);
+    BUF_AUTO ours = BUF_WITH_LIMIT(FILE_MAX);
+    BUF_AUTO real = BUF_WITH_LIMIT(FILE_MAX);
+    vectors_need("cose");
+    vectors_read("cose/aci-cc-ttl.ttl.cose", &bytes);
+    check_ok(cose_parse(buf_span(&bytes), &message, &err), &err);
+    drop_labels(message.protected_header, not_ours, &real);
+    uint8_t *claims = memmem(real.data, real.size, "\x0f\xa4\x01", 3);
+    uint8_t *time = memmem(real.data, real.size, "\x06\xc1\x1a", 3);
+    assert_true(claims && time > claims);
+    claims[1] = 0xa3;
+    memmove(time, time + 7, (size_t)(real.data + real.size - (time + 7)));
+    check_ok(cose_write_protected(&message, &ours, &err), &err);
+    assert_true(span_equal(buf_span(&ours), span_of(real.data, real.size - 7)));
+}
 
 static void reads_real_messages(void **state)
 {
@@ -280,6 +406,11 @@ int main(void)
         cmocka_unit_test(what_is_signed_is_as_the_rfc_says),
         cmocka_unit_test(algorithms_have_names),
         cmocka_unit_test(refuses_every_truncation),
+        cmocka_unit_test(writes_text_labels_without_an_svn),
+        cmocka_unit_test(writes_claims_with_an_svn),
+        cmocka_unit_test(writes_a_message_that_reads_as_it_was),
+        cmocka_unit_test(writes_text_labels_as_real_signers_do),
+        cmocka_unit_test(writes_claims_as_real_signers_do),
         cmocka_unit_test(reads_real_messages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
