@@ -33,6 +33,11 @@ uintptr_t enclave_base(void);
 /* True when none of these bytes is inside: only such may be read or written for the host. */
 bool enclave_is_outside(uintptr_t address, uint64_t size);
 
+/* Random bytes of the processor's generator (RDRAND), never the host's. False where it gives none,
+ * ten times over for one word: then nothing secret may be made (random.c, for images that name it).
+ */
+bool enclave_random(void *out, uint64_t size);
+
 /* The leaves of ENCLU. Structures are as aligned as their types; key and report data too. */
 void enclu_report(const struct sgx_targetinfo *target, const uint8_t data[SGX_REPORT_DATA_SIZE],
                   struct sgx_report *out);

@@ -1,0 +1,72 @@
+/* SHA-256 without a library, by known answers and in every way cut to pieces. */
+#include "../check.h"
+
+#include "base/hex.h"
+#include "crypto/digest.h"
+
+static void expect(struct span bytes, const char *answer)
+{
+    uint8_t digest[SHA256_SIZE];
+    char text[2 * SHA256_SIZE + 1];
+    sha256_digest(bytes, digest);
+    hex_encode(span_of(digest, sizeof digest), text);
+    assert_string_equal(text, answer);
+}
+
+/* FIPS 180-2, appendix B, and the empty message. */
+static void gives_the_known_answers(void **state)
+{
+    (void)state;
+    expect(span_of(NULL, 0), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    expect(span_of_text("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    expect(span_of_text("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"),
+           "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+}
+
+static void hashes_a_million_letters(void **state)
+{
+    (void)state;
+    struct sha256 ctx;
+    uint8_t part[1000];
+    uint8_t digest[SHA256_SIZE];
+    char text[2 * SHA256_SIZE + 1];
+    memset(part, 'a', sizeof part);
+    sha256_init(&ctx);
+    for (int i = 0; i < 1000; i++)
+        sha256_update(&ctx, span_of(part, sizeof part));
+    sha256_final(&ctx, digest);
+    hex_encode(span_of(digest, sizeof digest), text);
+    assert_string_equal(text, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+}
+
+/* For each length around the padding's borders, in two pieces at each place. */
+static void pieces_are_the_whole(void **state)
+{
+    (void)state;
+    uint8_t bytes[200];
+    uint8_t whole[SHA256_SIZE];
+    uint8_t pieces[SHA256_SIZE];
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(3 * i + 1);
+    for (size_t size = 0; size <= sizeof bytes; size++) {
+        sha256_digest(span_of(bytes, size), whole);
+        for (size_t cut = 0; cut <= size; cut++) {
+            struct sha256 ctx;
+            sha256_init(&ctx);
+            sha256_update(&ctx, span_of(bytes, cut));
+            sha256_update(&ctx, span_of(bytes + cut, size - cut));
+            sha256_final(&ctx, pieces);
+            assert_memory_equal(whole, pieces, sizeof whole);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gives_the_known_answers),
+        cmocka_unit_test(hashes_a_million_letters),
+        cmocka_unit_test(pieces_are_the_whole),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
