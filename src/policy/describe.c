@@ -98,6 +98,20 @@ static void describe_regex(struct page *page, const char *where, const struct ma
              where);
 }
 
+/* A shell without words reads its commands from whoever started it. */
+static bool is_shell(struct policy_list command)
+{
+    static const char *const shells[] = {"sh", "bash", "dash", "ash", "zsh", "ksh"};
+    if (command.count != 1)
+        return false;
+    const char *slash = strrchr(command.items[0], '/');
+    for (size_t i = 0; i < sizeof shells / sizeof *shells; i++) {
+        if (strcmp(slash ? slash + 1 : command.items[0], shells[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
 static void describe_weak(struct page *page, const struct policy_container *container)
 {
     if (container->allow_elevated)
@@ -106,6 +120,11 @@ static void describe_weak(struct page *page, const struct policy_container *cont
         LINE(page, "  WEAK          has no command, so that it can never start\n");
     if (container->user.user.strategy == STRATEGY_ANY)
         LINE(page, "  WEAK          any user may be chosen by the host, root included\n");
+    for (size_t i = 0; i < container->exec_count; i++) {
+        if (is_shell(container->exec[i].command))
+            LINE(page,
+                 "  WEAK          a shell may be executed: the host can run anything by it\n");
+    }
     for (size_t i = 0; i < container->env_rule_count; i++) {
         describe_regex(page, "a variable's rule", &container->env_rules[i].all);
         describe_regex(page, "a variable's rule", &container->env_rules[i].value);
