@@ -16,6 +16,12 @@
 #include "enclave/libos/access.h"
 #include "enclave/libos/file.h"
 
+/* Random bytes, for /dev/urandom. 0 or a negative errno. */
+struct file_random {
+    int (*fill)(void *arg, void *out, size_t size);
+    void *arg;
+};
+
 struct vfs {
     struct node *root;
     struct node *cwd;
@@ -23,6 +29,7 @@ struct vfs {
     struct creds creds;
     struct file_table files;
     struct file_clock clock;
+    struct file_random random; /* of the enclave's own; zeroed: there are no such devices */
 };
 
 /* Everything that stat, statx and their like tell. */

@@ -5,6 +5,7 @@
 #include <linux/openat2.h>
 
 #include "enclave/libos/bytes.h"
+#include "enclave/libos/devices.h"
 #include "enclave/libos/special.h"
 #include "enclave/libos/walk.h"
 
@@ -94,6 +95,8 @@ static int open_node(struct vfs *vfs, struct file *file)
     if (node->special && node->special->open)
         return node->special->open(node, file);
     file->kind = &file_plain;
+    if (type == EXT4_CHAR)
+        return devices_open(vfs, file);
     return type == EXT4_FILE ? 0 : -ENXIO; /* a device that is not there */
 }
 

@@ -1,0 +1,32 @@
+/*
+ * Pipes and counters (eventfd), and how files are waited for: what has no name. None of it waits: a
+ * call that would answers -EAGAIN, and whatever makes others ready calls file_changed.
+ */
+#ifndef CAISSON_ENCLAVE_LIBOS_PIPE_H
+#define CAISSON_ENCLAVE_LIBOS_PIPE_H
+
+#include "enclave/libos/file.h"
+
+#define PIPE_SIZE   65536
+#define PIPE_ATOMIC 4096 /* PIPE_BUF: so many bytes are written whole or not at all */
+
+/* Called, if set, whenever a file may have become ready: who waits looks again. Both the library
+ * OS' calls and this run under the one lock. */
+extern void (*file_changed)(void);
+
+/* The two ends; `flags` is of O_NONBLOCK, which the caller heeds. -ENOMEM. Writing to a pipe
+ * without readers is -EPIPE; the signal is the caller's. */
+int pipe_new(unsigned flags, struct file **reader, struct file **writer);
+
+/* eventfd2(2). */
+int counter_new(uint64_t start, bool is_semaphore, unsigned flags, struct file **out);
+
+/* What poll(2) says of it: POLLIN and the like. */
+unsigned file_poll(struct file *file);
+
+/* One look at each: how many have something. A number that is no file's says POLLNVAL, one below 0
+ * is left out. */
+struct pollfd;
+int file_poll_all(const struct file_table *table, struct pollfd *items, size_t count);
+
+#endif
