@@ -23,10 +23,12 @@ struct connection {
     struct buf input;
     size_t scanned;
     int64_t deadline;
+    uint64_t number; /* among all that came: many come within a millisecond */
 };
 
 struct loop {
     struct api api;
+    uint64_t accepted;
     int listeners[LISTENERS];
     struct connection connections[API_CONNECTIONS_MAX];
 };
@@ -169,13 +171,20 @@ static enum outcome read_some(struct api *api, struct connection *connection)
 
 /* --- the loop --------------------------------------------------------------------------------- */
 
-static struct connection *free_slot(struct loop *loop)
+/* One that is free, else the oldest's, whose request is not whole yet: who asks at once is not held
+ * up by those who say a word a second, however many they are. */
+static struct connection *take_slot(struct loop *loop)
 {
+    struct connection *oldest = &loop->connections[0];
     for (size_t i = 0; i < API_CONNECTIONS_MAX; i++) {
-        if (loop->connections[i].fd < 0)
-            return &loop->connections[i];
+        struct connection *each = &loop->connections[i];
+        if (each->fd < 0)
+            return each;
+        if (each->number < oldest->number)
+            oldest = each;
     }
-    return NULL;
+    end(oldest);
+    return oldest;
 }
 
 static bool is_local(const struct sockaddr_in *peer)
@@ -188,16 +197,16 @@ static void let_in(struct loop *loop, size_t listener)
     struct sockaddr_in peer = {0};
     socklen_t size = sizeof peer;
     struct error why = {0};
-    struct connection *slot = free_slot(loop);
-    int fd = slot ? accept4(loop->listeners[listener], (struct sockaddr *)&peer, &size,
-                            SOCK_NONBLOCK | SOCK_CLOEXEC)
-                  : -1;
+    int fd = accept4(loop->listeners[listener], (struct sockaddr *)&peer, &size,
+                     SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0)
         return;
+    struct connection *slot = take_slot(loop);
     *slot = (struct connection){.fd = fd,
                                 .route = routes[listener],
                                 .input = BUF_WITH_LIMIT(API_HEAD_MAX + API_BODY_MAX + 4096),
-                                .deadline = tls_now() + API_REQUEST_MS};
+                                .deadline = tls_now() + API_REQUEST_MS,
+                                .number = ++loop->accepted};
     if (is_local(&peer))
         return;
     (void)error_set(&why, ERROR_REFUSED, "only containers of this machine are answered");
@@ -225,11 +234,10 @@ static int turn(struct loop *loop, struct error *err)
 {
     struct pollfd polls[1 + LISTENERS + API_CONNECTIONS_MAX];
     const int64_t left = expire(loop);
-    const bool has_room = free_slot(loop);
     /* The starter says nothing unasked: what comes is its end. */
     polls[0] = (struct pollfd){.fd = loop->api.starter, .events = POLLIN};
     for (size_t i = 0; i < LISTENERS; i++)
-        polls[1 + i] = (struct pollfd){.fd = has_room ? loop->listeners[i] : -1, .events = POLLIN};
+        polls[1 + i] = (struct pollfd){.fd = loop->listeners[i], .events = POLLIN};
     for (size_t i = 0; i < API_CONNECTIONS_MAX; i++)
         polls[1 + LISTENERS + i] = (struct pollfd){.fd = loop->connections[i].fd, .events = POLLIN};
     if (poll(polls, sizeof polls / sizeof *polls, (int)left) < 0 && errno != EINTR)

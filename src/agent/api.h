@@ -5,9 +5,10 @@
  *
  * Theory of operation: one loop takes requests of up to API_CONNECTIONS_MAX connections, each
  * whole, within bounds and within its time, however slowly it comes; then each is answered in turn,
- * with the service's answer waited for, and its connection closed. Whoever floods it keeps other
- * containers of the same machine from asking, and nobody else: what a policy places into
- * containers is brought by another process.
+ * with the service's answer waited for, and its connection closed. One connection more ends the
+ * oldest, whose request has not come whole. Whoever floods it keeps other containers of the same
+ * machine from asking, and nobody else: what a policy places into containers is brought by another
+ * process.
  */
 #ifndef CAISSON_AGENT_API_H
 #define CAISSON_AGENT_API_H

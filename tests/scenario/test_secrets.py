@@ -16,7 +16,8 @@ ISSUER = "https://acme.example"
 SCRIPT = ("cat /run/secrets/db; echo $PASSWORD; od -An -tx1 -N4 /etc/one; ls -l /run/secrets/db; "
           "echo no >/run/secrets/db; grep -c swordfish /proc/1/environ; cd $UVM_SECURITY_CONTEXT_DIR; pwd; "
           "cat security-policy-base64; echo; cat host-amd-cert-base64; echo; ls; echo no >host-amd-cert-base64; :")
-# Each answer's body as a line; bash speaks HTTP by itself.
+# Each answer's body as a line; bash speaks HTTP by itself. Ninety connections beside it, thrice what the agent takes,
+# begin a request and never end it.
 API = """
 ask() {
   exec 3<>/dev/tcp/127.0.0.1/$1 || { echo refused; return; }
@@ -24,11 +25,13 @@ ask() {
   while read -r line <&3 && [ "$line" != $'\r' ]; do :; done
   cat <&3; echo
 }
+for i in {10..99}; do eval "exec $i<>/dev/tcp/127.0.0.1/8080" && printf 'POST /att' >&$i && begun=$((begun + 1)); done 2>/dev/null
 ask 8080 POST /attest/raw '{"runtime_data":"YWJj"}'
 ask 8080 POST /attest/maa '{"runtime_data":"eyJhIjoxfQ==","maa_endpoint":"'$URL'"}'
 ask 8080 POST /key/release '{"maa_endpoint":"'$URL'","akv_endpoint":"'$URL'","kid":"box"}'
 ask 8080 POST /attest/raw '{"runtime_data":"OWN"}'
 ask 8006 GET /cdh/resource/default/secret/db
+echo $begun
 """.replace("OWN", base64.b64encode(b'{"caisson":"evidence-2","nonce":"00","containers":{}}').decode())
 
 
@@ -94,6 +97,51 @@ class Secrets(CliCase):
         log = [json.loads(each) for each in self.service.entries()]
         self.assertEqual([each["allowed"] for each in log if each["event"] == "resource"], [True, True, True, False])
 
+    def pod(self, leaf, app):
+        """A pod of two: `app`, and one that says what it finds of the other's."""
+        other = "ls /run/secrets $UVM_SECURITY_CONTEXT_DIR 2>/dev/null; echo other: ${PASSWORD-none}"
+        containers = [{"name": name, "image": self.image("busybox"), "command": ["/bin/sh", "-c", script]}
+                      for name, script in (("app", app), ("other", other))]  # fmt: skip
+        path = os.path.join(self.folder, leaf)
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "shop"},
+                       "spec": {"restartPolicy": "Never", "containers": containers}}, file)  # fmt: skip
+        return path
+
+    def generate_group(self, manifest, *options):
+        self.caisson("policy", "generate", "--kubernetes", manifest, "--secret-service", self.url, "--secret-root", self.root,
+                     *options, "-o", self.policy)
+        with open(self.policy, "rb") as file:
+            return hashlib.sha256(file.read()).hexdigest()
+
+    def run_group(self, manifest):
+        return self.caisson("run", "--tee", "simulated", "--rm", "--policy", self.policy, "--group", manifest, check=False, timeout=240)
+
+    def test_a_pods_secret_comes_to_the_container_that_the_policy_names(self):
+        app = "cat /run/secrets/db; echo $PASSWORD; ls $UVM_SECURITY_CONTEXT_DIR"
+        manifest = self.pod("pod.yaml", app)
+        secret = ["--secret", "app:db", "--secret", "app:db=PASSWORD"]
+        host_data = self.generate_group(manifest, *secret)
+        self.put("default/secret/db", b"swordfish\n", host_data)
+        done = self.run_group(manifest)
+        lines = done.stdout.decode().splitlines()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual([line for line in lines if line.startswith("app")][:2], ["app | swordfish"] * 2, lines)
+        self.assertEqual([line for line in lines if line.startswith("other")], ["other | other: none"])
+        # The security context is each container's, and is not there where the policy does not say so, as above.
+        self.put("default/secret/db", b"swordfish\n", self.generate_group(manifest, *secret, "--security-context"))
+        done = self.run_group(manifest)
+        lines = done.stdout.decode().splitlines()
+        for name in ("app", "other"):
+            for leaf in ("host-amd-cert-base64", "security-policy-base64"):
+                self.assertIn(f"{name} | {leaf}", lines, done.stderr)
+        # The policy gives it to the other container: to the service that is another workload.
+        self.generate_group(manifest, "--secret", "other:db")
+        done = self.run_group(manifest)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn(b"the service refuses with 403", done.stderr)
+        self.assertNotIn(b"swordfish", done.stdout)
+
     def test_a_container_asks_for_evidence_tokens_keys_and_resources(self):
         command, variable = ["/bin/bash", "-c", API], ["-e", f"URL={self.url}"]
         host_data = self.generate(*command, options=["--attestation-api", *variable], image="bash")
@@ -104,7 +152,7 @@ class Secrets(CliCase):
             "key": jwk, "attributes": {"exportable": True},
             "release_policy": {"contentType": "application/json; charset=utf-8", "data": data}}))  # fmt: skip
         done = self.run_image("bash", *command, options=["--policy", self.policy, *variable], timeout=240)
-        raw, token, key, own, resource, *_ = done.stdout.decode().split("\n")
+        raw, token, key, own, resource, _, begun, *_ = done.stdout.decode().split("\n")
         report = bytes.fromhex(json.loads(raw)["report"])
         self.assertEqual(report[0x50:0x90], hashlib.sha256(b"abc").digest() + bytes(32))
         self.assertEqual(report[0xC0:0xE0].hex(), host_data)
@@ -112,7 +160,7 @@ class Secrets(CliCase):
         claims = json.loads(unb64url(json.loads(token)["token"].split(".")[1]))
         self.assertEqual((claims["x-ms-runtime"], claims["x-ms-sevsnpvm-hostdata"]), ({"a": 1}, host_data))
         self.assertEqual(json.loads(json.loads(key)["key"])["k"], jwk["k"])
-        self.assertEqual(resource, "swordfish")
+        self.assertEqual((resource, begun), ("swordfish", "90"))
         # Runtime data that would stand for the machine's own evidence get no report.
         self.assertIn("no report", json.loads(own)["error"])
 

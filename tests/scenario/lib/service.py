@@ -166,6 +166,11 @@ class Service:
         is_json = answer.headers.get("Content-Type") == "application/json"
         return answer.status, json.loads(text) if is_json else text.decode()
 
+    def entry_count(self):
+        """Of all logs."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.store}?mode=ro", uri=True)) as store:
+            return store.execute("SELECT count(*) FROM log").fetchone()[0]
+
     def entries(self, tenant="acme"):
         with contextlib.closing(sqlite3.connect(f"file:{self.store}?mode=ro", uri=True)) as store:
             rows = store.execute("SELECT bytes FROM log WHERE tenant = ? ORDER BY number", [tenant])
