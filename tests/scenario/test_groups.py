@@ -26,6 +26,7 @@ while :; do sleep 1; done
 
 SERVER = """
 cat /pool/state /etc/settings/greeting /etc/settings/secret
+echo "$(cat /etc/settings/pod)"
 [ ! -e /pool/sick ] || { touch /pool/healed; cat /dev/shm/shared; }
 rm -f /pool/sick
 mkdir -p /tmp/www
@@ -39,7 +40,8 @@ DATA = [
 ]
 
 SETTINGS = {"name": "settings", "projected": {"sources": [{"configMap": {"name": "settings"}},
-                                                         {"secret": {"name": "hidden"}}]}}  # fmt: skip
+                                                         {"secret": {"name": "hidden"}},
+                                                         {"downwardAPI": {"items": [{"path": "pod", "fieldRef": {"fieldPath": "metadata.name"}}]}}]}}  # fmt: skip
 # What a process is, as its own kernel tells.
 IDENTITY = """
 sed -n 's/^\\(Uid\\|Gid\\|Groups\\|CapBnd\\|CapEff\\|NoNewPrivs\\|Seccomp\\):[\t ]*/\\1 /p' /proc/self/status | tr '\t' ' ' | sed 's/ *$//'
@@ -128,8 +130,9 @@ class Groups(CliCase):
         second = self.log(name, "second").splitlines()
         self.assertEqual(second[:2], ["prepared", "state"])
         self.assertEqual(second[2].split()[1], "1024")
-        self.assertEqual(self.log(name, "server").splitlines()[:3], ["prepared", "good morning", "sesame"])
-        self.assertIn("x", self.log(name, "server").splitlines()[3:])
+        self.assertEqual(self.log(name, "server").splitlines()[:4],
+                         ["prepared", "good morning", "sesame", "shop"])
+        self.assertIn("x", self.log(name, "server").splitlines()[4:])
         worker_log = self.log(name, "worker").splitlines()
         self.assertEqual(worker_log, ["run 1, 67108864", "run 2, 67108864", "ok", "sees the server", "done"])
         self.assertIn("second | prepared\n", self.logs(name))
