@@ -10,7 +10,6 @@ import socket
 import struct
 import tempfile
 import threading
-import time
 import unittest
 import uuid
 

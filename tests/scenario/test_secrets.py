@@ -9,6 +9,7 @@ import tempfile
 
 from lib import tap
 from lib.broker import Broker
+from lib.chromium import PROGRAM, Chromium
 from lib.cli import CliCase
 from lib.service import Service, unb64url
 
@@ -96,6 +97,21 @@ class Secrets(CliCase):
         self.assertIn(b"x-ms-sevsnpvm-hostdata", done.stderr)
         log = [json.loads(each) for each in self.service.entries()]
         self.assertEqual([each["allowed"] for each in log if each["event"] == "resource"], [True, True, True, False])
+        self.check_page_says_why()
+
+    def check_page_says_why(self):
+        """The newest refusal on the page: of what, and the condition of the rule that does not hold."""
+        if not PROGRAM:
+            self.skipTest("chromium is not installed: what the page shows was not looked at")
+        with Chromium() as browser:
+            page = browser.page()
+            code = self.service.ask("POST", "/api/code", "", self.service.connect("admin"))[1]["code"]
+            page.open(f"{self.url}/#code={code}")
+            page.wait("document.querySelectorAll('#log > li').length > 3")
+            shown = page.evaluate("document.querySelector('#log > li.refused').textContent")
+            for word in ("refused", "default/secret/db", "x-ms-sevsnpvm-hostdata"):
+                self.assertIn(word, shown)
+            self.assertNotIn("swordfish", page.evaluate("document.body.textContent"))
 
     def pod(self, leaf, app):
         """A pod of two: `app`, and one that says what it finds of the other's."""
