@@ -26,6 +26,8 @@
 #define FAULT_RETURN      144 /* of the EENTER for an exception */
 #define FAULT_STACK       152
 #define FAULT_FRAME       160
+/* 0, or what exceptions of a program that runs on a stack of its own are dealt with on (libos). */
+#define PROGRAM_STACK     176
 
 /* struct sgx_gprs ends a frame of the SSA; struct sgx_exinfo stands before it. */
 #define GPRS_SIZE      184
@@ -190,11 +192,12 @@ exception:
         mov     GPRS_RSP(%r10), %r9
         add     %gs:THREAD_STACK_TOP, %r11
         cmp     %r11, %r9
-        ja      elsewhere
+        ja      not_own
         sub     %gs:THREAD_STACK_SIZE, %r11
         add     $(RED_ZONE + 512), %r11
         cmp     %r11, %r9
-        jb      elsewhere
+        jb      not_own
+on_stack:
         mov     %rcx, %gs:FAULT_RETURN
         mov     %rsp, %gs:FAULT_STACK
         mov     %rbp, %gs:FAULT_FRAME
@@ -221,6 +224,11 @@ exception:
         mov     %gs:FAULT_FRAME, %rbp
         jmp     leave_to
 
+/* A program's, or: */
+not_own:
+        mov     %gs:PROGRAM_STACK, %r9
+        test    %r9, %r9
+        jnz     on_stack
 /* In this file's code, on the host's stack, or at the end of the enclave's: an interrupt may go on,
  * an exception is the end of the thread. */
 elsewhere:

@@ -1,0 +1,91 @@
+#include "enclave/libos/door.h"
+
+#include <asm/errno.h>
+
+#include "enclave/inside/enclave.h"
+
+#define ERRNO_MAX 4095
+
+static unsigned char *outside; /* DOOR_BUFFER_SIZE bytes, the host's */
+static uint64_t last[DOOR_CLOCKS];
+
+int door_set_buffer(uintptr_t buffer)
+{
+    if (buffer == 0 || !enclave_is_outside(buffer, DOOR_BUFFER_SIZE))
+        return -EFAULT;
+    outside = (unsigned char *)buffer; /* NOLINT: the host's, and checked */
+    return 0;
+}
+
+/* 0 to `most`, or an errno's number below 0; all else is none of the answers. */
+static int64_t check(uint64_t answer, uint64_t most)
+{
+    int64_t value = (int64_t)answer;
+    return value < -ERRNO_MAX || value > (int64_t)most ? -EIO : value;
+}
+
+static size_t at_most(size_t size)
+{
+    return size < DOOR_BUFFER_SIZE ? size : DOOR_BUFFER_SIZE;
+}
+
+int64_t door_write(int stream, const void *bytes, size_t size)
+{
+    size = at_most(size);
+    __builtin_memcpy(outside, bytes, size);
+    return check(door_ask(DOOR_WRITE, (uint64_t)stream, size, 0), size);
+}
+
+int64_t door_read(void *bytes, size_t size)
+{
+    size = at_most(size);
+    int64_t got = check(door_ask(DOOR_READ, 0, size, 0), size);
+    if (got > 0)
+        __builtin_memcpy(bytes, outside, (size_t)got);
+    return got;
+}
+
+int door_read_disk(uint32_t disk, uint64_t offset, void *bytes, size_t size)
+{
+    for (size_t done = 0; done < size;) {
+        size_t part = at_most(size - done);
+        int64_t got = check(door_ask(DOOR_BLOCK, disk, offset + done, part), part);
+        if (got < 0)
+            return (int)got;
+        if (got == 0)
+            return -EIO;
+        __builtin_memcpy((unsigned char *)bytes + done, outside, (size_t)got);
+        done += (size_t)got;
+    }
+    return 0;
+}
+
+int64_t door_disk_size(uint32_t disk)
+{
+    return check(door_ask(DOOR_SIZE, disk, 0, 0), INT64_MAX);
+}
+
+uint64_t door_clock(enum door_clock clock)
+{
+    uint64_t now = door_ask(DOOR_CLOCK, clock, 0, 0);
+    if (now <= INT64_MAX && now > last[clock])
+        last[clock] = now;
+    return last[clock];
+}
+
+void door_log(const char *text, size_t len)
+{
+    len = at_most(len);
+    __builtin_memcpy(outside, text, len);
+    (void)door_ask(DOOR_LOG, len, 0, 0);
+}
+
+int door_grow(uint64_t offset, uint64_t size)
+{
+    return (int)check(door_ask(DOOR_GROW, offset, size, 0), 0);
+}
+
+int door_restrict(uint64_t offset, uint64_t size, unsigned access)
+{
+    return (int)check(door_ask(DOOR_RESTRICT, offset, size, access), 0);
+}

@@ -1,0 +1,34 @@
+/* The calls of door_calls.h as functions: what comes back has been checked. */
+#ifndef CAISSON_ENCLAVE_LIBOS_DOOR_H
+#define CAISSON_ENCLAVE_LIBOS_DOOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "enclave/libos/door_calls.h"
+
+/* The buffer that the host names for this thread. -EFAULT where it is not all outside. */
+int door_set_buffer(uintptr_t buffer);
+
+/* Bytes that were written or read, which may be fewer; or a negative errno. */
+int64_t door_write(int stream, const void *bytes, size_t size);
+int64_t door_read(void *bytes, size_t size);
+
+/* All these bytes of a disk: 0, -EIO where there are fewer, or a negative errno. */
+int door_read_disk(uint32_t disk, uint64_t offset, void *bytes, size_t size);
+int64_t door_disk_size(uint32_t disk);
+
+/* The host's clock in nanoseconds, which is never behind what it was, and no more is known of it.
+ */
+uint64_t door_clock(enum door_clock clock);
+
+void door_log(const char *text, size_t len);
+
+int door_grow(uint64_t offset, uint64_t size);
+int door_restrict(uint64_t offset, uint64_t size, unsigned access);
+
+/* door_call() that keeps the vector registers (program.S); a test's own where there is no enclave.
+ */
+uint64_t door_ask(uint64_t number, uint64_t a, uint64_t b, uint64_t c);
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * What the library OS asks the host, and what the host answers: the whole of it, for both sides.
+ *
+ * A call is a number and three words, and answers one word (enclave/inside/door.h). Bytes go
+ * through one buffer outside, of which the host tells when it starts a thread: what the host is to
+ * read is copied there before, what it gives is copied in once and only then looked at. Answers are
+ * the host's and hostile: inside, a size beyond what was asked for, and an error that is none, are
+ * -EIO.
+ */
+#ifndef CAISSON_ENCLAVE_LIBOS_DOOR_CALLS_H
+#define CAISSON_ENCLAVE_LIBOS_DOOR_CALLS_H
+
+#include <assert.h>
+#include <stdint.h>
+
+enum door_number {
+    DOOR_WRITE = 1, /* stream 1 or 2, bytes in the buffer: bytes that were taken, or -errno */
+    DOOR_READ,      /* stream 0, bytes that the buffer may have: bytes, or -errno */
+    DOOR_CLOCK,     /* enum door_clock: nanoseconds */
+    DOOR_BLOCK,    /* disk, offset, bytes: they are in the buffer, or fewer at the end, or -errno */
+    DOOR_SIZE,     /* disk: its bytes, or -errno */
+    DOOR_LOG,      /* bytes of a line's text in the buffer: 0 */
+    DOOR_GROW,     /* offset, bytes: pages may be accepted there; 0, or -errno */
+    DOOR_RESTRICT, /* offset, bytes, access: EMODPR is done; 0, or -errno */
+};
+
+enum door_clock { DOOR_CLOCK_REAL, DOOR_CLOCK_MONOTONIC, DOOR_CLOCKS };
+
+#define DOOR_BUFFER_SIZE 65536 /* bytes */
+
+/* The disk from which the program is read. */
+#define DOOR_DISK_PROGRAM 0
+
+/* What a start is: arguments[0] is this, [1] the buffer, in which the words lie, [2] their size in
+ * bytes, [3] nothing. The words: struct door_start, then the arguments and the environment, each
+ * text with its end. */
+#define DOOR_RUN_PROGRAM 1
+
+struct door_start {
+    uint32_t argument_count;
+    uint32_t environment_count;
+};
+
+/* What a run comes to: the program's exit code, or DOOR_DIED and the exception's vector, or
+ * DOOR_UNABLE and the errno with which nothing was run. */
+#define DOOR_CODE   0xFFU
+#define DOOR_DIED   0x100U
+#define DOOR_UNABLE 0x10000U
+
+#endif

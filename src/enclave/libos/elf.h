@@ -1,0 +1,36 @@
+/* A program's ELF file: what of it is to be loaded where, or why it cannot be. The file is hostile.
+ */
+#ifndef CAISSON_ENCLAVE_LIBOS_ELF_H
+#define CAISSON_ENCLAVE_LIBOS_ELF_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define ELF_HEAD_SIZE    4096 /* bytes of the file's beginning, in which all headers lie */
+#define ELF_SEGMENTS_MAX 16
+#define ELF_MEMORY_MAX   (UINT64_C(1) << 30) /* bytes */
+
+struct elf_segment {
+    uint64_t offset;    /* in the file */
+    uint64_t file_size; /* bytes; the rest is zero */
+    uint64_t address;   /* from the program's base */
+    uint64_t size;
+    unsigned access; /* MEMORY_* */
+};
+
+struct elf_plan {
+    struct elf_segment segments[ELF_SEGMENTS_MAX]; /* ascending, none on another's page */
+    size_t count;
+    uint64_t size; /* bytes from the base to the last segment's end, whole pages */
+    uint64_t entry;
+    uint64_t headers; /* address of the program headers, or 0 where no segment has them */
+    unsigned header_count;
+};
+
+/* `head` are the file's first bytes, `size` of them; `file_size` is the whole file's. -ENOEXEC for
+ * what is no such program: *why says it then. A position-independent one is taken; one that wants a
+ * fixed address lies outside of the enclave, and one with an interpreter is not taken yet. */
+int elf_read(const uint8_t *head, size_t size, uint64_t file_size, struct elf_plan *out,
+             const char **why);
+
+#endif

@@ -1,0 +1,135 @@
+/* The library OS as an enclave: what it is started with, and what exceptions mean. */
+#include <asm/errno.h>
+
+#include "enclave/inside/enclave.h"
+#include "enclave/libos/door.h"
+#include "enclave/libos/load.h"
+#include "enclave/libos/log.h"
+#include "enclave/libos/memory.h"
+#include "enclave/libos/program.h"
+#include "enclave/libos/syscall.h"
+
+/* The range becomes 256 MiB, of which the half behind the heap is the program's. */
+ENCLAVE_NOTE(1, 2, 0x40000, 0x8100000);
+
+#define VECTOR_UD 6
+
+/* --- pages ------------------------------------------------------------------------------------ */
+
+_Static_assert(MEMORY_READ == SGX_READ && MEMORY_WRITE == SGX_WRITE &&
+                   MEMORY_EXECUTE == SGX_EXECUTE,
+               "memory.h's access is SECINFO's");
+
+static int accept_page(uintptr_t page)
+{
+    const struct sgx_secinfo fresh = {.flags = SGX_REGULAR | SGX_READ | SGX_WRITE | SGX_PENDING};
+    return enclu_accept(&fresh, page) == 0 ? 0 : -EIO;
+}
+
+static void extend_page(uintptr_t page, unsigned access)
+{
+    const struct sgx_secinfo wider = {.flags = SGX_REGULAR | access};
+    enclu_extend(&wider, page);
+}
+
+/* The host does it, and EACCEPT finds out whether it did. */
+static int restrict_pages(uintptr_t first, size_t size, unsigned access)
+{
+    const struct sgx_secinfo narrow = {.flags = SGX_REGULAR | SGX_RESTRICTED | access};
+    int result = door_restrict(first - enclave_base(), size, access);
+    for (size_t at = 0; result == 0 && at < size; at += MEMORY_PAGE)
+        result = enclu_accept(&narrow, first + at) == 0 ? 0 : -EIO;
+    return result;
+}
+
+/* All of the range behind the heap, but for a page. */
+static int prepare_memory(void)
+{
+    static const struct memory_leaves leaves = {accept_page, extend_page, restrict_pages};
+    const struct enclave_thread *thread = enclave_this_thread();
+    uint64_t offset = thread->heap + thread->heap_size + MEMORY_PAGE;
+    uint64_t size = thread->size - offset;
+    if (size > (uint64_t)MEMORY_PAGES_MAX * MEMORY_PAGE)
+        size = (uint64_t)MEMORY_PAGES_MAX * MEMORY_PAGE;
+    memory_init(enclave_base() + offset, size, &leaves);
+    return door_grow(offset, size);
+}
+
+/* --- the program ------------------------------------------------------------------------------ */
+
+/* The words that the host gives: copied once, into the heap, before they are looked at. */
+static int take_words(const uint64_t arguments[4], const char **words, struct door_start *start,
+                      size_t *size)
+{
+    const struct enclave_thread *thread = enclave_this_thread();
+    unsigned char *copy = (unsigned char *)(enclave_base() + thread->heap);
+    if (arguments[0] != DOOR_RUN_PROGRAM || arguments[2] < sizeof *start ||
+        arguments[2] > DOOR_BUFFER_SIZE || thread->heap_size < DOOR_BUFFER_SIZE)
+        return -EINVAL;
+    int result = door_set_buffer(arguments[1]);
+    if (result < 0)
+        return result;
+    __builtin_memcpy(copy, (const void *)arguments[1], arguments[2]);
+    __builtin_memcpy(start, copy, sizeof *start);
+    *words = (const char *)copy + sizeof *start;
+    *size = arguments[2] - sizeof *start;
+    return 0;
+}
+
+uint64_t enclave_main(const uint64_t arguments[4])
+{
+    static bool is_used;
+    struct door_start start;
+    struct program program;
+    const char *words;
+    uint64_t stack;
+    size_t size;
+    int result = is_used ? -EBUSY : take_words(arguments, &words, &start, &size);
+    is_used = true;
+    if (result == 0)
+        result = prepare_memory();
+    if (result == 0)
+        result = program_load(DOOR_DISK_PROGRAM, &program);
+    if (result == 0)
+        result = program_stack(&program, words, size, start.argument_count, start.environment_count,
+                               &stack);
+    if (result < 0)
+        return DOOR_UNABLE | (uint32_t)-result;
+    syscall_begin(&program);
+    return program_run(program.entry, stack);
+}
+
+void program_died(uint64_t vector, uint64_t rip, uint64_t address)
+{
+    log_number("the program ended by the exception ", vector);
+    log_number("at ", rip - enclave_base());
+    log_number("accessing ", address);
+    program_end(DOOR_DIED | (vector & DOOR_CODE));
+}
+
+static bool is_syscall(uint64_t rip)
+{
+    const uint8_t *code = (const uint8_t *)rip;
+    return memory_allows(rip, 2, MEMORY_READ | MEMORY_EXECUTE) && code[0] == 0x0F &&
+           code[1] == 0x05;
+}
+
+/* A SYSCALL goes on where a call of the library OS comes in, when the thread is resumed; so does
+ * the end of a program. An exception of the library OS's own is the thread's end. */
+bool enclave_exception(struct sgx_gprs *state, const struct sgx_exinfo *fault)
+{
+    uint32_t vector = state->exit_info & SGX_EXIT_VECTOR;
+    if (!program_is_running())
+        return false;
+    if (vector == VECTOR_UD && is_syscall(state->rip)) {
+        state->rcx = state->rip + 2;
+        state->r11 = state->rflags;
+        state->rip = (uintptr_t)program_syscall;
+        return true;
+    }
+    state->rdi = vector;
+    state->rsi = state->rip;
+    state->rdx = fault->address;
+    state->rip = (uintptr_t)program_killed;
+    return true;
+}

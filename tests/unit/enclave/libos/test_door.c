@@ -1,0 +1,121 @@
+/* A host that answers wrongly in every way: nothing of it gets through. */
+#include "../../check.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "enclave/inside/enclave.h"
+#include "enclave/libos/door.h"
+
+static uint8_t buffer[DOOR_BUFFER_SIZE];
+static uint64_t answer;
+static uint64_t asked; /* times */
+static bool is_outside = true;
+
+uint64_t door_ask(uint64_t number, uint64_t a, uint64_t b, uint64_t c)
+{
+    (void)a, (void)b, (void)c;
+    assert_true(number >= DOOR_WRITE && number <= DOOR_RESTRICT);
+    assert_true(++asked < 1000);
+    return answer;
+}
+
+bool enclave_is_outside(uintptr_t address, uint64_t size)
+{
+    (void)address;
+    assert_int_equal(size, DOOR_BUFFER_SIZE);
+    return is_outside;
+}
+
+static const uint64_t wrong[] = {101,
+                                 DOOR_BUFFER_SIZE,
+                                 UINT32_MAX,
+                                 INT64_MAX,
+                                 1ULL << 63,
+                                 (uint64_t)-4096,
+                                 1ULL << 32,
+                                 (uint64_t)INT64_MIN + 5,
+                                 (uint64_t) - (1LL << 32)};
+
+static void refuses_a_buffer_inside(void **state)
+{
+    (void)state;
+    is_outside = false;
+    assert_int_equal(door_set_buffer((uintptr_t)buffer), -EFAULT);
+    is_outside = true;
+    assert_int_equal(door_set_buffer(0), -EFAULT);
+    assert_int_equal(door_set_buffer((uintptr_t)buffer), 0);
+}
+
+static void takes_no_size_that_was_not_asked_for(void **state)
+{
+    (void)state;
+    uint8_t bytes[128];
+    memset(bytes, 0x11, sizeof bytes);
+    memset(buffer, 0x22, sizeof buffer);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        answer = wrong[i];
+        assert_int_equal(door_read(bytes, 100), -EIO);
+        assert_int_equal(door_write(1, bytes, 100), -EIO);
+        assert_int_equal(door_read_disk(0, 0, bytes, 100), -EIO);
+        assert_int_equal(door_grow(0, 4096), -EIO);
+        assert_int_equal(door_restrict(0, 4096, 1), -EIO);
+        for (size_t j = 0; j < sizeof bytes; j++)
+            assert_int_equal(bytes[j], 0x11);
+    }
+}
+
+static void copies_what_the_host_gave_and_no_more(void **state)
+{
+    (void)state;
+    uint8_t bytes[128] = {0};
+    memset(buffer, 0x22, sizeof buffer);
+    answer = 5;
+    assert_int_equal(door_read(bytes, 100), 5);
+    assert_int_equal(bytes[4], 0x22);
+    assert_int_equal(bytes[5], 0);
+    assert_int_equal(door_read_disk(0, 0, bytes, 10), 0); /* twice five */
+    assert_int_equal(bytes[9], 0x22);
+    assert_int_equal(bytes[10], 0);
+}
+
+static void tells_errors_that_are_such(void **state)
+{
+    (void)state;
+    uint8_t bytes[8] = {0};
+    answer = (uint64_t)-EPIPE;
+    assert_int_equal(door_write(1, bytes, sizeof bytes), -EPIPE);
+    assert_int_equal(door_read_disk(0, 0, bytes, sizeof bytes), -EPIPE);
+    assert_int_equal(door_disk_size(0), -EPIPE);
+    answer = 0; /* a disk that ends too early */
+    assert_int_equal(door_read_disk(0, 0, bytes, sizeof bytes), -EIO);
+    answer = 1ULL << 63;
+    assert_int_equal(door_disk_size(0), -EIO);
+    answer = 1; /* neither done nor an error */
+    assert_int_equal(door_grow(0, 4096), -EIO);
+}
+
+static void a_clock_never_goes_back(void **state)
+{
+    (void)state;
+    answer = 1000;
+    assert_int_equal(door_clock(DOOR_CLOCK_MONOTONIC), 1000);
+    answer = 999;
+    assert_int_equal(door_clock(DOOR_CLOCK_MONOTONIC), 1000);
+    answer = UINT64_MAX;
+    assert_int_equal(door_clock(DOOR_CLOCK_MONOTONIC), 1000);
+    answer = 7;
+    assert_int_equal(door_clock(DOOR_CLOCK_REAL), 7); /* each its own */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refuses_a_buffer_inside),
+        cmocka_unit_test(takes_no_size_that_was_not_asked_for),
+        cmocka_unit_test(copies_what_the_host_gave_and_no_more),
+        cmocka_unit_test(tells_errors_that_are_such),
+        cmocka_unit_test(a_clock_never_goes_back),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
