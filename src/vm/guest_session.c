@@ -140,6 +140,15 @@ static int on_exited(struct guest_session *session, const json_t *message, struc
     return 0;
 }
 
+/* The reason alone: a decision's begins with its point. */
+static const char *without_point(const char *reason, const char *point)
+{
+    size_t len = strlen(point);
+    return strncmp(reason, point, len) == 0 && strncmp(reason + len, ": ", 2) == 0
+               ? reason + len + 2
+               : reason;
+}
+
 /* Turns the guest's refusal into an error: "denied by mount_device: …". */
 static int read_refusal(const json_t *message, struct error *refusal, struct error *err)
 {
@@ -149,9 +158,11 @@ static int read_refusal(const json_t *message, struct error *refusal, struct err
     const char *reason = json_string_value(json_object_get(error, "reason"));
     if (!code || !reason)
         return error_set(err, ERROR_PROTOCOL, "the guest refused without code or reason");
+    if (!point)
+        point = "policy";
     if (strcmp(code, "denied") == 0)
-        (void)error_set(refusal, ERROR_REFUSED, "denied by %.64s: %.800s", point ? point : "policy",
-                        reason);
+        (void)error_set(refusal, ERROR_REFUSED, "denied by %.64s: %.800s", point,
+                        without_point(reason, point));
     else
         (void)error_set(refusal, strcmp(code, "failed") == 0 ? ERROR_UNAVAILABLE : ERROR_REFUSED,
                         "%.32s: %.800s", code, reason);

@@ -174,6 +174,22 @@ static void sends_nothing_before_the_hello(void **state)
     assert_int_equal(fixture->hellos, 1);
 }
 
+static void names_the_point_of_a_refusal_once(void **state)
+{
+    struct fixture *fixture = *state;
+    say(fixture, HELLO);
+    ask(fixture);
+    ask(fixture);
+    say(fixture,
+        "{\"id\":1,\"ok\":false,\"error\":{\"code\":\"denied\",\"point\":\"get_properties\","
+        "\"reason\":\"get_properties: no rule\"}}");
+    assert_string_equal(fixture->refusal.text, "denied by get_properties: no rule");
+    say(fixture,
+        "{\"id\":2,\"ok\":false,\"error\":{\"code\":\"denied\",\"point\":\"get_properties\","
+        "\"reason\":\"get_propertiesx\"}}");
+    assert_string_equal(fixture->refusal.text, "denied by get_properties: get_propertiesx");
+}
+
 static void brings_answers_out_of_order_to_whom_asked(void **state)
 {
     struct fixture *fixture = *state;
@@ -440,6 +456,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         test_with_session(sends_nothing_before_the_hello),
+        test_with_session(names_the_point_of_a_refusal_once),
         test_with_session(brings_answers_out_of_order_to_whom_asked),
         test_with_session(has_at_most_sixteen_requests_without_an_answer),
         test_with_session(refuses_more_requests_than_the_queue_holds),
