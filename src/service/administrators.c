@@ -105,8 +105,10 @@ bool service_find_administrator(const struct call *call, struct administrator *o
     *out = (struct administrator){0};
     if (!service_check_origin(call, answer))
         return false;
-    if (by_certificate(call, out) || by_session(call, out) || by_bearer(call, out, answer))
+    if (by_certificate(call, out) || by_session(call, out) || by_bearer(call, out, answer)) {
+        memcpy(call->who, out->name, sizeof out->name);
         return true;
+    }
     if (answer->status != 0)
         return false;
     if (call->request->certificate.size > 0)

@@ -48,6 +48,11 @@ void service_note(const struct call *call, const char *event, bool allowed, json
         json_decref(detail);
         return;
     }
+    if (detail && call->who[0] &&
+        json_object_set_new(detail, "administrator", json_string(call->who)) < 0) {
+        json_decref(detail);
+        detail = NULL;
+    }
     struct note *note = detail ? calloc(1, sizeof *note) : NULL;
     if (!note || answer->note) {
         free(note);

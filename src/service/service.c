@@ -20,7 +20,9 @@ static void on_answer(void *context, const struct server_request *request,
                       struct server_answer *answer)
 {
     struct service *service = context;
-    struct call call = {.service = service, .request = request, .now = (int64_t)time(NULL)};
+    char who[SESSION_NAME_SIZE] = "";
+    struct call call = {
+        .service = service, .request = request, .now = (int64_t)time(NULL), .who = who};
     (void)pthread_rwlock_rdlock(&service->lock);
     service_answer(&call, answer);
     (void)pthread_rwlock_unlock(&service->lock);
@@ -188,6 +190,7 @@ int service_reload(struct service *service, const struct config *config, struct 
     service->own.chains = next.chains;
     (void)pthread_rwlock_unlock(&service->lock);
     set_recent(service, config);
+    sessions_end_without_certificate(service->sessions);
     settings_close(&before);
     return 0;
 }

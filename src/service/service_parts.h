@@ -40,6 +40,7 @@ struct call {
     const struct server_request *request;
     const char *rest; /* of the path, behind the route's */
     int64_t now;      /* seconds since 1970 */
+    char *who; /* of SESSION_NAME_SIZE: the administrator who proved to be one; "" until then */
 };
 
 /* Finds the tenant and the route of a call, and has it answered. */

@@ -131,3 +131,15 @@ void sessions_end(struct sessions *sessions, struct span word)
     }
     (void)pthread_mutex_unlock(&sessions->mutex);
 }
+
+void sessions_end_without_certificate(struct sessions *sessions)
+{
+    (void)pthread_mutex_lock(&sessions->mutex);
+    for (size_t i = 0; i < SESSIONS_PLACES_MAX; i++) {
+        struct place *place = &sessions->places[i];
+        const struct session *session = &place->session;
+        if (span_is_zero(span_of(session->certificate, sizeof session->certificate)))
+            *place = (struct place){0};
+    }
+    (void)pthread_mutex_unlock(&sessions->mutex);
+}

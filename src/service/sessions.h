@@ -47,4 +47,7 @@ bool sessions_take_code(struct sessions *sessions, struct span word, const char 
 
 void sessions_end(struct sessions *sessions, struct span word);
 
+/* Ends all that were not proved by a certificate: whoever vouched may not be believed any more. */
+void sessions_end_without_certificate(struct sessions *sessions);
+
 #endif

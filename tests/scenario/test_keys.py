@@ -450,6 +450,8 @@ class KeysTest(ServiceTestCase):
             kid = keys("create", "db", "--type", "RSA", "--size", "2048", "--rule", "rule.json", "--tag", "a=b",
                        "--expires", "2999-01-01T00:00:00Z").strip()  # fmt: skip
             self.assertTrue(kid.startswith(ACME + "/keys/db/"))
+            entry = json.loads(service.entries()[-1])
+            self.assertEqual(entry["detail"]["administrator"], "certificate " + service.clients.digests["admin"][:16])
             shown = keys("show", "db")
             for words in (kid, "2999-01-01T00:00:00Z", '"lessOrEquals": 1', "enabled     yes"):
                 self.assertIn(words, shown)

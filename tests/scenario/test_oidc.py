@@ -4,12 +4,13 @@ whatever else a token says or lacks is refused with the reason. Tokens are pytho
 import http.server
 import json
 import os
+import subprocess
 import threading
 import time
 
 from jwcrypto import jwk, jws
 
-from lib import tap
+from lib import paths, tap
 from lib.service import ServiceTestCase, b64url
 
 ISSUER = "https://idp.example"
@@ -104,6 +105,8 @@ class OidcTest(ServiceTestCase):
         self.assertIn("alice", who["name"])
         self.assertEqual(self.running.ask("GET", "/api/log", more=cookie)[0], 200)
         self.assertEqual(self.running.ask("GET", "/api/session", more=cookie, host="other.example")[0], 401)
+        self.running.reload("", "")  # the issuer may be gone with it
+        self.assertEqual(self.running.ask("GET", "/api/log", more=cookie)[0], 401)
 
     def test_claims_name_the_administrators(self):
         for token in (self.token(), self.token(key=self.rsa), self.token(aud=["x", "attest"]), self.token(header={"typ": "at+jwt"}),
@@ -115,6 +118,34 @@ class OidcTest(ServiceTestCase):
                        {"sub": "carol", "groups": ["admins"], "tid": "t2"}, {"sub": 7}, {"sub": "Alice"}):  # fmt: skip
             status, said = self.ask(self.token(**claims))
             self.assertEqual((status, "no administrator" in said), (401, True), (claims, said))
+
+    def test_the_command_line_takes_a_token(self):
+        folder = self.running.folder
+        for name, token in (("good", self.token()), ("other", self.token(sub="carol")), ("none", "a b\tc")):
+            with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+                file.write(token + "\n")
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("CAISSON_")}
+        environment.update(HOME=folder, XDG_CONFIG_HOME=folder, CAISSON_SERVICE=f"https://localhost:{self.running.port}",
+                           CAISSON_TLS_CA=os.path.join(folder, "state/development.pem"))  # fmt: skip
+
+        def keys(*words, **variables):
+            done = subprocess.run([paths.CAISSON, "keys", *words], cwd=folder, capture_output=True, text=True,
+                                  env={**environment, **variables}, timeout=60, check=False)  # fmt: skip
+            return done.returncode, done.stdout + done.stderr
+
+        code, said = keys("create", "by-token", "--type", "EC", "--token", "good")
+        self.assertEqual(code, 0, said)
+        self.assertEqual(keys("list", CAISSON_TOKEN="good")[0], 0)
+        self.assertIn("by-token", keys("list", CAISSON_TOKEN="good")[1])
+        entry = json.loads(self.running.entries()[-1])
+        self.assertEqual((entry["event"], entry["allowed"]), ("key-create", True), entry)
+        self.assertEqual(entry["detail"]["administrator"], f"alice of {ISSUER}")
+        for words, wanted, said in ((("list", "--token", "other"), 1, "no administrator"), (("list",), 1, "client certificate"),
+                                    (("list", "--token", "none"), 1, "no token"), (("list", "--token", "absent"), 3, "absent"),
+                                    (("list", "--token", "other", "--service", "http://attest.example"), 2, "https")):  # fmt: skip
+            code, answer = keys(*words)
+            self.assertEqual((code, said in answer), (wanted, True), (words, answer))
+        self.assertNotIn(self.token().split(".")[0], keys("list", "--token", "other")[1])
 
     def test_what_is_no_valid_token_is_refused(self):
         now = int(time.time())
