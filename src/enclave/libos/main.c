@@ -80,9 +80,9 @@ uint64_t enclave_main(const uint64_t arguments[4])
 {
     static bool is_used;
     struct door_start start;
-    struct program program;
+    struct program program = {0};
     const char *words;
-    uint64_t stack;
+    uint64_t stack = 0;
     size_t size;
     int result = is_used ? -EBUSY : take_words(arguments, &words, &start, &size);
     is_used = true;

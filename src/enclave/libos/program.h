@@ -26,7 +26,8 @@ extern const uint8_t program_syscall[] __attribute__((visibility("hidden")));
 /* Where a program goes that an exception ends: RDI the vector, RSI and RDX what is told of it. */
 extern const uint8_t program_killed[] __attribute__((visibility("hidden")));
 
-/* What program.S calls. */
+/* What program.S calls. A call's answer, for RAX, is a value or a negative errno's number, as the
+ * kernel's; what is not there is -ENOSYS, and the log says its name once. */
 uint64_t syscall_answer(struct program_frame *frame);
 _Noreturn void program_died(uint64_t vector, uint64_t rip, uint64_t address);
 

@@ -23,6 +23,7 @@
 #define PROCESS       1
 #define ADDRESS_LIMIT (UINT64_C(1) << 47)
 #define FAULTY        SYSCALL_ERROR(EFAULT)
+#define STREAM_MODE   0010600 /* S_IFIFO, read and written by its owner */
 
 typedef uint64_t syscall_fn(struct program_frame *frame);
 
@@ -91,7 +92,7 @@ static uint64_t do_writev(struct program_frame *frame)
 /* The streams are pipes as far as a program can tell. */
 static uint64_t tell_stream(uint64_t stream, uint64_t out)
 {
-    struct stat stat = {.st_mode = S_IFIFO | 0600, .st_nlink = 1, .st_blksize = MEMORY_PAGE};
+    struct stat stat = {.st_mode = STREAM_MODE, .st_nlink = 1, .st_blksize = MEMORY_PAGE};
     if (stream > 2)
         return SYSCALL_ERROR(EBADF);
     if (!can_write(out, sizeof stat))

@@ -5,11 +5,7 @@
 #include "enclave/libos/load.h"
 #include "enclave/libos/program.h"
 
-/* Answers RAX with a value or a negative errno's number, as the kernel does. What is not there is
- * -ENOSYS, and the log says its name once. */
-uint64_t syscall_answer(struct program_frame *frame);
-
-/* Before the first of them. */
+/* Before the first call of syscall_answer() (program.h). */
 void syscall_begin(const struct program *program);
 
 /* syscall_memory.c */
