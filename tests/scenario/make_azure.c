@@ -84,7 +84,7 @@ static int make_endorsement(struct span measurement, struct error *err)
     for (int i = 0; i < MADE_CHAIN_LENGTH; i++)
         signers[i] = buf_span(&chain.ders[i]);
     made_did(signers[2], &issuer);
-    const struct made_message message = {.shape = MADE_CLAIMS,
+    const struct made_message message = {.shape = MADE_HASH_ENVELOPE,
                                          .algorithm = COSE_ES384,
                                          .issuer = buf_text(&issuer),
                                          .feed = MADE_FEED,

@@ -269,9 +269,11 @@ static void write_claims(const struct made_message *message, struct pairs *heade
     if (message->svn >= 0)
         must(cbor_write_integer(text_label(&claims, "svn"), message->svn, NULL) == 0);
     close_pairs(&claims, label(header, 15));
-    must(cbor_write_integer(label(header, 258), COSE_SHA384, NULL) == 0);
+    bool is_digest = message->shape == MADE_HASH_ENVELOPE;
+    if (is_digest)
+        must(cbor_write_integer(label(header, 258), COSE_SHA384, NULL) == 0);
     if (message->content_type)
-        must(cbor_write_text(label(header, 259), message->content_type, NULL) == 0);
+        must(cbor_write_text(label(header, is_digest ? 259 : 3), message->content_type, NULL) == 0);
 }
 
 static void write_header(const struct made_message *message, struct buf *out)
@@ -286,10 +288,10 @@ static void write_header(const struct made_message *message, struct buf *out)
              cbor_write_integer(bytes, COSE_SHA256, NULL) == 0 &&
              cbor_write_bytes(bytes, message->x5t, NULL) == 0);
     }
-    if (message->shape == MADE_CLAIMS)
-        write_claims(message, &header);
-    else
+    if (message->shape == MADE_TEXT_LABELS)
         write_text_labels(message, &header);
+    else
+        write_claims(message, &header);
     close_pairs(&header, out);
 }
 

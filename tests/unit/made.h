@@ -62,16 +62,17 @@ void made_chain_fini(struct made_chain *chain);
 /* Appends "did:x509:0:sha256:<of this certificate>::eku:MADE_EKU" as text. */
 void made_did(struct span certificate, struct buf *out);
 
-enum made_shape { MADE_TEXT_LABELS, MADE_CLAIMS };
+enum made_shape { MADE_TEXT_LABELS, MADE_CLAIMS, MADE_HASH_ENVELOPE };
 
 struct made_message {
     enum made_shape shape;
     int64_t algorithm;
     const char *issuer;
     const char *feed;
-    int64_t svn;              /* in the header; -1: none */
-    int64_t signing_time;     /* 0: none */
-    const char *content_type; /* of the payload, or with MADE_CLAIMS of what it is a digest of */
+    int64_t svn;          /* in the header; -1: none */
+    int64_t signing_time; /* 0: none */
+    const char
+        *content_type; /* of the payload, or with MADE_HASH_ENVELOPE of what it is a digest of */
     const struct span *chain;
     size_t chain_count;
     struct span x5t; /* a SHA-256; empty: none */

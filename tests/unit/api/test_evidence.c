@@ -322,7 +322,7 @@ static void verifies_an_endorsement_of_a_utility_vm(void **state)
     for (int i = 0; i < MADE_CHAIN_LENGTH; i++)
         ders[i] = buf_span(&chain.ders[i]);
     made_did(ders[2], &issuer);
-    const struct made_message message = {.shape = MADE_CLAIMS,
+    const struct made_message message = {.shape = MADE_HASH_ENVELOPE,
                                          .algorithm = COSE_ES384,
                                          .issuer = buf_text(&issuer),
                                          .feed = MADE_FEED,

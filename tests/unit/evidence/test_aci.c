@@ -37,7 +37,7 @@ static void make_report(void)
 
 static void make_endorsement(struct span endorsed, struct buf *out)
 {
-    const struct made_message message = {.shape = MADE_CLAIMS,
+    const struct made_message message = {.shape = MADE_HASH_ENVELOPE,
                                          .algorithm = COSE_ES384,
                                          .issuer = buf_text(&issuer),
                                          .feed = MADE_FEED,

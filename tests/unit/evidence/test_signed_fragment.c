@@ -27,7 +27,7 @@ static void describe(struct fixture *f)
     buf_fini(&f->did);
     f->did = BUF_WITH_LIMIT(4096);
     made_did(f->ders[2], &f->did);
-    f->message = (struct made_message){.shape = MADE_TEXT_LABELS,
+    f->message = (struct made_message){.shape = MADE_CLAIMS,
                                        .algorithm = COSE_ES384,
                                        .issuer = buf_text(&f->did),
                                        .feed = "example.org/side",
@@ -88,6 +88,12 @@ static void accepts_what_its_issuer_signed(void **state)
     sign(f);
     check_ok(signed_fragment_verify(buf_span(&f->cose), &fragment, &err), &err);
     assert_false(fragment.has_svn);
+    f->message.shape = MADE_TEXT_LABELS;
+    f->message.svn = 5; /* a label that nobody reads */
+    sign(f);
+    check_ok(signed_fragment_verify(buf_span(&f->cose), &fragment, &err), &err);
+    assert_true(span_equal_text(fragment.feed, "example.org/side"));
+    assert_false(fragment.has_svn);
     stop(f);
 }
 
@@ -124,7 +130,7 @@ static void refuses_what_is_no_fragment(void **state)
     check_bad(f, "no policy fragment");
     f->message.content_type = "+rego";
     check_bad(f, "no policy fragment");
-    f->message.shape = MADE_CLAIMS; /* a hash envelope */
+    f->message.shape = MADE_HASH_ENVELOPE; /* a hash envelope */
     check_bad(f, "no policy fragment");
     f->message.payload = span_of("package\0", 8);
     check_bad(f, "zero bytes");
