@@ -121,6 +121,15 @@ static int set_access(size_t begin, size_t end, unsigned access)
     return 0;
 }
 
+static bool are_mapped(size_t begin, size_t end)
+{
+    for (size_t i = begin; i < end; i++) {
+        if (!(memory.pages[i] & MAPPED))
+            return false;
+    }
+    return true;
+}
+
 int memory_map(uintptr_t *at, size_t size, unsigned access, bool is_fixed)
 {
     size_t begin = 0;
@@ -170,11 +179,75 @@ int memory_protect(uintptr_t at, size_t size, unsigned access)
         return 0;
     if (!find_pages(at, size, &begin, &end))
         return -ENOMEM;
-    for (size_t i = begin; i < end; i++) {
-        if (!(memory.pages[i] & MAPPED))
-            return -ENOMEM;
-    }
+    if (!are_mapped(begin, end))
+        return -ENOMEM;
     return set_access(begin, end, access);
+}
+
+/* Maps these pages, which are free, with this access. */
+static int map_free(size_t begin, size_t end, unsigned access)
+{
+    uintptr_t at = address_of(begin);
+    return memory_map(&at, (end - begin) * MEMORY_PAGE, access, true);
+}
+
+/* The pages' bytes to another place; they are free afterwards. */
+static int move(uintptr_t *at, size_t begin, size_t end, size_t new_size, unsigned access)
+{
+    uintptr_t to = 0;
+    int result = memory_map(&to, new_size, MEMORY_READ | MEMORY_WRITE, false);
+    if (result < 0)
+        return result;
+    for (size_t i = begin; i < end; i++) {
+        if ((memory.pages[i] & (ACCEPTED | MEMORY_READ)) == (ACCEPTED | MEMORY_READ))
+            __builtin_memcpy((void *)(to + (i - begin) * MEMORY_PAGE), (void *)address_of(i),
+                             MEMORY_PAGE);
+        memory.pages[i] &= (uint8_t)~MAPPED;
+    }
+    *at = to;
+    return memory_protect(to, new_size, access);
+}
+
+int memory_resize(uintptr_t *at, size_t size, size_t new_size, bool may_move)
+{
+    size_t begin, end, new_end, unused;
+    if (*at % MEMORY_PAGE != 0 || size == 0 || new_size == 0)
+        return -EINVAL;
+    if (!find_pages(*at, size, &begin, &end) || !are_mapped(begin, end))
+        return -EFAULT;
+    if (new_size > memory.count * MEMORY_PAGE)
+        return -ENOMEM;
+    new_end = begin + (new_size + MEMORY_PAGE - 1) / MEMORY_PAGE;
+    unsigned access = memory.pages[begin] & ACCESS;
+    if (new_end <= end) {
+        for (size_t i = new_end; i < end; i++)
+            memory.pages[i] &= (uint8_t)~MAPPED;
+        return 0;
+    }
+    if (new_end <= memory.count && find_room(end, new_end - end, &unused) && unused == end)
+        return map_free(end, new_end, access);
+    return may_move ? move(at, begin, end, new_size, access) : -ENOMEM;
+}
+
+int memory_clear(uintptr_t at, size_t size)
+{
+    size_t begin;
+    size_t end;
+    if (at % MEMORY_PAGE != 0)
+        return -EINVAL;
+    if (size == 0)
+        return 0;
+    if (!find_pages(at, size, &begin, &end) || !are_mapped(begin, end))
+        return -ENOMEM;
+    for (size_t i = begin; i < end; i++) {
+        unsigned access = memory.pages[i] & ACCESS;
+        int result = memory.pages[i] & ACCEPTED ? make_fresh(i) : 0;
+        if (result == 0)
+            result = set_access(i, i + 1, access);
+        if (result < 0)
+            return result;
+    }
+    return 0;
 }
 
 bool memory_allows(uintptr_t at, size_t size, unsigned access)

@@ -39,6 +39,12 @@ int memory_unmap(uintptr_t at, size_t size);
 /* -ENOMEM where a page is not mapped. */
 int memory_protect(uintptr_t at, size_t size, unsigned access);
 
+/* mremap(2): *at grows or shrinks where it is, or, if it may, moves. The access of all is that of
+ * the first page. -EINVAL, -EFAULT for what is not mapped, -ENOMEM. */
+int memory_resize(uintptr_t *at, size_t size, size_t new_size, bool may_move);
+/* Zeros in the place of what was there. -EINVAL, -ENOMEM where a page is not mapped. */
+int memory_clear(uintptr_t at, size_t size);
+
 /* Whether the program may do this with all these bytes. */
 bool memory_allows(uintptr_t at, size_t size, unsigned access);
 

@@ -147,6 +147,77 @@ static void says_when_the_host_gives_no_page(void **state)
     assert_false(memory_allows(at, 3 * P, MEMORY_READ));
 }
 
+static void grows_in_its_place_or_elsewhere(void **state)
+{
+    (void)state;
+    uintptr_t at = map(2, MEMORY_READ | MEMORY_WRITE);
+    uintptr_t before = at;
+    memset((void *)at, 0x55, 2 * P);
+    assert_int_equal(memory_resize(&at, 2 * P, 3 * P, false), 0);
+    assert_int_equal(at, before);
+    assert_true(span_is_zero(span_of((void *)(at + 2 * P), P)));
+    uintptr_t other = map(1, 0); /* in the way */
+    assert_int_equal(other, at + 3 * P);
+    assert_int_equal(memory_resize(&at, 3 * P, 5 * P, false), -ENOMEM);
+    assert_int_equal(at, before);
+    assert_int_equal(memory_protect(at, 3 * P, MEMORY_READ), 0);
+    assert_int_equal(memory_resize(&at, 3 * P, 5 * P - 7, true), 0);
+    assert_true(at > other);
+    assert_int_equal(((uint8_t *)at)[2 * P - 1], 0x55);
+    assert_true(span_is_zero(span_of((void *)(at + 2 * P), 3 * P)));
+    assert_false(memory_allows(before, 1, MEMORY_READ));
+    assert_true(memory_allows(at, 5 * P, MEMORY_READ));
+    assert_false(memory_allows(at, 1, MEMORY_WRITE));
+    assert_int_equal(memory_used(), 6);
+}
+
+static void shrinks(void **state)
+{
+    (void)state;
+    uintptr_t at = map(4, MEMORY_READ | MEMORY_WRITE);
+    uintptr_t before = at;
+    assert_int_equal(memory_resize(&at, 4 * P, P + 1, false), 0);
+    assert_int_equal(at, before);
+    assert_int_equal(memory_used(), 2);
+    assert_false(memory_allows(at + 2 * P, 1, MEMORY_READ));
+}
+
+static void refuses_to_resize_what_cannot_be(void **state)
+{
+    (void)state;
+    uintptr_t at = map(2, MEMORY_READ);
+    uintptr_t odd = at + 1;
+    uintptr_t beyond = at + P;
+    assert_int_equal(memory_resize(&odd, P, P, true), -EINVAL);
+    assert_int_equal(memory_resize(&at, 0, P, true), -EINVAL);
+    assert_int_equal(memory_resize(&at, P, 0, true), -EINVAL);
+    assert_int_equal(memory_resize(&beyond, 2 * P, 3 * P, true), -EFAULT);
+    assert_int_equal(memory_resize(&at, 2 * P, SIZE_MAX, true), -ENOMEM);
+    assert_int_equal(memory_resize(&at, 2 * P, SIZE_MAX - P, true), -ENOMEM);
+    assert_int_equal(memory_resize(&at, 2 * P, PAGES * P, true), 0); /* in its place */
+    assert_int_equal(memory_resize(&at, PAGES * P, PAGES * P + 1, true), -ENOMEM);
+    assert_int_equal(memory_used(), PAGES);
+}
+
+static void clears_what_is_mapped_and_keeps_its_access(void **state)
+{
+    (void)state;
+    uintptr_t at = map(3, MEMORY_READ | MEMORY_WRITE);
+    memset((void *)at, 0x55, 3 * P);
+    assert_int_equal(memory_protect(at + P, P, MEMORY_READ), 0);
+    assert_int_equal(memory_clear(at, 2 * P - 1), 0);
+    assert_true(span_is_zero(span_of((void *)at, 2 * P)));
+    assert_int_equal(((uint8_t *)at)[2 * P], 0x55);
+    assert_int_equal(access_of[page_of(at + P)], MEMORY_READ);
+    assert_int_equal(memory_clear(at, 0), 0);
+    assert_int_equal(memory_clear(at + 1, P), -EINVAL);
+    assert_int_equal(memory_clear(at + 2 * P, 2 * P), -ENOMEM);
+    assert_int_equal(((uint8_t *)at)[2 * P], 0x55);
+    uintptr_t none = map(1, 0);
+    assert_int_equal(memory_clear(none, P), 0);
+    assert_int_equal(accepted[page_of(none)], 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -155,6 +226,10 @@ int main(void)
         cmocka_unit_test_setup(pages_that_come_again_are_zero, set_up),
         cmocka_unit_test_setup(finds_room_until_there_is_none, set_up),
         cmocka_unit_test_setup(refuses_what_is_no_range_of_it, set_up),
+        cmocka_unit_test_setup(grows_in_its_place_or_elsewhere, set_up),
+        cmocka_unit_test_setup(shrinks, set_up),
+        cmocka_unit_test_setup(refuses_to_resize_what_cannot_be, set_up),
+        cmocka_unit_test_setup(clears_what_is_mapped_and_keeps_its_access, set_up),
         cmocka_unit_test_setup(says_when_the_host_gives_no_page, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
