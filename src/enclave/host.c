@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "enclave/libos/door_calls.h"
 
 #define NANOSECONDS UINT64_C(1000000000)
 #define VECTOR_DE   0
@@ -122,9 +121,15 @@ static int put_texts(struct buf *words, const char *const *texts, uint32_t *coun
 static int make_words(const struct enclave_host_run *run, uint8_t *buffer, size_t *size,
                       struct error *err)
 {
-    struct door_start start;
+    struct door_start start = {.layer_count = (uint32_t)run->layer_count};
+    const char *path = run->program ? run->program : "";
     BUF_AUTO words = BUF_WITH_LIMIT(DOOR_BUFFER_SIZE - sizeof start);
-    if (put_texts(&words, run->arguments, &start.argument_count, err) < 0 ||
+    if (run->layer_count > DOOR_LAYERS_MAX)
+        return error_set(err, ERROR_LIMIT, "a program has at most %d layers, not %zu",
+                         DOOR_LAYERS_MAX, run->layer_count);
+    if (buf_append(&words, span_of(run->layers, run->layer_count * sizeof *run->layers), err) < 0 ||
+        buf_append(&words, span_of(path, strlen(path) + 1), err) < 0 ||
+        put_texts(&words, run->arguments, &start.argument_count, err) < 0 ||
         put_texts(&words, run->environment, &start.environment_count, err) < 0)
         return -1;
     memcpy(buffer, &start, sizeof start);

@@ -6,14 +6,18 @@
 #define CAISSON_ENCLAVE_HOST_H
 
 #include "base/span.h"
+#include "enclave/libos/door_calls.h"
 #include "enclave/load.h"
 
 #define HOST_DISKS_MAX 32
 
 struct enclave_host_run {
     int streams[3];                    /* borrowed descriptors: standard input, output, error */
-    struct span disks[HOST_DISKS_MAX]; /* borrowed; [0] is the program */
+    struct span disks[HOST_DISKS_MAX]; /* borrowed; [0] is the program, without layers */
     size_t disk_count;
+    const struct door_layer *layers; /* top first; layer i is disks[1 + i] */
+    size_t layer_count;
+    const char *program;           /* its path in the layers */
     void (*log)(const char *line); /* what the library OS tells */
     const char *const *arguments;  /* the first is the program's name; NULL ends them */
     const char *const *environment;

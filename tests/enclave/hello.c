@@ -2,6 +2,8 @@
  * An ordinary program of libc alone, which runs in the library OS and outside: the first argument
  * says what it shows.
  */
+#include "hello.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -141,8 +143,8 @@ int main(int argc, char *argv[])
     static const struct {
         const char *name;
         int (*run)(void);
-    } all[] = {{"copy", copy},   {"large", large},     {"pages", pages}, {"fault", fault},
-               {"calls", calls}, {"unknown", unknown}, {"speed", speed}};
+    } all[] = {{"copy", copy},   {"files", hello_files}, {"large", large},     {"pages", pages},
+               {"fault", fault}, {"calls", calls},       {"unknown", unknown}, {"speed", speed}};
     for (size_t i = 0; argc > 1 && i < sizeof all / sizeof *all; i++) {
         if (strcmp(argv[1], all[i].name) == 0)
             return all[i].run();

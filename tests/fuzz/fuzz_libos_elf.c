@@ -14,6 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fuzz_require(why != NULL);
         return 0;
     }
+    fuzz_require(plan.interpreter_size <= ELF_PATH_MAX);
+    fuzz_require(plan.interpreter <= FILE_SIZE - plan.interpreter_size);
     fuzz_require(plan.count > 0 && plan.count <= ELF_SEGMENTS_MAX);
     for (size_t i = 0; i < plan.count; i++) {
         const struct elf_segment *segment = &plan.segments[i];

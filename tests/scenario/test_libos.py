@@ -1,9 +1,13 @@
 #!/usr/bin/python3
 """The library OS: a program that was not made for it runs in an enclave of the model as it does outside.
 
-ENCLAVE_IMAGE names the enclave, ENCLAVE_RUN what runs a program in it, ENCLAVE_HELLO such a program.
+ENCLAVE_IMAGE names the enclave, ENCLAVE_RUN what runs a program in it, ENCLAVE_HELLO such a program. Programs that are
+linked dynamically are this system's own, with their libraries as ldd tells them, in a layer.
 """
+import json
 import os
+import re
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -77,7 +81,113 @@ class Libos(unittest.TestCase):
                 self.assertIn(words, result.stderr)
         result = inside("/bin/true")
         self.assertEqual(result.returncode, 125)
-        self.assertIn(b"linked dynamically", result.stderr)
+        self.assertIn(b"there are no layers", result.stderr)
+
+
+PROGRAMS = ("/bin/true", "/bin/false", "/bin/echo", "/bin/cat", "/bin/ls", "/bin/dash", "/usr/bin/sort", "/usr/bin/sha256sum", "/usr/bin/wc")
+
+
+def libraries(program):
+    """Each library and the dynamic linker, by the name under which the program asks for it."""
+    words = run("/usr/bin/ldd", program).stdout.decode()
+    return set(re.findall(r"(?:=> )?(/\S+) \(0x", words))
+
+
+def fill(root):
+    for path in {*PROGRAMS, *(library for program in PROGRAMS for library in libraries(program))}:
+        os.makedirs(root + os.path.dirname(path), exist_ok=True)
+        shutil.copyfile(path, root + path)
+        os.chmod(root + path, 0o755)
+    for path, text, mode in (("/etc/motd", "a line\nanother\n", 0o644), ("/etc/no-program", "echo", 0o755), ("/etc/secret", "", 0o600)):
+        os.makedirs(root + os.path.dirname(path), exist_ok=True)
+        with open(root + path, "w", encoding="ascii") as file:
+            file.write(text)
+        os.chmod(root + path, mode)
+    shutil.copyfile(HELLO, root + "/bin/hello")
+    os.chmod(root + "/bin/hello", 0o755)
+    with open(HELLO, "rb") as hello, open(root + "/bin/wrong-linker", "wb") as wrong:
+        data = bytearray(hello.read())
+        count = int.from_bytes(data[56:58], "little")
+        place = 64 + 56 * next(i for i in range(count) if data[64 + 56 * i] == 7)  # thread-local storage, which it does without
+        data[place : place + 4] = (3).to_bytes(4, "little")
+        data[place + 8 : place + 16] = (data.index(b"to the other stream")).to_bytes(8, "little")
+        data[place + 32 : place + 40] = (21).to_bytes(8, "little")
+        wrong.write(data)
+    os.chmod(root + "/bin/wrong-linker", 0o755)
+
+
+class Layers(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.folder.cleanup)
+        cls.root = cls.folder.name + "/root"
+        cls.disk = cls.folder.name + "/disk"
+        fill(cls.root)
+        tar = run("tar", "--owner=0", "--group=0", "--numeric-owner", "--sort=name", "-C", cls.root, "-cf", cls.folder.name + "/tar", ".")
+        built = run(paths.CAISSON, "layer", "build", cls.folder.name + "/tar", "-o", cls.disk, "--json")
+        if tar.returncode or built.returncode:
+            raise RuntimeError((tar.stderr + built.stderr).decode())
+        facts = json.loads(built.stdout)
+        cls.blocks, cls.hash = facts["ext4_size"] // 4096, facts["root_hash"]
+
+    def inside(self, *command, data=b"", disk=None, blocks=None, root_hash=None):
+        layer = ("--layer", disk or self.disk, str(blocks or self.blocks), root_hash or self.hash)
+        return run(RUN, IMAGE, *layer, *command, data=data)
+
+    def same(self, *command, data=b""):
+        outside, result = run(*command, data=data), self.inside(*command, data=data)
+        lines = [line for line in result.stderr.splitlines(True) if not line.startswith(b"libos: ")]
+        self.assertEqual((result.returncode, result.stdout, b"".join(lines)), (outside.returncode, outside.stdout, outside.stderr))
+        return result
+
+    def test_dynamic_programs_answer_as_outside(self):
+        self.same("/bin/true")
+        self.same("/bin/false")
+        self.assertEqual(self.same("/bin/echo", "one", "", "two words").stdout, b"one  two words\n")
+        self.same("/bin/cat", "/none", "/bin/true")
+        self.same("/bin/cat", data=b"a line\n" * 30000)
+        self.same("/usr/bin/sort", "-r", data=b"b\na\nc\n")
+        self.same("/usr/bin/sha256sum", "/bin/ls", "/lib64/ld-linux-x86-64.so.2")
+        self.same("/bin/dash", "-c", "cd /dev; read x; echo $x $((6 * 7)); pwd; exit 9", data=b"word\n")
+        self.same("/bin/dash", "-c", "exec 3>&1 >/dev/null; echo no; echo yes >&3")
+
+    def test_the_files_are_the_layers(self):
+        self.assertEqual(self.inside("/bin/cat", "/etc/motd").stdout, b"a line\nanother\n")
+        self.assertEqual(self.inside("/bin/ls", "/etc").stdout, b"motd\nno-program\nsecret\n")
+        self.assertEqual(self.inside("/bin/ls", "/dev").stdout.split()[:3], [b"fd", b"full", b"null"])
+        self.assertEqual(self.inside("/usr/bin/wc", "-c", "/etc/motd").stdout, b"15 /etc/motd\n")
+
+    def test_calls_on_files_answer_as_linux_does(self):
+        outside = subprocess.run([HELLO, "files"], cwd=self.folder.name, timeout=60, check=False)
+        self.assertEqual((outside.returncode, self.inside("/bin/hello", "files").returncode), (0, 0))
+
+    def test_refuses_what_is_no_program_of_the_layer(self):
+        for path, words in (("/none", b"No such file"), ("/etc", b"Permission denied"), ("/etc/secret", b"Permission denied"),
+                            ("/etc/no-program", b"too short"), ("/dev/null", b"Permission denied"), ("/etc/motd/x", b"Not a directory"),
+                            ("/bin/wrong-linker", b"interpreter cannot be opened: to the other stream"), ("", b"No such file")):  # fmt: skip
+            result = self.inside(path)
+            self.assertEqual((result.returncode, result.stdout), (125, b""), path)
+            self.assertIn(words, result.stderr)
+
+    def test_refuses_a_layer_that_is_another(self):
+        other = self.hash[:-1] + ("0" if self.hash[-1] != "0" else "1")
+        for given in ({"root_hash": other}, {"blocks": self.blocks - 1}, {"blocks": self.blocks + 1}, {"blocks": 1 << 60}, {"blocks": 1},
+                      {"disk": "/dev/null"}):  # fmt: skip
+            result = self.inside("/bin/true", **given)
+            self.assertEqual((result.returncode, result.stdout), (125, b""), given)
+
+    def test_finds_a_program_that_was_changed(self):
+        with open(self.disk, "rb") as file, open(HELLO, "rb") as hello:
+            data, program = bytearray(file.read()), hello.read()
+        data[data.index(program[4096:8192]) + 77] ^= 1
+        with tempfile.NamedTemporaryFile() as changed:
+            changed.write(data)
+            changed.flush()
+            result = self.inside("/bin/hello", "say", disk=changed.name)
+            self.assertEqual((result.returncode, result.stdout), (125, b""))
+            self.assertIn(b"Input/output error", result.stderr)
+            self.assertEqual(self.inside("/bin/true", disk=changed.name).returncode, 0)  # which does not need the block
 
 
 if __name__ == "__main__":

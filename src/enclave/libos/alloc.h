@@ -10,4 +10,7 @@ void *libos_alloc(size_t size);
 /* NULL is allowed. */
 void libos_free(void *memory);
 
+/* In the image, before the first allocation: what is given out (heap.h). */
+void libos_alloc_begin(void *memory, size_t size);
+
 #endif

@@ -28,17 +28,28 @@ enum door_clock { DOOR_CLOCK_REAL, DOOR_CLOCK_MONOTONIC, DOOR_CLOCKS };
 
 #define DOOR_BUFFER_SIZE 65536 /* bytes */
 
-/* The disk from which the program is read. */
+/* The disk from which the program is read where there are no layers, and those of the layers, the
+ * top one first. */
 #define DOOR_DISK_PROGRAM 0
+#define DOOR_DISK_LAYERS  1
+#define DOOR_LAYERS_MAX   31
 
 /* What a start is: arguments[0] is this, [1] the buffer, in which the words lie, [2] their size in
- * bytes, [3] nothing. The words: struct door_start, then the arguments and the environment, each
- * text with its end. */
+ * bytes, [3] nothing. The words: struct door_start, its layers, then texts, each with its end: the
+ * program's path, the arguments and the environment. */
 #define DOOR_RUN_PROGRAM 1
 
 struct door_start {
     uint32_t argument_count;
     uint32_t environment_count;
+    uint32_t layer_count;
+    uint32_t zero;
+};
+
+/* What the host says of a disk (libos/verity.h). */
+struct door_layer {
+    uint64_t data_blocks;
+    uint8_t root[32];
 };
 
 /* What a run comes to: the program's exit code, or DOOR_DIED and the exception's vector, or

@@ -62,12 +62,25 @@ static int add_segment(const Elf64_Phdr *program, uint64_t file_size, struct elf
     return 0;
 }
 
+static int add_interpreter(const Elf64_Phdr *program, uint64_t file_size, struct elf_plan *out,
+                           const char **why)
+{
+    if (out->interpreter_size > 0)
+        return refuse(why, "has two interpreters");
+    if (program->p_filesz < 2 || program->p_filesz > ELF_PATH_MAX)
+        return refuse(why, "has an interpreter whose path is empty or too long");
+    if (program->p_offset > file_size || program->p_filesz > file_size - program->p_offset)
+        return refuse(why, "has its interpreter's path beyond its end");
+    out->interpreter = program->p_offset;
+    out->interpreter_size = (size_t)program->p_filesz;
+    return 0;
+}
+
 static int add_program(const Elf64_Phdr *program, uint64_t file_size, struct elf_plan *out,
                        const char **why)
 {
     if (program->p_type == PT_INTERP)
-        return refuse(why, "is linked dynamically, which is not there yet: link it statically "
-                           "(-static-pie)");
+        return add_interpreter(program, file_size, out, why);
     if (program->p_type == PT_GNU_STACK && (program->p_flags & PF_X))
         return refuse(why, "wants an executable stack");
     return program->p_type == PT_LOAD ? add_segment(program, file_size, out, why) : 0;

@@ -9,6 +9,7 @@
 #define ELF_HEAD_SIZE    4096 /* bytes of the file's beginning, in which all headers lie */
 #define ELF_SEGMENTS_MAX 16
 #define ELF_MEMORY_MAX   (UINT64_C(1) << 30) /* bytes */
+#define ELF_PATH_MAX     256                 /* of the interpreter, with its end */
 
 struct elf_segment {
     uint64_t offset;    /* in the file */
@@ -25,11 +26,13 @@ struct elf_plan {
     uint64_t entry;
     uint64_t headers; /* address of the program headers, or 0 where no segment has them */
     unsigned header_count;
+    uint64_t interpreter;    /* where in the file the path of the dynamic linker is, with its end */
+    size_t interpreter_size; /* bytes; 0 for none */
 };
 
 /* `head` are the file's first bytes, `size` of them; `file_size` is the whole file's. -ENOEXEC for
  * what is no such program: *why says it then. A position-independent one is taken; one that wants a
- * fixed address lies outside of the enclave, and one with an interpreter is not taken yet. */
+ * fixed address lies outside of the enclave. */
 int elf_read(const uint8_t *head, size_t size, uint64_t file_size, struct elf_plan *out,
              const char **why);
 

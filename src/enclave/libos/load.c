@@ -2,6 +2,8 @@
 
 #include <asm/errno.h>
 #include <elf.h>
+#include <linux/fcntl.h>
+#include <string.h>
 
 #include "enclave/inside/enclave.h"
 #include "enclave/libos/door.h"
@@ -12,52 +14,158 @@
 #define AUXILIARY_MAX 16
 #define WORDS_MAX     (PROGRAM_STACK_SIZE / 4)
 
-static int load_segment(uint32_t disk, uintptr_t base, const struct elf_segment *segment)
+/* Where a program's bytes come from: an open file, or a disk. */
+struct source {
+    struct file *file;
+    uint32_t disk; /* where there is no file */
+    uint64_t size; /* bytes */
+};
+
+static int read_source(const struct source *source, uint64_t offset, void *out, size_t size)
+{
+    if (!source->file)
+        return door_read_disk(source->disk, offset, out, size);
+    for (size_t done = 0; done < size;) {
+        int64_t got = file_read(source->file, offset + done, (uint8_t *)out + done, size - done);
+        if (got <= 0)
+            return got < 0 ? (int)got : -EIO;
+        done += (size_t)got;
+    }
+    return 0;
+}
+
+static int load_segment(const struct source *source, uintptr_t base,
+                        const struct elf_segment *segment)
 {
     uintptr_t page = (base + segment->address) & ~(uintptr_t)(MEMORY_PAGE - 1);
     size_t size = base + segment->address + segment->size - page;
     int result = memory_map(&page, size, MEMORY_READ | MEMORY_WRITE, true);
     if (result == 0)
-        result = door_read_disk(disk, segment->offset, (void *)(base + segment->address),
-                                segment->file_size);
+        result = read_source(source, segment->offset, (void *)(base + segment->address),
+                             segment->file_size);
     return result < 0 ? result : memory_protect(page, size, segment->access);
 }
 
-static int read_plan(uint32_t disk, struct elf_plan *plan)
+static int read_plan(const struct source *source, struct elf_plan *plan)
 {
     static uint8_t head[ELF_HEAD_SIZE];
     const char *why = NULL;
-    int64_t size = door_disk_size(disk);
-    if (size < 0)
-        return (int)size;
-    size_t head_size = (uint64_t)size < sizeof head ? (size_t)size : sizeof head;
-    int result = door_read_disk(disk, 0, head, head_size);
+    size_t head_size = source->size < sizeof head ? (size_t)source->size : sizeof head;
+    int result = read_source(source, 0, head, head_size);
     if (result < 0)
         return result;
-    result = elf_read(head, head_size, (uint64_t)size, plan, &why);
+    result = elf_read(head, head_size, source->size, plan, &why);
     if (result < 0)
         log_line("the program ", why);
     return result;
 }
 
-int program_load(uint32_t disk, struct program *out)
+/* Room for all and `more` bytes behind it, then each segment in its place; between them nothing. */
+static int load_plan(const struct source *source, const struct elf_plan *plan, uint64_t more,
+                     uintptr_t *base)
+{
+    int result = memory_map(base, plan->size + more, 0, false);
+    for (size_t i = 0; result == 0 && i < plan->count; i++)
+        result = load_segment(source, *base, &plan->segments[i]);
+    return result;
+}
+
+static int load_program(const struct source *source, struct elf_plan *plan, struct program *out)
+{
+    uintptr_t base = 0;
+    int result = read_plan(source, plan);
+    if (result == 0)
+        result = load_plan(source, plan, MEMORY_PAGE + PROGRAM_HEAP_SIZE, &base);
+    if (result < 0)
+        return result;
+    *out = (struct program){.start = base + plan->entry,
+                            .entry = base + plan->entry,
+                            .headers = plan->headers ? base + plan->headers : 0,
+                            .header_count = plan->header_count,
+                            .heap = base + plan->size + MEMORY_PAGE};
+    return 0;
+}
+
+static int load_interpreter(const struct source *source, struct program *out)
 {
     static struct elf_plan plan;
     uintptr_t base = 0;
-    int result = read_plan(disk, &plan);
+    int result = read_plan(source, &plan);
+    if (result == 0 && plan.interpreter_size > 0) {
+        log_line("the program ", "has an interpreter that wants one itself");
+        result = -ENOEXEC;
+    }
+    if (result == 0)
+        result = load_plan(source, &plan, 0, &base);
+    out->start = base + plan.entry;
+    out->interpreter = base;
+    return result;
+}
+
+/* The number of the open file, for which the caller closes it. */
+static int open_program(struct vfs *vfs, const char *path, struct source *out)
+{
+    int number = vfs_open(vfs, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0, 0);
+    if (number < 0)
+        return number;
+    struct file *file = file_table_get(&vfs->files, number);
+    *out = (struct source){.file = file, .size = file->node ? file->node->size : 0};
+    int result = file->kind == &file_plain ? access_node(&vfs->creds, file->node, ACCESS_EXECUTE)
+                                           : -EACCES;
+    if (result == 0)
+        return number;
+    (void)file_close(&vfs->files, number);
+    return result;
+}
+
+static int load_interpreter_of(struct vfs *vfs, const struct source *source,
+                               const struct elf_plan *plan, struct program *out)
+{
+    char path[ELF_PATH_MAX];
+    struct source linker;
+    if (plan->interpreter_size == 0)
+        return 0;
+    int result = read_source(source, plan->interpreter, path, plan->interpreter_size);
     if (result < 0)
         return result;
-    /* Room for all, then each segment in its place; between them, and beyond the heap, nothing. */
-    result = memory_map(&base, plan.size + MEMORY_PAGE + PROGRAM_HEAP_SIZE, 0, false);
-    for (size_t i = 0; result == 0 && i < plan.count; i++)
-        result = load_segment(disk, base, &plan.segments[i]);
-    if (result < 0)
-        return result;
-    out->entry = base + plan.entry;
-    out->headers = plan.headers ? base + plan.headers : 0;
-    out->header_count = plan.header_count;
-    out->heap = base + plan.size + MEMORY_PAGE;
-    return 0;
+    path[plan->interpreter_size - 1] = 0; /* as Linux demands, or the path is another one */
+    int number = open_program(vfs, path, &linker);
+    if (number < 0) {
+        log_line("the program's interpreter cannot be opened: ", path);
+        return number;
+    }
+    result = load_interpreter(&linker, out);
+    (void)file_close(&vfs->files, number);
+    return result;
+}
+
+int program_load(struct vfs *vfs, const char *path, struct program *out)
+{
+    static struct elf_plan plan;
+    struct source source;
+    int number = open_program(vfs, path, &source);
+    if (number < 0)
+        return number;
+    int result = load_program(&source, &plan, out);
+    if (result == 0)
+        result = load_interpreter_of(vfs, &source, &plan, out);
+    (void)file_close(&vfs->files, number);
+    return result;
+}
+
+int program_load_disk(uint32_t disk, struct program *out)
+{
+    static struct elf_plan plan;
+    int64_t size = door_disk_size(disk);
+    struct source source = {.disk = disk, .size = (uint64_t)size};
+    if (size < 0)
+        return (int)size;
+    int result = load_program(&source, &plan, out);
+    if (result == 0 && plan.interpreter_size > 0) {
+        log_line("the program ", "is linked dynamically, and there are no layers");
+        return -ENOEXEC;
+    }
+    return result;
 }
 
 /* --- the stack (System V ABI for x86-64, section 3.4.1) --------------------------------------- */
@@ -85,7 +193,7 @@ static void put_auxiliary(uint64_t *to, const struct program *program, uint64_t 
         {AT_PHENT, sizeof(Elf64_Phdr)},
         {AT_PHNUM, program->header_count},
         {AT_PAGESZ, MEMORY_PAGE},
-        {AT_BASE, 0},
+        {AT_BASE, program->interpreter},
         {AT_FLAGS, 0},
         {AT_ENTRY, program->entry},
         {AT_UID, 0},
@@ -122,6 +230,7 @@ int program_stack(const struct program *program, const char *words, size_t size,
     uint64_t *top = (uint64_t *)((random - 8 * count) & ~(uintptr_t)15);
     const char *at = texts;
     __builtin_memcpy(texts, words, size);
+    at += strlen(texts) + 1; /* the path, for AT_EXECFN */
     result = enclave_random((void *)random, 16) ? 0 : -EIO;
     *stack = (uint64_t)(uintptr_t)top;
     *top++ = arguments;

@@ -5,8 +5,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "enclave/libos/vfs.h"
+
 struct program {
-    uint64_t entry; /* addresses */
+    uint64_t start; /* addresses: of the interpreter, where there is one, else the entry */
+    uint64_t entry;
+    uint64_t interpreter; /* where it begins, or 0 */
     uint64_t headers;
     uint64_t header_count;
     uint64_t heap; /* where brk begins: pages that are mapped already, PROGRAM_HEAP_SIZE bytes */
@@ -15,11 +19,16 @@ struct program {
 #define PROGRAM_HEAP_SIZE  (UINT64_C(16) << 20)
 #define PROGRAM_STACK_SIZE (UINT64_C(1) << 20) /* bytes */
 
-/* Reads it from a disk of the host's, whose bytes nothing checks yet. -ENOEXEC for a file that is
- * no program (the log says why), -EIO, -ENOMEM. */
-int program_load(uint32_t disk, struct program *out);
+/* Loads the file of this path, and its dynamic linker. -ENOEXEC for a file that is no program (the
+ * log says why), -EACCES for one that may not be executed, -EIO, -ENOMEM, or what finding it says.
+ */
+int program_load(struct vfs *vfs, const char *path, struct program *out);
 
-/* A stack with the words (door_calls.h) and the auxiliary vector: its pointer. -E2BIG when the
+/* A program without layers: from a disk of the host's, whose bytes nothing checks. It has no
+ * interpreter. */
+int program_load_disk(uint32_t disk, struct program *out);
+
+/* A stack with the texts (door_calls.h) and the auxiliary vector: its pointer. -E2BIG when the
  * words have more than a quarter of it, -EINVAL when they are not as many as is said. */
 int program_stack(const struct program *program, const char *words, size_t size, size_t arguments,
                   size_t environment, uint64_t *stack);

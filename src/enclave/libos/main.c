@@ -2,11 +2,13 @@
 #include <asm/errno.h>
 
 #include "enclave/inside/enclave.h"
+#include "enclave/libos/alloc.h"
 #include "enclave/libos/door.h"
 #include "enclave/libos/load.h"
 #include "enclave/libos/log.h"
 #include "enclave/libos/memory.h"
 #include "enclave/libos/program.h"
+#include "enclave/libos/root.h"
 #include "enclave/libos/syscall.h"
 
 /* The range becomes 256 MiB, of which the half behind the heap is the program's. */
@@ -57,46 +59,71 @@ static int prepare_memory(void)
 
 /* --- the program ------------------------------------------------------------------------------ */
 
-/* The words that the host gives: copied once, into the heap, before they are looked at. */
-static int take_words(const uint64_t arguments[4], const char **words, struct door_start *start,
-                      size_t *size)
+/* What the host says at the start: copied once, into the heap, before it is looked at. */
+struct words {
+    struct door_start start;
+    struct door_layer layers[DOOR_LAYERS_MAX];
+    const char *texts; /* the path, arguments, environment; the last byte is 0 */
+    size_t size;
+};
+
+static int take_layers(const uint8_t *copy, size_t size, struct words *out)
+{
+    size_t layers = out->start.layer_count * sizeof *out->layers;
+    if (out->start.layer_count > DOOR_LAYERS_MAX || out->start.zero != 0 || layers >= size ||
+        copy[size - 1] != 0)
+        return -EINVAL;
+    __builtin_memcpy(out->layers, copy, layers);
+    out->texts = (const char *)copy + layers;
+    out->size = size - layers;
+    return 0;
+}
+
+static int take_words(const uint64_t arguments[4], struct words *out)
 {
     const struct enclave_thread *thread = enclave_this_thread();
-    unsigned char *copy = (unsigned char *)(enclave_base() + thread->heap);
-    if (arguments[0] != DOOR_RUN_PROGRAM || arguments[2] < sizeof *start ||
-        arguments[2] > DOOR_BUFFER_SIZE || thread->heap_size < DOOR_BUFFER_SIZE)
+    uint8_t *copy = (uint8_t *)(enclave_base() + thread->heap);
+    if (arguments[0] != DOOR_RUN_PROGRAM || arguments[2] < sizeof out->start ||
+        arguments[2] > DOOR_BUFFER_SIZE || thread->heap_size < 2 * DOOR_BUFFER_SIZE)
         return -EINVAL;
     int result = door_set_buffer(arguments[1]);
     if (result < 0)
         return result;
+    libos_alloc_begin(copy + DOOR_BUFFER_SIZE, thread->heap_size - DOOR_BUFFER_SIZE);
     __builtin_memcpy(copy, (const void *)arguments[1], arguments[2]);
-    __builtin_memcpy(start, copy, sizeof *start);
-    *words = (const char *)copy + sizeof *start;
-    *size = arguments[2] - sizeof *start;
-    return 0;
+    __builtin_memcpy(&out->start, copy, sizeof out->start);
+    return take_layers(copy + sizeof out->start, arguments[2] - sizeof out->start, out);
+}
+
+static int load(const struct words *words, struct vfs *vfs, struct program *program)
+{
+    int result = prepare_memory();
+    if (result == 0)
+        result = root_mount(vfs, words->layers, words->start.layer_count);
+    if (result < 0)
+        return result;
+    return words->start.layer_count > 0 ? program_load(vfs, words->texts, program)
+                                        : program_load_disk(DOOR_DISK_PROGRAM, program);
 }
 
 uint64_t enclave_main(const uint64_t arguments[4])
 {
     static bool is_used;
-    struct door_start start;
+    static struct words words;
+    static struct vfs vfs;
     struct program program = {0};
-    const char *words;
     uint64_t stack = 0;
-    size_t size;
-    int result = is_used ? -EBUSY : take_words(arguments, &words, &start, &size);
+    int result = is_used ? -EBUSY : take_words(arguments, &words);
     is_used = true;
     if (result == 0)
-        result = prepare_memory();
+        result = load(&words, &vfs, &program);
     if (result == 0)
-        result = program_load(DOOR_DISK_PROGRAM, &program);
-    if (result == 0)
-        result = program_stack(&program, words, size, start.argument_count, start.environment_count,
-                               &stack);
+        result = program_stack(&program, words.texts, words.size, words.start.argument_count,
+                               words.start.environment_count, &stack);
     if (result < 0)
         return DOOR_UNABLE | (uint32_t)-result;
-    syscall_begin(&program);
-    return program_run(program.entry, stack);
+    syscall_begin(&program, &vfs);
+    return program_run(program.start, stack);
 }
 
 void program_died(uint64_t vector, uint64_t rip, uint64_t address)

@@ -5,14 +5,83 @@
 #include "enclave/libos/load.h"
 #include "enclave/libos/program.h"
 
-/* Before the first call of syscall_answer() (program.h). */
-void syscall_begin(const struct program *program);
+/* Before the first call of syscall_answer() (program.h). The files are borrowed. */
+void syscall_begin(const struct program *program, struct vfs *vfs);
+
+typedef uint64_t syscall_fn(struct program_frame *frame);
+
+/* syscall_io.c */
+syscall_fn syscall_close;
+syscall_fn syscall_dup;
+syscall_fn syscall_dup2;
+syscall_fn syscall_dup3;
+syscall_fn syscall_eventfd2;
+syscall_fn syscall_fcntl;
+syscall_fn syscall_fsync;
+syscall_fn syscall_ftruncate;
+syscall_fn syscall_getdents64;
+syscall_fn syscall_ioctl;
+syscall_fn syscall_lseek;
+syscall_fn syscall_pipe;
+syscall_fn syscall_pipe2;
+syscall_fn syscall_poll;
+syscall_fn syscall_ppoll;
+syscall_fn syscall_pread64;
+syscall_fn syscall_pwrite64;
+syscall_fn syscall_read;
+syscall_fn syscall_readv;
+syscall_fn syscall_write;
+syscall_fn syscall_writev;
+
+/* syscall_paths.c */
+syscall_fn syscall_access;
+syscall_fn syscall_chdir;
+syscall_fn syscall_creat;
+syscall_fn syscall_faccessat;
+syscall_fn syscall_faccessat2;
+syscall_fn syscall_fchdir;
+syscall_fn syscall_getcwd;
+syscall_fn syscall_link;
+syscall_fn syscall_linkat;
+syscall_fn syscall_mkdir;
+syscall_fn syscall_mkdirat;
+syscall_fn syscall_open;
+syscall_fn syscall_openat;
+syscall_fn syscall_readlink;
+syscall_fn syscall_readlinkat;
+syscall_fn syscall_rename;
+syscall_fn syscall_renameat;
+syscall_fn syscall_renameat2;
+syscall_fn syscall_rmdir;
+syscall_fn syscall_symlink;
+syscall_fn syscall_symlinkat;
+syscall_fn syscall_umask;
+syscall_fn syscall_unlink;
+syscall_fn syscall_unlinkat;
+
+/* syscall_signal.c */
+syscall_fn syscall_rt_sigaction;
+syscall_fn syscall_rt_sigprocmask;
+
+/* syscall_stat.c */
+syscall_fn syscall_chmod;
+syscall_fn syscall_fchmod;
+syscall_fn syscall_fchmodat;
+syscall_fn syscall_fstat;
+syscall_fn syscall_lstat;
+syscall_fn syscall_newfstatat;
+syscall_fn syscall_stat;
+syscall_fn syscall_statx;
+syscall_fn syscall_truncate;
+syscall_fn syscall_utimensat;
 
 /* syscall_memory.c */
-uint64_t syscall_brk(struct program_frame *frame);
-uint64_t syscall_mmap(struct program_frame *frame);
-uint64_t syscall_munmap(struct program_frame *frame);
-uint64_t syscall_mprotect(struct program_frame *frame);
+syscall_fn syscall_brk;
+syscall_fn syscall_madvise;
+syscall_fn syscall_mmap;
+syscall_fn syscall_mprotect;
+syscall_fn syscall_mremap;
+syscall_fn syscall_munmap;
 void syscall_begin_memory(uint64_t heap);
 
 #define SYSCALL_ERROR(number) ((uint64_t) - (int64_t)(number))

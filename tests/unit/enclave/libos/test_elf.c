@@ -87,10 +87,35 @@ static void refuses_other_kinds(void **state)
     file.header.e_phnum = 0, refused("program headers");
     file.header.e_phnum = 0xFFFF, refused("program headers");
     file.header.e_phoff = UINT64_MAX - 7, refused("program headers");
-    file.programs[0].p_type = PT_INTERP, refused("dynamically");
     file.programs[0] = (Elf64_Phdr){.p_type = PT_GNU_STACK, .p_flags = PF_X}, refused("stack");
     file.header.e_entry = 0x2100, refused("entry point");
     file.header.e_entry = UINT64_MAX, refused("entry point");
+}
+
+static void finds_the_interpreters_path(void **state)
+{
+    (void)state;
+    make();
+    assert_int_equal(read_plan(), 0);
+    assert_int_equal(plan.interpreter_size, 0);
+    file.programs[0] = (Elf64_Phdr){.p_type = PT_INTERP, .p_offset = 0x2F00, .p_filesz = 0x100};
+    assert_int_equal(read_plan(), 0);
+    assert_int_equal(plan.interpreter, 0x2F00);
+    assert_int_equal(plan.interpreter_size, 0x100);
+    assert_int_equal(plan.headers, 0);
+}
+
+static void refuses_interpreters_that_cannot_be(void **state)
+{
+    const Elf64_Phdr path = {.p_type = PT_INTERP, .p_offset = 0x100, .p_filesz = 28};
+    (void)state;
+    make();
+    file.programs[0] = path, file.programs[0].p_filesz = 1, refused("empty or too long");
+    file.programs[0] = path, file.programs[0].p_filesz = 257, refused("empty or too long");
+    file.programs[0] = path, file.programs[0].p_filesz = UINT64_MAX, refused("empty or too long");
+    file.programs[0] = path, file.programs[0].p_offset = UINT64_MAX - 9, refused("beyond its end");
+    file.programs[0] = path, file.programs[0].p_offset = FILE_SIZE - 27, refused("beyond its end");
+    file.programs[0] = file.programs[2] = path, refused("two interpreters");
 }
 
 static void refuses_segments_that_cannot_be(void **state)
@@ -113,6 +138,8 @@ int main(void)
         cmocka_unit_test(reads_a_program),
         cmocka_unit_test(refuses_what_is_cut),
         cmocka_unit_test(refuses_other_kinds),
+        cmocka_unit_test(finds_the_interpreters_path),
+        cmocka_unit_test(refuses_interpreters_that_cannot_be),
         cmocka_unit_test(refuses_segments_that_cannot_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

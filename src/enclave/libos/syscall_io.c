@@ -1,0 +1,294 @@
+/* System calls on open files. */
+#include <linux/fcntl.h>
+#include <linux/poll.h>
+#include <linux/time_types.h>
+#include <linux/uio.h>
+
+#include "enclave/libos/bytes.h"
+#include "enclave/libos/door.h"
+#include "enclave/libos/pipe.h"
+#include "enclave/libos/syscall_parts.h"
+
+#define EFD_SEMAPHORE 1 /* eventfd(2) */
+#define IOV_MAX       1024
+#define POLLED_MAX    1024
+#define MILLISECOND   1000000 /* nanoseconds */
+#define SECOND        UINT64_C(1000000000)
+
+typedef int64_t transfer_fn(struct file *file, uint64_t offset, uint64_t at, uint64_t size);
+
+static int64_t read_to(struct file *file, uint64_t offset, uint64_t at, uint64_t size)
+{
+    return can_write(at, size) ? file_read(file, offset, (void *)at, size) : -EFAULT;
+}
+
+static int64_t write_from(struct file *file, uint64_t offset, uint64_t at, uint64_t size)
+{
+    return can_read(at, size) ? file_write(file, offset, (const void *)at, size) : -EFAULT;
+}
+
+static uint64_t transfer(const struct program_frame *frame, uint64_t offset, transfer_fn *one)
+{
+    struct file *file = syscall_file(frame->rdi);
+    return file ? (uint64_t)one(file, offset, frame->rsi, frame->rdx) : SYSCALL_ERROR(EBADF);
+}
+
+/* The parts after each other; what was done counts more than an error after it. */
+static uint64_t transfer_parts(const struct program_frame *frame, transfer_fn *one)
+{
+    const struct iovec *parts = (const struct iovec *)frame->rsi;
+    struct file *file = syscall_file(frame->rdi);
+    uint64_t done = 0;
+    if (!file)
+        return SYSCALL_ERROR(EBADF);
+    if (frame->rdx > IOV_MAX)
+        return SYSCALL_ERROR(EINVAL);
+    if (!can_read(frame->rsi, frame->rdx * sizeof *parts))
+        return SYSCALL_FAULT;
+    for (uint64_t i = 0; i < frame->rdx; i++) {
+        struct iovec part = parts[i];
+        int64_t taken = one(file, FILE_HERE, (uint64_t)part.iov_base, part.iov_len);
+        if (taken < 0)
+            return done > 0 ? done : (uint64_t)taken;
+        done += (uint64_t)taken;
+        if ((uint64_t)taken < part.iov_len)
+            break;
+    }
+    return done;
+}
+
+uint64_t syscall_read(struct program_frame *frame)
+{
+    return transfer(frame, FILE_HERE, read_to);
+}
+
+uint64_t syscall_write(struct program_frame *frame)
+{
+    return transfer(frame, FILE_HERE, write_from);
+}
+
+/* An offset below 0 is none; FILE_HERE, which is one of them, is the caller's word alone. */
+uint64_t syscall_pread64(struct program_frame *frame)
+{
+    return (int64_t)frame->r10 < 0 ? SYSCALL_ERROR(EINVAL) : transfer(frame, frame->r10, read_to);
+}
+
+uint64_t syscall_pwrite64(struct program_frame *frame)
+{
+    return (int64_t)frame->r10 < 0 ? SYSCALL_ERROR(EINVAL)
+                                   : transfer(frame, frame->r10, write_from);
+}
+
+uint64_t syscall_readv(struct program_frame *frame)
+{
+    return transfer_parts(frame, read_to);
+}
+
+uint64_t syscall_writev(struct program_frame *frame)
+{
+    return transfer_parts(frame, write_from);
+}
+
+uint64_t syscall_lseek(struct program_frame *frame)
+{
+    struct file *file = syscall_file(frame->rdi);
+    return file ? (uint64_t)file_seek(file, (int64_t)frame->rsi, (unsigned)frame->rdx)
+                : SYSCALL_ERROR(EBADF);
+}
+
+uint64_t syscall_getdents64(struct program_frame *frame)
+{
+    struct file *file = syscall_file(frame->rdi);
+    uint64_t size = (uint32_t)frame->rdx;
+    if (!file)
+        return SYSCALL_ERROR(EBADF);
+    if (!can_write(frame->rsi, size))
+        return SYSCALL_FAULT;
+    return (uint64_t)file_list(file, (void *)frame->rsi, size);
+}
+
+uint64_t syscall_ftruncate(struct program_frame *frame)
+{
+    struct file *file = syscall_file(frame->rdi);
+    return file ? (uint64_t)file_truncate(file, frame->rsi) : SYSCALL_ERROR(EBADF);
+}
+
+uint64_t syscall_ioctl(struct program_frame *frame)
+{
+    return syscall_file(frame->rdi) ? SYSCALL_ERROR(ENOTTY) : SYSCALL_ERROR(EBADF);
+}
+
+/* Nothing of a file is kept elsewhere. */
+uint64_t syscall_fsync(struct program_frame *frame)
+{
+    return syscall_file(frame->rdi) ? 0 : SYSCALL_ERROR(EBADF);
+}
+
+/* --- numbers ---------------------------------------------------------------------------------- */
+
+uint64_t syscall_close(struct program_frame *frame)
+{
+    return (uint64_t)file_close(&syscall_files()->files, (int)frame->rdi);
+}
+
+uint64_t syscall_dup(struct program_frame *frame)
+{
+    return (uint64_t)file_dup(&syscall_files()->files, (int)frame->rdi, 0, false);
+}
+
+uint64_t syscall_dup2(struct program_frame *frame)
+{
+    if ((int)frame->rdi == (int)frame->rsi)
+        return syscall_file(frame->rdi) ? frame->rdi : SYSCALL_ERROR(EBADF);
+    return (uint64_t)file_dup_to(&syscall_files()->files, (int)frame->rdi, (int)frame->rsi, false);
+}
+
+uint64_t syscall_dup3(struct program_frame *frame)
+{
+    if (frame->rdx & ~(uint64_t)O_CLOEXEC)
+        return SYSCALL_ERROR(EINVAL);
+    return (uint64_t)file_dup_to(&syscall_files()->files, (int)frame->rdi, (int)frame->rsi,
+                                 frame->rdx != 0);
+}
+
+static int set_flags(struct file *file, unsigned flags)
+{
+    const unsigned changing = O_APPEND | O_NONBLOCK;
+    file->flags = (file->flags & ~changing) | (flags & changing);
+    return 0;
+}
+
+static int control(struct file_table *files, int number, unsigned command, uint64_t argument)
+{
+    struct file *file = file_table_get(files, number);
+    if (!file)
+        return -EBADF;
+    switch (command) {
+    case F_DUPFD:
+    case F_DUPFD_CLOEXEC:
+        if (argument > FILE_NUMBERS_MAX)
+            return -EINVAL;
+        return file_dup(files, number, (size_t)argument, command != F_DUPFD);
+    case F_GETFD:
+        return file_is_cloexec(files, number) ? FD_CLOEXEC : 0;
+    case F_SETFD:
+        return file_set_cloexec(files, number, argument & FD_CLOEXEC);
+    case F_GETFL:
+        return (int)(file->flags | O_LARGEFILE);
+    case F_SETFL:
+        return set_flags(file, (unsigned)argument);
+    default:
+        return -EINVAL;
+    }
+}
+
+uint64_t syscall_fcntl(struct program_frame *frame)
+{
+    return (uint64_t)control(&syscall_files()->files, (int)frame->rdi, (unsigned)frame->rsi,
+                             frame->rdx);
+}
+
+/* --- what has no name ------------------------------------------------------------------------- */
+
+/* Both or none; takes the files. */
+static int add_pipe(struct file_table *files, struct file *ends[2], bool cloexec, int out[2])
+{
+    out[0] = file_table_add(files, ends[0], 0, cloexec);
+    if (out[0] < 0) {
+        file_put(ends[0]);
+        file_put(ends[1]);
+        return out[0];
+    }
+    out[1] = file_table_add(files, ends[1], 0, cloexec);
+    if (out[1] >= 0)
+        return 0;
+    file_put(ends[1]);
+    (void)file_close(files, out[0]);
+    return out[1];
+}
+
+static uint64_t make_pipe(uint64_t at, unsigned flags)
+{
+    struct file *ends[2];
+    int numbers[2];
+    if (flags & ~(unsigned)(O_CLOEXEC | O_NONBLOCK))
+        return SYSCALL_ERROR(EINVAL);
+    if (!can_write(at, sizeof numbers))
+        return SYSCALL_FAULT;
+    int status = pipe_new(flags & O_NONBLOCK, &ends[0], &ends[1]);
+    if (status == 0)
+        status = add_pipe(&syscall_files()->files, ends, flags & O_CLOEXEC, numbers);
+    if (status == 0)
+        memcpy((void *)at, numbers, sizeof numbers);
+    return (uint64_t)status;
+}
+
+uint64_t syscall_pipe(struct program_frame *frame)
+{
+    return make_pipe(frame->rdi, 0);
+}
+
+uint64_t syscall_pipe2(struct program_frame *frame)
+{
+    return make_pipe(frame->rdi, (unsigned)frame->rsi);
+}
+
+uint64_t syscall_eventfd2(struct program_frame *frame)
+{
+    unsigned flags = (unsigned)frame->rsi;
+    struct file *file;
+    if (flags & ~(unsigned)(EFD_SEMAPHORE | O_CLOEXEC | O_NONBLOCK))
+        return SYSCALL_ERROR(EINVAL);
+    int status = counter_new((uint32_t)frame->rdi, flags & EFD_SEMAPHORE, flags & O_NONBLOCK,
+                             &file);
+    if (status < 0)
+        return (uint64_t)status;
+    int number = file_table_add(&syscall_files()->files, file, 0, flags & O_CLOEXEC);
+    if (number < 0)
+        file_put(file);
+    return (uint64_t)number;
+}
+
+/* Looks until something is ready or the host's clock has reached the deadline. With one thread,
+ * nothing inside becomes ready meanwhile. */
+static uint64_t poll_until(uint64_t at, uint64_t count, uint64_t deadline)
+{
+    struct pollfd *items = (struct pollfd *)at;
+    if (count > POLLED_MAX)
+        return SYSCALL_ERROR(EINVAL);
+    if (!can_write(at, count * sizeof *items))
+        return SYSCALL_FAULT;
+    int ready = file_poll_all(&syscall_files()->files, items, count);
+    while (ready == 0 && deadline > 0 && door_clock(DOOR_CLOCK_MONOTONIC) < deadline)
+        ready = file_poll_all(&syscall_files()->files, items, count);
+    return (uint64_t)ready;
+}
+
+static uint64_t deadline_in(uint64_t nanoseconds)
+{
+    return nanoseconds == 0 ? 0 : door_clock(DOOR_CLOCK_MONOTONIC) + nanoseconds;
+}
+
+uint64_t syscall_poll(struct program_frame *frame)
+{
+    int timeout = (int)frame->rdx;
+    uint64_t deadline = timeout < 0 ? UINT64_MAX : deadline_in((uint64_t)timeout * MILLISECOND);
+    return poll_until(frame->rdi, frame->rsi, deadline);
+}
+
+/* There are no signals yet that its mask would let through. */
+uint64_t syscall_ppoll(struct program_frame *frame)
+{
+    struct __kernel_timespec timeout;
+    if (frame->rdx == 0)
+        return poll_until(frame->rdi, frame->rsi, UINT64_MAX);
+    if (!can_read(frame->rdx, sizeof timeout))
+        return SYSCALL_FAULT;
+    memcpy(&timeout, (const void *)frame->rdx, sizeof timeout);
+    if (timeout.tv_sec < 0 || timeout.tv_nsec < 0 || (uint64_t)timeout.tv_nsec >= SECOND)
+        return SYSCALL_ERROR(EINVAL);
+    if ((uint64_t)timeout.tv_sec > UINT32_MAX) /* more than a century is for ever */
+        return poll_until(frame->rdi, frame->rsi, UINT64_MAX);
+    return poll_until(frame->rdi, frame->rsi,
+                      deadline_in((uint64_t)timeout.tv_sec * SECOND + (uint64_t)timeout.tv_nsec));
+}

@@ -1,0 +1,33 @@
+/* What the files of the system calls share. */
+#ifndef CAISSON_ENCLAVE_LIBOS_SYSCALL_PARTS_H
+#define CAISSON_ENCLAVE_LIBOS_SYSCALL_PARTS_H
+
+#include <asm/errno.h>
+
+#include "enclave/libos/memory.h"
+#include "enclave/libos/syscall.h"
+
+#define SYSCALL_FAULT SYSCALL_ERROR(EFAULT)
+
+/* The program's memory: nothing of it is touched before one of these has allowed it. */
+static inline bool can_read(uint64_t at, uint64_t size)
+{
+    return memory_allows(at, size, MEMORY_READ);
+}
+
+static inline bool can_write(uint64_t at, uint64_t size)
+{
+    return memory_allows(at, size, MEMORY_READ | MEMORY_WRITE);
+}
+
+/* The program's files. */
+struct vfs *syscall_files(void);
+
+/* The open file of a number, borrowed; NULL for none. */
+struct file *syscall_file(uint64_t number);
+
+/* Copies a path: 0, -EFAULT, or -ENAMETOOLONG. */
+#define SYSCALL_PATH_MAX 4096 /* bytes with the end */
+int syscall_path(uint64_t at, char out[SYSCALL_PATH_MAX]);
+
+#endif
