@@ -1,4 +1,5 @@
-/* The program's system calls. */
+/* The program's system calls, which syscall_answer() (program.h) finds by their numbers. What is
+ * not there is -ENOSYS, and the log says its name once. */
 #ifndef CAISSON_ENCLAVE_LIBOS_SYSCALL_H
 #define CAISSON_ENCLAVE_LIBOS_SYSCALL_H
 
