@@ -155,6 +155,8 @@ class Layers(unittest.TestCase):
     def test_the_files_are_the_layers(self):
         self.assertEqual(self.inside("/bin/cat", "/etc/motd").stdout, b"a line\nanother\n")
         self.assertEqual(self.inside("/bin/ls", "/etc").stdout, b"motd\nno-program\nsecret\n")
+        long = self.inside("/bin/ls", "-ln", "/etc/motd")
+        self.assertEqual((long.returncode, long.stdout.split()[:5]), (0, [b"-rw-r--r--", b"1", b"0", b"0", b"15"]))
         self.assertEqual(self.inside("/bin/ls", "/dev").stdout.split()[:3], [b"fd", b"full", b"null"])
         self.assertEqual(self.inside("/usr/bin/wc", "-c", "/etc/motd").stdout, b"15 /etc/motd\n")
 

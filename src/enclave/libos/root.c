@@ -59,7 +59,7 @@ static int make_dev(struct vfs *vfs)
 {
     struct tree_options options = {
         .limit = ROOT_LIMIT, .device = 2, .mode = 0755, .clock = vfs->clock};
-    struct tree *dev;
+    struct tree *dev = NULL;
     int status = vfs_mkdir(vfs, AT_FDCWD, "/dev", 0755);
     if (status == -EEXIST)
         status = 0;
@@ -75,7 +75,7 @@ int root_mount(struct vfs *vfs, const struct door_layer *layers, size_t count)
     struct file_clock clock = {now, NULL};
     struct ext4_reader *readers = alloc_zeroed(count + 1, sizeof *readers);
     size_t cache = ROOT_BLOCKS / (count + 1);
-    struct tree *root;
+    struct tree *root = NULL;
     int status = readers ? 0 : -ENOMEM;
     for (size_t i = 0; status == 0 && i < count; i++)
         status = open_layer(&layers[i], DOOR_DISK_LAYERS + i, cache, &readers[i]);

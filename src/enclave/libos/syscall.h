@@ -76,6 +76,14 @@ syscall_fn syscall_statx;
 syscall_fn syscall_truncate;
 syscall_fn syscall_utimensat;
 
+/* syscall_xattr.c */
+syscall_fn syscall_fgetxattr;
+syscall_fn syscall_flistxattr;
+syscall_fn syscall_getxattr;
+syscall_fn syscall_lgetxattr;
+syscall_fn syscall_listxattr;
+syscall_fn syscall_llistxattr;
+
 /* syscall_memory.c */
 syscall_fn syscall_brk;
 syscall_fn syscall_madvise;

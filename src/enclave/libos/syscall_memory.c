@@ -74,6 +74,7 @@ static uint64_t map_file(const struct program_frame *frame, struct file *file, b
         result = memory_map(&at, size, MEMORY_READ | MEMORY_WRITE, is_fixed);
     if (result < 0)
         return (uint64_t)result;
+    size = page_up(size); /* as Linux does: the last page shows all that the file has */
     result = fill(file, frame->r9, at, size);
     if (result == 0)
         result = memory_protect(at, size, (unsigned)frame->rdx);
