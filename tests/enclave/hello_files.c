@@ -124,6 +124,7 @@ static int numbers(void)
     NEED(fcntl(51, F_SETFL, O_NONBLOCK) == 0 && (fcntl(50, F_GETFL) & O_NONBLOCK));
     REFUSED(read(50, in, sizeof in), EAGAIN);
     REFUSED(lseek(50, 0, SEEK_CUR), ESPIPE);
+    REFUSED(fsync(50), EINVAL);
     REFUSED(dup2(99, 52), EBADF);
     REFUSED(dup3(50, 50, 0), EINVAL);
     NEED(close(ends[1]) == 0 && read(50, in, sizeof in) == 0);

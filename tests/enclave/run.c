@@ -24,8 +24,6 @@
 #define NOT_RUN  125
 #define DISK_MAX (256U << 20) /* bytes */
 
-extern char **environ;
-
 static const char key_pem[] =
 #include "../unit/measure/sigstruct_key.inc"
     ;

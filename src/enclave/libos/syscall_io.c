@@ -121,7 +121,10 @@ uint64_t syscall_ioctl(struct program_frame *frame)
 /* Nothing of a file is kept elsewhere. */
 uint64_t syscall_fsync(struct program_frame *frame)
 {
-    return syscall_file(frame->rdi) ? 0 : SYSCALL_ERROR(EBADF);
+    struct file *file = syscall_file(frame->rdi);
+    if (!file)
+        return SYSCALL_ERROR(EBADF);
+    return file->kind->is_stream ? SYSCALL_ERROR(EINVAL) : 0;
 }
 
 /* --- numbers ---------------------------------------------------------------------------------- */
