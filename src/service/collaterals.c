@@ -1,13 +1,12 @@
 #include "service/collaterals.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 
 #include "base/hex.h"
 #include "base/text.h"
 #include "os/file.h"
+#include "service/folder.h"
 
 #define ROOTS_MAX 8
 #define SUFFIX    ".json"
@@ -64,8 +63,9 @@ static void fill_hashes(struct entry *entry)
     hash(parts->root_ca_crl, entry->hashes.root_crl);
 }
 
-static int read_entry(const char *folder, const char *name, struct set *set, struct error *err)
+static int read_entry(const char *folder, const char *name, void *context, struct error *err)
 {
+    struct set *set = context;
     BUF_AUTO text = BUF_WITH_LIMIT(DCAP_COLLATERAL_SIZE_MAX);
     TEXT_AUTO path = text_format("%s/%s", folder, name);
     if (!path)
@@ -84,26 +84,13 @@ static int read_entry(const char *folder, const char *name, struct set *set, str
     return 0;
 }
 
-static int read_folder(const char *path, struct set *set, struct error *err)
-{
-    DIR *folder = opendir(path);
-    int result = 0;
-    if (!folder)
-        return error_system(err, errno, "cannot read the folder %s", path);
-    for (struct dirent *at; result == 0 && (at = readdir(folder));) {
-        if (text_ends_with(at->d_name, SUFFIX) && at->d_name[0] != '.')
-            result = read_entry(path, at->d_name, set, err);
-    }
-    (void)closedir(folder);
-    return result;
-}
-
 int collaterals_refresh(struct collaterals *collaterals, struct error *err)
 {
     struct set *set = calloc(1, sizeof *set);
     if (!set)
         return error_memory(err);
-    if (collaterals->folder && read_folder(collaterals->folder, set, err) < 0) {
+    if (collaterals->folder &&
+        folder_visit_each(collaterals->folder, SUFFIX, read_entry, set, err) < 0) {
         set_free(set);
         return -1;
     }

@@ -1,7 +1,5 @@
 #include "service/snp_files.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -9,6 +7,7 @@
 #include "base/text.h"
 #include "evidence/snp_leaf.h"
 #include "os/file.h"
+#include "service/folder.h"
 
 #define SUFFIX ".pem"
 
@@ -79,8 +78,9 @@ static int read_chain(struct span pem, struct entry *entry, struct error *err)
     return read_leaf(entry, err);
 }
 
-static int read_entry(const char *folder, const char *name, struct set *set, struct error *err)
+static int read_entry(const char *folder, const char *name, void *context, struct error *err)
 {
+    struct set *set = context;
     BUF_AUTO text = BUF_WITH_LIMIT(SNP_CERTIFICATES_SIZE_MAX);
     TEXT_AUTO path = text_format("%s/%s", folder, name);
     if (!path)
@@ -96,26 +96,12 @@ static int read_entry(const char *folder, const char *name, struct set *set, str
     return read_chain(buf_span(&text), entry, err) < 0 ? error_context(err, "%s", path) : 0;
 }
 
-static int read_folder(const char *path, struct set *set, struct error *err)
-{
-    DIR *folder = opendir(path);
-    int result = 0;
-    if (!folder)
-        return error_system(err, errno, "cannot read the folder %s", path);
-    for (struct dirent *at; result == 0 && (at = readdir(folder));) {
-        if (text_ends_with(at->d_name, SUFFIX) && at->d_name[0] != '.')
-            result = read_entry(path, at->d_name, set, err);
-    }
-    (void)closedir(folder);
-    return result;
-}
-
 int snp_files_refresh(struct snp_files *files, struct error *err)
 {
     struct set *set = calloc(1, sizeof *set);
     if (!set)
         return error_memory(err);
-    if (files->folder && read_folder(files->folder, set, err) < 0) {
+    if (files->folder && folder_visit_each(files->folder, SUFFIX, read_entry, set, err) < 0) {
         set_free(set);
         return -1;
     }
