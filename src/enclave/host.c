@@ -1,5 +1,6 @@
 #include "enclave/host.h"
 
+#include <cpuid.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -95,12 +96,27 @@ static int64_t answer_restrict(struct host *host, const uint64_t arguments[3])
                : 0;
 }
 
+static int64_t answer_cpuid(struct host *host, const uint64_t arguments[3])
+{
+    struct door_cpuid one;
+    if (arguments[0] > DOOR_BUFFER_SIZE / sizeof one)
+        return -EINVAL;
+    for (size_t i = 0; i < arguments[0]; i++) {
+        memcpy(&one, host->buffer + i * sizeof one, sizeof one);
+        memset(one.words, 0, sizeof one.words);
+        (void)__get_cpuid_count(one.leaf, one.subleaf, &one.words[0], &one.words[1], &one.words[2],
+                                &one.words[3]);
+        memcpy(host->buffer + i * sizeof one, &one, sizeof one);
+    }
+    return 0;
+}
+
 static uint64_t answer(void *context, uint64_t number, const uint64_t arguments[3])
 {
     static answer_fn *const answers[] = {
         [DOOR_WRITE] = answer_write, [DOOR_READ] = answer_read,         [DOOR_CLOCK] = answer_clock,
         [DOOR_BLOCK] = answer_block, [DOOR_SIZE] = answer_size,         [DOOR_LOG] = answer_log,
-        [DOOR_GROW] = answer_grow,   [DOOR_RESTRICT] = answer_restrict,
+        [DOOR_GROW] = answer_grow,   [DOOR_RESTRICT] = answer_restrict, [DOOR_CPUID] = answer_cpuid,
     };
     if (number >= sizeof answers / sizeof *answers || !answers[number])
         return (uint64_t)-ENOSYS;

@@ -330,8 +330,9 @@ static void finish_leaf(greg_t *gregs, uint32_t status)
         gregs[REG_EFL] = (gregs[REG_EFL] & ~arithmetic) | (status ? zero : 0);
 }
 
-static void find_fault(int number, greg_t *gregs, struct model_fault *fault)
+static void find_fault(int number, ucontext_t *context, struct model_fault *fault)
 {
+    greg_t *gregs = context->uc_mcontext.gregs;
     *fault = (struct model_fault){.vector = (uint8_t)gregs[REG_TRAPNO]};
     if (number == SIGSYS) { /* Syscall User Dispatch: the instruction is behind */
         fault->vector = MODEL_UD;
@@ -339,6 +340,8 @@ static void find_fault(int number, greg_t *gregs, struct model_fault *fault)
     } else if (fault->vector == MODEL_PF) {
         fault->address = (uint64_t)gregs[REG_CR2];
         fault->code = (uint32_t)gregs[REG_ERR];
+    } else if (model_is_cpuid(context)) {
+        fault->vector = MODEL_UD;
     } else if (fault->vector == MODEL_GP) {
         fault->code = (uint32_t)gregs[REG_ERR];
     }
@@ -351,7 +354,7 @@ static void trap_inside(int number, ucontext_t *context, struct model_thread *th
     struct model_fault fault;
     struct sgx_gprs registers;
     uint32_t status;
-    find_fault(number, gregs, &fault);
+    find_fault(number, context, &fault);
     if (number != SIGSYS && is_enclu(model, (uint64_t)gregs[REG_RIP])) {
         if ((uint32_t)gregs[REG_RAX] == SGX_EEXIT) {
             leave(thread, gregs);
@@ -390,7 +393,7 @@ void model_signal(int number, siginfo_t *info, void *context, struct model_threa
             leave_async(thread, state, NULL);
     } else if (is_inside && info->si_code > 0) {
         trap_inside(number, state, thread);
-    } else {
+    } else if (!model_host_cpuid(number, info, state)) {
         model_signal_host(number, info, context);
     }
 }

@@ -76,6 +76,7 @@ static int catch_faults(struct error *err)
 static void thread_end(void *value)
 {
     const stack_t none = {.ss_flags = SS_DISABLE};
+    model_cpuid_traps(false);
     (void)prctl(PR_SET_SYSCALL_USER_DISPATCH, 0, 0, 0, 0);
     (void)sigaltstack(&none, NULL);
     (void)munmap(value, BLOCK_SIZE);
@@ -103,7 +104,10 @@ static int set_up(struct model_thread *thread, struct error *err)
               (uintptr_t)model_restorer_end - (uintptr_t)model_restorer, &thread->selector) < 0)
         return error_set(err, ERROR_UNAVAILABLE,
                          "the model of SGX needs Syscall User Dispatch (Linux 5.11 or newer)");
-    return catch_faults(err);
+    if (catch_faults(err) < 0)
+        return -1;
+    model_cpuid_traps(true);
+    return 0;
 }
 
 struct model_thread *model_thread_get(struct error *err)

@@ -45,6 +45,7 @@
 
 #include <signal.h>
 #include <stdatomic.h>
+#include <ucontext.h>
 
 #include "enclave/model_parts.h"
 
@@ -97,6 +98,12 @@ void model_signal_entry(int number, siginfo_t *info, void *context);
 int model_prepare(struct model_frame *frame);
 void model_unprepare(struct model_frame *frame);
 void model_signal(int number, siginfo_t *info, void *context, struct model_thread *thread);
+
+/* model_cpuid.c: whether CPUID traps in this thread, where the processor can do so; whether a
+ * signal comes of it; and the host's own, carried out. */
+void model_cpuid_traps(bool traps);
+bool model_is_cpuid(const ucontext_t *context);
+bool model_host_cpuid(int number, const siginfo_t *info, ucontext_t *context);
 
 /* model_signal.c: the handler of a signal that came to code of the host's. */
 void model_signal_host(int number, siginfo_t *info, void *context);

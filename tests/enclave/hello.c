@@ -4,6 +4,7 @@
  */
 #include "hello.h"
 
+#include <cpuid.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -124,6 +125,17 @@ static int unknown(void)
     return syscall(4000) != -1 || errno != ENOSYS;
 }
 
+/* What CPUID says of the vendor and of the largest cache. */
+static int processor(void)
+{
+    unsigned leaf[4];
+    __cpuid(0, leaf[0], leaf[1], leaf[2], leaf[3]);
+    (void)printf("%.4s%.4s%.4s", (char *)&leaf[1], (char *)&leaf[3], (char *)&leaf[2]);
+    __cpuid_count(4, 3, leaf[0], leaf[1], leaf[2], leaf[3]);
+    (void)printf(" %x %x %x\n", leaf[0], leaf[1], leaf[2]);
+    return 0;
+}
+
 /* Nanoseconds for a getpid(). */
 static int speed(void)
 {
@@ -143,8 +155,9 @@ int main(int argc, char *argv[])
     static const struct {
         const char *name;
         int (*run)(void);
-    } all[] = {{"copy", copy},   {"files", hello_files}, {"large", large},     {"pages", pages},
-               {"fault", fault}, {"calls", calls},       {"unknown", unknown}, {"speed", speed}};
+    } all[] = {{"copy", copy},       {"files", hello_files}, {"large", large},
+               {"pages", pages},     {"fault", fault},       {"calls", calls},
+               {"unknown", unknown}, {"speed", speed},       {"processor", processor}};
     for (size_t i = 0; argc > 1 && i < sizeof all / sizeof *all; i++) {
         if (strcmp(argv[1], all[i].name) == 0)
             return all[i].run();

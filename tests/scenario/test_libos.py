@@ -55,6 +55,12 @@ class Libos(unittest.TestCase):
     def test_calls_answer_as_linux_does(self):
         self.assertEqual(self.same("calls").stdout, b"calls\n")
 
+    def test_the_processor_is_described_inside(self):
+        with open("/proc/cpuinfo", encoding="ascii") as file:
+            if " cpuid_fault" not in file.read():
+                self.skipTest("this processor does not let CPUID trap, and the model runs it as it is")
+        self.assertEqual(inside(HELLO, "processor").stdout, b"GenuineIntel 163 3c0003f 7fff\n")
+
     def test_an_exception_ends_the_program_alone(self):
         result = inside(HELLO, "fault")
         self.assertEqual(result.returncode, 128 + 11)

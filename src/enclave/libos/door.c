@@ -80,6 +80,19 @@ void door_log(const char *text, size_t len)
     (void)door_ask(DOOR_LOG, len, 0, 0);
 }
 
+int door_cpuid(struct door_cpuid *leaves, size_t count)
+{
+    if (count > DOOR_CPUID_MAX)
+        return -EINVAL;
+    __builtin_memcpy(outside, leaves, count * sizeof *leaves);
+    int64_t result = check(door_ask(DOOR_CPUID, count, 0, 0), 0);
+    for (size_t i = 0; result == 0 && i < count; i++)
+        __builtin_memcpy(leaves[i].words,
+                         outside + i * sizeof *leaves + offsetof(struct door_cpuid, words),
+                         sizeof leaves[i].words);
+    return (int)result;
+}
+
 int door_grow(uint64_t offset, uint64_t size)
 {
     return (int)check(door_ask(DOOR_GROW, offset, size, 0), 0);

@@ -24,6 +24,10 @@ uint64_t door_clock(enum door_clock clock);
 
 void door_log(const char *text, size_t len);
 
+/* Fills in the words of these leaves, as the host has them. */
+#define DOOR_CPUID_MAX 64
+int door_cpuid(struct door_cpuid *leaves, size_t count);
+
 int door_grow(uint64_t offset, uint64_t size);
 int door_restrict(uint64_t offset, uint64_t size, unsigned access);
 

@@ -22,6 +22,13 @@ enum door_number {
     DOOR_LOG,      /* bytes of a line's text in the buffer: 0 */
     DOOR_GROW,     /* offset, bytes: pages may be accepted there; 0, or -errno */
     DOOR_RESTRICT, /* offset, bytes, access: EMODPR is done; 0, or -errno */
+    DOOR_CPUID,    /* count: so many of struct door_cpuid in the buffer are answered; 0 */
+};
+
+/* A leaf of CPUID, and EAX, EBX, ECX, EDX. */
+struct door_cpuid {
+    uint32_t leaf, subleaf;
+    uint32_t words[4];
 };
 
 enum door_clock { DOOR_CLOCK_REAL, DOOR_CLOCK_MONOTONIC, DOOR_CLOCKS };

@@ -4,6 +4,7 @@
 #include "enclave/inside/enclave.h"
 #include "enclave/libos/alloc.h"
 #include "enclave/libos/door.h"
+#include "enclave/libos/emulate.h"
 #include "enclave/libos/load.h"
 #include "enclave/libos/log.h"
 #include "enclave/libos/memory.h"
@@ -99,6 +100,8 @@ static int load(const struct words *words, struct vfs *vfs, struct program *prog
 {
     int result = prepare_memory();
     if (result == 0)
+        result = emulate_begin();
+    if (result == 0)
         result = root_mount(vfs, words->layers, words->start.layer_count);
     if (result < 0)
         return result;
@@ -154,6 +157,8 @@ bool enclave_exception(struct sgx_gprs *state, const struct sgx_exinfo *fault)
         state->rip = (uintptr_t)program_syscall;
         return true;
     }
+    if (vector == VECTOR_UD && emulate_instruction(state))
+        return true;
     state->rdi = vector;
     state->rsi = state->rip;
     state->rdx = fault->address;

@@ -9,14 +9,17 @@
 
 static uint8_t buffer[DOOR_BUFFER_SIZE];
 static uint64_t answer;
-static uint64_t asked; /* times */
+static const struct door_cpuid *answered; /* NULL: the buffer stays */
+static uint64_t asked;                    /* times */
 static bool is_outside = true;
 
 uint64_t door_ask(uint64_t number, uint64_t a, uint64_t b, uint64_t c)
 {
-    (void)a, (void)b, (void)c;
-    assert_true(number >= DOOR_WRITE && number <= DOOR_RESTRICT);
+    (void)b, (void)c;
+    assert_true(number >= DOOR_WRITE && number <= DOOR_CPUID);
     assert_true(++asked < 1000);
+    if (number == DOOR_CPUID && answered)
+        memcpy(buffer, answered, a * sizeof *answered);
     return answer;
 }
 
@@ -79,6 +82,25 @@ static void copies_what_the_host_gave_and_no_more(void **state)
     assert_int_equal(bytes[10], 0);
 }
 
+static void takes_leaves_of_cpuid_whole_or_not(void **state)
+{
+    (void)state;
+    struct door_cpuid leaves[2] = {{.leaf = 1}, {.leaf = 7, .subleaf = 1}};
+    const struct door_cpuid given[2] = {{9, 9, {1, 2, 3, 4}}, {9, 9, {5, 6, 7, 8}}};
+    answer = 1;
+    assert_int_equal(door_cpuid(leaves, 2), -EIO);
+    assert_int_equal(leaves[0].words[0], 0);
+    assert_int_equal(door_cpuid(leaves, DOOR_CPUID_MAX + 1), -EINVAL);
+    answer = 0;
+    assert_int_equal(door_cpuid(leaves, 2), 0); /* the host has left the questions */
+    assert_int_equal(leaves[1].words[0], 0);
+    answered = given;
+    assert_int_equal(door_cpuid(leaves, 2), 0);
+    assert_int_equal(leaves[1].leaf, 7); /* what was asked stays */
+    assert_memory_equal(leaves[1].words, given[1].words, sizeof given[1].words);
+    answered = NULL;
+}
+
 static void tells_errors_that_are_such(void **state)
 {
     (void)state;
@@ -114,6 +136,7 @@ int main(void)
         cmocka_unit_test(refuses_a_buffer_inside),
         cmocka_unit_test(takes_no_size_that_was_not_asked_for),
         cmocka_unit_test(copies_what_the_host_gave_and_no_more),
+        cmocka_unit_test(takes_leaves_of_cpuid_whole_or_not),
         cmocka_unit_test(tells_errors_that_are_such),
         cmocka_unit_test(a_clock_never_goes_back),
     };
