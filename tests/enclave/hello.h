@@ -2,6 +2,14 @@
 #ifndef CAISSON_TESTS_HELLO_H
 #define CAISSON_TESTS_HELLO_H
 
+#define NEED(what)                                                                                 \
+    do {                                                                                           \
+        if (!(what))                                                                               \
+            return __LINE__ % 100 + 100;                                                           \
+    } while (0)
+#define REFUSED(call, number) NEED((call) == -1 && errno == (number))
+
 int hello_files(void);
+int hello_more(void);
 
 #endif

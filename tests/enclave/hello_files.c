@@ -17,13 +17,6 @@
 
 #define P ((size_t)4096)
 
-#define NEED(what)                                                                                 \
-    do {                                                                                           \
-        if (!(what))                                                                               \
-            return __LINE__ % 100 + 100;                                                           \
-    } while (0)
-#define REFUSED(call, number) NEED((call) == -1 && errno == (number))
-
 static int bytes(void)
 {
     char in[16] = "abcdef";

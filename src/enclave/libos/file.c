@@ -4,6 +4,7 @@
 #include <linux/fcntl.h>
 
 #include "enclave/libos/bytes.h"
+#include "enclave/libos/lock_file.h"
 
 #define LIMIT_DEFAULT 1024
 #define ROOM_MIN      16
@@ -15,9 +16,11 @@ struct file_slot {
 
 int file_new(const struct file_kind *kind, unsigned flags, struct node *node, struct file **out)
 {
+    static uint64_t last_number;
     struct file *file = alloc_zeroed(1, sizeof *file);
     if (!file)
         return -ENOMEM;
+    file->number = ++last_number;
     file->kind = kind;
     file->references = 1;
     file->flags = flags;
@@ -36,6 +39,7 @@ void file_put(struct file *file)
 {
     if (!file || --file->references > 0)
         return;
+    lock_released(file);
     if (file->kind && file->kind->release)
         file->kind->release(file);
     node_put(file->node);
@@ -116,6 +120,8 @@ int file_dup_to(struct file_table *table, int number, int to, bool cloexec)
         return status;
     struct file *before = table->slots[to].file;
     table->slots[to] = (struct file_slot){file_get(file), cloexec};
+    if (before)
+        lock_closed(before);
     file_put(before);
     return to;
 }
@@ -126,6 +132,7 @@ int file_close(struct file_table *table, int number)
     if (!file)
         return -EBADF;
     table->slots[number] = (struct file_slot){NULL, false};
+    lock_closed(file);
     file_put(file);
     return 0;
 }

@@ -9,9 +9,13 @@
 
 struct file;
 
+#define FILE_SOCKET 12 /* S_IFSOCK >> 12: the one type that a layer's ext4 has none of */
+
 /* Any function may be NULL; the comment says what that means. None waits: -EAGAIN. */
 struct file_kind {
-    bool is_stream; /* has no offsets: lseek and pread answer -ESPIPE */
+    const char *name; /* of what has none: "pipe", "socket", "[eventfd]"; NULL: a pipe's */
+    uint16_t type;    /* as EXT4_FIFO; 0 with a name: none */
+    bool is_stream;   /* has no offsets: lseek and pread answer -ESPIPE */
     int64_t (*read)(struct file *file, uint64_t offset, void *out, size_t size); /* -EINVAL */
     int64_t (*write)(struct file *file, uint64_t offset, const void *bytes, size_t size);
     unsigned (*poll)(struct file *file); /* of POLLIN and the like; NULL: read and write */
@@ -24,6 +28,7 @@ struct file {
     uint32_t references;
     unsigned flags; /* O_* */
     uint64_t offset;
+    uint64_t number;   /* of what has no node, for stat; both ends of a pipe have the same */
     bool keeps_setuid; /* opened with CAP_FSETID: writing takes no bits away */
     struct node *node; /* counted; NULL for what has no name */
     char *path;        /* by which it was opened, from the root on; NULL likewise */
@@ -71,6 +76,8 @@ int64_t file_read(struct file *file, uint64_t offset, void *out, size_t size);
 int64_t file_write(struct file *file, uint64_t offset, const void *bytes, size_t size);
 int64_t file_seek(struct file *file, int64_t offset, unsigned whence);
 int file_truncate(struct file *file, uint64_t size);
+/* fallocate(2), as tmpfs has it: room, with or without FALLOC_FL_KEEP_SIZE, and holes. */
+int file_allocate(struct file *file, unsigned mode, int64_t offset, int64_t size);
 
 /* getdents64(2): bytes of struct linux_dirent64. */
 int file_list(struct file *file, void *out, size_t size);

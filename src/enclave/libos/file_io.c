@@ -1,5 +1,6 @@
 /* What is done with one open file. */
 #include <linux/errno.h>
+#include <linux/falloc.h>
 #include <linux/fcntl.h>
 
 #include "enclave/libos/bytes.h"
@@ -96,6 +97,30 @@ int file_truncate(struct file *file, uint64_t size)
     if (size > INT64_MAX || file->kind != &file_plain)
         return -EINVAL;
     return node_truncate(file->node, size);
+}
+
+int file_allocate(struct file *file, unsigned mode, int64_t offset, int64_t size)
+{
+    const unsigned hole = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+    int64_t end;
+    if (offset < 0 || size <= 0)
+        return -EINVAL;
+    if (mode != 0 && mode != FALLOC_FL_KEEP_SIZE && mode != hole)
+        return -EOPNOTSUPP;
+    if (!may(file, O_RDONLY))
+        return -EBADF;
+    if (file->kind->is_stream)
+        return -ESPIPE;
+    if (file->kind != &file_plain)
+        return -ENODEV;
+    if (__builtin_add_overflow(offset, size, &end))
+        return -EFBIG;
+    if (mode == hole)
+        return node_clear(file->node, (uint64_t)offset, (uint64_t)size);
+    int status = node_allocate(file->node, (uint64_t)offset, (uint64_t)size);
+    if (status == 0 && mode == 0 && (uint64_t)end > file->node->size)
+        status = node_truncate(file->node, (uint64_t)end);
+    return status;
 }
 
 /* --- plain files ------------------------------------------------------------------------------ */

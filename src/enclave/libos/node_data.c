@@ -115,6 +115,39 @@ int node_truncate(struct node *node, uint64_t size)
     return 0;
 }
 
+int node_allocate(struct node *node, uint64_t offset, uint64_t size)
+{
+    uint64_t end;
+    if (__builtin_add_overflow(offset, size, &end) || end > INT64_MAX)
+        return -EFBIG;
+    for (uint64_t at = offset - offset % PAGES_SIZE; at < end; at += PAGES_SIZE) {
+        uint8_t *page;
+        int status = page_to_write(node, at, false, &page);
+        if (status < 0)
+            return status;
+    }
+    return 0;
+}
+
+int node_clear(struct node *node, uint64_t offset, uint64_t size)
+{
+    static const uint8_t zeros[PAGES_SIZE];
+    uint64_t end = node->size;
+    if (offset < end && size < end - offset)
+        end = offset + size;
+    while (offset < end) {
+        uint64_t part = PAGES_SIZE - offset % PAGES_SIZE;
+        if (part > end - offset)
+            part = end - offset;
+        bool is_hole = offset >= node->lower_size && !pages_get(&node->pages, offset / PAGES_SIZE);
+        int64_t put = is_hole ? (int64_t)part : node_write(node, offset, zeros, (size_t)part);
+        if (put <= 0)
+            return put < 0 ? (int)put : -ENOSPC;
+        offset += (uint64_t)put;
+    }
+    return 0;
+}
+
 uint64_t node_used(const struct node *node)
 {
     uint64_t lower = (node->lower_size + PAGES_SIZE - 1) / PAGES_SIZE;

@@ -24,10 +24,8 @@ struct pipe {
     uint8_t ring[PIPE_SIZE];
 };
 
-static int64_t pipe_read(struct file *file, uint64_t offset, void *out, size_t size)
+static int64_t look(const struct pipe *pipe, void *out, size_t size)
 {
-    struct pipe *pipe = file->state;
-    (void)offset;
     if (pipe->used == 0 && size > 0)
         return pipe->has_writer ? -EAGAIN : 0;
     if (size > pipe->used)
@@ -35,11 +33,20 @@ static int64_t pipe_read(struct file *file, uint64_t offset, void *out, size_t s
     size_t first = PIPE_SIZE - pipe->start < size ? PIPE_SIZE - pipe->start : size;
     memcpy(out, pipe->ring + pipe->start, first);
     memcpy((uint8_t *)out + first, pipe->ring, size - first);
-    pipe->start = (pipe->start + size) % PIPE_SIZE;
-    pipe->used -= size;
-    if (size > 0)
-        changed();
     return (int64_t)size;
+}
+
+static int64_t pipe_read(struct file *file, uint64_t offset, void *out, size_t size)
+{
+    struct pipe *pipe = file->state;
+    int64_t got = look(pipe, out, size);
+    (void)offset;
+    if (got <= 0)
+        return got;
+    pipe->start = (pipe->start + (size_t)got) % PIPE_SIZE;
+    pipe->used -= (size_t)got;
+    changed();
+    return got;
 }
 
 static int64_t pipe_write(struct file *file, uint64_t offset, const void *bytes, size_t size)
@@ -99,10 +106,35 @@ static void writer_release(struct file *file)
     release(pipe);
 }
 
-static const struct file_kind reader_kind = {
-    .is_stream = true, .read = pipe_read, .poll = reader_poll, .release = reader_release};
-static const struct file_kind writer_kind = {
-    .is_stream = true, .write = pipe_write, .poll = writer_poll, .release = writer_release};
+static const struct file_kind reader_kind = {.name = "pipe",
+                                             .type = EXT4_FIFO,
+                                             .is_stream = true,
+                                             .read = pipe_read,
+                                             .poll = reader_poll,
+                                             .release = reader_release};
+static const struct file_kind writer_kind = {.name = "pipe",
+                                             .type = EXT4_FIFO,
+                                             .is_stream = true,
+                                             .write = pipe_write,
+                                             .poll = writer_poll,
+                                             .release = writer_release};
+
+bool pipe_is(const struct file *file)
+{
+    return file->kind == &reader_kind || file->kind == &writer_kind;
+}
+
+bool pipe_are_one(const struct file *a, const struct file *b)
+{
+    return pipe_is(a) && pipe_is(b) && a->state == b->state;
+}
+
+int64_t pipe_look(struct file *file, void *out, size_t size)
+{
+    if (file->kind == &writer_kind)
+        return -EBADF;
+    return file->kind == &reader_kind ? look(file->state, out, size) : -EINVAL;
+}
 
 int pipe_new(unsigned flags, struct file **reader, struct file **writer)
 {
@@ -124,6 +156,7 @@ int pipe_new(unsigned flags, struct file **reader, struct file **writer)
         return status;
     }
     (*writer)->state = pipe;
+    (*writer)->number = (*reader)->number;
     pipe->has_writer = true;
     return 0;
 }
@@ -179,7 +212,8 @@ static void counter_release(struct file *file)
     libos_free(file->state);
 }
 
-static const struct file_kind counter_kind = {.is_stream = true,
+static const struct file_kind counter_kind = {.name = "[eventfd]",
+                                              .is_stream = true,
                                               .read = counter_read,
                                               .write = counter_write,
                                               .poll = counter_poll,

@@ -18,6 +18,13 @@ extern void (*file_changed)(void);
  * without readers is -EPIPE; the signal is the caller's. */
 int pipe_new(unsigned flags, struct file **reader, struct file **writer);
 
+/* Whether it is an end of a pipe; whether both are of one pipe. */
+bool pipe_is(const struct file *file);
+bool pipe_are_one(const struct file *a, const struct file *b);
+
+/* Reads and leaves the bytes there. -EINVAL for what is no reading end, -EBADF, -EAGAIN. */
+int64_t pipe_look(struct file *file, void *out, size_t size);
+
 /* eventfd2(2). */
 int counter_new(uint64_t start, bool is_semaphore, unsigned flags, struct file **out);
 

@@ -14,7 +14,6 @@
 #define SYSCALLS_MAX  512
 #define RANDOM_MAX    (UINT64_C(1) << 20) /* bytes that one call gives */
 #define NANOSECONDS   UINT64_C(1000000000)
-#define PROCESS       1
 #define ADDRESS_LIMIT (UINT64_C(1) << 47)
 
 static struct vfs *files;
@@ -39,7 +38,7 @@ static uint64_t do_exit(struct program_frame *frame)
 static uint64_t do_process(struct program_frame *frame)
 {
     (void)frame;
-    return PROCESS;
+    return SYSCALL_PROCESS;
 }
 
 static uint64_t do_zero(struct program_frame *frame)
@@ -82,7 +81,7 @@ static uint64_t do_prlimit64(struct program_frame *frame)
 {
     const struct rlimit64 stack = {PROGRAM_STACK_SIZE, PROGRAM_STACK_SIZE};
     const struct rlimit64 unlimited = {RLIM64_INFINITY, RLIM64_INFINITY};
-    if (frame->rdi > PROCESS)
+    if (frame->rdi > SYSCALL_PROCESS)
         return SYSCALL_ERROR(ESRCH);
     if (frame->rsi >= RLIM_NLIMITS)
         return SYSCALL_ERROR(EINVAL);
@@ -144,8 +143,12 @@ static syscall_fn *const table[SYSCALLS_MAX] = {
     [__NR_brk] = syscall_brk,
     [__NR_chdir] = syscall_chdir,
     [__NR_chmod] = syscall_chmod,
+    [__NR_chown] = syscall_chown,
+    [__NR_chroot] = syscall_chroot,
     [__NR_clock_gettime] = do_clock_gettime,
     [__NR_close] = syscall_close,
+    [__NR_close_range] = syscall_close_range,
+    [__NR_copy_file_range] = syscall_copy_file_range,
     [__NR_creat] = syscall_creat,
     [__NR_dup] = syscall_dup,
     [__NR_dup2] = syscall_dup2,
@@ -156,16 +159,24 @@ static syscall_fn *const table[SYSCALLS_MAX] = {
     [__NR_faccessat] = syscall_faccessat,
     [__NR_faccessat2] = syscall_faccessat2,
     [__NR_fadvise64] = do_zero, /* advice */
+    [__NR_fallocate] = syscall_fallocate,
     [__NR_fchdir] = syscall_fchdir,
     [__NR_fchmod] = syscall_fchmod,
     [__NR_fchmodat] = syscall_fchmodat,
+    [__NR_fchown] = syscall_fchown,
+    [__NR_fchownat] = syscall_fchownat,
     [__NR_fcntl] = syscall_fcntl,
     [__NR_fdatasync] = syscall_fsync,
     [__NR_fgetxattr] = syscall_fgetxattr,
     [__NR_flistxattr] = syscall_flistxattr,
+    [__NR_flock] = syscall_flock,
+    [__NR_fremovexattr] = syscall_fremovexattr,
+    [__NR_fsetxattr] = syscall_fsetxattr,
     [__NR_fstat] = syscall_fstat,
+    [__NR_fstatfs] = syscall_fstatfs,
     [__NR_fsync] = syscall_fsync,
     [__NR_ftruncate] = syscall_ftruncate,
+    [__NR_futimesat] = syscall_futimesat,
     [__NR_getcwd] = syscall_getcwd,
     [__NR_getdents64] = syscall_getdents64,
     [__NR_getegid] = do_zero,
@@ -178,16 +189,21 @@ static syscall_fn *const table[SYSCALLS_MAX] = {
     [__NR_getuid] = do_zero,
     [__NR_getxattr] = syscall_getxattr,
     [__NR_ioctl] = syscall_ioctl,
+    [__NR_lchown] = syscall_lchown,
     [__NR_lgetxattr] = syscall_lgetxattr,
     [__NR_link] = syscall_link,
     [__NR_linkat] = syscall_linkat,
     [__NR_listxattr] = syscall_listxattr,
     [__NR_llistxattr] = syscall_llistxattr,
+    [__NR_lremovexattr] = syscall_lremovexattr,
     [__NR_lseek] = syscall_lseek,
+    [__NR_lsetxattr] = syscall_lsetxattr,
     [__NR_lstat] = syscall_lstat,
     [__NR_madvise] = syscall_madvise,
     [__NR_mkdir] = syscall_mkdir,
     [__NR_mkdirat] = syscall_mkdirat,
+    [__NR_mknod] = syscall_mknod,
+    [__NR_mknodat] = syscall_mknodat,
     [__NR_mmap] = syscall_mmap,
     [__NR_mprotect] = syscall_mprotect,
     [__NR_mremap] = syscall_mremap,
@@ -195,17 +211,23 @@ static syscall_fn *const table[SYSCALLS_MAX] = {
     [__NR_newfstatat] = syscall_newfstatat,
     [__NR_open] = syscall_open,
     [__NR_openat] = syscall_openat,
+    [__NR_openat2] = syscall_openat2,
     [__NR_pipe] = syscall_pipe,
     [__NR_pipe2] = syscall_pipe2,
     [__NR_poll] = syscall_poll,
     [__NR_ppoll] = syscall_ppoll,
     [__NR_pread64] = syscall_pread64,
+    [__NR_preadv] = syscall_preadv,
+    [__NR_preadv2] = syscall_preadv2,
     [__NR_prlimit64] = do_prlimit64,
     [__NR_pwrite64] = syscall_pwrite64,
+    [__NR_pwritev] = syscall_pwritev,
+    [__NR_pwritev2] = syscall_pwritev2,
     [__NR_read] = syscall_read,
     [__NR_readlink] = syscall_readlink,
     [__NR_readlinkat] = syscall_readlinkat,
     [__NR_readv] = syscall_readv,
+    [__NR_removexattr] = syscall_removexattr,
     [__NR_rename] = syscall_rename,
     [__NR_renameat] = syscall_renameat,
     [__NR_renameat2] = syscall_renameat2,
@@ -213,21 +235,29 @@ static syscall_fn *const table[SYSCALLS_MAX] = {
     [__NR_rseq] = do_not_there, /* libc does without */
     [__NR_rt_sigaction] = syscall_rt_sigaction,
     [__NR_rt_sigprocmask] = syscall_rt_sigprocmask,
-    [__NR_sched_yield] = do_zero,        /* one thread */
+    [__NR_sched_yield] = do_zero, /* one thread */
+    [__NR_sendfile] = syscall_sendfile,
     [__NR_set_robust_list] = do_zero,    /* one thread, whose locks die with it */
     [__NR_set_tid_address] = do_process, /* likewise: nobody waits for its end */
+    [__NR_setxattr] = syscall_setxattr,
+    [__NR_splice] = syscall_splice,
     [__NR_stat] = syscall_stat,
+    [__NR_statfs] = syscall_statfs,
     [__NR_statx] = syscall_statx,
     [__NR_symlink] = syscall_symlink,
     [__NR_symlinkat] = syscall_symlinkat,
     [__NR_sync] = do_zero,
+    [__NR_sync_file_range] = syscall_fsync, /* likewise */
+    [__NR_syncfs] = syscall_fsync,
     [__NR_time] = do_time,
     [__NR_truncate] = syscall_truncate,
     [__NR_umask] = syscall_umask,
     [__NR_uname] = do_uname,
     [__NR_unlink] = syscall_unlink,
     [__NR_unlinkat] = syscall_unlinkat,
+    [__NR_utime] = syscall_utime,
     [__NR_utimensat] = syscall_utimensat,
+    [__NR_utimes] = syscall_utimes,
     [__NR_write] = syscall_write,
     [__NR_writev] = syscall_writev,
 };

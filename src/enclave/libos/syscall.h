@@ -13,22 +13,28 @@ typedef uint64_t syscall_fn(struct program_frame *frame);
 
 /* syscall_io.c */
 syscall_fn syscall_close;
-syscall_fn syscall_dup;
+syscall_fn syscall_close_range;
 syscall_fn syscall_dup2;
 syscall_fn syscall_dup3;
+syscall_fn syscall_dup;
 syscall_fn syscall_eventfd2;
+syscall_fn syscall_fallocate;
 syscall_fn syscall_fcntl;
 syscall_fn syscall_fsync;
 syscall_fn syscall_ftruncate;
 syscall_fn syscall_getdents64;
 syscall_fn syscall_ioctl;
 syscall_fn syscall_lseek;
-syscall_fn syscall_pipe;
 syscall_fn syscall_pipe2;
+syscall_fn syscall_pipe;
 syscall_fn syscall_poll;
 syscall_fn syscall_ppoll;
 syscall_fn syscall_pread64;
+syscall_fn syscall_preadv2;
+syscall_fn syscall_preadv;
 syscall_fn syscall_pwrite64;
+syscall_fn syscall_pwritev2;
+syscall_fn syscall_pwritev;
 syscall_fn syscall_read;
 syscall_fn syscall_readv;
 syscall_fn syscall_write;
@@ -37,22 +43,26 @@ syscall_fn syscall_writev;
 /* syscall_paths.c */
 syscall_fn syscall_access;
 syscall_fn syscall_chdir;
+syscall_fn syscall_chroot;
 syscall_fn syscall_creat;
-syscall_fn syscall_faccessat;
 syscall_fn syscall_faccessat2;
+syscall_fn syscall_faccessat;
 syscall_fn syscall_fchdir;
 syscall_fn syscall_getcwd;
 syscall_fn syscall_link;
 syscall_fn syscall_linkat;
 syscall_fn syscall_mkdir;
 syscall_fn syscall_mkdirat;
+syscall_fn syscall_mknod;
+syscall_fn syscall_mknodat;
 syscall_fn syscall_open;
+syscall_fn syscall_openat2;
 syscall_fn syscall_openat;
 syscall_fn syscall_readlink;
 syscall_fn syscall_readlinkat;
 syscall_fn syscall_rename;
-syscall_fn syscall_renameat;
 syscall_fn syscall_renameat2;
+syscall_fn syscall_renameat;
 syscall_fn syscall_rmdir;
 syscall_fn syscall_symlink;
 syscall_fn syscall_symlinkat;
@@ -65,24 +75,49 @@ syscall_fn syscall_rt_sigaction;
 syscall_fn syscall_rt_sigprocmask;
 
 /* syscall_stat.c */
-syscall_fn syscall_chmod;
-syscall_fn syscall_fchmod;
-syscall_fn syscall_fchmodat;
 syscall_fn syscall_fstat;
+syscall_fn syscall_fstatfs;
 syscall_fn syscall_lstat;
 syscall_fn syscall_newfstatat;
 syscall_fn syscall_stat;
+syscall_fn syscall_statfs;
 syscall_fn syscall_statx;
+
+/* syscall_change.c */
+syscall_fn syscall_chmod;
+syscall_fn syscall_chown;
+syscall_fn syscall_fchmod;
+syscall_fn syscall_fchmodat;
+syscall_fn syscall_fchown;
+syscall_fn syscall_fchownat;
+syscall_fn syscall_futimesat;
+syscall_fn syscall_lchown;
 syscall_fn syscall_truncate;
+syscall_fn syscall_utime;
 syscall_fn syscall_utimensat;
+syscall_fn syscall_utimes;
+
+/* syscall_lock.c */
+syscall_fn syscall_flock;
+
+/* syscall_move.c */
+syscall_fn syscall_copy_file_range;
+syscall_fn syscall_sendfile;
+syscall_fn syscall_splice;
 
 /* syscall_xattr.c */
 syscall_fn syscall_fgetxattr;
 syscall_fn syscall_flistxattr;
+syscall_fn syscall_fremovexattr;
+syscall_fn syscall_fsetxattr;
 syscall_fn syscall_getxattr;
 syscall_fn syscall_lgetxattr;
 syscall_fn syscall_listxattr;
 syscall_fn syscall_llistxattr;
+syscall_fn syscall_lremovexattr;
+syscall_fn syscall_lsetxattr;
+syscall_fn syscall_removexattr;
+syscall_fn syscall_setxattr;
 
 /* syscall_memory.c */
 syscall_fn syscall_brk;

@@ -1,4 +1,5 @@
 /* System calls on open files. */
+#include <linux/close_range.h>
 #include <linux/fcntl.h>
 #include <linux/poll.h>
 #include <linux/time_types.h>
@@ -34,7 +35,7 @@ static uint64_t transfer(const struct program_frame *frame, uint64_t offset, tra
 }
 
 /* The parts after each other; what was done counts more than an error after it. */
-static uint64_t transfer_parts(const struct program_frame *frame, transfer_fn *one)
+static uint64_t transfer_parts(const struct program_frame *frame, uint64_t offset, transfer_fn *one)
 {
     const struct iovec *parts = (const struct iovec *)frame->rsi;
     struct file *file = syscall_file(frame->rdi);
@@ -47,7 +48,8 @@ static uint64_t transfer_parts(const struct program_frame *frame, transfer_fn *o
         return SYSCALL_FAULT;
     for (uint64_t i = 0; i < frame->rdx; i++) {
         struct iovec part = parts[i];
-        int64_t taken = one(file, FILE_HERE, (uint64_t)part.iov_base, part.iov_len);
+        uint64_t place = offset == FILE_HERE ? offset : offset + done;
+        int64_t taken = one(file, place, (uint64_t)part.iov_base, part.iov_len);
         if (taken < 0)
             return done > 0 ? done : (uint64_t)taken;
         done += (uint64_t)taken;
@@ -81,12 +83,44 @@ uint64_t syscall_pwrite64(struct program_frame *frame)
 
 uint64_t syscall_readv(struct program_frame *frame)
 {
-    return transfer_parts(frame, read_to);
+    return transfer_parts(frame, FILE_HERE, read_to);
 }
 
 uint64_t syscall_writev(struct program_frame *frame)
 {
-    return transfer_parts(frame, write_from);
+    return transfer_parts(frame, FILE_HERE, write_from);
+}
+
+uint64_t syscall_preadv(struct program_frame *frame)
+{
+    return (int64_t)frame->r10 < 0 ? SYSCALL_ERROR(EINVAL)
+                                   : transfer_parts(frame, frame->r10, read_to);
+}
+
+uint64_t syscall_pwritev(struct program_frame *frame)
+{
+    return (int64_t)frame->r10 < 0 ? SYSCALL_ERROR(EINVAL)
+                                   : transfer_parts(frame, frame->r10, write_from);
+}
+
+/* With an offset of -1, as readv and writev. No flag of theirs is there. */
+static uint64_t transfer_flagged(const struct program_frame *frame, transfer_fn *one)
+{
+    if (frame->r9 != 0)
+        return SYSCALL_ERROR(EOPNOTSUPP);
+    if ((int64_t)frame->r10 < -1)
+        return SYSCALL_ERROR(EINVAL);
+    return transfer_parts(frame, frame->r10, one);
+}
+
+uint64_t syscall_preadv2(struct program_frame *frame)
+{
+    return transfer_flagged(frame, read_to);
+}
+
+uint64_t syscall_pwritev2(struct program_frame *frame)
+{
+    return transfer_flagged(frame, write_from);
 }
 
 uint64_t syscall_lseek(struct program_frame *frame)
@@ -113,6 +147,14 @@ uint64_t syscall_ftruncate(struct program_frame *frame)
     return file ? (uint64_t)file_truncate(file, frame->rsi) : SYSCALL_ERROR(EBADF);
 }
 
+uint64_t syscall_fallocate(struct program_frame *frame)
+{
+    struct file *file = syscall_file(frame->rdi);
+    return file ? (uint64_t)file_allocate(file, (unsigned)frame->rsi, (int64_t)frame->rdx,
+                                          (int64_t)frame->r10)
+                : SYSCALL_ERROR(EBADF);
+}
+
 uint64_t syscall_ioctl(struct program_frame *frame)
 {
     return syscall_file(frame->rdi) ? SYSCALL_ERROR(ENOTTY) : SYSCALL_ERROR(EBADF);
@@ -132,6 +174,22 @@ uint64_t syscall_fsync(struct program_frame *frame)
 uint64_t syscall_close(struct program_frame *frame)
 {
     return (uint64_t)file_close(&syscall_files()->files, (int)frame->rdi);
+}
+
+uint64_t syscall_close_range(struct program_frame *frame)
+{
+    struct file_table *files = &syscall_files()->files;
+    uint64_t first = (uint32_t)frame->rdi, last = (uint32_t)frame->rsi;
+    uint64_t flags = (uint32_t)frame->rdx;
+    if (first > last || flags & ~(uint64_t)(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC))
+        return SYSCALL_ERROR(EINVAL);
+    if (!(flags & CLOSE_RANGE_CLOEXEC)) {
+        file_close_range(files, first, last);
+        return 0;
+    }
+    for (uint64_t i = first; i <= last && i < files->count; i++)
+        (void)file_set_cloexec(files, (int)i, true);
+    return 0;
 }
 
 uint64_t syscall_dup(struct program_frame *frame)
@@ -180,6 +238,13 @@ static int control(struct file_table *files, int number, unsigned command, uint6
         return (int)(file->flags | O_LARGEFILE);
     case F_SETFL:
         return set_flags(file, (unsigned)argument);
+    case F_GETLK:
+    case F_SETLK:
+    case F_SETLKW:
+    case F_OFD_GETLK:
+    case F_OFD_SETLK:
+    case F_OFD_SETLKW:
+        return syscall_lock_control(file, command, argument);
     default:
         return -EINVAL;
     }

@@ -20,6 +20,11 @@ static inline bool can_write(uint64_t at, uint64_t size)
     return memory_allows(at, size, MEMORY_READ | MEMORY_WRITE);
 }
 
+#define SYSCALL_PROCESS 1 /* getpid(2) */
+
+/* F_SETLK and its kin of fcntl(2); `at` is where the program has its struct flock. */
+int syscall_lock_control(struct file *file, unsigned command, uint64_t at);
+
 /* The program's files. */
 struct vfs *syscall_files(void);
 

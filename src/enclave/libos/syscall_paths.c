@@ -1,5 +1,6 @@
 /* System calls on paths. */
 #include <linux/fcntl.h>
+#include <linux/openat2.h>
 
 #include "enclave/libos/bytes.h"
 #include "enclave/libos/syscall_parts.h"
@@ -42,6 +43,24 @@ uint64_t syscall_openat(struct program_frame *frame)
 uint64_t syscall_creat(struct program_frame *frame)
 {
     return open_at(HERE, frame->rdi, O_CREAT | O_WRONLY | O_TRUNC, frame->rsi);
+}
+
+uint64_t syscall_openat2(struct program_frame *frame)
+{
+    char text[SYSCALL_PATH_MAX];
+    struct open_how how;
+    if (frame->r10 != sizeof how) /* the only size that there is; a larger one would say more */
+        return frame->r10 < sizeof how ? SYSCALL_ERROR(EINVAL) : SYSCALL_ERROR(E2BIG);
+    if (!can_read(frame->rdx, sizeof how))
+        return SYSCALL_FAULT;
+    memcpy(&how, (const void *)frame->rdx, sizeof how);
+    if (how.flags > UINT32_MAX || how.mode > 07777 || (how.mode != 0 && !(how.flags & O_CREAT)))
+        return SYSCALL_ERROR(EINVAL);
+    int status = syscall_path(frame->rsi, text);
+    if (status < 0)
+        return (uint64_t)status;
+    return (uint64_t)vfs_open(syscall_files(), (int)frame->rdi, text, (unsigned)how.flags,
+                              (uint16_t)how.mode, how.resolve);
 }
 
 static uint64_t access_at(uint64_t at, uint64_t path, uint64_t wanted, uint64_t flags)
@@ -119,6 +138,13 @@ uint64_t syscall_fchdir(struct program_frame *frame)
     return (uint64_t)vfs_fchdir(syscall_files(), (int)frame->rdi);
 }
 
+uint64_t syscall_chroot(struct program_frame *frame)
+{
+    char text[SYSCALL_PATH_MAX];
+    int status = syscall_path(frame->rdi, text);
+    return (uint64_t)(status < 0 ? status : vfs_chroot(syscall_files(), text));
+}
+
 uint64_t syscall_umask(struct program_frame *frame)
 {
     return vfs_umask(syscall_files(), (uint16_t)(frame->rdi & 0777));
@@ -143,6 +169,28 @@ uint64_t syscall_mkdir(struct program_frame *frame)
 uint64_t syscall_mkdirat(struct program_frame *frame)
 {
     return make_directory(frame->rdi, frame->rsi, frame->rdx);
+}
+
+/* makedev(3): eight bits of the minor number, twelve of the major, the rest of both. */
+static uint64_t make_node(uint64_t at, uint64_t path, uint64_t mode, uint64_t device)
+{
+    char text[SYSCALL_PATH_MAX];
+    uint32_t major = (uint32_t)(device >> 8 & 0xFFF), minor = (uint32_t)(device & 0xFF);
+    int status = syscall_path(path, text);
+    if (status < 0)
+        return (uint64_t)status;
+    minor |= (uint32_t)(device >> 12) & 0xFFF00;
+    return (uint64_t)vfs_mknod(syscall_files(), (int)at, text, (uint16_t)mode, major, minor);
+}
+
+uint64_t syscall_mknod(struct program_frame *frame)
+{
+    return make_node(HERE, frame->rdi, frame->rsi, frame->rdx);
+}
+
+uint64_t syscall_mknodat(struct program_frame *frame)
+{
+    return make_node(frame->rdi, frame->rsi, frame->rdx, frame->r10);
 }
 
 static uint64_t unlink_at(uint64_t at, uint64_t path, uint64_t flags)

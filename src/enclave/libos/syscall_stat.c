@@ -1,14 +1,15 @@
-/* What inodes say, and are told, of themselves. */
+/* What inodes, and file systems, say of themselves. */
 #include <asm/stat.h>
+#include <asm/statfs.h>
 #include <linux/fcntl.h>
 #include <linux/stat.h>
-#include <linux/time_types.h>
 
 #include "enclave/libos/bytes.h"
 #include "enclave/libos/syscall_parts.h"
 #include "enclave/libos/vfs.h"
 
-#define BLOCK 4096 /* bytes that are best read at once */
+#define BLOCK        4096 /* bytes that are best read at once */
+#define STATFS_VALID 0x20 /* ST_VALID: statfs(2), f_flags are filled in */
 
 /* How stat(2) writes a device's two numbers as one. */
 static uint64_t device_of(uint32_t major, uint32_t minor)
@@ -124,67 +125,41 @@ uint64_t syscall_statx(struct program_frame *frame)
     return 0;
 }
 
-/* --- changes ---------------------------------------------------------------------------------- */
+/* --- file systems ----------------------------------------------------------------------------- */
 
-static uint64_t change_mode(uint64_t at, uint64_t path, uint64_t mode)
+static uint64_t give_statfs(const struct file_system_stat *from, uint64_t out)
 {
-    char text[SYSCALL_PATH_MAX];
-    int status = syscall_path(path, text);
-    if (status < 0)
-        return (uint64_t)status;
-    return (uint64_t)vfs_chmod(syscall_files(), (int)at, text, (uint16_t)(mode & 07777), 0);
-}
-
-uint64_t syscall_chmod(struct program_frame *frame)
-{
-    return change_mode((uint64_t)AT_FDCWD, frame->rdi, frame->rsi);
-}
-
-uint64_t syscall_fchmodat(struct program_frame *frame)
-{
-    return change_mode(frame->rdi, frame->rsi, frame->rdx);
-}
-
-uint64_t syscall_fchmod(struct program_frame *frame)
-{
-    if (!syscall_file(frame->rdi))
-        return SYSCALL_ERROR(EBADF);
-    return (uint64_t)vfs_chmod(syscall_files(), (int)frame->rdi, "", (uint16_t)(frame->rsi & 07777),
-                               AT_EMPTY_PATH);
-}
-
-uint64_t syscall_truncate(struct program_frame *frame)
-{
-    char text[SYSCALL_PATH_MAX];
-    int status = syscall_path(frame->rdi, text);
-    return (uint64_t)(status < 0 ? status : vfs_truncate(syscall_files(), text, frame->rsi));
-}
-
-static int take_times(uint64_t at, struct file_time out[2])
-{
-    struct __kernel_timespec times[2];
-    if (!can_read(at, sizeof times))
-        return -EFAULT;
-    memcpy(times, (const void *)at, sizeof times);
-    for (int i = 0; i < 2; i++) {
-        if (times[i].tv_nsec < 0 || times[i].tv_nsec > UINT32_MAX)
-            return -EINVAL;
-        out[i] = (struct file_time){times[i].tv_sec, (uint32_t)times[i].tv_nsec};
-    }
+    const struct statfs all = {
+        .f_type = from->magic,
+        .f_bsize = BLOCK,
+        .f_blocks = (long)from->blocks,
+        .f_bfree = (long)from->free_blocks,
+        .f_bavail = (long)from->free_blocks,
+        .f_files = (long)from->files,
+        .f_ffree = (long)from->free_files,
+        .f_namelen = EXT4_NAME_MAX,
+        .f_frsize = BLOCK,
+        .f_flags = STATFS_VALID,
+    };
+    if (!can_write(out, sizeof all))
+        return SYSCALL_FAULT;
+    memcpy((void *)out, &all, sizeof all);
     return 0;
 }
 
-/* Without a path, the open file itself. */
-uint64_t syscall_utimensat(struct program_frame *frame)
+uint64_t syscall_statfs(struct program_frame *frame)
 {
-    char text[SYSCALL_PATH_MAX] = "";
-    struct file_time times[2];
-    unsigned flags = (unsigned)frame->r10 | (frame->rsi == 0 ? AT_EMPTY_PATH : 0);
-    int status = frame->rsi == 0 ? 0 : syscall_path(frame->rsi, text);
-    if (status == 0 && frame->rdx != 0)
-        status = take_times(frame->rdx, times);
-    if (status < 0)
-        return (uint64_t)status;
-    return (uint64_t)vfs_utimens(syscall_files(), (int)frame->rdi, text,
-                                 frame->rdx != 0 ? times : NULL, flags);
+    char text[SYSCALL_PATH_MAX];
+    struct file_system_stat all = {0};
+    int status = syscall_path(frame->rdi, text);
+    if (status == 0)
+        status = vfs_statfs(syscall_files(), AT_FDCWD, text, 0, &all);
+    return status < 0 ? (uint64_t)status : give_statfs(&all, frame->rsi);
+}
+
+uint64_t syscall_fstatfs(struct program_frame *frame)
+{
+    struct file_system_stat all = {0};
+    int status = vfs_statfs(syscall_files(), (int)frame->rdi, "", AT_EMPTY_PATH, &all);
+    return status < 0 ? (uint64_t)status : give_statfs(&all, frame->rsi);
 }

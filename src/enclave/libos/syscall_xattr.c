@@ -1,4 +1,4 @@
-/* Extended attributes are read: of a path, of a link itself, of an open file. */
+/* Extended attributes: of a path, of a link itself, of an open file. */
 #include <linux/fcntl.h>
 #include <linux/limits.h>
 
@@ -27,7 +27,8 @@ static int take_file(uint64_t number, struct object *out)
     out->path[0] = 0;
     out->at = (int)number;
     out->flags = AT_EMPTY_PATH;
-    return syscall_file(number) ? 0 : -EBADF;
+    const struct file *file = syscall_file(number);
+    return file && !(file->flags & O_PATH) ? 0 : -EBADF;
 }
 
 /* XATTR_NAME_MAX, as Linux answers: -ERANGE for a name that is too long, or none. */
@@ -104,4 +105,71 @@ uint64_t syscall_flistxattr(struct program_frame *frame)
 {
     struct object object;
     return list(take_file(frame->rdi, &object), &object, frame);
+}
+
+/* RSI, RDX, R10 and R8 are the name, the value, its size and flags. */
+static uint64_t set(int status, const struct object *object, const struct program_frame *frame)
+{
+    char name[XATTR_NAME_MAX + 1];
+    if (frame->r8 & ~(uint64_t)(XATTR_MUST_BE_NEW | XATTR_MUST_BE_THERE))
+        return SYSCALL_ERROR(EINVAL);
+    if (status == 0)
+        status = take_name(frame->rsi, name);
+    if (status < 0)
+        return (uint64_t)status;
+    if (frame->r10 > VALUE_MAX)
+        return SYSCALL_ERROR(E2BIG);
+    if (!can_read(frame->rdx, frame->r10))
+        return SYSCALL_FAULT;
+    return (uint64_t)vfs_set_xattr(syscall_files(), object->at, object->path, name,
+                                   span_of((const void *)frame->rdx, frame->r10),
+                                   (unsigned)frame->r8, object->flags);
+}
+
+uint64_t syscall_setxattr(struct program_frame *frame)
+{
+    struct object object;
+    return set(take_path(frame->rdi, 0, &object), &object, frame);
+}
+
+uint64_t syscall_lsetxattr(struct program_frame *frame)
+{
+    struct object object;
+    return set(take_path(frame->rdi, AT_SYMLINK_NOFOLLOW, &object), &object, frame);
+}
+
+uint64_t syscall_fsetxattr(struct program_frame *frame)
+{
+    struct object object;
+    return set(take_file(frame->rdi, &object), &object, frame);
+}
+
+static uint64_t take_away(int status, const struct object *object,
+                          const struct program_frame *frame)
+{
+    char name[XATTR_NAME_MAX + 1];
+    if (status == 0)
+        status = take_name(frame->rsi, name);
+    if (status < 0)
+        return (uint64_t)status;
+    return (uint64_t)vfs_remove_xattr(syscall_files(), object->at, object->path, name,
+                                      object->flags);
+}
+
+uint64_t syscall_removexattr(struct program_frame *frame)
+{
+    struct object object;
+    return take_away(take_path(frame->rdi, 0, &object), &object, frame);
+}
+
+uint64_t syscall_lremovexattr(struct program_frame *frame)
+{
+    struct object object;
+    return take_away(take_path(frame->rdi, AT_SYMLINK_NOFOLLOW, &object), &object, frame);
+}
+
+uint64_t syscall_fremovexattr(struct program_frame *frame)
+{
+    struct object object;
+    return take_away(take_file(frame->rdi, &object), &object, frame);
 }

@@ -119,6 +119,7 @@ int tree_new(const struct tree_options *options, struct tree **out)
     tree->layers = options->layers;
     tree->layer_count = options->layer_count;
     tree->kind = options->layer_count > 0 ? "overlay" : "tmpfs";
+    tree->magic = options->layer_count > 0 ? MAGIC_OVERLAY : MAGIC_TMPFS;
     tree->next_number = 1;
     int status = make_root(tree, options->mode);
     if (status < 0) {

@@ -27,6 +27,16 @@
 
 #define TREE_LAYERS_MAX 256
 
+/* Of file systems, for statfs(2): linux/magic.h, whose names collide with those of format/ext4.h.
+ */
+#define MAGIC_OVERLAY   0x794c7630U
+#define MAGIC_TMPFS     0x01021994U
+#define MAGIC_PROC      0x9fa0U
+#define MAGIC_SYSFS     0x62656572U
+#define MAGIC_PIPES     0x50495045U
+#define MAGIC_SOCKETS   0x534F434BU
+#define MAGIC_ANONYMOUS 0x09041934U
+
 /* The time of day, for what changes. */
 struct file_clock {
     void (*now)(void *arg, struct file_time *out);
@@ -81,6 +91,7 @@ struct node {
     struct node *next_shared;      /* among nodes of hard-linked inodes */
     const struct special *special; /* what is no file on a disk (special.h), with its argument */
     void *special_arg;
+    struct file_lock *locks; /* lock_file.h */
 };
 
 struct tree_options {
@@ -98,6 +109,7 @@ struct tree {
     struct node *root;
     struct node *mounted_on; /* the directory that the root hides; NULL for the first tree */
     const char *kind;        /* for /proc/mounts */
+    uint32_t magic;          /* its number for statfs(2) */
     uint32_t device;
     struct account account;
     struct file_clock clock;
@@ -164,6 +176,12 @@ bool tree_is_below(const struct node *directory, const struct node *ancestor);
 int64_t node_read(struct node *node, uint64_t offset, void *out, size_t size);
 int64_t node_write(struct node *node, uint64_t offset, const void *bytes, size_t size);
 int node_truncate(struct node *node, uint64_t size);
+
+/* Room in memory for these bytes, which keep what they are: -ENOSPC, -EFBIG. */
+int node_allocate(struct node *node, uint64_t offset, uint64_t size);
+
+/* Zeros in the place of what there is, up to the file's end. -ENOSPC. */
+int node_clear(struct node *node, uint64_t offset, uint64_t size);
 
 /* Bytes of memory or disk that it takes. */
 uint64_t node_used(const struct node *node);

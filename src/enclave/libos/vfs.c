@@ -1,5 +1,6 @@
 #include "enclave/libos/vfs.h"
 
+#include <linux/capability.h>
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 
@@ -100,6 +101,25 @@ int vfs_getcwd(struct vfs *vfs, char *out, size_t size)
         return -ERANGE;
     memcpy(out, text + start, needed);
     return (int)needed;
+}
+
+int vfs_chroot(struct vfs *vfs, const char *path)
+{
+    struct walk walk;
+    int status = walk_path(vfs, AT_FDCWD, path, 0, &walk);
+    if (status < 0)
+        return status;
+    status = walk.node->mode >> 12 == EXT4_DIR ? 0 : -ENOTDIR;
+    if (status == 0)
+        status = access_node(&vfs->creds, walk.node, ACCESS_EXECUTE);
+    if (status == 0 && !creds_have(&vfs->creds, CAP_SYS_CHROOT))
+        status = -EPERM;
+    if (status == 0) {
+        node_put(vfs->root);
+        vfs->root = node_get(walk.node);
+    }
+    walk_fini(&walk);
+    return status;
 }
 
 uint16_t vfs_umask(struct vfs *vfs, uint16_t mask)

@@ -45,6 +45,13 @@ struct file_stat {
     struct file_time atime, mtime, ctime;
 };
 
+/* What statfs tells of a file system; 4096 bytes a block. */
+struct file_system_stat {
+    uint32_t magic;
+    uint64_t blocks, free_blocks;
+    uint64_t files, free_files;
+};
+
 /* Stands at the tree's root, with all that creds_root gives: owner 0 and every capability. The tree
  * is borrowed. */
 void vfs_init(struct vfs *vfs, struct tree *root, struct file_clock clock);
@@ -63,6 +70,8 @@ int vfs_chdir(struct vfs *vfs, const char *path);
 int vfs_fchdir(struct vfs *vfs, int number);
 /* Its size with the zero byte. */
 int vfs_getcwd(struct vfs *vfs, char *out, size_t size);
+/* -EPERM without CAP_SYS_CHROOT. Where the process stands is left as it is. */
+int vfs_chroot(struct vfs *vfs, const char *path);
 uint16_t vfs_umask(struct vfs *vfs, uint16_t mask);
 
 int vfs_mkdir(struct vfs *vfs, int at, const char *path, uint16_t mode);
@@ -95,6 +104,11 @@ int vfs_set_xattr(struct vfs *vfs, int at, const char *path, const char *name, s
 int vfs_remove_xattr(struct vfs *vfs, int at, const char *path, const char *name, unsigned flags);
 int vfs_list_xattrs(struct vfs *vfs, int at, const char *path, char *out, size_t size,
                     unsigned flags);
+
+/* Of the file system in which a path is; with AT_EMPTY_PATH and an empty path, of an open file's.
+ */
+int vfs_statfs(struct vfs *vfs, int at, const char *path, unsigned flags,
+               struct file_system_stat *out);
 
 void node_stat(const struct node *node, struct file_stat *out);
 

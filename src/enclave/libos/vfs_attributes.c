@@ -4,6 +4,7 @@
 #include <linux/fcntl.h>
 
 #include "enclave/libos/bytes.h"
+#include "enclave/libos/tree_parts.h"
 #include "enclave/libos/walk.h"
 
 #define NSEC_NOW  0x3fffffffU /* UTIME_NOW, UTIME_OMIT: utimensat(2) */
@@ -45,6 +46,16 @@ void node_stat(const struct node *node, struct file_stat *out)
         out->links = 2 + (uint32_t)node->directory.directories;
 }
 
+/* Pipes, sockets, and what is neither. */
+static void stat_nameless(const struct file *file, struct file_stat *out)
+{
+    unsigned type = file->kind->name ? file->kind->type : EXT4_FIFO;
+    *out = (struct file_stat){
+        .inode = file->number, .mode = (uint16_t)(type << 12 | 0600), .links = 1};
+    if (type == FILE_SOCKET)
+        out->mode = FILE_SOCKET << 12 | 0777;
+}
+
 int vfs_stat(struct vfs *vfs, int at, const char *path, unsigned flags, struct file_stat *out)
 {
     struct walk walk;
@@ -53,7 +64,7 @@ int vfs_stat(struct vfs *vfs, int at, const char *path, unsigned flags, struct f
         file = file_table_get(&vfs->files, at);
         if (!file)
             return -EBADF;
-        *out = (struct file_stat){.mode = EXT4_FIFO << 12 | 0600, .links = 1};
+        stat_nameless(file, out);
         if (file->node)
             node_stat(file->node, out);
         return 0;
@@ -197,6 +208,48 @@ int vfs_truncate(struct vfs *vfs, const char *path, uint64_t size)
         status = node_truncate(walk.node, size);
     walk_fini(&walk);
     return status;
+}
+
+/* --- the file system -------------------------------------------------------------------------- */
+
+#define BLOCK 4096
+
+static void statfs_tree(const struct tree *tree, struct file_system_stat *out)
+{
+    const struct account *account = &tree->account;
+    uint64_t left = account->limit > account->used ? account->limit - account->used : 0;
+    *out = (struct file_system_stat){.magic = tree->magic,
+                                     .blocks = account->limit / BLOCK,
+                                     .free_blocks = left / BLOCK,
+                                     .files = account->limit / NODE_CHARGE,
+                                     .free_files = left / NODE_CHARGE};
+}
+
+static uint32_t magic_of(const struct file *file)
+{
+    unsigned type = file->kind->name ? file->kind->type : EXT4_FIFO;
+    return type == EXT4_FIFO ? MAGIC_PIPES : type == 0 ? MAGIC_ANONYMOUS : MAGIC_SOCKETS;
+}
+
+int vfs_statfs(struct vfs *vfs, int at, const char *path, unsigned flags,
+               struct file_system_stat *out)
+{
+    struct walk walk;
+    if (*path == 0 && flags & AT_EMPTY_PATH) {
+        const struct file *file = file_table_get(&vfs->files, at);
+        if (!file)
+            return -EBADF;
+        *out = (struct file_system_stat){.magic = magic_of(file)};
+        if (file->node)
+            statfs_tree(file->node->tree, out);
+        return 0;
+    }
+    int status = walk_for(vfs, at, path, flags, &walk);
+    if (status < 0)
+        return status;
+    statfs_tree(walk.node->tree, out);
+    walk_fini(&walk);
+    return 0;
 }
 
 /* --- extended attributes ---------------------------------------------------------------------- */

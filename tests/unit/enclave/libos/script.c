@@ -6,16 +6,20 @@
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include "../../check.h"
+#include "enclave/libos/lock_file.h"
 
-#define BYTES 100000
+#define BYTES     100000
+#define LOCK_SIZE 10
 
 /* The calls by which one side carries operations out: answers as a system call's. */
 struct side {
@@ -125,6 +129,51 @@ static int64_t system_attributes(const struct operation *at, char *out)
     return result;
 }
 
+/* Two open files of one path: the first locks, the second tries. */
+static int64_t system_locks(const struct operation *at, char *out)
+{
+    int first = open(at->path, O_RDWR | O_CLOEXEC), second = open(at->path, O_RDWR | O_CLOEXEC);
+    struct flock lock = {.l_type = F_WRLCK, .l_start = (off_t)at->number, .l_len = LOCK_SIZE};
+    int64_t result;
+    if (first < 0 || second < 0)
+        return -errno;
+    if (is(at, "flock")) {
+        (void)flock(first, (int)at->number);
+        result = answer(flock(second, (int)at->number2 | LOCK_NB));
+    } else {
+        (void)fcntl(first, F_OFD_SETLK, &lock);
+        lock.l_start = (off_t)at->number2;
+        lock.l_type = F_RDLCK;
+        result = answer(fcntl(second, F_OFD_SETLK, &lock));
+        lock = (struct flock){.l_type = F_WRLCK};
+        (void)fcntl(second, F_OFD_GETLK, &lock);
+        (void)snprintf(out, BYTES, "%d %lld", lock.l_type == F_UNLCK, (long long)lock.l_start);
+    }
+    (void)close(first);
+    (void)close(second);
+    return result;
+}
+
+static int64_t system_more(const struct operation *at, char *out)
+{
+    struct statfs all;
+    if (is(at, "statfs")) {
+        int result = statfs(at->path, &all);
+        if (result == 0)
+            (void)snprintf(out, BYTES, "%lx %d", (unsigned long)all.f_type, all.f_blocks > 0);
+        return answer(result);
+    }
+    if (!is(at, "allocate"))
+        return system_locks(at, out);
+    int fd = open(at->path, (at->other ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    int64_t result = answer(
+        fallocate(fd, (int)(at->number >> 32), (off_t)(int32_t)at->number, (off_t)at->number2));
+    (void)close(fd);
+    return result;
+}
+
 static int64_t system_call(void *arg, const struct operation *at, char *out)
 {
     (void)arg;
@@ -163,6 +212,8 @@ static int64_t system_call(void *arg, const struct operation *at, char *out)
         return system_user(at);
     if (is(at, "read") || is(at, "write") || is(at, "append"))
         return system_bytes(at, out);
+    if (is(at, "statfs") || is(at, "allocate") || is(at, "flock") || is(at, "ofd"))
+        return system_more(at, out);
     return system_attributes(at, out);
 }
 
@@ -238,6 +289,59 @@ static int64_t vfs_attributes(struct vfs *vfs, const struct operation *at, char 
     return result;
 }
 
+static int64_t try_flock(struct file *file, uint64_t how)
+{
+    struct lock_range range = {.last = INT64_MAX};
+    range.type = how & LOCK_UN ? LOCK_NONE : how & LOCK_EX ? LOCK_EXCLUSIVE : LOCK_SHARED;
+    return lock_set(file, LOCK_FLOCK, &range);
+}
+
+static int64_t vfs_locks(const struct operation *at, struct file *first, struct file *second,
+                         char *out)
+{
+    struct lock_range range = {at->number, at->number + LOCK_SIZE - 1, LOCK_EXCLUSIVE};
+    bool is_process;
+    if (is(at, "flock")) {
+        (void)try_flock(first, at->number);
+        return try_flock(second, at->number2);
+    }
+    (void)lock_set(first, LOCK_OPEN, &range);
+    range = (struct lock_range){at->number2, at->number2 + LOCK_SIZE - 1, LOCK_SHARED};
+    int64_t result = lock_set(second, LOCK_OPEN, &range);
+    range = (struct lock_range){.last = INT64_MAX, .type = LOCK_EXCLUSIVE};
+    lock_find(second, LOCK_OPEN, &range, &is_process);
+    (void)snprintf(out, BYTES, "%d %lld", range.type == LOCK_NONE, (long long)range.first);
+    return result;
+}
+
+static int64_t vfs_more(struct vfs *vfs, const struct operation *at, char *out)
+{
+    struct file_system_stat all = {0};
+    int64_t result;
+    if (is(at, "statfs")) {
+        result = vfs_statfs(vfs, AT_FDCWD, at->path, 0, &all);
+        if (result == 0)
+            (void)snprintf(out, BYTES, "%x %d", all.magic, all.blocks > 0);
+        return result;
+    }
+    unsigned flags = at->other ? O_RDONLY : O_RDWR;
+    int first = vfs_open(vfs, AT_FDCWD, at->path, flags, 0, 0);
+    if (first < 0)
+        return first;
+    int second = vfs_open(vfs, AT_FDCWD, at->path, flags, 0, 0);
+    struct file *file = file_table_get(&vfs->files, first);
+    if (second < 0)
+        result = second;
+    else if (is(at, "allocate"))
+        result = file_allocate(file, (unsigned)(at->number >> 32), (int32_t)at->number,
+                               (int64_t)at->number2);
+    else
+        result = vfs_locks(at, file, file_table_get(&vfs->files, second), out);
+    (void)file_close(&vfs->files, first);
+    (void)file_close(&vfs->files, second);
+    return result;
+}
+
 static int64_t vfs_call(void *arg, const struct operation *at, char *out)
 {
     struct vfs *vfs = arg;
@@ -274,6 +378,8 @@ static int64_t vfs_call(void *arg, const struct operation *at, char *out)
         return vfs_user(vfs, at);
     if (is(at, "read") || is(at, "write") || is(at, "append"))
         return vfs_bytes(vfs, at, out);
+    if (is(at, "statfs") || is(at, "allocate") || is(at, "flock") || is(at, "ofd"))
+        return vfs_more(vfs, at, out);
     return vfs_attributes(vfs, at, out);
 }
 

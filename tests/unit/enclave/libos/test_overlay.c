@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -80,6 +81,10 @@ static const struct {
 
 #define RW O_RDWR
 #define EX (O_CREAT | O_EXCL | O_WRONLY)
+
+/* Modes of fallocate(2), above the offset. */
+#define KEEP ((uint64_t)FALLOC_FL_KEEP_SIZE << 32)
+#define HOLE ((uint64_t)FALLOC_FL_PUNCH_HOLE << 32)
 
 static const struct operation operations[] = {
     /* What is there, and what is hidden. */
@@ -258,6 +263,64 @@ static const struct operation operations[] = {
     {"getxattr", "/opaque/top", "user.none", 0, 0},
     {"removexattr", "/opaque/top", "trusted.note", 0, 0},
     {"removexattr", "/opaque/top", "trusted.note", 0, 0},
+    /* Owners. */
+    {"chown", "/dir", NULL, 7, 8},
+    {"stat", "/dir", NULL, 0, 0},
+    {"chown", "/dir", NULL, 0, 0},
+    {"chown", "/one", NULL, 11, UINT32_MAX},
+    {"stat", "/two", NULL, 0, 0},
+    {"chown", "/to-file", NULL, 3, 4},
+    {"stat", "/to-file", NULL, AT_SYMLINK_NOFOLLOW, 0},
+    {"chown", "/none", NULL, 1, 1},
+    {"chown", "/dir/sub/deep/x", NULL, 1, 1},
+    {"chown", "/setuid", NULL, UINT32_MAX, UINT32_MAX},
+    /* Attributes of what has none, twice, empty, too long. */
+    {"setxattr", "/one", "user.note", 0, 0},
+    {"getxattr", "/two", "user.note", 0, 0},
+    {"setxattr", "/one", "user.note", XATTR_CREATE, 0},
+    {"setxattr", "/one", "user.note", XATTR_REPLACE, 2},
+    {"getxattr", "/one", "user.note", 0, 0},
+    {"setxattr", "/one", "user.note", XATTR_CREATE | XATTR_REPLACE, 0},
+    {"setxattr", "/one", "user.note", 4, 0},
+    {"setxattr", "/none", "user.note", 0, 0},
+    {"setxattr", "/one", "", 0, 0},
+    {"removexattr", "/one", "user.note", 0, 0},
+    {"removexattr", "/one", "user.note", 0, 0},
+    {"removexattr", "/none", "user.note", 0, 0},
+    /* File systems. */
+    {"statfs", "/", NULL, 0, 0},
+    {"statfs", "/dir/file", NULL, 0, 0},
+    {"statfs", "/none", NULL, 0, 0},
+    {"statfs", "/dir/file/x", NULL, 0, 0},
+    {"statfs", "/loop", NULL, 0, 0},
+    /* Room and holes. */
+    {"open", "/open/room", NULL, EX, 0},
+    {"allocate", "/open/room", NULL, 100, 5000},
+    {"stat", "/open/room", NULL, 0, 0},
+    {"write", "/open/room", "bytes", 4094, 0},
+    {"allocate", "/open/room", NULL, KEEP | 8000, 1000},
+    {"stat", "/open/room", NULL, 0, 0},
+    {"allocate", "/open/room", NULL, KEEP | HOLE | 4096, 10},
+    {"read", "/open/room", NULL, 4094, 0},
+    {"allocate", "/open/room", NULL, HOLE | 4096, 10},
+    {"allocate", "/open/room", NULL, 0, 0},
+    {"allocate", "/open/room", NULL, UINT32_MAX, 10},
+    {"allocate", "/open/room", NULL, 5, INT64_MAX},
+    {"allocate", "/open/room", "reading", 0, 10},
+    {"allocate", "/dir/sub/deep", NULL, KEEP | HOLE, 2},
+    {"read", "/dir/sub/deep", NULL, 0, 0},
+    /* Locks of two open files. */
+    {"flock", "/open/room", NULL, LOCK_EX, LOCK_EX},
+    {"flock", "/open/room", NULL, LOCK_SH, LOCK_SH},
+    {"flock", "/open/room", NULL, LOCK_SH, LOCK_EX},
+    {"flock", "/open/room", NULL, LOCK_EX, LOCK_UN},
+    {"flock", "/none", NULL, LOCK_EX, LOCK_EX},
+    {"ofd", "/open/room", NULL, 0, 0},
+    {"ofd", "/open/room", NULL, 0, 9},
+    {"ofd", "/open/room", NULL, 0, 10},
+    {"ofd", "/open/room", NULL, 100, 95},
+    {"ofd", "/open/room", NULL, 100, 90},
+    {"unlink", "/open/room", NULL, 0, 0},
     /* Without capabilities. */
     {"open", "/open/roots", NULL, EX, 0},
     {"user", "", NULL, 1000, 0},
@@ -289,6 +352,15 @@ static const struct operation operations[] = {
     {"chown", "/open/mine", NULL, 1000, 1000},
     {"chown", "/open/mine", NULL, 0, UINT32_MAX},
     {"chown", "/open/mine", NULL, UINT32_MAX, 0},
+    {"chown", "/open/mine", NULL, 1000, UINT32_MAX},
+    {"chown", "/open/mine", NULL, UINT32_MAX, UINT32_MAX},
+    {"chown", "/open/roots", NULL, UINT32_MAX, UINT32_MAX},
+    {"chown", "/secret/file", NULL, 1000, 1000},
+    {"removexattr", "/open/roots", "user.note", 0, 0},
+    {"removexattr", "/opaque/top", "trusted.note", 0, 0},
+    {"statfs", "/secret", NULL, 0, 0},
+    {"statfs", "/secret/file", NULL, 0, 0},
+    {"flock", "/open/mine", NULL, LOCK_EX, LOCK_EX},
     {"utimens", "/open/roots", NULL, 1, 0},
     {"utimens", "/open/mine", NULL, 1, 0},
     {"mknod", "/open/char", NULL, S_IFCHR | 0600, 1},
