@@ -23,7 +23,8 @@ struct enclave_host_run {
     const char *const *environment;
 };
 
-/* Runs the program in the enclave's first thread. *exit_code is the program's own, or 128 + SIGSEGV
+/* Runs the program: this thread is its first one, and its others are threads of this process until
+ * it ends. SIGURG is taken for interrupting them. *exit_code is the program's own, or 128 + SIGSEGV
  * or the like of an exception. error_system() tells with which errno the
  * library OS would not run it. */
 int enclave_host_run(struct enclave *enclave, const struct enclave_image *image,

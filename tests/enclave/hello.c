@@ -155,10 +155,21 @@ int main(int argc, char *argv[])
     static const struct {
         const char *name;
         int (*run)(void);
-    } all[] = {{"copy", copy},          {"files", hello_files}, {"more", hello_more},
-               {"large", large},        {"pages", pages},       {"fault", fault},
-               {"calls", calls},        {"unknown", unknown},   {"speed", speed},
-               {"processor", processor}};
+    } all[] = {
+        {"copy", copy},
+        {"files", hello_files},
+        {"more", hello_more},
+        {"large", large},
+        {"pages", pages},
+        {"fault", fault},
+        {"calls", calls},
+        {"unknown", unknown},
+        {"speed", speed},
+        {"processor", processor},
+        {"threads", hello_threads},
+        {"leave", hello_leave},
+        {"first-ends", hello_first_ends},
+    };
     for (size_t i = 0; argc > 1 && i < sizeof all / sizeof *all; i++) {
         if (strcmp(argv[1], all[i].name) == 0)
             return all[i].run();

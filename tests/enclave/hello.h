@@ -12,4 +12,9 @@
 int hello_files(void);
 int hello_more(void);
 
+/* Threads: at work, while the program ends, and after the first one's end. */
+int hello_threads(void);
+int hello_leave(void);
+int hello_first_ends(void);
+
 #endif

@@ -66,6 +66,13 @@ class Libos(unittest.TestCase):
         self.assertEqual(result.returncode, 128 + 11)
         self.assertIn(b"libos: the program ended by the exception 0x000000000000000e", result.stderr)
 
+    def test_threads_work_together(self):
+        self.assertIn(b"threads 8 sum 56000 turn 8", self.same("threads").stdout)
+
+    def test_the_program_ends_with_its_threads(self):
+        self.assertEqual(self.same("leave").returncode, 17)
+        self.assertEqual(self.same("first-ends").stdout, b"last\n")
+
     def test_what_is_not_there_says_so_once(self):
         result = inside(HELLO, "unknown")
         self.assertEqual(result.returncode, 0)

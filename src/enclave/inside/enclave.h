@@ -23,6 +23,10 @@ uint64_t enclave_main(const uint64_t arguments[4]);
  * says; else the thread is lost. `fault` is zero where the processor told nothing. */
 bool enclave_exception(struct sgx_gprs *state, const struct sgx_exinfo *fault);
 
+/* May be written by the image: this thread was interrupted, and the host entered to say so, for
+ * whatever reason or none. */
+void enclave_interrupt(struct sgx_gprs *state);
+
 /* Asks the host. The answer is whatever the host says. */
 uint64_t door_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c);
 

@@ -28,6 +28,8 @@
 #define FAULT_FRAME       160
 /* 0, or what exceptions of a program that runs on a stack of its own are dealt with on (libos). */
 #define PROGRAM_STACK     176
+/* An interrupt came, and nobody has looked at it yet (libos). */
+#define WANTED            208
 
 /* struct sgx_gprs ends a frame of the SSA; struct sgx_exinfo stands before it. */
 #define GPRS_SIZE      184
@@ -182,12 +184,17 @@ refuse:
 
 /* What this thread did is interrupted; its registers are in the frame before the current one. */
 exception:
-        cmp     $1, %rax
-        jne     unwanted
         lea     __ehdr_start(%rip), %r11
         mov     %gs:THREAD_SSA, %r10
         add     %gs:THREAD_SSA_FRAME, %r10
+        cmp     $2, %rax
+        je      in_handler
+        ja      unwanted
         lea     -GPRS_SIZE(%r11, %r10), %r10
+        testl   $EXIT_VALID, GPRS_EXIT_INFO(%r10)
+        jnz     1f
+        movq    $1, %gs:WANTED
+1:
         /* The stack that was interrupted, if it is the enclave's. */
         mov     GPRS_RSP(%r10), %r9
         add     %gs:THREAD_STACK_TOP, %r11
@@ -223,6 +230,13 @@ on_stack:
         mov     %gs:FAULT_STACK, %rsp
         mov     %gs:FAULT_FRAME, %rbp
         jmp     leave_to
+
+/* While an exception is dealt with: an interrupt is remembered. */
+in_handler:
+        add     %gs:THREAD_SSA_FRAME, %r10
+        lea     -GPRS_SIZE(%r11, %r10), %r10
+        movq    $1, %gs:WANTED
+        jmp     elsewhere
 
 /* A program's, or: */
 not_own:

@@ -69,15 +69,24 @@ uint64_t enclave_start(const uint64_t arguments[4])
     return enclave_main(arguments);
 }
 
+__attribute__((weak)) void enclave_interrupt(struct sgx_gprs *state)
+{
+    (void)state;
+}
+
 /* Without SGX_MISC_EXINFO the processor writes nothing before the registers: the bytes are the
  * enclave's own, or the host's from when the page was added, so only these two vectors have any. */
 bool enclave_fault(struct sgx_gprs *state)
 {
     static const struct sgx_exinfo nothing;
     uint32_t vector = state->exit_info & SGX_EXIT_VECTOR;
-    if (!(state->exit_info & SGX_EXIT_VALID))
+    if (!(state->exit_info & SGX_EXIT_VALID)) {
+        enclave_interrupt(state);
         return true;
+    }
     bool has_more = vector == 13 || vector == 14;
     const struct sgx_exinfo *fault = (const struct sgx_exinfo *)state - 1;
-    return enclave_exception(state, has_more ? fault : &nothing);
+    bool goes_on = enclave_exception(state, has_more ? fault : &nothing);
+    state->exit_info = 0; /* it is dealt with, should the host enter again */
+    return goes_on;
 }

@@ -1,19 +1,25 @@
 #include "enclave/libos/door.h"
 
 #include <asm/errno.h>
+#include <stdatomic.h>
 
 #include "enclave/inside/enclave.h"
 
 #define ERRNO_MAX 4095
 
-static unsigned char *outside; /* DOOR_BUFFER_SIZE bytes, the host's */
-static uint64_t last[DOOR_CLOCKS];
+static atomic_ullong last[DOOR_CLOCKS];
+
+/* DOOR_BUFFER_SIZE bytes, the host's. */
+static unsigned char *outside(void)
+{
+    return *door_buffer();
+}
 
 int door_set_buffer(uintptr_t buffer)
 {
     if (buffer == 0 || !enclave_is_outside(buffer, DOOR_BUFFER_SIZE))
         return -EFAULT;
-    outside = (unsigned char *)buffer; /* NOLINT: the host's, and checked */
+    *door_buffer() = (unsigned char *)buffer; /* NOLINT: the host's, and checked */
     return 0;
 }
 
@@ -32,7 +38,7 @@ static size_t at_most(size_t size)
 int64_t door_write(int stream, const void *bytes, size_t size)
 {
     size = at_most(size);
-    __builtin_memcpy(outside, bytes, size);
+    __builtin_memcpy(outside(), bytes, size);
     return check(door_ask(DOOR_WRITE, (uint64_t)stream, size, 0), size);
 }
 
@@ -41,7 +47,7 @@ int64_t door_read(void *bytes, size_t size)
     size = at_most(size);
     int64_t got = check(door_ask(DOOR_READ, 0, size, 0), size);
     if (got > 0)
-        __builtin_memcpy(bytes, outside, (size_t)got);
+        __builtin_memcpy(bytes, outside(), (size_t)got);
     return got;
 }
 
@@ -54,7 +60,7 @@ int door_read_disk(uint32_t disk, uint64_t offset, void *bytes, size_t size)
             return (int)got;
         if (got == 0)
             return -EIO;
-        __builtin_memcpy((unsigned char *)bytes + done, outside, (size_t)got);
+        __builtin_memcpy((unsigned char *)bytes + done, outside(), (size_t)got);
         done += (size_t)got;
     }
     return 0;
@@ -67,16 +73,19 @@ int64_t door_disk_size(uint32_t disk)
 
 uint64_t door_clock(enum door_clock clock)
 {
-    uint64_t now = door_ask(DOOR_CLOCK, clock, 0, 0);
-    if (now <= INT64_MAX && now > last[clock])
-        last[clock] = now;
-    return last[clock];
+    unsigned long long now = door_ask(DOOR_CLOCK, clock, 0, 0);
+    unsigned long long seen = atomic_load(&last[clock]);
+    while (now <= INT64_MAX && now > seen) {
+        if (atomic_compare_exchange_weak(&last[clock], &seen, now))
+            return now;
+    }
+    return seen;
 }
 
 void door_log(const char *text, size_t len)
 {
     len = at_most(len);
-    __builtin_memcpy(outside, text, len);
+    __builtin_memcpy(outside(), text, len);
     (void)door_ask(DOOR_LOG, len, 0, 0);
 }
 
@@ -84,11 +93,11 @@ int door_cpuid(struct door_cpuid *leaves, size_t count)
 {
     if (count > DOOR_CPUID_MAX)
         return -EINVAL;
-    __builtin_memcpy(outside, leaves, count * sizeof *leaves);
+    __builtin_memcpy(outside(), leaves, count * sizeof *leaves);
     int64_t result = check(door_ask(DOOR_CPUID, count, 0, 0), 0);
     for (size_t i = 0; result == 0 && i < count; i++)
         __builtin_memcpy(leaves[i].words,
-                         outside + i * sizeof *leaves + offsetof(struct door_cpuid, words),
+                         outside() + i * sizeof *leaves + offsetof(struct door_cpuid, words),
                          sizeof leaves[i].words);
     return (int)result;
 }
@@ -101,4 +110,47 @@ int door_grow(uint64_t offset, uint64_t size)
 int door_restrict(uint64_t offset, uint64_t size, unsigned access)
 {
     return (int)check(door_ask(DOOR_RESTRICT, offset, size, access), 0);
+}
+
+size_t door_put_ready(const struct door_ready *handles, size_t count)
+{
+    _Static_assert(DOOR_READY_MAX * sizeof *handles <= DOOR_BUFFER_SIZE, "all have room");
+    count = count < DOOR_READY_MAX ? count : DOOR_READY_MAX;
+    if (count > 0)
+        __builtin_memcpy(outside(), handles, count * sizeof *handles);
+    return count;
+}
+
+int64_t door_park(uint64_t deadline, size_t count)
+{
+    return check(door_ask(DOOR_PARK, deadline, count, 0), count);
+}
+
+void door_get_ready(struct door_ready *handles, size_t count)
+{
+    const uint8_t *from = outside();
+    for (size_t i = 0; i < count && i < DOOR_READY_MAX; i++)
+        __builtin_memcpy(&handles[i].ready,
+                         from + i * sizeof *handles + offsetof(struct door_ready, ready),
+                         sizeof handles[i].ready);
+}
+
+void door_wake(uint64_t bits, uint64_t kicked)
+{
+    (void)door_ask(DOOR_WAKE, bits, kicked, 0);
+}
+
+int door_spawn(size_t index)
+{
+    return (int)check(door_ask(DOOR_SPAWN, index, 0, 0), 0);
+}
+
+uint64_t door_signals(void)
+{
+    return door_ask(DOOR_SIGNALS, 0, 0, 0);
+}
+
+void door_alarm(uint64_t deadline, size_t index)
+{
+    (void)door_ask(DOOR_ALARM, deadline, index, 0);
 }

@@ -10,6 +10,10 @@
 /* The buffer that the host names for this thread. -EFAULT where it is not all outside. */
 int door_set_buffer(uintptr_t buffer);
 
+/* Where this thread's buffer is kept; by its page in the image (thread_inside.c), a test's own
+ * elsewhere. */
+unsigned char **door_buffer(void);
+
 /* Bytes that were written or read, which may be fewer; or a negative errno. */
 int64_t door_write(int stream, const void *bytes, size_t size);
 int64_t door_read(void *bytes, size_t size);
@@ -30,6 +34,17 @@ int door_cpuid(struct door_cpuid *leaves, size_t count);
 
 int door_grow(uint64_t offset, uint64_t size);
 int door_restrict(uint64_t offset, uint64_t size, unsigned access);
+
+/* Puts what the next door_park() is to wait for into the buffer: how many of them. */
+size_t door_put_ready(const struct door_ready *handles, size_t count);
+/* How many are ready, which may be none, or a negative errno; none of it is to be relied on. */
+int64_t door_park(uint64_t deadline, size_t count);
+/* What door_park() told of the handles, up to `count` of them. */
+void door_get_ready(struct door_ready *handles, size_t count);
+void door_wake(uint64_t bits, uint64_t kicked);
+int door_spawn(size_t index);
+uint64_t door_signals(void);
+void door_alarm(uint64_t deadline, size_t index);
 
 /* door_call() that keeps the vector registers (program.S); a test's own where there is no enclave.
  */

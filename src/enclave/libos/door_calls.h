@@ -23,12 +23,32 @@ enum door_number {
     DOOR_GROW,     /* offset, bytes: pages may be accepted there; 0, or -errno */
     DOOR_RESTRICT, /* offset, bytes, access: EMODPR is done; 0, or -errno */
     DOOR_CPUID,    /* count: so many of struct door_cpuid in the buffer are answered; 0 */
+    DOOR_PARK,     /* deadline, count of struct door_ready in the buffer: waits until this thread is
+                      woken, one of them is ready or the monotonic clock has reached the deadline; how
+                      many are ready, with what they are, or -errno */
+    DOOR_WAKE,     /* bits of threads: their stay, or their next one, ends; bits of threads that are
+                      interrupted besides, should they be inside: 0 */
+    DOOR_SPAWN,    /* a thread's index: it is entered with DOOR_RUN_THREAD; 0, or -errno */
+    DOOR_SIGNALS,  /* bits of the signals for the program that came since, bit 0 for signal 1 */
+    DOOR_ALARM,    /* deadline, a thread's index: it is woken and interrupted then, in the place of
+                      the alarm before; 0 */
 };
 
 /* A leaf of CPUID, and EAX, EBX, ECX, EDX. */
 struct door_cpuid {
     uint32_t leaf, subleaf;
     uint32_t words[4];
+};
+
+#define DOOR_FOREVER     UINT64_MAX /* no deadline */
+#define DOOR_THREADS_MAX 64         /* a bit for each in a word */
+#define DOOR_READY_MAX   1024
+
+/* What a thread waits for outside: 0 to 2 are the standard streams; bits of poll(2). */
+struct door_ready {
+    uint32_t handle;
+    uint16_t events;
+    uint16_t ready;
 };
 
 enum door_clock { DOOR_CLOCK_REAL, DOOR_CLOCK_MONOTONIC, DOOR_CLOCKS };
@@ -46,6 +66,10 @@ enum door_clock { DOOR_CLOCK_REAL, DOOR_CLOCK_MONOTONIC, DOOR_CLOCKS };
  * program's path, the arguments and the environment. */
 #define DOOR_RUN_PROGRAM 1
 
+/* What the start of a further thread is: arguments[0] is this, [1] its own buffer. It runs what was
+ * asked for inside, or nothing. */
+#define DOOR_RUN_THREAD 2
+
 struct door_start {
     uint32_t argument_count;
     uint32_t environment_count;
@@ -59,10 +83,12 @@ struct door_layer {
     uint8_t root[32];
 };
 
-/* What a run comes to: the program's exit code, or DOOR_DIED and the exception's vector, or
- * DOOR_UNABLE and the errno with which nothing was run. */
+/* What a thread comes to: the program's exit code, or DOOR_DIED and the signal that ended the
+ * program, or DOOR_ENDED when the thread alone has ended, or DOOR_UNABLE and the errno with which
+ * nothing was run. */
 #define DOOR_CODE   0xFFU
 #define DOOR_DIED   0x100U
+#define DOOR_ENDED  0x200U
 #define DOOR_UNABLE 0x10000U
 
 #endif

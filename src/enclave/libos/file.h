@@ -18,6 +18,8 @@ struct file_kind {
     bool is_stream;   /* has no offsets: lseek and pread answer -ESPIPE */
     int64_t (*read)(struct file *file, uint64_t offset, void *out, size_t size); /* -EINVAL */
     int64_t (*write)(struct file *file, uint64_t offset, const void *bytes, size_t size);
+    /* Of what is the host's: what a thread can wait for there (struct door_ready). */
+    uint32_t (*handle)(const struct file *file);
     unsigned (*poll)(struct file *file); /* of POLLIN and the like; NULL: read and write */
     int (*ioctl)(struct file *file, unsigned request, void *argument); /* -ENOTTY */
     void (*release)(struct file *file);                                /* the last number is gone */

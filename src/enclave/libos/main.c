@@ -1,21 +1,21 @@
-/* The library OS as an enclave: what it is started with, and what exceptions mean. */
+/* The library OS as an enclave: what it and its threads are started with. */
 #include <asm/errno.h>
+#include <stdatomic.h>
 
 #include "enclave/inside/enclave.h"
 #include "enclave/libos/alloc.h"
 #include "enclave/libos/door.h"
 #include "enclave/libos/emulate.h"
 #include "enclave/libos/load.h"
-#include "enclave/libos/log.h"
+#include "enclave/libos/lock.h"
 #include "enclave/libos/memory.h"
 #include "enclave/libos/program.h"
 #include "enclave/libos/root.h"
 #include "enclave/libos/syscall.h"
+#include "enclave/libos/thread.h"
 
 /* The range becomes 256 MiB, of which the half behind the heap is the program's. */
-ENCLAVE_NOTE(1, 2, 0x40000, 0x8100000);
-
-#define VECTOR_UD 6
+ENCLAVE_NOTE(DOOR_THREADS_MAX, 3, 0x40000, 0x8100000);
 
 /* --- pages ------------------------------------------------------------------------------------ */
 
@@ -109,59 +109,59 @@ static int load(const struct words *words, struct vfs *vfs, struct program *prog
                                         : program_load_disk(DOOR_DISK_PROGRAM, program);
 }
 
-uint64_t enclave_main(const uint64_t arguments[4])
+static uint64_t run_program(const uint64_t arguments[4])
 {
-    static bool is_used;
     static struct words words;
     static struct vfs vfs;
     struct program program = {0};
-    uint64_t stack = 0;
-    int result = is_used ? -EBUSY : take_words(arguments, &words);
-    is_used = true;
+    struct program_frame begin = {
+        .flags = PROGRAM_FLAGS_FIXED, .is_whole = 1, .number = PROGRAM_NO_CALL};
+    int result = take_words(arguments, &words);
     if (result == 0)
         result = load(&words, &vfs, &program);
     if (result == 0)
         result = program_stack(&program, words.texts, words.size, words.start.argument_count,
-                               words.start.environment_count, &stack);
+                               words.start.environment_count, &begin.rsp);
     if (result < 0)
         return DOOR_UNABLE | (uint32_t)-result;
+    begin.rip = program.start;
     syscall_begin(&program, &vfs);
-    return program_run(program.start, stack);
+    lock_release();
+    program_set_fs(0);
+    return program_run(&begin);
 }
 
-void program_died(uint64_t vector, uint64_t rip, uint64_t address)
+/* What was asked for inside (syscall_thread.c) in this thread's place, once. */
+static uint64_t run_thread(const uint64_t arguments[4])
 {
-    log_number("the program ended by the exception ", vector);
-    log_number("at ", rip - enclave_base());
-    log_number("accessing ", address);
-    program_end(DOOR_DIED | (vector & DOOR_CODE));
+    struct thread *self = thread_self();
+    int result = door_set_buffer(arguments[1]);
+    if (result < 0)
+        return DOOR_UNABLE | (uint32_t)-result;
+    lock_take();
+    bool is_asked = self->state == THREAD_ASKED;
+    if (is_asked)
+        self->state = THREAD_RUNS;
+    lock_release();
+    if (!is_asked)
+        return DOOR_UNABLE | ESRCH;
+    program_set_fs(self->begin_fs);
+    program_load_control(&self->begin_mxcsr, &self->begin_control);
+    return program_run(&self->begin);
 }
 
-static bool is_syscall(uint64_t rip)
+/* The lock is held until the program begins: no other thread gets anywhere before. */
+uint64_t enclave_main(const uint64_t arguments[4])
 {
-    const uint8_t *code = (const uint8_t *)rip;
-    return memory_allows(rip, 2, MEMORY_READ | MEMORY_EXECUTE) && code[0] == 0x0F &&
-           code[1] == 0x05;
-}
-
-/* A SYSCALL goes on where a call of the library OS comes in, when the thread is resumed; so does
- * the end of a program. An exception of the library OS's own is the thread's end. */
-bool enclave_exception(struct sgx_gprs *state, const struct sgx_exinfo *fault)
-{
-    uint32_t vector = state->exit_info & SGX_EXIT_VECTOR;
-    if (!program_is_running())
-        return false;
-    if (vector == VECTOR_UD && is_syscall(state->rip)) {
-        state->rcx = state->rip + 2;
-        state->r11 = state->rflags;
-        state->rip = (uintptr_t)program_syscall;
-        return true;
-    }
-    if (vector == VECTOR_UD && emulate_instruction(state))
-        return true;
-    state->rdi = vector;
-    state->rsi = state->rip;
-    state->rdx = fault->address;
-    state->rip = (uintptr_t)program_killed;
-    return true;
+    static atomic_bool is_used;
+    if (arguments[0] == DOOR_RUN_THREAD)
+        return atomic_load(&is_used) ? run_thread(arguments) : DOOR_UNABLE | ESRCH;
+    if (arguments[0] != DOOR_RUN_PROGRAM || thread_self() != thread_at(0))
+        return DOOR_UNABLE | EINVAL;
+    if (atomic_exchange(&is_used, true))
+        return DOOR_UNABLE | EBUSY;
+    lock_take();
+    (void)thread_new();
+    thread_self()->state = THREAD_RUNS;
+    return run_program(arguments);
 }

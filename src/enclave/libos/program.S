@@ -1,19 +1,50 @@
 /*
- * From the library OS to the program, and back at its system calls.
+ * From the library OS to the program, and back at its system calls, exceptions and interrupts.
  *
- * Theory of operation: while the program runs, PROGRAM_STACK is where the library OS's stack goes
- * on: exceptions are dealt with there (inside/entry.S), and system calls come in on it. While the
- * library OS runs it is 0. Whichever of the two changes last, an exception in between finds a stack
- * that is whole: the stack pointer is looked at first.
+ * Theory of operation: the program's registers lie in a struct program_frame at the top of the
+ * thread's stack of the library OS, below RUN_STACK. While the program runs, PROGRAM_STACK is the
+ * end of that frame: exceptions are dealt with below it (inside/entry.S). While the library OS runs
+ * it is 0. Whichever of the two changes last, an exception in between finds a stack that is whole:
+ * the stack pointer is looked at first.
+ *
+ * An interrupt that finds the thread in the library OS sets WANTED, which is looked at before the
+ * program goes on. One that comes after this look, in the window up to the jump, takes the way back
+ * by program_again: the frame is whole still.
  *
  * Leaving the enclave changes FS, so that it is set at every return to the program. The library OS
  * is compiled without vector registers; they are the program's throughout, and door_ask() keeps
  * them.
  */
-#define PROGRAM_STACK 176 /* in the thread's page, as inside/entry.S has it */
+/* In the thread's page, as inside/entry.S has them. */
+#define PROGRAM_STACK 176
 #define PROGRAM_RSP   184
 #define PROGRAM_FS    192
 #define RUN_STACK     200 /* of program_run() */
+#define WANTED        208
+#define PROGRAM_RIP   216
+#define PROGRAM_FLAGS 224
+
+/* struct program_frame */
+#define FRAME_R15    0
+#define FRAME_R14    8
+#define FRAME_R13    16
+#define FRAME_R12    24
+#define FRAME_RBP    32
+#define FRAME_RBX    40
+#define FRAME_R9     48
+#define FRAME_R8     56
+#define FRAME_R10    64
+#define FRAME_RDX    72
+#define FRAME_RSI    80
+#define FRAME_RDI    88
+#define FRAME_RAX    96
+#define FRAME_RCX    104
+#define FRAME_R11    112
+#define FRAME_FLAGS  120
+#define FRAME_RSP    128
+#define FRAME_RIP    136
+#define FRAME_WHOLE  144
+#define FRAME_SIZE   160
 
 #define VECTORS_SIZE 2752 /* XSAVE's standard format up to AVX-512 */
 #define XSAVE_HEADER 512
@@ -26,48 +57,18 @@
 \name:
 .endm
 
-        .text
-function program_run
-        push    %rbx
-        push    %rbp
-        push    %r12
-        push    %r13
-        push    %r14
-        push    %r15
-        sub     $8, %rsp
-        mov     %rsp, %gs:RUN_STACK
-        mov     %rsi, %gs:PROGRAM_RSP
-        movq    $0, %gs:PROGRAM_FS
-        mov     %rdi, %rcx
-        xor     %eax, %eax
-        xor     %ebx, %ebx
-        xor     %edx, %edx
-        xor     %esi, %esi
-        xor     %edi, %edi
-        xor     %ebp, %ebp
-        xor     %r8d, %r8d
-        xor     %r9d, %r9d
-        xor     %r10d, %r10d
-        xor     %r12d, %r12d
-        xor     %r13d, %r13d
-        xor     %r14d, %r14d
-        xor     %r15d, %r15d
-/* All registers are set but the stack pointer; RCX is where the program goes on. */
-go_on:
-        mov     %gs:PROGRAM_FS, %r11
-        wrfsbase %r11
-        mov     %rsp, %gs:PROGRAM_STACK
-        mov     %gs:PROGRAM_RSP, %rsp
-        jmp     *%rcx
-
-function program_syscall
+/* Onto the library OS's stack. */
+.macro come_in
         mov     %rsp, %gs:PROGRAM_RSP
-        mov     %gs:PROGRAM_STACK, %rsp
+        mov     %gs:RUN_STACK, %rsp
         movq    $0, %gs:PROGRAM_STACK
         cld
-        push    %rcx
-        push    %gs:PROGRAM_RSP
+.endm
+
+/* What struct program_frame has up to R11. */
+.macro push_registers
         push    %r11
+        push    %rcx
         push    %rax
         push    %rdi
         push    %rsi
@@ -81,31 +82,103 @@ function program_syscall
         push    %r13
         push    %r14
         push    %r15
-        mov     %rsp, %rdi
-        call    syscall_answer
-        pop     %r15
-        pop     %r14
-        pop     %r13
-        pop     %r12
-        pop     %rbp
-        pop     %rbx
-        pop     %r9
-        pop     %r8
-        pop     %r10
-        pop     %rdx
-        pop     %rsi
-        pop     %rdi
-        add     $16, %rsp               /* RAX is the answer; R11 need not be the flags */
-        pop     %gs:PROGRAM_RSP
-        pop     %rcx
-        jmp     go_on
+.endm
 
-function program_killed
-        mov     %gs:PROGRAM_STACK, %rsp
+        .text
+function program_run
+        push    %rbx
+        push    %rbp
+        push    %r12
+        push    %r13
+        push    %r14
+        push    %r15
+        sub     $8, %rsp
+        mov     %rsp, %gs:RUN_STACK
+        sub     $FRAME_SIZE, %rsp
+        mov     %rdi, %rsi
+        mov     %rsp, %rdi
+        mov     $(FRAME_SIZE / 8), %ecx
+        rep movsq
+
+/* The frame is at RSP. */
+function program_window_begin
+        cmpq    $0, %gs:WANTED
+        jne     again
+        mov     FRAME_RSP(%rsp), %rax
+        mov     %rax, %gs:PROGRAM_RSP
+        mov     FRAME_RIP(%rsp), %rax
+        mov     %rax, %gs:PROGRAM_RIP
+        mov     %gs:PROGRAM_FS, %rax
+        wrfsbase %rax
+        cmpq    $0, FRAME_WHOLE(%rsp)
+        je      1f
+        pushq   FRAME_FLAGS(%rsp)
+        popfq
+/* From here on nothing changes the flags. */
+1:      mov     FRAME_R15(%rsp), %r15
+        mov     FRAME_R14(%rsp), %r14
+        mov     FRAME_R13(%rsp), %r13
+        mov     FRAME_R12(%rsp), %r12
+        mov     FRAME_RBP(%rsp), %rbp
+        mov     FRAME_RBX(%rsp), %rbx
+        mov     FRAME_R9(%rsp), %r9
+        mov     FRAME_R8(%rsp), %r8
+        mov     FRAME_R10(%rsp), %r10
+        mov     FRAME_RDX(%rsp), %rdx
+        mov     FRAME_RSI(%rsp), %rsi
+        mov     FRAME_RDI(%rsp), %rdi
+        mov     FRAME_RAX(%rsp), %rax
+        mov     FRAME_RCX(%rsp), %rcx
+        mov     FRAME_R11(%rsp), %r11
+        mov     %rsp, %gs:PROGRAM_STACK
+        mov     %gs:PROGRAM_RSP, %rsp
+        jmp     *%gs:PROGRAM_RIP
+function program_window_end
+
+function program_again
+        mov     %gs:RUN_STACK, %rsp
         movq    $0, %gs:PROGRAM_STACK
         cld
-        call    program_died
-        ud2
+        sub     $FRAME_SIZE, %rsp
+again:
+        movq    $0, %gs:WANTED
+        mov     %rsp, %rdi
+        call    program_interrupt
+        jmp     program_window_begin
+
+function program_syscall
+        come_in
+        push    %rax                    /* the call's number */
+        pushq   $0
+        push    %rcx
+        push    %gs:PROGRAM_RSP
+        push    %r11
+        push_registers
+        mov     %rsp, %rdi
+        call    syscall_answer
+        jmp     program_window_begin
+
+/* All registers but RIP and the flags are the program's. */
+function program_interrupted
+        come_in
+        pushq   $-1                     /* no call */
+        pushq   $1
+        push    %gs:PROGRAM_RIP
+        push    %gs:PROGRAM_RSP
+        push    %gs:PROGRAM_FLAGS
+        push_registers
+        mov     %rsp, %rdi
+        call    program_interrupt
+        jmp     program_window_begin
+
+function program_set_interrupted
+        mov     %rdi, %gs:PROGRAM_RIP
+        mov     %rsi, %gs:PROGRAM_FLAGS
+        ret
+
+function program_want
+        movq    $1, %gs:WANTED
+        ret
 
 function program_end
         mov     %rdi, %rax
@@ -117,6 +190,29 @@ function program_end
         pop     %r12
         pop     %rbp
         pop     %rbx
+        ret
+
+/* Into and out of 64-byte-aligned memory, by XSAVE's standard format. */
+function program_save_vectors
+        mov     $XFRM_KNOWN, %eax
+        xor     %edx, %edx
+        xsave64 (%rdi)
+        ret
+
+function program_load_vectors
+        mov     $XFRM_KNOWN, %eax
+        xor     %edx, %edx
+        xrstor64 (%rdi)
+        ret
+
+function program_save_control
+        stmxcsr (%rdi)
+        fnstcw  (%rsi)
+        ret
+
+function program_load_control
+        ldmxcsr (%rdi)
+        fldcw   (%rsi)
         ret
 
 function program_set_fs

@@ -1,10 +1,16 @@
 #include "enclave/libos/streams.h"
 
 #include <linux/fcntl.h>
+#include <linux/poll.h>
 
 #include "enclave/libos/door.h"
 
 #define STREAMS 3
+
+static uint32_t stream_handle(const struct file *file)
+{
+    return (uint32_t)(uintptr_t)file->state;
+}
 
 static int64_t stream_read(struct file *file, uint64_t offset, void *out, size_t size)
 {
@@ -15,20 +21,26 @@ static int64_t stream_read(struct file *file, uint64_t offset, void *out, size_t
 
 static int64_t stream_write(struct file *file, uint64_t offset, const void *bytes, size_t size)
 {
-    int stream = (int)(uintptr_t)file->state;
-    size_t done = 0;
     (void)offset;
-    while (done < size) {
-        int64_t taken = door_write(stream, (const uint8_t *)bytes + done, size - done);
-        if (taken <= 0)
-            return done > 0 ? (int64_t)done : taken;
-        done += (size_t)taken;
-    }
-    return (int64_t)done;
+    return door_write((int)stream_handle(file), bytes, size);
 }
 
-static const struct file_kind stream_kind = {
-    .is_stream = true, .read = stream_read, .write = stream_write};
+/* One look, at the host's descriptor. */
+static unsigned stream_poll(struct file *file)
+{
+    unsigned wanted = stream_handle(file) == 0 ? POLLIN : POLLOUT;
+    struct door_ready one = {.handle = stream_handle(file), .events = (uint16_t)wanted};
+    if (door_park(0, door_put_ready(&one, 1)) <= 0)
+        return 0;
+    door_get_ready(&one, 1);
+    return one.ready & (wanted | POLLERR | POLLHUP);
+}
+
+static const struct file_kind stream_kind = {.is_stream = true,
+                                             .read = stream_read,
+                                             .write = stream_write,
+                                             .poll = stream_poll,
+                                             .handle = stream_handle};
 
 int streams_open(struct file_table *files)
 {

@@ -8,8 +8,12 @@
 
 #include "enclave/inside/enclave.h"
 #include "enclave/libos/door.h"
+#include "enclave/libos/lock.h"
 #include "enclave/libos/log.h"
+#include "enclave/libos/pipe.h"
 #include "enclave/libos/syscall_parts.h"
+#include "enclave/libos/thread.h"
+#include "enclave/libos/wait.h"
 
 #define SYSCALLS_MAX  512
 #define RANDOM_MAX    (UINT64_C(1) << 20) /* bytes that one call gives */
@@ -29,11 +33,6 @@ struct file *syscall_file(uint64_t number)
 }
 
 /* --- the process ------------------------------------------------------------------------------ */
-
-static uint64_t do_exit(struct program_frame *frame)
-{
-    program_end(frame->rdi & DOOR_CODE);
-}
 
 static uint64_t do_process(struct program_frame *frame)
 {
@@ -146,6 +145,9 @@ static syscall_fn *const table[SYSCALLS_MAX] = {
     [__NR_chown] = syscall_chown,
     [__NR_chroot] = syscall_chroot,
     [__NR_clock_gettime] = do_clock_gettime,
+    [__NR_clock_nanosleep] = syscall_clock_nanosleep,
+    [__NR_clone] = syscall_clone,
+    [__NR_clone3] = syscall_clone3,
     [__NR_close] = syscall_close,
     [__NR_close_range] = syscall_close_range,
     [__NR_copy_file_range] = syscall_copy_file_range,
@@ -154,8 +156,8 @@ static syscall_fn *const table[SYSCALLS_MAX] = {
     [__NR_dup2] = syscall_dup2,
     [__NR_dup3] = syscall_dup3,
     [__NR_eventfd2] = syscall_eventfd2,
-    [__NR_exit] = do_exit,
-    [__NR_exit_group] = do_exit,
+    [__NR_exit] = syscall_exit,
+    [__NR_exit_group] = syscall_exit_group,
     [__NR_faccessat] = syscall_faccessat,
     [__NR_faccessat2] = syscall_faccessat2,
     [__NR_fadvise64] = do_zero, /* advice */
@@ -176,7 +178,9 @@ static syscall_fn *const table[SYSCALLS_MAX] = {
     [__NR_fstatfs] = syscall_fstatfs,
     [__NR_fsync] = syscall_fsync,
     [__NR_ftruncate] = syscall_ftruncate,
+    [__NR_futex] = syscall_futex,
     [__NR_futimesat] = syscall_futimesat,
+    [__NR_get_robust_list] = syscall_get_robust_list,
     [__NR_getcwd] = syscall_getcwd,
     [__NR_getdents64] = syscall_getdents64,
     [__NR_getegid] = do_zero,
@@ -185,7 +189,7 @@ static syscall_fn *const table[SYSCALLS_MAX] = {
     [__NR_getpid] = do_process,
     [__NR_getppid] = do_zero,
     [__NR_getrandom] = do_getrandom,
-    [__NR_gettid] = do_process,
+    [__NR_gettid] = syscall_gettid,
     [__NR_getuid] = do_zero,
     [__NR_getxattr] = syscall_getxattr,
     [__NR_ioctl] = syscall_ioctl,
@@ -208,6 +212,7 @@ static syscall_fn *const table[SYSCALLS_MAX] = {
     [__NR_mprotect] = syscall_mprotect,
     [__NR_mremap] = syscall_mremap,
     [__NR_munmap] = syscall_munmap,
+    [__NR_nanosleep] = syscall_nanosleep,
     [__NR_newfstatat] = syscall_newfstatat,
     [__NR_open] = syscall_open,
     [__NR_openat] = syscall_openat,
@@ -235,10 +240,12 @@ static syscall_fn *const table[SYSCALLS_MAX] = {
     [__NR_rseq] = do_not_there, /* libc does without */
     [__NR_rt_sigaction] = syscall_rt_sigaction,
     [__NR_rt_sigprocmask] = syscall_rt_sigprocmask,
-    [__NR_sched_yield] = do_zero, /* one thread */
+    [__NR_sched_getaffinity] = syscall_sched_getaffinity,
+    [__NR_sched_setaffinity] = syscall_sched_setaffinity,
+    [__NR_sched_yield] = syscall_sched_yield,
     [__NR_sendfile] = syscall_sendfile,
-    [__NR_set_robust_list] = do_zero,    /* one thread, whose locks die with it */
-    [__NR_set_tid_address] = do_process, /* likewise: nobody waits for its end */
+    [__NR_set_robust_list] = syscall_set_robust_list,
+    [__NR_set_tid_address] = syscall_set_tid_address,
     [__NR_setxattr] = syscall_setxattr,
     [__NR_splice] = syscall_splice,
     [__NR_stat] = syscall_stat,
@@ -279,7 +286,7 @@ static uint64_t answer_unknown(uint64_t number)
     return SYSCALL_ERROR(ENOSYS);
 }
 
-uint64_t syscall_answer(struct program_frame *frame)
+static uint64_t call(struct program_frame *frame)
 {
     uint64_t number = frame->rax;
     if (number >= SYSCALLS_MAX || !table[number])
@@ -287,8 +294,16 @@ uint64_t syscall_answer(struct program_frame *frame)
     return table[number](frame);
 }
 
+void syscall_answer(struct program_frame *frame)
+{
+    lock_take();
+    frame->rax = call(frame);
+    lock_release();
+}
+
 void syscall_begin(const struct program *program, struct vfs *vfs)
 {
     files = vfs;
+    file_changed = wait_files_changed;
     syscall_begin_memory(program->heap);
 }

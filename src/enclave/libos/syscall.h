@@ -74,6 +74,24 @@ syscall_fn syscall_unlinkat;
 syscall_fn syscall_rt_sigaction;
 syscall_fn syscall_rt_sigprocmask;
 
+/* syscall_sleep.c */
+syscall_fn syscall_clock_nanosleep;
+syscall_fn syscall_nanosleep;
+
+/* syscall_thread.c */
+syscall_fn syscall_clone;
+syscall_fn syscall_clone3;
+syscall_fn syscall_exit;
+syscall_fn syscall_exit_group;
+syscall_fn syscall_futex;
+syscall_fn syscall_get_robust_list;
+syscall_fn syscall_gettid;
+syscall_fn syscall_sched_getaffinity;
+syscall_fn syscall_sched_setaffinity;
+syscall_fn syscall_sched_yield;
+syscall_fn syscall_set_robust_list;
+syscall_fn syscall_set_tid_address;
+
 /* syscall_stat.c */
 syscall_fn syscall_fstat;
 syscall_fn syscall_fstatfs;

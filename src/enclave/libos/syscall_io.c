@@ -9,6 +9,7 @@
 #include "enclave/libos/door.h"
 #include "enclave/libos/pipe.h"
 #include "enclave/libos/syscall_parts.h"
+#include "enclave/libos/wait.h"
 
 #define EFD_SEMAPHORE 1 /* eventfd(2) */
 #define IOV_MAX       1024
@@ -18,109 +19,166 @@
 
 typedef int64_t transfer_fn(struct file *file, uint64_t offset, uint64_t at, uint64_t size);
 
-static int64_t read_to(struct file *file, uint64_t offset, uint64_t at, uint64_t size)
+/* How bytes go: one try, without waiting, and what is waited for between tries. */
+struct transfer {
+    int64_t (*once)(struct file *file, uint64_t offset, uint64_t at, uint64_t size);
+    unsigned events;
+    bool is_all; /* of a stream all is done, unless it ends or fails */
+};
+
+static int64_t read_once(struct file *file, uint64_t offset, uint64_t at, uint64_t size)
 {
     return can_write(at, size) ? file_read(file, offset, (void *)at, size) : -EFAULT;
 }
 
-static int64_t write_from(struct file *file, uint64_t offset, uint64_t at, uint64_t size)
+static int64_t write_once(struct file *file, uint64_t offset, uint64_t at, uint64_t size)
 {
     return can_read(at, size) ? file_write(file, offset, (const void *)at, size) : -EFAULT;
 }
 
-static uint64_t transfer(const struct program_frame *frame, uint64_t offset, transfer_fn *one)
+static const struct transfer reading = {read_once, POLLIN, false};
+static const struct transfer writing = {write_once, POLLOUT, true};
+
+int syscall_wait_for(struct file *file, unsigned events, uint64_t deadline)
 {
-    struct file *file = syscall_file(frame->rdi);
-    return file ? (uint64_t)one(file, offset, frame->rsi, frame->rdx) : SYSCALL_ERROR(EBADF);
+    if (!file->kind->handle)
+        return wait_on(&wait_files, deadline, NULL, 0);
+    struct door_ready one = {.handle = file->kind->handle(file), .events = (uint16_t)events};
+    return wait_on(&wait_files, deadline, &one, 1);
 }
 
-/* The parts after each other; what was done counts more than an error after it. */
-static uint64_t transfer_parts(const struct program_frame *frame, uint64_t offset, transfer_fn *one)
+/* Waits where the file lets it. What was done counts more than an error after it. */
+static int64_t transfer_part(struct file *file, uint64_t offset, uint64_t at, uint64_t size,
+                             const struct transfer *how)
 {
-    const struct iovec *parts = (const struct iovec *)frame->rsi;
-    struct file *file = syscall_file(frame->rdi);
     uint64_t done = 0;
+    for (;;) {
+        int64_t taken = how->once(file, offset, at + done, size - done);
+        bool waits = taken == -EAGAIN && !(file->flags & O_NONBLOCK);
+        if (waits)
+            taken = syscall_wait_for(file, how->events, DOOR_FOREVER);
+        if (taken < 0 || (!waits && (uint64_t)taken == 0))
+            return done > 0 ? (int64_t)done : taken;
+        done += waits ? 0 : (uint64_t)taken;
+        if (!waits && (done == size || !how->is_all || !file->kind->is_stream))
+            return (int64_t)done;
+    }
+}
+
+/* The file has a reference: another thread may close it meanwhile. */
+static uint64_t transfer(const struct program_frame *frame, uint64_t offset,
+                         const struct transfer *how)
+{
+    struct file *file = syscall_file(frame->rdi);
     if (!file)
         return SYSCALL_ERROR(EBADF);
-    if (frame->rdx > IOV_MAX)
-        return SYSCALL_ERROR(EINVAL);
-    if (!can_read(frame->rsi, frame->rdx * sizeof *parts))
-        return SYSCALL_FAULT;
-    for (uint64_t i = 0; i < frame->rdx; i++) {
-        struct iovec part = parts[i];
+    file_get(file);
+    int64_t result = transfer_part(file, offset, frame->rsi, frame->rdx, how);
+    file_put(file);
+    return (uint64_t)result;
+}
+
+/* The parts after each other. Only what has done nothing yet waits, or writes. */
+static int64_t transfer_all(struct file *file, uint64_t offset, uint64_t at, uint64_t count,
+                            const struct transfer *how)
+{
+    uint64_t done = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        struct iovec part;
+        if (!can_read(at + i * sizeof part, sizeof part))
+            return done > 0 ? (int64_t)done : -EFAULT;
+        memcpy(&part, (const void *)(at + i * sizeof part), sizeof part);
+        uint64_t from = (uint64_t)part.iov_base;
         uint64_t place = offset == FILE_HERE ? offset : offset + done;
-        int64_t taken = one(file, place, (uint64_t)part.iov_base, part.iov_len);
+        int64_t taken = done > 0 && !how->is_all
+                            ? how->once(file, place, from, part.iov_len)
+                            : transfer_part(file, place, from, part.iov_len, how);
         if (taken < 0)
-            return done > 0 ? done : (uint64_t)taken;
+            return done > 0 ? (int64_t)done : taken;
         done += (uint64_t)taken;
         if ((uint64_t)taken < part.iov_len)
             break;
     }
-    return done;
+    return (int64_t)done;
+}
+
+static uint64_t transfer_parts(const struct program_frame *frame, uint64_t offset,
+                               const struct transfer *how)
+{
+    struct file *file = syscall_file(frame->rdi);
+    if (!file)
+        return SYSCALL_ERROR(EBADF);
+    if (frame->rdx > IOV_MAX)
+        return SYSCALL_ERROR(EINVAL);
+    if (!can_read(frame->rsi, frame->rdx * sizeof(struct iovec)))
+        return SYSCALL_FAULT;
+    file_get(file);
+    int64_t result = transfer_all(file, offset, frame->rsi, frame->rdx, how);
+    file_put(file);
+    return (uint64_t)result;
 }
 
 uint64_t syscall_read(struct program_frame *frame)
 {
-    return transfer(frame, FILE_HERE, read_to);
+    return transfer(frame, FILE_HERE, &reading);
 }
 
 uint64_t syscall_write(struct program_frame *frame)
 {
-    return transfer(frame, FILE_HERE, write_from);
+    return transfer(frame, FILE_HERE, &writing);
 }
 
 /* An offset below 0 is none; FILE_HERE, which is one of them, is the caller's word alone. */
 uint64_t syscall_pread64(struct program_frame *frame)
 {
-    return (int64_t)frame->r10 < 0 ? SYSCALL_ERROR(EINVAL) : transfer(frame, frame->r10, read_to);
+    return (int64_t)frame->r10 < 0 ? SYSCALL_ERROR(EINVAL) : transfer(frame, frame->r10, &reading);
 }
 
 uint64_t syscall_pwrite64(struct program_frame *frame)
 {
-    return (int64_t)frame->r10 < 0 ? SYSCALL_ERROR(EINVAL)
-                                   : transfer(frame, frame->r10, write_from);
+    return (int64_t)frame->r10 < 0 ? SYSCALL_ERROR(EINVAL) : transfer(frame, frame->r10, &writing);
 }
 
 uint64_t syscall_readv(struct program_frame *frame)
 {
-    return transfer_parts(frame, FILE_HERE, read_to);
+    return transfer_parts(frame, FILE_HERE, &reading);
 }
 
 uint64_t syscall_writev(struct program_frame *frame)
 {
-    return transfer_parts(frame, FILE_HERE, write_from);
+    return transfer_parts(frame, FILE_HERE, &writing);
 }
 
 uint64_t syscall_preadv(struct program_frame *frame)
 {
     return (int64_t)frame->r10 < 0 ? SYSCALL_ERROR(EINVAL)
-                                   : transfer_parts(frame, frame->r10, read_to);
+                                   : transfer_parts(frame, frame->r10, &reading);
 }
 
 uint64_t syscall_pwritev(struct program_frame *frame)
 {
     return (int64_t)frame->r10 < 0 ? SYSCALL_ERROR(EINVAL)
-                                   : transfer_parts(frame, frame->r10, write_from);
+                                   : transfer_parts(frame, frame->r10, &writing);
 }
 
 /* With an offset of -1, as readv and writev. No flag of theirs is there. */
-static uint64_t transfer_flagged(const struct program_frame *frame, transfer_fn *one)
+static uint64_t transfer_flagged(const struct program_frame *frame, const struct transfer *how)
 {
     if (frame->r9 != 0)
         return SYSCALL_ERROR(EOPNOTSUPP);
     if ((int64_t)frame->r10 < -1)
         return SYSCALL_ERROR(EINVAL);
-    return transfer_parts(frame, frame->r10, one);
+    return transfer_parts(frame, frame->r10, how);
 }
 
 uint64_t syscall_preadv2(struct program_frame *frame)
 {
-    return transfer_flagged(frame, read_to);
+    return transfer_flagged(frame, &reading);
 }
 
 uint64_t syscall_pwritev2(struct program_frame *frame)
 {
-    return transfer_flagged(frame, write_from);
+    return transfer_flagged(frame, &writing);
 }
 
 uint64_t syscall_lseek(struct program_frame *frame)
@@ -317,30 +375,47 @@ uint64_t syscall_eventfd2(struct program_frame *frame)
     return (uint64_t)number;
 }
 
-/* Looks until something is ready or the host's clock has reached the deadline. With one thread,
- * nothing inside becomes ready meanwhile. */
+/* What of these is the host's, to wait for there. */
+static size_t find_handles(const struct pollfd *items, uint64_t count, struct door_ready *out)
+{
+    size_t found = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        const struct file *file = items[i].fd < 0 ? NULL : syscall_file((unsigned)items[i].fd);
+        if (file && file->kind->handle)
+            out[found++] = (struct door_ready){.handle = file->kind->handle(file),
+                                               .events = (uint16_t)items[i].events};
+    }
+    return found;
+}
+
+/* Looks until something is ready or the host's clock has reached the deadline. */
 static uint64_t poll_until(uint64_t at, uint64_t count, uint64_t deadline)
 {
     struct pollfd *items = (struct pollfd *)at;
+    struct door_ready handles[POLLED_MAX];
     if (count > POLLED_MAX)
         return SYSCALL_ERROR(EINVAL);
-    if (!can_write(at, count * sizeof *items))
-        return SYSCALL_FAULT;
-    int ready = file_poll_all(&syscall_files()->files, items, count);
-    while (ready == 0 && deadline > 0 && door_clock(DOOR_CLOCK_MONOTONIC) < deadline)
-        ready = file_poll_all(&syscall_files()->files, items, count);
-    return (uint64_t)ready;
+    for (;;) {
+        if (!can_write(at, count * sizeof *items))
+            return SYSCALL_FAULT;
+        int ready = file_poll_all(&syscall_files()->files, items, count);
+        if (ready != 0 || deadline == 0)
+            return (uint64_t)ready;
+        int status = wait_on(&wait_files, deadline, handles, find_handles(items, count, handles));
+        if (status < 0)
+            return status == -ETIMEDOUT ? 0 : (uint64_t)status;
+    }
 }
 
 static uint64_t deadline_in(uint64_t nanoseconds)
 {
-    return nanoseconds == 0 ? 0 : door_clock(DOOR_CLOCK_MONOTONIC) + nanoseconds;
+    return nanoseconds == 0 ? 0 : wait_deadline(nanoseconds);
 }
 
 uint64_t syscall_poll(struct program_frame *frame)
 {
     int timeout = (int)frame->rdx;
-    uint64_t deadline = timeout < 0 ? UINT64_MAX : deadline_in((uint64_t)timeout * MILLISECOND);
+    uint64_t deadline = timeout < 0 ? DOOR_FOREVER : deadline_in((uint64_t)timeout * MILLISECOND);
     return poll_until(frame->rdi, frame->rsi, deadline);
 }
 
@@ -349,14 +424,14 @@ uint64_t syscall_ppoll(struct program_frame *frame)
 {
     struct __kernel_timespec timeout;
     if (frame->rdx == 0)
-        return poll_until(frame->rdi, frame->rsi, UINT64_MAX);
+        return poll_until(frame->rdi, frame->rsi, DOOR_FOREVER);
     if (!can_read(frame->rdx, sizeof timeout))
         return SYSCALL_FAULT;
     memcpy(&timeout, (const void *)frame->rdx, sizeof timeout);
     if (timeout.tv_sec < 0 || timeout.tv_nsec < 0 || (uint64_t)timeout.tv_nsec >= SECOND)
         return SYSCALL_ERROR(EINVAL);
     if ((uint64_t)timeout.tv_sec > UINT32_MAX) /* more than a century is for ever */
-        return poll_until(frame->rdi, frame->rsi, UINT64_MAX);
+        return poll_until(frame->rdi, frame->rsi, DOOR_FOREVER);
     return poll_until(frame->rdi, frame->rsi,
                       deadline_in((uint64_t)timeout.tv_sec * SECOND + (uint64_t)timeout.tv_nsec));
 }

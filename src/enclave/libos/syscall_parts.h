@@ -4,6 +4,7 @@
 
 #include <asm/errno.h>
 
+#include "enclave/libos/door_calls.h"
 #include "enclave/libos/memory.h"
 #include "enclave/libos/syscall.h"
 
@@ -30,6 +31,15 @@ struct vfs *syscall_files(void);
 
 /* The open file of a number, borrowed; NULL for none. */
 struct file *syscall_file(uint64_t number);
+
+/* Waits until something has become of the file, as wait_on() (wait.h); the file has a reference. */
+int syscall_wait_for(struct file *file, unsigned events, uint64_t deadline);
+
+/* The deadline of the monotonic clock that a time means, which is since now or absolute by `clock`.
+ * False for a time that is none. What is more than a century away never comes. */
+struct __kernel_timespec;
+bool syscall_deadline(const struct __kernel_timespec *time, enum door_clock clock, bool is_absolute,
+                      uint64_t *out);
 
 /* Copies a path: 0, -EFAULT, or -ENAMETOOLONG. */
 #define SYSCALL_PATH_MAX 4096 /* bytes with the end */

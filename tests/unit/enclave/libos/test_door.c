@@ -13,10 +13,16 @@ static const struct door_cpuid *answered; /* NULL: the buffer stays */
 static uint64_t asked;                    /* times */
 static bool is_outside = true;
 
+unsigned char **door_buffer(void)
+{
+    static unsigned char *mine;
+    return &mine;
+}
+
 uint64_t door_ask(uint64_t number, uint64_t a, uint64_t b, uint64_t c)
 {
     (void)b, (void)c;
-    assert_true(number >= DOOR_WRITE && number <= DOOR_CPUID);
+    assert_true(number >= DOOR_WRITE && number <= DOOR_ALARM);
     assert_true(++asked < 1000);
     if (number == DOOR_CPUID && answered)
         memcpy(buffer, answered, a * sizeof *answered);

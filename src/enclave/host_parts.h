@@ -1,0 +1,59 @@
+/* What the files of the host's half share (host.h). */
+#ifndef CAISSON_ENCLAVE_HOST_PARTS_H
+#define CAISSON_ENCLAVE_HOST_PARTS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "enclave/host.h"
+
+struct host;
+
+/* One of the host's threads, which enters by the TCS of the same index. */
+struct host_thread {
+    struct host *host;
+    size_t index;
+    uint8_t *buffer;   /* DOOR_BUFFER_SIZE, made at the first use */
+    int token;         /* eventfd, above 0 when the thread was woken; made at the first use */
+    pthread_t id;      /* while it is started */
+    bool is_started;   /* and was not joined */
+    atomic_bool is_in; /* may be interrupted */
+};
+
+struct host {
+    struct enclave *enclave;
+    const struct enclave_image *image;
+    const struct enclave_host_run *run;
+    const struct enclave_host *calls;
+    pthread_mutex_t lock;     /* of what follows, and of the driver where pages change */
+    pthread_cond_t has_ended; /* a thread has, or an alarm was set */
+    size_t running;
+    bool is_over;          /* the program has come to a result */
+    int outcome;           /* 0, or -1 with `error` */
+    uint64_t result;       /* what it came to */
+    struct error error;    /* of the first thread that failed */
+    uint64_t alarm;        /* deadline of the monotonic clock; DOOR_FOREVER: none */
+    size_t alarm_index;    /* whom it interrupts */
+    bool has_alarm_thread; /* it is started */
+    pthread_t alarm_thread;
+    atomic_ullong signals; /* for the program: bit 0 is signal 1 */
+    struct host_thread threads[DOOR_THREADS_MAX];
+};
+
+/* host_threads.c: the threads of a run. */
+int host_threads_init(struct host *host, struct error *err);
+void host_threads_fini(struct host *host);
+/* Runs the first thread here, and returns when all have ended: as enclave_run_thread(). */
+int host_threads_run(struct host *host, uint64_t size, uint64_t *result, struct error *err);
+/* Wakes and interrupts them. */
+void host_wake(struct host *host, uint64_t bits, uint64_t kicked);
+
+/* What they answer: 0 or more, or a negative errno. */
+int64_t host_park(struct host_thread *thread, uint64_t deadline, uint64_t count);
+int64_t host_spawn(struct host *host, uint64_t index);
+int64_t host_alarm(struct host *host, uint64_t deadline, uint64_t index);
+
+/* host.c: the descriptor of a handle (struct door_ready), or -1. */
+int host_descriptor(const struct host *host, uint32_t handle);
+
+#endif

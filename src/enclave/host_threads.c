@@ -1,0 +1,306 @@
+/*
+ * The host's threads of a run: each enters by a TCS of its own, which the library OS names.
+ *
+ * Theory of operation: a thread parks on an eventfd, its token, so that it can wait for descriptors
+ * beside it. Waking writes to the token; interrupting sends KICK as well, whose handler enters the
+ * TCS once more if the thread was inside: then the library OS looks for what there is to do. A kick
+ * that finds the thread outside does nothing: the token is set, and it will go in again.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "enclave/host_parts.h"
+#include "enclave/inside/door.h"
+
+#define KICK        SIGURG /* what nobody else makes a process end by */
+#define NANOSECONDS UINT64_C(1000000000)
+
+static _Thread_local struct host_thread *mine;
+
+static uint64_t tcs_of(const struct host_thread *thread)
+{
+    const struct enclave_image *image = thread->host->image;
+    return image->threads_at + thread->index * enclave_image_thread_size(image);
+}
+
+/* A signal handler. Inside, an interrupt is looked at and resumed; what else the enclave or the
+ * processor says is of no use here. */
+static void on_kick(int number, bool is_inside)
+{
+    struct host_thread *thread = mine;
+    (void)number;
+    if (!is_inside || !thread || !atomic_load(&thread->is_in))
+        return;
+    struct enclave *enclave = thread->host->enclave;
+    struct enclave_registers registers = {0};
+    struct enclave_run run = {.tcs = enclave->base + tcs_of(thread)};
+    (void)enclave->driver->enter(enclave, &registers, SGX_EENTER, &run);
+}
+
+/* --- waking and waiting ----------------------------------------------------------------------- */
+
+void host_wake(struct host *host, uint64_t bits, uint64_t kicked)
+{
+    const uint64_t one = 1;
+    for (size_t i = 0; i < DOOR_THREADS_MAX; i++) {
+        struct host_thread *thread = &host->threads[i];
+        if (!((bits | kicked) >> i & 1))
+            continue;
+        (void)pthread_mutex_lock(&host->lock);
+        if (thread->token >= 0)
+            (void)!write(thread->token, &one, sizeof one);
+        if (kicked >> i & 1 && atomic_load(&thread->is_in))
+            (void)pthread_kill(thread->id, KICK);
+        (void)pthread_mutex_unlock(&host->lock);
+    }
+}
+
+/* NULL for no deadline. */
+static const struct timespec *time_left(uint64_t deadline, struct timespec *left)
+{
+    struct timespec now;
+    if (deadline == DOOR_FOREVER)
+        return NULL;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    uint64_t reached = (uint64_t)now.tv_sec * NANOSECONDS + (uint64_t)now.tv_nsec;
+    uint64_t more = deadline > reached ? deadline - reached : 0;
+    *left = (struct timespec){(time_t)(more / NANOSECONDS), (long)(more % NANOSECONDS)};
+    return left;
+}
+
+static int64_t wait_for(struct host_thread *thread, uint64_t deadline, struct pollfd *items,
+                        size_t count)
+{
+    struct timespec left;
+    uint64_t times;
+    int ready = ppoll(items, count + 1, time_left(deadline, &left), NULL);
+    if (ready < 0)
+        return -errno;
+    if (!items[count].revents)
+        return ready;
+    (void)!read(thread->token, &times, sizeof times);
+    return ready - 1;
+}
+
+int64_t host_park(struct host_thread *thread, uint64_t deadline, uint64_t count)
+{
+    struct door_ready handle;
+    if (count > DOOR_READY_MAX)
+        return -EINVAL;
+    struct pollfd *items = calloc((size_t)count + 1, sizeof *items);
+    if (!items)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        memcpy(&handle, thread->buffer + i * sizeof handle, sizeof handle);
+        items[i] = (struct pollfd){.fd = host_descriptor(thread->host, handle.handle),
+                                   .events = (short)handle.events};
+    }
+    items[count] = (struct pollfd){.fd = thread->token, .events = POLLIN};
+    int64_t ready = wait_for(thread, deadline, items, (size_t)count);
+    for (size_t i = 0; i < count && ready >= 0; i++) {
+        uint16_t seen = (uint16_t)items[i].revents;
+        memcpy(thread->buffer + i * sizeof handle + offsetof(struct door_ready, ready), &seen,
+               sizeof seen);
+    }
+    free(items);
+    return ready;
+}
+
+/* --- alarms ----------------------------------------------------------------------------------- */
+
+static bool has_come(uint64_t deadline)
+{
+    struct timespec left;
+    return deadline != DOOR_FOREVER && time_left(deadline, &left)->tv_sec == 0 && left.tv_nsec == 0;
+}
+
+/* Until the program is over. With the lock. */
+static void watch(struct host *host)
+{
+    while (!host->is_over) {
+        uint64_t bit = UINT64_C(1) << host->alarm_index;
+        struct timespec at = {(time_t)(host->alarm / NANOSECONDS),
+                              (long)(host->alarm % NANOSECONDS)};
+        if (has_come(host->alarm)) {
+            host->alarm = DOOR_FOREVER;
+            (void)pthread_mutex_unlock(&host->lock);
+            host_wake(host, bit, bit);
+            (void)pthread_mutex_lock(&host->lock);
+        } else if (host->alarm == DOOR_FOREVER) {
+            (void)pthread_cond_wait(&host->has_ended, &host->lock);
+        } else {
+            (void)pthread_cond_timedwait(&host->has_ended, &host->lock, &at);
+        }
+    }
+}
+
+static void *run_alarms(void *argument)
+{
+    struct host *host = argument;
+    (void)pthread_mutex_lock(&host->lock);
+    watch(host);
+    (void)pthread_mutex_unlock(&host->lock);
+    return NULL;
+}
+
+int64_t host_alarm(struct host *host, uint64_t deadline, uint64_t index)
+{
+    int failure = 0;
+    if (index >= DOOR_THREADS_MAX)
+        return -EINVAL;
+    (void)pthread_mutex_lock(&host->lock);
+    host->alarm = deadline;
+    host->alarm_index = (size_t)index;
+    if (!host->has_alarm_thread) {
+        failure = pthread_create(&host->alarm_thread, NULL, run_alarms, host);
+        host->has_alarm_thread = failure == 0;
+    }
+    (void)pthread_cond_broadcast(&host->has_ended);
+    (void)pthread_mutex_unlock(&host->lock);
+    return -failure;
+}
+
+/* --- running ---------------------------------------------------------------------------------- */
+
+/* Whether this says what became of the program. */
+static bool is_of_all(const struct host_thread *thread, uint64_t result)
+{
+    return result != DOOR_ENDED && (thread->index == 0 || !(result & DOOR_UNABLE));
+}
+
+/* What a thread came to. The first result, or failure, is the program's: then the others are
+ * interrupted, so that they come out. */
+static void settle(struct host_thread *thread, int outcome, uint64_t result,
+                   const struct error *err)
+{
+    struct host *host = thread->host;
+    (void)pthread_mutex_lock(&host->lock);
+    bool is_first = !host->is_over && (outcome < 0 || is_of_all(thread, result));
+    if (is_first) {
+        host->is_over = true;
+        host->outcome = outcome;
+        host->result = result;
+        host->error = *err;
+    }
+    host->running--;
+    (void)pthread_cond_broadcast(&host->has_ended);
+    (void)pthread_mutex_unlock(&host->lock);
+    if (is_first)
+        host_wake(host, UINT64_MAX, UINT64_MAX);
+}
+
+static void run_thread(struct host_thread *thread, const uint64_t arguments[4])
+{
+    struct host *host = thread->host;
+    struct error err = {0};
+    uint64_t result = 0;
+    mine = thread;
+    atomic_store(&thread->is_in, true);
+    const struct enclave_host calls = {host->calls->answer, thread};
+    int outcome = enclave_run_thread(host->enclave, tcs_of(thread), arguments, &calls, &result,
+                                     &err);
+    (void)pthread_mutex_lock(&host->lock);
+    atomic_store(&thread->is_in, false);
+    (void)pthread_mutex_unlock(&host->lock);
+    mine = NULL;
+    settle(thread, outcome, result, &err);
+}
+
+static void *run_further(void *argument)
+{
+    struct host_thread *thread = argument;
+    const uint64_t arguments[4] = {DOOR_RUN_THREAD, (uintptr_t)thread->buffer};
+    run_thread(thread, arguments);
+    return NULL;
+}
+
+static int prepare(struct host_thread *thread)
+{
+    if (!thread->buffer)
+        thread->buffer = calloc(1, DOOR_BUFFER_SIZE);
+    if (thread->token < 0)
+        thread->token = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return thread->buffer && thread->token >= 0 ? 0 : -EAGAIN;
+}
+
+/* The thread that ran by this index before is about to end, or has. */
+int64_t host_spawn(struct host *host, uint64_t index)
+{
+    if (index == 0 || index >= host->image->threads || index >= DOOR_THREADS_MAX)
+        return -EINVAL;
+    struct host_thread *thread = &host->threads[index];
+    if (thread->is_started)
+        (void)pthread_join(thread->id, NULL);
+    (void)pthread_mutex_lock(&host->lock);
+    thread->is_started = false;
+    int failure = prepare(thread) < 0 ? EAGAIN
+                                      : pthread_create(&thread->id, NULL, run_further, thread);
+    if (failure == 0) {
+        thread->is_started = true;
+        host->running++;
+    }
+    (void)pthread_mutex_unlock(&host->lock);
+    return failure == 0 ? 0 : -EAGAIN;
+}
+
+static void join_all(struct host *host)
+{
+    (void)pthread_mutex_lock(&host->lock);
+    while (host->running > 0)
+        (void)pthread_cond_wait(&host->has_ended, &host->lock);
+    host->is_over = true;
+    (void)pthread_cond_broadcast(&host->has_ended);
+    (void)pthread_mutex_unlock(&host->lock);
+    for (size_t i = 0; i < DOOR_THREADS_MAX; i++) {
+        if (host->threads[i].is_started)
+            (void)pthread_join(host->threads[i].id, NULL);
+    }
+    if (host->has_alarm_thread)
+        (void)pthread_join(host->alarm_thread, NULL);
+}
+
+int host_threads_run(struct host *host, uint64_t size, uint64_t *result, struct error *err)
+{
+    struct host_thread *first = &host->threads[0];
+    const uint64_t arguments[4] = {DOOR_RUN_PROGRAM, (uintptr_t)first->buffer, size};
+    first->id = pthread_self();
+    host->running = 1;
+    run_thread(first, arguments);
+    join_all(host);
+    *result = host->result;
+    if (host->outcome < 0 && err)
+        *err = host->error;
+    return host->outcome;
+}
+
+int host_threads_init(struct host *host, struct error *err)
+{
+    pthread_condattr_t monotonic;
+    host->alarm = DOOR_FOREVER;
+    for (size_t i = 0; i < DOOR_THREADS_MAX; i++)
+        host->threads[i] = (struct host_thread){.host = host, .index = i, .token = -1};
+    (void)pthread_condattr_init(&monotonic);
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    (void)pthread_mutex_init(&host->lock, NULL);
+    (void)pthread_cond_init(&host->has_ended, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
+    if (host->enclave->driver->handle_signal(KICK, on_kick, err) < 0)
+        return -1;
+    return prepare(&host->threads[0]) < 0 ? error_memory(err) : 0;
+}
+
+void host_threads_fini(struct host *host)
+{
+    for (size_t i = 0; i < DOOR_THREADS_MAX; i++) {
+        free(host->threads[i].buffer);
+        if (host->threads[i].token >= 0)
+            (void)close(host->threads[i].token);
+    }
+    (void)pthread_cond_destroy(&host->has_ended);
+    (void)pthread_mutex_destroy(&host->lock);
+}

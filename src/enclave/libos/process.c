@@ -1,0 +1,46 @@
+#include "enclave/libos/process.h"
+
+#include <asm/signal.h>
+#include <stdbool.h>
+
+#include "enclave/libos/door_calls.h"
+#include "enclave/libos/lock.h"
+#include "enclave/libos/program.h"
+#include "enclave/libos/thread.h"
+
+static uint64_t outcome;
+static bool is_over;
+
+_Noreturn void process_end(uint64_t result)
+{
+    uint64_t all = thread_bits();
+    if (!is_over)
+        outcome = result;
+    is_over = true;
+    lock_end();
+    lock_wake_later(all, all);
+    lock_release();
+    program_end(outcome);
+}
+
+/* Whatever the lost thread holds stays held. The host wakes the others, or they stay where they
+ * are. */
+void process_lost(void)
+{
+    outcome = DOOR_DIED | SIGKILL;
+    lock_end();
+}
+
+_Noreturn void lock_given_up(void)
+{
+    program_end(outcome);
+}
+
+_Noreturn void process_end_thread(uint64_t code)
+{
+    if (thread_count() == 1)
+        process_end(code & DOOR_CODE);
+    thread_free(thread_self());
+    lock_release();
+    program_end(DOOR_ENDED);
+}
