@@ -6,6 +6,7 @@
 
 #include <cpuid.h>
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,6 +137,17 @@ static int processor(void)
     return 0;
 }
 
+/* Whether libc's system call is made by SYSCALL. */
+static int site(void)
+{
+    const unsigned char *code = (const unsigned char *)(uintptr_t)syscall;
+    for (int i = 0; i < 64; i++) {
+        if (code[i] == 0x0F && code[i + 1] == 0x05)
+            return puts("a SYSCALL") < 0;
+    }
+    return puts("none") < 0;
+}
+
 /* Nanoseconds for a getpid(). */
 static int speed(void)
 {
@@ -156,19 +168,13 @@ int main(int argc, char *argv[])
         const char *name;
         int (*run)(void);
     } all[] = {
-        {"copy", copy},
-        {"files", hello_files},
-        {"more", hello_more},
-        {"large", large},
-        {"pages", pages},
-        {"fault", fault},
-        {"calls", calls},
-        {"unknown", unknown},
-        {"speed", speed},
-        {"processor", processor},
-        {"threads", hello_threads},
-        {"leave", hello_leave},
-        {"first-ends", hello_first_ends},
+        {"copy", copy},         {"files", hello_files},
+        {"more", hello_more},   {"large", large},
+        {"pages", pages},       {"fault", fault},
+        {"calls", calls},       {"unknown", unknown},
+        {"speed", speed},       {"processor", processor},
+        {"site", site},         {"threads", hello_threads},
+        {"leave", hello_leave}, {"first-ends", hello_first_ends},
     };
     for (size_t i = 0; argc > 1 && i < sizeof all / sizeof *all; i++) {
         if (strcmp(argv[1], all[i].name) == 0)

@@ -55,6 +55,10 @@ class Libos(unittest.TestCase):
     def test_calls_answer_as_linux_does(self):
         self.assertEqual(self.same("calls").stdout, b"calls\n")
 
+    def test_system_calls_are_rewritten_in_programs(self):
+        self.assertEqual(run(HELLO, "site").stdout, b"a SYSCALL\n")
+        self.assertEqual(inside(HELLO, "site").stdout, b"none\n")
+
     def test_the_processor_is_described_inside(self):
         with open("/proc/cpuinfo", encoding="ascii") as file:
             if " cpuid_fault" not in file.read():

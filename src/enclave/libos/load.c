@@ -10,6 +10,7 @@
 #include "enclave/libos/elf.h"
 #include "enclave/libos/log.h"
 #include "enclave/libos/memory.h"
+#include "enclave/libos/rewrite.h"
 
 #define AUXILIARY_MAX 16
 #define WORDS_MAX     (PROGRAM_STACK_SIZE / 4)
@@ -43,6 +44,8 @@ static int load_segment(const struct source *source, uintptr_t base,
     if (result == 0)
         result = read_source(source, segment->offset, (void *)(base + segment->address),
                              segment->file_size);
+    if (result == 0 && (segment->access & MEMORY_EXECUTE))
+        rewrite_code(base + segment->address, segment->file_size);
     return result < 0 ? result : memory_protect(page, size, segment->access);
 }
 

@@ -146,8 +146,19 @@ again:
         call    program_interrupt
         jmp     program_window_begin
 
+/* From a rewritten site: R11 becomes the flags, as SYSCALL has it. */
+function program_call
+        mov     %rsp, %gs:PROGRAM_RSP
+        mov     %gs:RUN_STACK, %rsp
+        movq    $0, %gs:PROGRAM_STACK
+        pushfq
+        pop     %r11
+        cld
+        jmp     called
+
 function program_syscall
         come_in
+called:
         push    %rax                    /* the call's number */
         pushq   $0
         push    %rcx

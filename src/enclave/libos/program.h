@@ -34,6 +34,8 @@ bool program_is_running(void);
 
 /* Where a SYSCALL goes: RCX is where it returns to. Not to be called. */
 extern const uint8_t program_syscall[] __attribute__((visibility("hidden")));
+/* Where a rewritten SYSCALL goes (sites.h): likewise. */
+extern const uint8_t program_call[] __attribute__((visibility("hidden")));
 /* Where a program goes that was interrupted, with its registers as they are but for these two. Not
  * to be called. */
 extern const uint8_t program_interrupted[] __attribute__((visibility("hidden")));

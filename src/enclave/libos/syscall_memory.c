@@ -2,6 +2,7 @@
 #include <linux/fcntl.h>
 #include <linux/mman.h>
 
+#include "enclave/libos/rewrite.h"
 #include "enclave/libos/syscall_parts.h"
 
 static uint64_t heap_begin, heap_now, heap_most; /* addresses: of brk */
@@ -76,6 +77,8 @@ static uint64_t map_file(const struct program_frame *frame, struct file *file, b
         return (uint64_t)result;
     size = page_up(size); /* as Linux does: the last page shows all that the file has */
     result = fill(file, frame->r9, at, size);
+    if (result == 0 && (frame->rdx & (PROT_WRITE | PROT_EXEC)) == PROT_EXEC)
+        rewrite_code(at, size);
     if (result == 0)
         result = memory_protect(at, size, (unsigned)frame->rdx);
     if (result < 0) {
@@ -123,7 +126,10 @@ uint64_t syscall_madvise(struct program_frame *frame)
 
 uint64_t syscall_munmap(struct program_frame *frame)
 {
-    return (uint64_t)memory_unmap(frame->rdi, frame->rsi);
+    int result = memory_unmap(frame->rdi, frame->rsi);
+    if (result == 0)
+        rewrite_forget(frame->rdi, frame->rsi);
+    return (uint64_t)result;
 }
 
 uint64_t syscall_mprotect(struct program_frame *frame)
