@@ -5,6 +5,7 @@
 
 #include "enclave/inside/enclave.h"
 #include "enclave/libos/bytes.h"
+#include "enclave/libos/clock.h"
 #include "enclave/libos/devices.h"
 #include "enclave/libos/door.h"
 #include "enclave/libos/log.h"
@@ -29,7 +30,7 @@ static int read_part(void *arg, uint64_t block, size_t offset, size_t size, void
 
 static void now(void *arg, struct file_time *out)
 {
-    uint64_t time = door_clock(DOOR_CLOCK_REAL);
+    uint64_t time = clock_now(DOOR_CLOCK_REAL);
     (void)arg;
     *out = (struct file_time){(int64_t)(time / NANOSECONDS), (uint32_t)(time % NANOSECONDS)};
 }

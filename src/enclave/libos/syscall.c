@@ -7,6 +7,7 @@
 #include <linux/utsname.h>
 
 #include "enclave/inside/enclave.h"
+#include "enclave/libos/clock.h"
 #include "enclave/libos/door.h"
 #include "enclave/libos/lock.h"
 #include "enclave/libos/log.h"
@@ -113,14 +114,14 @@ static uint64_t do_clock_gettime(struct program_frame *frame)
         return SYSCALL_ERROR(EINVAL);
     if (!can_write(frame->rsi, sizeof *out))
         return SYSCALL_FAULT;
-    uint64_t now = door_clock(is_real ? DOOR_CLOCK_REAL : DOOR_CLOCK_MONOTONIC);
+    uint64_t now = clock_now(is_real ? DOOR_CLOCK_REAL : DOOR_CLOCK_MONOTONIC);
     *out = (struct __kernel_timespec){(int64_t)(now / NANOSECONDS), (int64_t)(now % NANOSECONDS)};
     return 0;
 }
 
 static uint64_t do_time(struct program_frame *frame)
 {
-    uint64_t now = door_clock(DOOR_CLOCK_REAL) / NANOSECONDS;
+    uint64_t now = clock_now(DOOR_CLOCK_REAL) / NANOSECONDS;
     if (frame->rdi != 0 && !can_write(frame->rdi, sizeof now))
         return SYSCALL_FAULT;
     if (frame->rdi != 0)

@@ -2,6 +2,7 @@
 #include <linux/time.h>
 
 #include "enclave/libos/bytes.h"
+#include "enclave/libos/clock.h"
 #include "enclave/libos/door.h"
 #include "enclave/libos/syscall_parts.h"
 #include "enclave/libos/wait.h"
@@ -16,7 +17,7 @@ static uint64_t sleep_until(uint64_t deadline, uint64_t left)
         status = wait_on(NULL, deadline, NULL, 0);
     if (status == -ETIMEDOUT)
         return 0;
-    uint64_t now = door_clock(DOOR_CLOCK_MONOTONIC);
+    uint64_t now = clock_now(DOOR_CLOCK_MONOTONIC);
     uint64_t rest = deadline > now ? deadline - now : 0;
     struct __kernel_timespec more = {(int64_t)(rest / SECOND), (int64_t)(rest % SECOND)};
     if (left != 0 && can_write(left, sizeof more))

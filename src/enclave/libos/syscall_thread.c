@@ -5,6 +5,7 @@
 #include <linux/time_types.h>
 
 #include "enclave/libos/bytes.h"
+#include "enclave/libos/clock.h"
 #include "enclave/libos/door.h"
 #include "enclave/libos/futex.h"
 #include "enclave/libos/lock.h"
@@ -240,7 +241,7 @@ bool syscall_deadline(const struct __kernel_timespec *time, enum door_clock cloc
         return true;
     uint64_t nanoseconds = (uint64_t)time->tv_sec * SECOND + (uint64_t)time->tv_nsec;
     if (is_absolute) {
-        uint64_t now = door_clock(clock);
+        uint64_t now = clock_now(clock);
         nanoseconds = nanoseconds > now ? nanoseconds - now : 0;
     }
     *out = wait_deadline(nanoseconds);

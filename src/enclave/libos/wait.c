@@ -2,6 +2,7 @@
 
 #include <asm/errno.h>
 
+#include "enclave/libos/clock.h"
 #include "enclave/libos/door.h"
 #include "enclave/libos/lock.h"
 
@@ -65,7 +66,7 @@ int wait_on(struct wait_queue *queue, uint64_t deadline, const struct door_ready
     if (queue)
         join(queue, self);
     while (!park(self, deadline, handles, count)) {
-        if (deadline != DOOR_FOREVER && door_clock(DOOR_CLOCK_MONOTONIC) >= deadline) {
+        if (deadline != DOOR_FOREVER && clock_now(DOOR_CLOCK_MONOTONIC) >= deadline) {
             result = -ETIMEDOUT;
             break;
         }
@@ -77,6 +78,6 @@ int wait_on(struct wait_queue *queue, uint64_t deadline, const struct door_ready
 
 uint64_t wait_deadline(uint64_t nanoseconds)
 {
-    uint64_t now = door_clock(DOOR_CLOCK_MONOTONIC);
+    uint64_t now = clock_now(DOOR_CLOCK_MONOTONIC);
     return nanoseconds < DOOR_FOREVER - now ? now + nanoseconds : DOOR_FOREVER;
 }

@@ -1,0 +1,23 @@
+/*
+ * The time of the library OS and of its program: the host's word, asked for now and then.
+ *
+ * Theory of operation: between two answers of the host time goes on by the TSC, whose rate follows
+ * from the answers of at least 5 ms apart. How long an answer may serve grows with the time over
+ * which the rate is known, up to a second. An answer that took long to come says little of the
+ * rate, and then the host is asked each time. Both sources are the host's: of the time nothing is
+ * believed but that it does not go back. The caller holds the library OS's lock.
+ */
+#ifndef CAISSON_ENCLAVE_LIBOS_CLOCK_H
+#define CAISSON_ENCLAVE_LIBOS_CLOCK_H
+
+#include <stdint.h>
+
+#include "enclave/libos/door_calls.h"
+
+/* Nanoseconds. */
+uint64_t clock_now(enum door_clock clock);
+
+/* RDTSC (program.S); a test's own where there is no enclave. */
+uint64_t clock_ticks(void);
+
+#endif
