@@ -5,23 +5,22 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "base/buf.h"
+#include "base/text.h"
 #include "enclave/host_parts.h"
 
 #define NANOSECONDS UINT64_C(1000000000)
 #define STREAMS     3
 #define ROOM        4096 /* bytes that a pipe or terminal takes at once, if it takes any */
 
-typedef int64_t answer_fn(struct host_thread *thread, const uint64_t arguments[3]);
-
 int host_descriptor(const struct host *host, uint32_t handle)
 {
-    return handle < STREAMS ? host->run->streams[handle] : -1;
+    return handle < STREAMS ? host->program[handle] : -1;
 }
 
 static bool is_ready(int fd, short events)
@@ -63,15 +62,14 @@ static int64_t answer_write(struct host_thread *thread, const uint64_t arguments
 {
     if (arguments[0] < 1 || arguments[0] > 2 || arguments[1] > DOOR_BUFFER_SIZE)
         return -EINVAL;
-    return write_some(thread->host->run->streams[arguments[0]], thread->buffer,
-                      (size_t)arguments[1]);
+    return write_some(thread->host->program[arguments[0]], thread->buffer, (size_t)arguments[1]);
 }
 
 static int64_t answer_read(struct host_thread *thread, const uint64_t arguments[3])
 {
     if (arguments[0] != 0 || arguments[1] > DOOR_BUFFER_SIZE)
         return -EINVAL;
-    return read_some(thread->host->run->streams[0], thread->buffer, (size_t)arguments[1]);
+    return read_some(thread->host->program[0], thread->buffer, (size_t)arguments[1]);
 }
 
 static int64_t answer_clock(struct host_thread *thread, const uint64_t arguments[3])
@@ -175,56 +173,29 @@ static int64_t answer_cpuid(struct host_thread *thread, const uint64_t arguments
 
 static uint64_t answer(void *context, uint64_t number, const uint64_t arguments[3])
 {
-    static answer_fn *const answers[] = {
-        [DOOR_WRITE] = answer_write,     [DOOR_READ] = answer_read,
-        [DOOR_CLOCK] = answer_clock,     [DOOR_BLOCK] = answer_block,
-        [DOOR_SIZE] = answer_size,       [DOOR_LOG] = answer_log,
-        [DOOR_GROW] = answer_grow,       [DOOR_RESTRICT] = answer_restrict,
-        [DOOR_CPUID] = answer_cpuid,     [DOOR_PARK] = answer_park,
-        [DOOR_WAKE] = answer_wake,       [DOOR_SPAWN] = answer_spawn,
-        [DOOR_SIGNALS] = answer_signals, [DOOR_ALARM] = answer_alarm,
+    static host_answer_fn *const answers[] = {
+        [DOOR_WRITE] = answer_write,      [DOOR_READ] = answer_read,
+        [DOOR_CLOCK] = answer_clock,      [DOOR_BLOCK] = answer_block,
+        [DOOR_SIZE] = answer_size,        [DOOR_LOG] = answer_log,
+        [DOOR_GROW] = answer_grow,        [DOOR_RESTRICT] = answer_restrict,
+        [DOOR_CPUID] = answer_cpuid,      [DOOR_PARK] = answer_park,
+        [DOOR_WAKE] = answer_wake,        [DOOR_SPAWN] = answer_spawn,
+        [DOOR_SIGNALS] = answer_signals,  [DOOR_ALARM] = answer_alarm,
+        [DOOR_TELL] = host_answer_tell,   [DOOR_NEXT] = host_answer_next,
+        [DOOR_INPUT] = host_answer_input, [DOOR_BEGIN] = host_answer_begin,
     };
     if (number >= sizeof answers / sizeof *answers || !answers[number])
         return (uint64_t)-ENOSYS;
     return (uint64_t)answers[number](context, arguments);
 }
 
-static int put_texts(struct buf *words, const char *const *texts, uint32_t *count,
-                     struct error *err)
+static void put_start(const struct enclave_host_run *run, uint8_t *buffer)
 {
-    for (*count = 0; texts && texts[*count]; (*count)++) {
-        const char *text = texts[*count];
-        if (buf_append(words, span_of(text, strlen(text) + 1), err) < 0)
-            return error_context(err, "the program's arguments and environment");
-    }
-    return 0;
-}
-
-static int make_words(const struct enclave_host_run *run, uint8_t *buffer, size_t *size,
-                      struct error *err)
-{
-    struct door_start start = {.layer_count = (uint32_t)run->layer_count};
-    const char *path = run->program ? run->program : "";
-    BUF_AUTO words = BUF_WITH_LIMIT(DOOR_BUFFER_SIZE - sizeof start);
-    if (run->layer_count > DOOR_LAYERS_MAX)
-        return error_set(err, ERROR_LIMIT, "a program has at most %d layers, not %zu",
-                         DOOR_LAYERS_MAX, run->layer_count);
-    if (buf_append(&words, span_of(run->layers, run->layer_count * sizeof *run->layers), err) < 0 ||
-        buf_append(&words, span_of(path, strlen(path) + 1), err) < 0 ||
-        put_texts(&words, run->arguments, &start.argument_count, err) < 0 ||
-        put_texts(&words, run->environment, &start.environment_count, err) < 0)
-        return -1;
+    struct door_start start = {.tee = ""};
+    (void)text_copy(start.tee, sizeof start.tee, run->tee);
+    if (run->target)
+        memcpy(start.target, run->target, sizeof start.target);
     memcpy(buffer, &start, sizeof start);
-    if (words.size > 0)
-        memcpy(buffer + sizeof start, words.data, words.size);
-    *size = sizeof start + words.size;
-    return 0;
-}
-
-/* As a shell tells of the signal that ended it. */
-static int code_of(uint64_t result)
-{
-    return (int)(result & DOOR_CODE) + (result & DOOR_DIED ? 128 : 0);
 }
 
 /* A write to what nobody reads is an answer, and no signal for this process. */
@@ -242,37 +213,45 @@ static void keep_sigpipe(bool is_kept, sigset_t *before)
     }
 }
 
-static int run(struct host *host, uint64_t *result, struct error *err)
+static int run_gate(struct host *host, uint64_t *result, struct error *err)
 {
-    size_t size = 0;
+    struct host_thread gate = {
+        .host = host, .index = DOOR_GATE_THREAD, .buffer = calloc(1, DOOR_BUFFER_SIZE)};
+    const uint64_t arguments[4] = {DOOR_RUN_GATE, (uintptr_t)gate.buffer};
+    const struct enclave_host calls = {answer, &gate};
     sigset_t before;
-    if (make_words(host->run, host->threads[0].buffer, &size, err) < 0)
-        return -1;
+    if (!gate.buffer)
+        return error_memory(err);
+    put_start(host->run, gate.buffer);
     keep_sigpipe(true, &before);
-    int outcome = host_threads_run(host, size, result, err);
+    int outcome = enclave_run_thread(host->enclave, host_tcs(&gate), arguments, &calls, result,
+                                     err);
     keep_sigpipe(false, &before);
+    free(gate.buffer);
     return outcome;
 }
 
 int enclave_host_run(struct enclave *enclave, const struct enclave_image *image,
-                     const struct enclave_host_run *wanted, int *exit_code, struct error *err)
+                     const struct enclave_host_run *wanted, struct error *err)
 {
-    const struct enclave_host calls = {.answer = answer};
+    static const struct enclave_host calls = {.answer = answer};
+    /* The program's threads, where they are inside still, go on with this until the process ends.
+     */
+    static struct host host;
     uint64_t result = 0;
-    struct host *host = calloc(1, sizeof *host);
-    if (!host)
-        return error_memory(err);
-    *host = (struct host){.enclave = enclave, .image = image, .run = wanted, .calls = &calls};
-    int outcome = host_threads_init(host, err);
-    if (outcome == 0)
-        outcome = run(host, &result, err);
-    host_threads_fini(host);
-    free(host);
-    if (outcome < 0)
-        return outcome;
+    host = (struct host){.enclave = enclave,
+                         .image = image,
+                         .run = wanted,
+                         .calls = &calls,
+                         .program = {-1, -1, -1},
+                         .gate = {-1, -1, -1},
+                         .input = BUF_WITH_LIMIT(2 * DOOR_BUFFER_SIZE),
+                         .ended = eventfd(0, EFD_CLOEXEC)};
+    if (host.ended < 0)
+        return error_system(err, errno, "eventfd");
+    if (host_threads_init(&host, err) < 0 || run_gate(&host, &result, err) < 0)
+        return -1;
     if (result & DOOR_UNABLE)
-        return error_system(err, (int)(result & (DOOR_UNABLE - 1)),
-                            "the library OS did not run the program");
-    *exit_code = code_of(result);
+        return error_system(err, (int)(result & (DOOR_UNABLE - 1)), "the library OS gave up");
     return 0;
 }

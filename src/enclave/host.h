@@ -1,6 +1,7 @@
 /*
- * The host's half of the library OS's door (libos/door_calls.h): it answers what the enclave asks,
- * and runs a program in it. One run an enclave.
+ * The host's half of the library OS's door (libos/door_calls.h): it answers what the enclave asks.
+ * The gate inside speaks docs/protocol.md over a socket, as a utility VM's does over its port; who
+ * is at the other end decides what is asked of it. One run an enclave.
  */
 #ifndef CAISSON_ENCLAVE_HOST_H
 #define CAISSON_ENCLAVE_HOST_H
@@ -9,25 +10,19 @@
 #include "enclave/libos/door_calls.h"
 #include "enclave/load.h"
 
-#define HOST_DISKS_MAX 32
-
 struct enclave_host_run {
-    int streams[3];                    /* borrowed descriptors: standard input, output, error */
-    struct span disks[HOST_DISKS_MAX]; /* borrowed; [0] is the program, without layers */
+    int channel;              /* borrowed: a stream socket, to whom the gate speaks */
+    const char *tee;          /* "sgx", "sgx-simulated" */
+    const struct span *disks; /* borrowed; the n-th is LUN n */
     size_t disk_count;
-    const struct door_layer *layers; /* top first; layer i is disks[1 + i] */
-    size_t layer_count;
-    const char *program;           /* its path in the layers */
-    void (*log)(const char *line); /* what the library OS tells */
-    const char *const *arguments;  /* the first is the program's name; NULL ends them */
-    const char *const *environment;
+    const struct sgx_targetinfo *target; /* for whom reports are made; NULL for nobody */
+    void (*log)(const char *line);       /* what the library OS tells */
 };
 
-/* Runs the program: this thread is its first one, and its others are threads of this process until
- * it ends. SIGURG is taken for interrupting them. *exit_code is the program's own, or 128 + SIGSEGV
- * or the like of an exception. error_system() tells with which errno the
- * library OS would not run it. */
+/* Runs the gate in the enclave's first thread until it was told to power off, or the socket's other
+ * end is closed. The program's thread may be inside still: what is left for the process is to end.
+ * error_system() tells with which errno the library OS gave up. */
 int enclave_host_run(struct enclave *enclave, const struct enclave_image *image,
-                     const struct enclave_host_run *run, int *exit_code, struct error *err);
+                     const struct enclave_host_run *run, struct error *err);
 
 #endif

@@ -5,11 +5,13 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/buf.h"
 #include "enclave/host.h"
 
 struct host;
 
-/* One of the host's threads, which enters by the TCS of the same index. */
+/* One of the host's threads, which enters by the TCS of the same index; the gate's is not in the
+ * table of threads, and neither parks nor is interrupted. */
 struct host_thread {
     struct host *host;
     size_t index;
@@ -38,13 +40,27 @@ struct host {
     pthread_t alarm_thread;
     atomic_ullong signals; /* for the program: bit 0 is signal 1 */
     struct host_thread threads[DOOR_THREADS_MAX];
+
+    /* host_gate.c. Pipes of the program's standard streams: its own ends, and the gate's. -1 for
+     * none. */
+    int program[3];
+    int gate[3];
+    struct buf input; /* that the pipe did not take yet */
+    size_t taken;     /* bytes that it took and the gate was not told of */
+    bool input_ended;
+    bool has_begun;
+    bool end_is_told;
+    int ended; /* an eventfd: the program is over */
 };
 
 /* host_threads.c: the threads of a run. */
 int host_threads_init(struct host *host, struct error *err);
 void host_threads_fini(struct host *host);
-/* Runs the first thread here, and returns when all have ended: as enclave_run_thread(). */
-int host_threads_run(struct host *host, uint64_t size, uint64_t *result, struct error *err);
+/* Runs the program's first thread here, and returns when all have ended: as enclave_run_thread().
+ */
+int host_threads_run(struct host *host, uint64_t *result, struct error *err);
+/* Where the thread enters. */
+uint64_t host_tcs(const struct host_thread *thread);
 /* Wakes and interrupts them. */
 void host_wake(struct host *host, uint64_t bits, uint64_t kicked);
 
@@ -55,5 +71,12 @@ int64_t host_alarm(struct host *host, uint64_t deadline, uint64_t index);
 
 /* host.c: the descriptor of a handle (struct door_ready), or -1. */
 int host_descriptor(const struct host *host, uint32_t handle);
+
+/* host_gate.c: what the gate's thread asks. */
+typedef int64_t host_answer_fn(struct host_thread *thread, const uint64_t arguments[3]);
+host_answer_fn host_answer_tell;
+host_answer_fn host_answer_next;
+host_answer_fn host_answer_input;
+host_answer_fn host_answer_begin;
 
 #endif

@@ -22,7 +22,7 @@
 
 static _Thread_local struct host_thread *mine;
 
-static uint64_t tcs_of(const struct host_thread *thread)
+uint64_t host_tcs(const struct host_thread *thread)
 {
     const struct enclave_image *image = thread->host->image;
     return image->threads_at + thread->index * enclave_image_thread_size(image);
@@ -38,7 +38,7 @@ static void on_kick(int number, bool is_inside)
         return;
     struct enclave *enclave = thread->host->enclave;
     struct enclave_registers registers = {0};
-    struct enclave_run run = {.tcs = enclave->base + tcs_of(thread)};
+    struct enclave_run run = {.tcs = enclave->base + host_tcs(thread)};
     (void)enclave->driver->enter(enclave, &registers, SGX_EENTER, &run);
 }
 
@@ -202,7 +202,7 @@ static void run_thread(struct host_thread *thread, const uint64_t arguments[4])
     mine = thread;
     atomic_store(&thread->is_in, true);
     const struct enclave_host calls = {host->calls->answer, thread};
-    int outcome = enclave_run_thread(host->enclave, tcs_of(thread), arguments, &calls, &result,
+    int outcome = enclave_run_thread(host->enclave, host_tcs(thread), arguments, &calls, &result,
                                      &err);
     (void)pthread_mutex_lock(&host->lock);
     atomic_store(&thread->is_in, false);
@@ -264,10 +264,10 @@ static void join_all(struct host *host)
         (void)pthread_join(host->alarm_thread, NULL);
 }
 
-int host_threads_run(struct host *host, uint64_t size, uint64_t *result, struct error *err)
+int host_threads_run(struct host *host, uint64_t *result, struct error *err)
 {
     struct host_thread *first = &host->threads[0];
-    const uint64_t arguments[4] = {DOOR_RUN_PROGRAM, (uintptr_t)first->buffer, size};
+    const uint64_t arguments[4] = {DOOR_RUN_PROGRAM, (uintptr_t)first->buffer};
     first->id = pthread_self();
     host->running = 1;
     run_thread(first, arguments);

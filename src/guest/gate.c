@@ -104,9 +104,9 @@ static int read_host_data(struct gate *gate, uint8_t host_data[SHA256_SIZE], str
     BUF_AUTO certificates = BUF_WITH_LIMIT(65536);
     if (gate->ops->report(gate->machine, report_data, &report, &certificates, err) < 0)
         return -1;
-    if (report.size != GATE_REPORT_SIZE)
+    if (report.size != gate->ops->reports.size)
         return error_set(err, ERROR_INVALID, "a report of %zu bytes", report.size);
-    memcpy(host_data, report.data + GATE_HOST_DATA_AT, SHA256_SIZE);
+    memcpy(host_data, report.data + gate->ops->reports.policy_at, SHA256_SIZE);
     return 0;
 }
 
@@ -130,8 +130,8 @@ static int accept_policy(struct gate *gate, char digest_hex[2 * SHA256_SIZE + 1]
     if (!secret_equal(span_of(digest, sizeof digest), span_of(host_data, sizeof host_data)))
         return error_set(err, ERROR_REFUSED,
                          "the policy's SHA-256 is %s, but this machine was launched for %s (its "
-                         "HOST_DATA); launch it with this policy",
-                         digest_hex, host_hex);
+                         "%s); launch it with this policy",
+                         digest_hex, host_hex, gate->ops->reports.binding);
     *code = ANSWER_INVALID;
     POLICY_AUTO policy = NULL;
     /* One that allows everything protects nothing; but it is the one that the machine was launched
@@ -369,7 +369,7 @@ static int on_closed(void *argument, uint32_t stream, struct error *err)
 static const struct channel_handler channel_handler = {
     .control = on_control, .data = on_data, .closed = on_closed};
 
-void gate_init(struct gate *gate, const struct machine_ops *ops, void *machine, enum guest_tee tee)
+void gate_init(struct gate *gate, const struct machine_ops *ops, void *machine, const char *tee)
 {
     *gate = (struct gate){.ops = ops, .machine = machine, .tee = tee};
     buf_init(&gate->text, EXCHANGE_POLICY_MAX);
@@ -392,7 +392,7 @@ int gate_start(struct gate *gate, struct error *err)
     BUF_AUTO message = BUF_WITH_LIMIT(1024);
     if (buf_printf(&message, err,
                    "{\"event\":\"hello\",\"protocol\":%d,\"version\":\"%s\",\"tee\":\"%s\"}",
-                   CHANNEL_PROTOCOL, CAISSON_VERSION, guest_tee_name(gate->tee)) < 0)
+                   CHANNEL_PROTOCOL, CAISSON_VERSION, gate->tee) < 0)
         return -1;
     return channel_send_control(&gate->channel, buf_span(&message), err);
 }

@@ -24,24 +24,36 @@
 #include "crypto/digest.h"
 #include "evidence/runtime_data.h"
 #include "format/channel.h"
-#include "guest/cmdline.h"
 #include "guest/request.h"
 #include "guest/spec.h"
 
-#define GATE_CONTAINERS_MAX   16
-#define GATE_PROCESSES_MAX    32 /* beside the containers' first */
-#define GATE_WAITING_MAX      16 /* requests without an answer */
-#define GATE_REPORT_SIZE      1184
-#define GATE_HOST_DATA_AT     0xC0
+#define GATE_CONTAINERS_MAX 16
+#define GATE_PROCESSES_MAX  32   /* beside the containers' first */
+#define GATE_WAITING_MAX    16   /* requests without an answer */
+#define GATE_REPORT_SIZE    1184 /* the largest: SNP's */
+#define GATE_HOST_DATA_AT   0xC0 /* in SNP's */
+#define GATE_REPORTS_SNP                                                                           \
+    {                                                                                              \
+        GATE_REPORT_SIZE, GATE_HOST_DATA_AT, "HOST_DATA"                                           \
+    }
 #define GATE_CODE_NOT_STARTED 128 /* stands for the exit code of what could not be started */
 #define GATE_SCRATCH          "/run/mounts/scratch" /* where the scratch disk is */
 
 struct gate;
 
+/* How the hardware's reports look: bytes, and where the SHA-256 of the policy is in them, for which
+ * the machine was launched, and how the hardware calls that. */
+struct gate_reports {
+    size_t size;
+    size_t policy_at;
+    const char *binding;
+};
+
 /* What a machine can do. All are called after the policy's yes, with checked values. */
 struct machine_ops {
-    /* Appends an SNP report of GATE_REPORT_SIZE bytes over this REPORT_DATA, and the certificates
-     * that the hardware's owner gives with it, if any. */
+    struct gate_reports reports; /* at most GATE_REPORT_SIZE bytes */
+    /* Appends a report over this REPORT_DATA, and the certificates that the hardware's owner gives
+     * with it, if any. */
     int (*report)(void *machine, const uint8_t report_data[REPORT_DATA_SIZE], struct buf *report,
                   struct buf *certificates, struct error *err);
     int (*set_network)(void *machine, const struct request_set_network *network, struct error *err);
@@ -128,7 +140,7 @@ struct gate {
     struct channel channel;
     const struct machine_ops *ops;
     void *machine;
-    enum guest_tee tee;
+    const char *tee; /* borrowed */
     enum gate_phase phase;
     struct gate_upload upload;
     struct policy *policy;
@@ -145,8 +157,8 @@ struct gate {
     bool power_off; /* the host asked for it; the answer is in the output */
 };
 
-/* The ops and the machine must outlive the gate. The owner calls gate_fini(). */
-void gate_init(struct gate *gate, const struct machine_ops *ops, void *machine, enum guest_tee tee);
+/* The ops, the machine and the TEE's name must outlive the gate. The owner calls gate_fini(). */
+void gate_init(struct gate *gate, const struct machine_ops *ops, void *machine, const char *tee);
 void gate_fini(struct gate *gate);
 
 /* Says hello. */

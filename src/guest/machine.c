@@ -476,6 +476,7 @@ static bool machine_stream_closed(void *argument, uint32_t stream)
 }
 
 const struct machine_ops machine_real_ops = {
+    .reports = GATE_REPORTS_SNP,
     .report = machine_report,
     .set_network = machine_set_network,
     .mount_device = machine_mount_device,

@@ -6,6 +6,7 @@
 #define CAISSON_GUEST_MACHINE_H
 
 #include "guest/agent.h"
+#include "guest/cmdline.h"
 #include "guest/gate.h"
 #include "guest/sandbox.h"
 #include "guest/task.h"

@@ -145,7 +145,7 @@ static int open_channel(struct guest *guest, struct error *err)
     if (tee == GUEST_SIMULATED && (processor = port_open(CHANNEL_PSP_PORT, err)) < 0)
         return -1;
     machine_init(&guest->machine, &guest->gate, tee, processor);
-    gate_init(&guest->gate, &machine_real_ops, &guest->machine, tee);
+    gate_init(&guest->gate, &machine_real_ops, &guest->machine, guest_tee_name(tee));
     if (port_wait_for_host(guest->port, err) < 0 || fd_set_nonblocking(guest->port, err) < 0)
         return -1;
     return gate_start(&guest->gate, err);

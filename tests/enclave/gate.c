@@ -6,6 +6,7 @@
 
 #include "../policy_sequence.h"
 #include "enclave/inside/enclave.h"
+#include "enclave/libos/libc.h"
 
 ENCLAVE_NOTE(1, 2, 0x40000, 0x1000000);
 
@@ -29,7 +30,9 @@ uint64_t enclave_main(const uint64_t arguments[4])
     struct buf policy = BUF_WITH_LIMIT(GATE_TEXT_MAX);
     struct buf pairs = BUF_WITH_LIMIT(GATE_TEXT_MAX);
     struct buf answers = BUF_WITH_LIMIT(GATE_ANSWER_MAX);
+    const struct enclave_thread *thread = enclave_this_thread();
     uint64_t out = arguments[3];
+    libc_begin((void *)(enclave_base() + thread->heap), thread->heap_size);
     if (!take(arguments[0], arguments[2] & UINT32_MAX, &policy) ||
         !take(arguments[1], arguments[2] >> 32, &pairs) ||
         !enclave_is_outside(out, GATE_ANSWER_MAX))

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
@@ -148,6 +149,18 @@ static int site(void)
     return puts("none") < 0;
 }
 
+/* Whose process this is, by the kernel and by the auxiliary vector, and where it stands. */
+static int who(void)
+{
+    char cwd[256];
+    struct utsname name;
+    if (!getcwd(cwd, sizeof cwd) || uname(&name) < 0)
+        return 1;
+    (void)printf("%u %u %u %u %lu %lu %s %s %s\n", getuid(), geteuid(), getgid(), getegid(),
+                 getauxval(AT_UID), getauxval(AT_EGID), cwd, getenv("HOME"), name.nodename);
+    return 0;
+}
+
 /* Nanoseconds for a getpid(). */
 static int speed(void)
 {
@@ -175,6 +188,7 @@ int main(int argc, char *argv[])
         {"speed", speed},       {"processor", processor},
         {"site", site},         {"threads", hello_threads},
         {"leave", hello_leave}, {"first-ends", hello_first_ends},
+        {"who", who},
     };
     for (size_t i = 0; argc > 1 && i < sizeof all / sizeof *all; i++) {
         if (strcmp(argv[1], all[i].name) == 0)

@@ -1,37 +1,66 @@
 /*
  * Runs a program in the library OS, in an enclave of the model: what tests compare with the same
- * program outside.
+ * program outside. The policy allows everything; the gate inside still decides by it.
  *
- * usage: enclave-run ENCLAVE [--layer DISK BLOCKS ROOT]… PROGRAM [ARGUMENT…]
+ * usage: enclave-run ENCLAVE [--policy FILE] [--bound FILE] [--user USER] [--cwd FOLDER]
+ *                    --layer DISK ROOT… PROGRAM [ARGUMENT…]
  *
- * With layers, the top one first, PROGRAM is a path in them; BLOCKS are those of data, ROOT the
- * root hash in hexadecimal digits.
+ * The top layer comes first; ROOT is its root hash in hexadecimal digits. --policy is another
+ * policy, --bound the one whose digest is CONFIGID. The environment is this program's.
  *
  * The enclave is signed by a key that everybody has. Lines of the library OS go to standard error,
- * after "libos: ". Exits with the program's code, or 125 when it was not run.
+ * after "libos: ". Exits with the program's code, 128 and its signal, or 125 when it was not run.
  */
+#include <errno.h>
+#include <event2/event.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/hex.h"
-#include "base/text.h"
 #include "enclave/host.h"
 #include "enclave/model.h"
 #include "measure/sigstruct_sign.h"
+#include "os/fd.h"
 #include "os/file.h"
+#include "policy/capabilities.h"
+#include "vm/guest_session.h"
 
-#define NOT_RUN  125
-#define DISK_MAX (256U << 20) /* bytes */
+#define NOT_RUN    125
+#define DISK_MAX   (256U << 20) /* bytes */
+#define POLICY_MAX (4U << 20)
+#define LAYERS_MAX 32
 
 static const char key_pem[] =
 #include "../unit/measure/sigstruct_key.inc"
     ;
 
+static const char all_allowed[] =
+    "package policy\n"
+    "api_version := \"0.11.0\"\n"
+    "mount_device := {\"allowed\": true}\n"
+    "mount_overlay := {\"allowed\": true}\n"
+    "create_container := {\"allowed\": true, \"allow_stdio_access\": true}\n";
+
+struct given {
+    struct buf policy, bound;
+    struct buf disks[LAYERS_MAX];
+    const char *roots[LAYERS_MAX];
+    size_t layer_count;
+    const char *user, *cwd;
+    char **words;
+};
+
 static void say(const char *line)
 {
     (void)fprintf(stderr, "libos: %s\n", line);
 }
+
+/* --- the enclave's process -------------------------------------------------------------------- */
 
 static int sign(const struct enclave_image *image, uint8_t out[SIGSTRUCT_SIZE], struct error *err)
 {
@@ -44,81 +73,301 @@ static int sign(const struct enclave_image *image, uint8_t out[SIGSTRUCT_SIZE], 
     return sigstruct_sign(&fields, key, out, err);
 }
 
-struct given {
-    struct buf disks[1 + DOOR_LAYERS_MAX]; /* [0] is the program without layers */
-    struct door_layer layers[DOOR_LAYERS_MAX];
-    size_t layer_count;
-};
-
-static int take_layer(char *words[3], struct given *given, struct error *err)
-{
-    struct door_layer *layer = &given->layers[given->layer_count];
-    if (given->layer_count == DOOR_LAYERS_MAX || !words[0] || !words[1] || !words[2])
-        return error_set(err, ERROR_USAGE, "no such layer");
-    if (!text_to_u64(words[1], UINT64_MAX, &layer->data_blocks) ||
-        !hex_decode(span_of_text(words[2]), layer->root, sizeof layer->root))
-        return error_set(err, ERROR_USAGE, "%s, %s: no such layer", words[1], words[2]);
-    return file_read(words[0], &given->disks[++given->layer_count], err);
-}
-
-static int run_in(struct enclave *enclave, const struct enclave_image *image, char *argv[],
-                  struct given *given, int *code, struct error *err)
-{
-    struct enclave_host_run wanted = {.streams = {0, 1, 2},
-                                      .disk_count = 1 + given->layer_count,
-                                      .layers = given->layers,
-                                      .layer_count = given->layer_count,
-                                      .program = argv[0],
-                                      .log = say,
-                                      .arguments = (const char *const *)argv,
-                                      .environment = (const char *const *)environ};
-    for (size_t i = 0; i < wanted.disk_count; i++)
-        wanted.disks[i] = buf_span(&given->disks[i]);
-    return enclave_host_run(enclave, image, &wanted, code, err);
-}
-
-/* `argv` begins with the program. */
-static int run(const char *path, char *argv[], struct given *given, int *code, struct error *err)
+static int host(const char *path, const struct given *given, int channel, struct error *err)
 {
     static const uint8_t fuse[MODEL_FUSE_SIZE] = "a test's own one";
-    static const struct enclave_options options;
+    struct enclave_options options = {.config_svn = 0};
     BUF_AUTO file = BUF_WITH_LIMIT(ENCLAVE_IMAGE_SIZE_MAX);
+    struct span disks[LAYERS_MAX];
     struct enclave_image image;
     uint8_t sigstruct[SIGSTRUCT_SIZE];
-    if ((given->layer_count == 0 && file_read(argv[0], &given->disks[0], err) < 0) ||
-        file_read(path, &file, err) < 0 || enclave_image_parse(buf_span(&file), &image, err) < 0 ||
+    for (size_t i = 0; i < given->layer_count; i++)
+        disks[i] = buf_span(&given->disks[i]);
+    struct enclave_host_run run = {.channel = channel,
+                                   .tee = "sgx-simulated",
+                                   .disks = disks,
+                                   .disk_count = given->layer_count,
+                                   .log = say};
+    enclave_options_bind(&options, buf_span(&given->bound));
+    model_set_fuse(fuse);
+    if (file_read(path, &file, err) < 0 || enclave_image_parse(buf_span(&file), &image, err) < 0 ||
         sign(&image, sigstruct, err) < 0)
         return -1;
-    model_set_fuse(fuse);
     struct enclave *enclave = enclave_load(&driver_model, &image, sigstruct, &options, err);
-    if (!enclave)
+    return enclave ? enclave_host_run(enclave, &image, &run, err) : -1;
+}
+
+static void be_host(const char *path, const struct given *given, int channel)
+{
+    struct error err = {0};
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (host(path, given, channel, &err) < 0)
+        (void)fprintf(stderr, "enclave-run: %s\n", err.text);
+    _exit(0);
+}
+
+/* --- whom the gate speaks to ------------------------------------------------------------------ */
+
+struct run {
+    struct event_base *base;
+    struct guest_session *session;
+    struct event *readable; /* standard input */
+    struct buf input;
+    bool input_ended;
+    bool over;
+    int code;
+};
+
+static void end(struct run *run, int code)
+{
+    run->over = true;
+    run->code = code;
+    (void)event_base_loopbreak(run->base);
+}
+
+/* A refusal of any step. */
+static void on_answer(void *argument, const json_t *result, const struct error *refusal)
+{
+    if (result || ((struct run *)argument)->over)
+        return; /* what follows a refusal is refused for it */
+    (void)fprintf(stderr, "enclave-run: %s\n", refusal->text);
+    end(argument, NOT_RUN);
+}
+
+static void pump_input(struct run *run)
+{
+    size_t room = session_sendable(run->session, SESSION_STDIN);
+    size_t size = run->input.size < room ? run->input.size : room;
+    if (size > 0 &&
+        session_send(run->session, SESSION_STDIN, span_of(run->input.data, size), NULL) == 0)
+        buf_consume(&run->input, size);
+    if (run->input.size > 0)
+        return;
+    if (run->input_ended)
+        (void)session_end_input(run->session, SESSION_STDIN, NULL);
+    else
+        (void)event_add(run->readable, NULL);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *argument)
+{
+    struct run *run = argument;
+    uint8_t piece[65536];
+    ssize_t got = read(fd, piece, sizeof piece);
+    (void)what;
+    if (got > 0)
+        (void)buf_append(&run->input, span_of(piece, (size_t)got), NULL);
+    else
+        run->input_ended = true;
+    pump_input(run);
+}
+
+static void on_created(void *argument, const json_t *result, const struct error *refusal)
+{
+    if (result)
+        pump_input(argument);
+    else
+        on_answer(argument, result, refusal);
+}
+
+static void on_output(void *argument, uint32_t stream, struct span bytes)
+{
+    struct run *run = argument;
+    (void)fd_write_all(stream == SESSION_STDERR ? STDERR_FILENO : STDOUT_FILENO, bytes, NULL);
+    session_grant(run->session, stream, bytes.size);
+}
+
+static void on_nothing(void *argument)
+{
+    (void)argument;
+}
+
+static void on_closed(void *argument, uint32_t stream)
+{
+    (void)argument;
+    (void)stream;
+}
+
+static void on_writable(void *argument, uint32_t stream)
+{
+    struct run *run = argument;
+    if (stream == SESSION_STDIN && run->input.size > 0)
+        pump_input(run);
+}
+
+static void on_exited(void *argument, const struct session_exit *exit)
+{
+    end(argument, exit->signal ? 128 + (int)exit->signal : (int)exit->code);
+}
+
+static void on_ended(void *argument, const struct error *err)
+{
+    if (err)
+        (void)fprintf(stderr, "enclave-run: %s\n", err->text);
+    end(argument, NOT_RUN);
+}
+
+static const struct session_handler handler = {on_nothing,  on_output, on_closed,
+                                               on_writable, on_exited, on_ended};
+
+static json_t *texts(char *const *all)
+{
+    json_t *array = json_array();
+    for (; *all; all++)
+        (void)json_array_append_new(array, json_string(*all));
+    return array;
+}
+
+static json_t *process_json(const struct given *given)
+{
+    json_t *all = json_array(); /* as tests outside have them */
+    for (size_t i = 0; i < policy_privileged_capability_count; i++)
+        (void)json_array_append_new(all, json_string(policy_privileged_capability_names[i]));
+    json_t *sets = json_pack("{s:O, s:O, s:O, s:[], s:[]}", "bounding", all, "effective", all,
+                             "permitted", all, "inheritable", "ambient");
+    json_decref(all);
+    return json_pack("{s:s, s:o, s:o, s:s, s:s, s:i, s:o, s:b, s:b, s:b, s:[], s:s, s:b, s:i, s:i, "
+                     "s:i, s:i, s:i}",
+                     "id", "test", "args", texts(given->words), "env", texts(environ), "cwd",
+                     given->cwd, "user", given->user, "umask", 022, "capabilities", sets,
+                     "no_new_privileges", false, "privileged", false, "read_only_root", false,
+                     "mounts", "hostname", "caisson", "terminal", false, "rows", 0, "columns", 0,
+                     "stdin", SESSION_STDIN, "stdout", SESSION_STDOUT, "stderr", SESSION_STDERR);
+}
+
+/* The whole start at once, as the host of a utility VM asks for it. */
+static int ask(struct run *run, const struct given *given, struct error *err)
+{
+    struct guest_session *session = run->session;
+    json_t *targets = json_array();
+    if (session_set_policy(session, buf_span(&given->policy), on_answer, run, err) < 0)
         return -1;
-    int result = run_in(enclave, &image, argv, given, code, err);
-    driver_model.free(enclave);
-    return result;
+    for (size_t i = 0; i < given->layer_count; i++) {
+        char target[64];
+        (void)snprintf(target, sizeof target, "/run/mounts/scsi/m%zu", i);
+        (void)json_array_append_new(targets, json_string(target));
+        if (session_request(session, "mount_device",
+                            json_pack("{s:i, s:s, s:s}", "lun", (int)i, "root_hash",
+                                      given->roots[i], "target", target),
+                            on_answer, run, err) < 0)
+            return -1;
+    }
+    if (session_request(session, "mount_overlay",
+                        json_pack("{s:s, s:o}", "id", "test", "layers", targets), on_answer, run,
+                        err) < 0 ||
+        session_open_streams(session, true, true, err) < 0)
+        return -1;
+    return session_request(session, "create_container", process_json(given), on_created, run, err);
+}
+
+/* Files can be waited for, too. */
+static struct event_base *new_base(void)
+{
+    struct event_config *config = event_config_new();
+    (void)event_config_avoid_method(config, "epoll");
+    struct event_base *base = event_base_new_with_config(config);
+    event_config_free(config);
+    return base;
+}
+
+static int speak(const struct given *given, int channel, struct error *err)
+{
+    struct run run = {.base = new_base(), .input = BUF_WITH_LIMIT(1U << 20), .code = NOT_RUN};
+    run.session = session_open(run.base, channel, "sgx-simulated", &handler, &run, err);
+    run.readable = event_new(run.base, STDIN_FILENO, EV_READ, on_readable, &run);
+    int status = run.session && run.readable ? ask(&run, given, err) : -1;
+    if (status == 0)
+        (void)event_base_dispatch(run.base);
+    session_close(run.session);
+    if (run.readable)
+        event_free(run.readable);
+    event_base_free(run.base);
+    buf_fini(&run.input);
+    return status < 0 ? -1 : run.code;
+}
+
+/* --- the command line ------------------------------------------------------------------------- */
+
+/* An option's value, or a layer's; the place behind it. */
+static int take_option(char **at, struct given *given, struct error *err)
+{
+    if (strcmp(at[0], "--policy") == 0)
+        return file_read(at[1], &given->policy, err);
+    if (strcmp(at[0], "--bound") == 0)
+        return file_read(at[1], &given->bound, err);
+    if (strcmp(at[0], "--user") == 0)
+        given->user = at[1];
+    else if (strcmp(at[0], "--cwd") == 0)
+        given->cwd = at[1];
+    else
+        return error_set(err, ERROR_USAGE, "%s: no such option", at[0]);
+    return 0;
+}
+
+static int take_words(char **at, struct given *given, struct error *err)
+{
+    int status = 0;
+    while (status == 0 && at[0] && strncmp(at[0], "--", 2) == 0 && at[1]) {
+        bool is_layer = strcmp(at[0], "--layer") == 0;
+        if (!is_layer) {
+            status = take_option(at, given, err);
+            at += 2;
+            continue;
+        }
+        if (!at[2] || given->layer_count == LAYERS_MAX)
+            return error_set(err, ERROR_USAGE, "no such layer");
+        status = file_read(at[1], &given->disks[given->layer_count], err);
+        given->roots[given->layer_count++] = at[2];
+        at += 3;
+    }
+    given->words = at;
+    return status == 0 && !at[0] ? error_set(err, ERROR_USAGE, "no program is named") : status;
+}
+
+static int complete(struct given *given, struct error *err)
+{
+    if (given->policy.size == 0 && buf_append_text(&given->policy, all_allowed, err) < 0)
+        return -1;
+    return given->bound.size == 0 ? buf_append(&given->bound, buf_span(&given->policy), err) : 0;
+}
+
+static int run(const char *image, const struct given *given, struct error *err)
+{
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+        return error_system(err, errno, "socketpair");
+    pid_t pid = fork();
+    if (pid < 0)
+        return error_system(err, errno, "fork");
+    if (pid == 0) {
+        (void)close(pair[0]);
+        be_host(image, given, pair[1]);
+    }
+    (void)close(pair[1]);
+    int code = speak(given, pair[0], err);
+    (void)kill(pid, SIGKILL);
+    (void)waitpid(pid, NULL, 0);
+    return code;
 }
 
 int main(int argc, char *argv[])
 {
-    static struct given given;
+    static struct given given = {.user = "0", .cwd = "/"};
     struct error err = {0};
-    int code = NOT_RUN;
-    int result = 0;
-    int at = 2;
-    for (size_t i = 0; i < sizeof given.disks / sizeof *given.disks; i++)
+    int code = -1;
+    given.policy = given.bound = (struct buf)BUF_WITH_LIMIT(POLICY_MAX);
+    for (size_t i = 0; i < LAYERS_MAX; i++)
         given.disks[i] = (struct buf)BUF_WITH_LIMIT(DISK_MAX);
-    for (; result == 0 && at + 3 < argc && strcmp(argv[at], "--layer") == 0; at += 4)
-        result = take_layer(argv + at + 1, &given, &err);
-    if (result == 0 && at >= argc) {
-        (void)fprintf(stderr, "usage: enclave-run ENCLAVE [--layer DISK BLOCKS ROOT]… PROGRAM "
-                              "[ARGUMENT…]\n");
-        return NOT_RUN;
-    }
-    if (result == 0)
-        result = run(argv[1], argv + at, &given, &code, &err);
-    if (result < 0)
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (argc < 2)
+        (void)error_set(&err, ERROR_USAGE, "no enclave is named");
+    else if (take_words(argv + 2, &given, &err) == 0 && complete(&given, &err) == 0)
+        code = run(argv[1], &given, &err);
+    if (code < 0)
         (void)fprintf(stderr, "enclave-run: %s\n", err.text);
-    for (size_t i = 0; i < sizeof given.disks / sizeof *given.disks; i++)
+    for (size_t i = 0; i < LAYERS_MAX; i++)
         buf_fini(&given.disks[i]);
-    return result < 0 ? NOT_RUN : code;
+    buf_fini(&given.policy);
+    buf_fini(&given.bound);
+    return code < 0 ? NOT_RUN : code;
 }

@@ -83,7 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     fake_machine_init(&machine, fake_policy());
-    gate_init(&gate, &fake_machine_ops, &machine, GUEST_SIMULATED);
+    gate_init(&gate, &fake_machine_ops, &machine, "simulated");
     if (data[0] >= 1)
         set_policy(&gate);
     if (data[0] >= 2)

@@ -23,14 +23,44 @@ def run(*command, data=b""):
     return subprocess.run(command, input=data, capture_output=True, timeout=60, check=False, env=env)
 
 
-def inside(program, *arguments, data=b""):
-    return run(RUN, IMAGE, program, *arguments, data=data)
+def build(folder, root):
+    """A layer of the folder's files: its disk and the root hash."""
+    tar = run("tar", "--owner=0", "--group=0", "--numeric-owner", "--sort=name", "-C", root, "-cf", folder + "/tar", ".")
+    built = run(paths.CAISSON, "layer", "build", folder + "/tar", "-o", folder + "/disk", "--json")
+    if tar.returncode or built.returncode:
+        raise RuntimeError((tar.stderr + built.stderr).decode())
+    return folder + "/disk", json.loads(built.stdout)["root_hash"]
+
+
+def write(path, data):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(data)
+    os.chmod(path, 0o755)
 
 
 class Libos(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        with open(HELLO, "rb") as hello:
+            good = hello.read()
+        fixed = good[:16] + b"\x02" + good[17:]
+        cls.bad = ((b"", b"too short"), (b"#!/bin/sh\n" * 99, b"no ELF file"), (good[:64], b"program headers"),
+                   (good[:5000], b"beyond its end"), (fixed, b"fixed address"))  # fmt: skip
+        write(folder.name + "/root/bin/hello", good)
+        write(folder.name + "/root/etc/passwd", b"worker:x:7:8::/home/worker:/bin/sh\n")
+        for number, (data, _) in enumerate(cls.bad):
+            write(f"{folder.name}/root/bad/{number}", data)
+        cls.layer = ("--layer", *build(folder.name, folder.name + "/root"))
+
+    def inside(self, *arguments, data=b"", program="/bin/hello", options=()):
+        return run(RUN, IMAGE, *options, *self.layer, program, *arguments, data=data)
+
     def same(self, *arguments, data=b""):
         outside = run(HELLO, *arguments, data=data)
-        result = inside(HELLO, *arguments, data=data)
+        result = self.inside(*arguments, data=data)
         self.assertEqual((result.returncode, result.stdout, result.stderr), (outside.returncode, outside.stdout, outside.stderr))
         return result
 
@@ -57,16 +87,16 @@ class Libos(unittest.TestCase):
 
     def test_system_calls_are_rewritten_in_programs(self):
         self.assertEqual(run(HELLO, "site").stdout, b"a SYSCALL\n")
-        self.assertEqual(inside(HELLO, "site").stdout, b"none\n")
+        self.assertEqual(self.inside("site").stdout, b"none\n")
 
     def test_the_processor_is_described_inside(self):
         with open("/proc/cpuinfo", encoding="ascii") as file:
             if " cpuid_fault" not in file.read():
                 self.skipTest("this processor does not let CPUID trap, and the model runs it as it is")
-        self.assertEqual(inside(HELLO, "processor").stdout, b"GenuineIntel 163 3c0003f 7fff\n")
+        self.assertEqual(self.inside("processor").stdout, b"GenuineIntel 163 3c0003f 7fff\n")
 
     def test_an_exception_ends_the_program_alone(self):
-        result = inside(HELLO, "fault")
+        result = self.inside("fault")
         self.assertEqual(result.returncode, 128 + 11)
         self.assertIn(b"libos: the program ended by the exception 0x000000000000000e", result.stderr)
 
@@ -78,27 +108,33 @@ class Libos(unittest.TestCase):
         self.assertEqual(self.same("first-ends").stdout, b"last\n")
 
     def test_what_is_not_there_says_so_once(self):
-        result = inside(HELLO, "unknown")
+        result = self.inside("unknown")
         self.assertEqual(result.returncode, 0)
         self.assertEqual(result.stderr.count(b"ENOSYS: bpf\n"), 1)
         self.assertIn(b"0x0000000000000fa0", result.stderr)
 
     def test_refuses_what_is_no_program_for_it(self):
-        with tempfile.NamedTemporaryFile() as file, open(HELLO, "rb") as hello:
-            good = hello.read()
-            fixed = good[:16] + b"\x02" + good[17:]
-            for data, words in ((b"", b"too short"), (b"#!/bin/sh\n" * 99, b"no ELF file"), (good[:64], b"program headers"),
-                                (good[:5000], b"beyond its end"), (fixed, b"fixed address")):  # fmt: skip
-                file.seek(0)
-                file.truncate()
-                file.write(data)
-                file.flush()
-                result = inside(file.name)
-                self.assertEqual((result.returncode, result.stdout), (125, b""), words)
-                self.assertIn(words, result.stderr)
-        result = inside("/bin/true")
-        self.assertEqual(result.returncode, 125)
-        self.assertIn(b"there are no layers", result.stderr)
+        for number, (_, words) in enumerate(self.bad):
+            result = self.inside(program=f"/bad/{number}")
+            self.assertEqual((result.returncode, result.stdout), (125, b""), words)
+            self.assertIn(words, result.stderr)
+
+    def test_a_program_is_the_user_s_in_the_folder_that_was_asked_for(self):
+        told = self.inside("who", options=("--user", "worker", "--cwd", "/new/folder"))
+        self.assertEqual(told.stdout, b"7 7 8 8 7 8 /new/folder /home/worker caisson\n")
+        self.assertEqual(self.inside("who", options=("--user", "3:4")).stdout, b"3 3 4 4 3 4 / / caisson\n")
+        self.assertIn(b"nobody-here", self.inside("who", options=("--user", "nobody-here")).stderr)
+
+    def test_nothing_runs_before_the_policy_that_the_enclave_is_bound_to(self):
+        with tempfile.NamedTemporaryFile() as other:
+            other.write(b"package policy\n")
+            other.flush()
+            result = self.inside("say", options=("--bound", other.name))
+            self.assertEqual((result.returncode, result.stdout), (125, b""))
+            self.assertIn(b"(its CONFIGID)", result.stderr)
+            result = self.inside("say", options=("--policy", other.name))
+            self.assertEqual((result.returncode, result.stdout), (125, b""))
+            self.assertIn(b"denied by mount_device: the policy has no api_version", result.stderr)
 
 
 PROGRAMS = ("/bin/true", "/bin/false", "/bin/echo", "/bin/cat", "/bin/ls", "/bin/dash", "/usr/bin/sort", "/usr/bin/sha256sum", "/usr/bin/wc")
@@ -139,17 +175,11 @@ class Layers(unittest.TestCase):
         cls.folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(cls.folder.cleanup)
         cls.root = cls.folder.name + "/root"
-        cls.disk = cls.folder.name + "/disk"
         fill(cls.root)
-        tar = run("tar", "--owner=0", "--group=0", "--numeric-owner", "--sort=name", "-C", cls.root, "-cf", cls.folder.name + "/tar", ".")
-        built = run(paths.CAISSON, "layer", "build", cls.folder.name + "/tar", "-o", cls.disk, "--json")
-        if tar.returncode or built.returncode:
-            raise RuntimeError((tar.stderr + built.stderr).decode())
-        facts = json.loads(built.stdout)
-        cls.blocks, cls.hash = facts["ext4_size"] // 4096, facts["root_hash"]
+        cls.disk, cls.hash = build(cls.folder.name, cls.root)
 
-    def inside(self, *command, data=b"", disk=None, blocks=None, root_hash=None):
-        layer = ("--layer", disk or self.disk, str(blocks or self.blocks), root_hash or self.hash)
+    def inside(self, *command, data=b"", disk=None, root_hash=None):
+        layer = ("--layer", disk or self.disk, root_hash or self.hash)
         return run(RUN, IMAGE, *layer, *command, data=data)
 
     def same(self, *command, data=b""):
@@ -183,19 +213,28 @@ class Layers(unittest.TestCase):
             self.assertEqual((outside.returncode, self.inside("/bin/hello", part).returncode), (0, 0), part)
 
     def test_refuses_what_is_no_program_of_the_layer(self):
-        for path, words in (("/none", b"No such file"), ("/etc", b"Permission denied"), ("/etc/secret", b"Permission denied"),
-                            ("/etc/no-program", b"too short"), ("/dev/null", b"Permission denied"), ("/etc/motd/x", b"Not a directory"),
-                            ("/bin/wrong-linker", b"interpreter cannot be opened: to the other stream"), ("", b"No such file")):  # fmt: skip
+        for path, words in (("/none", b"no such file"), ("/etc", b"permission denied"), ("/etc/secret", b"permission denied"),
+                            ("/etc/no-program", b"too short"), ("/dev/null", b"permission denied"), ("/etc/motd/x", b"not a folder"),
+                            ("/bin/wrong-linker", b"interpreter cannot be opened: to the other stream"), ("", b"is in no folder of the container's PATH")):  # fmt: skip
             result = self.inside(path)
             self.assertEqual((result.returncode, result.stdout), (125, b""), path)
             self.assertIn(words, result.stderr)
 
     def test_refuses_a_layer_that_is_another(self):
         other = self.hash[:-1] + ("0" if self.hash[-1] != "0" else "1")
-        for given in ({"root_hash": other}, {"blocks": self.blocks - 1}, {"blocks": self.blocks + 1}, {"blocks": 1 << 60}, {"blocks": 1},
-                      {"disk": "/dev/null"}):  # fmt: skip
-            result = self.inside("/bin/true", **given)
-            self.assertEqual((result.returncode, result.stdout), (125, b""), given)
+        with open(self.disk, "rb") as file:
+            data = file.read()
+        blocks = int.from_bytes(data[1028:1032], "little")
+        cases = [(data, other), (b"", self.hash), (data[: blocks * 4096], self.hash)]
+        for count in (blocks - 1, blocks + 1, 1, 0, 0xFFFFFFFF):  # of data, by the disk's own word
+            cases.append((data[:1028] + count.to_bytes(4, "little") + data[1032:], self.hash))
+        for disk, root_hash in cases:
+            with tempfile.NamedTemporaryFile() as changed:
+                changed.write(disk)
+                changed.flush()
+                result = self.inside("/bin/true", disk=changed.name, root_hash=root_hash)
+            self.assertEqual((result.returncode, result.stdout), (125, b""), result.stderr)
+            self.assertIn(b"LUN 0", result.stderr)
 
     def test_finds_a_program_that_was_changed(self):
         with open(self.disk, "rb") as file, open(HELLO, "rb") as hello:
@@ -206,7 +245,7 @@ class Layers(unittest.TestCase):
             changed.flush()
             result = self.inside("/bin/hello", "say", disk=changed.name)
             self.assertEqual((result.returncode, result.stdout), (125, b""))
-            self.assertIn(b"Input/output error", result.stderr)
+            self.assertIn(b"a block of a layer is not what its root hash says", result.stderr)
             self.assertEqual(self.inside("/bin/true", disk=changed.name).returncode, 0)  # which does not need the block
 
 

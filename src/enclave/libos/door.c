@@ -154,3 +154,61 @@ void door_alarm(uint64_t deadline, size_t index)
 {
     (void)door_ask(DOOR_ALARM, deadline, index, 0);
 }
+
+int door_take_start(struct door_start *out)
+{
+    __builtin_memcpy(out, outside(), sizeof *out);
+    return out->tee[sizeof out->tee - 1] == 0 ? 0 : -EINVAL;
+}
+
+int door_tell(const void *bytes, size_t size)
+{
+    int result = 0;
+    for (size_t done = 0; result == 0 && done < size;) {
+        size_t part = at_most(size - done);
+        __builtin_memcpy(outside(), (const unsigned char *)bytes + done, part);
+        result = (int)check(door_ask(DOOR_TELL, part, 0, 0), 0);
+        done += part;
+    }
+    return result;
+}
+
+/* What was not asked for does not fit: a host that answers so gives no more. */
+int64_t door_next(const size_t wanted[2], enum door_event *event, void *bytes)
+{
+    const size_t most[] = {[DOOR_SPOKEN] = DOOR_BUFFER_SIZE,
+                           [DOOR_OUTPUT] = at_most(wanted[0]),
+                           [DOOR_ERROR_OUTPUT] = at_most(wanted[1]),
+                           [DOOR_TAKEN] = DOOR_BUFFER_SIZE,
+                           [DOOR_OVER] = 0};
+    uint64_t answer = door_ask(DOOR_NEXT, most[DOOR_OUTPUT], most[DOOR_ERROR_OUTPUT], 0);
+    int64_t size = check(answer, DOOR_OVER * DOOR_EVENT + DOOR_BUFFER_SIZE);
+    if (size < 0)
+        return size;
+    *event = (enum door_event)(answer / DOOR_EVENT);
+    size = (int64_t)(answer % DOOR_EVENT);
+    if (*event > DOOR_OVER || (size_t)size > most[*event])
+        return -EIO;
+    if (*event != DOOR_TAKEN)
+        __builtin_memcpy(bytes, outside(), (size_t)size);
+    return size;
+}
+
+int door_input(const void *bytes, size_t size)
+{
+    int result;
+    do {
+        size_t part = at_most(size);
+        if (part > 0)
+            __builtin_memcpy(outside(), bytes, part);
+        result = (int)check(door_ask(DOOR_INPUT, part, 0, 0), 0);
+        bytes = (const unsigned char *)bytes + part;
+        size -= part;
+    } while (result == 0 && size > 0);
+    return result;
+}
+
+int door_begin(unsigned streams)
+{
+    return (int)check(door_ask(DOOR_BEGIN, streams, 0, 0), 0);
+}

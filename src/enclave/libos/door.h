@@ -46,6 +46,19 @@ int door_spawn(size_t index);
 uint64_t door_signals(void);
 void door_alarm(uint64_t deadline, size_t index);
 
+/* For the gate's thread. What it was started with: -EINVAL for a name without an end. */
+int door_take_start(struct door_start *out);
+/* All bytes to whom the gate speaks to. */
+int door_tell(const void *bytes, size_t size);
+/* Waits for what happens next. `wanted` are the most bytes of the two outputs; those that came are
+ * in `bytes`, DOOR_BUFFER_SIZE of them, and how many is the value, for DOOR_TAKEN too; or a
+ * negative errno. */
+int64_t door_next(const size_t wanted[2], enum door_event *event, void *bytes);
+/* To the program's standard input; none: its end. */
+int door_input(const void *bytes, size_t size);
+/* A thread for the program, with these of the standard streams (bit 0: input). */
+int door_begin(unsigned streams);
+
 /* door_call() that keeps the vector registers (program.S); a test's own where there is no enclave.
  */
 uint64_t door_ask(uint64_t number, uint64_t a, uint64_t b, uint64_t c);

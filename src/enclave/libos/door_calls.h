@@ -32,6 +32,23 @@ enum door_number {
     DOOR_SIGNALS,  /* bits of the signals for the program that came since, bit 0 for signal 1 */
     DOOR_ALARM,    /* deadline, a thread's index: it is woken and interrupted then, in the place of
                       the alarm before; 0 */
+    DOOR_TELL,     /* bytes in the buffer, for whom the gate speaks to: 0, or -errno */
+    DOOR_NEXT,     /* bytes of standard output that are wanted, and of standard error: what has
+                      happened (DOOR_EVENT), its bytes in the buffer; or -errno */
+    DOOR_INPUT,    /* bytes in the buffer, for the program's standard input; none: its end. 0 */
+    DOOR_BEGIN,    /* a bit for each standard stream: the first thread enters with
+                      DOOR_RUN_PROGRAM; 0, or -errno */
+};
+
+/* What DOOR_NEXT waits for: enum door_event times this, and bytes. */
+#define DOOR_EVENT ((uint64_t)1 << 32)
+
+enum door_event {
+    DOOR_SPOKEN,       /* bytes for the gate; none: whom it speaks to has gone */
+    DOOR_OUTPUT,       /* of standard output; none: its end */
+    DOOR_ERROR_OUTPUT, /* of standard error; none: its end */
+    DOOR_TAKEN,        /* so many bytes of standard input have gone to the program */
+    DOOR_OVER,         /* the program's threads have left, and its output has been told */
 };
 
 /* A leaf of CPUID, and EAX, EBX, ECX, EDX. */
@@ -55,37 +72,25 @@ enum door_clock { DOOR_CLOCK_REAL, DOOR_CLOCK_MONOTONIC, DOOR_CLOCKS };
 
 #define DOOR_BUFFER_SIZE 65536 /* bytes */
 
-/* The disk from which the program is read where there are no layers, and those of the layers, the
- * top one first. */
-#define DOOR_DISK_PROGRAM 0
-#define DOOR_DISK_LAYERS  1
-#define DOOR_LAYERS_MAX   31
+#define DOOR_DISKS_MAX 256
 
-/* What a start is: arguments[0] is this, [1] the buffer, in which the words lie, [2] their size in
- * bytes, [3] nothing. The words: struct door_start, its layers, then texts, each with its end: the
- * program's path, the arguments and the environment. */
+/* What a thread starts with: arguments[0] is one of these, [1] its own buffer. The gate's thread is
+ * that of the index DOOR_GATE_THREAD, and finds a struct door_start in the buffer; the first one
+ * runs the program, once DOOR_BEGIN asks for it; a further one what was asked for inside. */
 #define DOOR_RUN_PROGRAM 1
+#define DOOR_RUN_THREAD  2
+#define DOOR_RUN_GATE    3
 
-/* What the start of a further thread is: arguments[0] is this, [1] its own buffer. It runs what was
- * asked for inside, or nothing. */
-#define DOOR_RUN_THREAD 2
+#define DOOR_GATE_THREAD DOOR_THREADS_MAX
 
 struct door_start {
-    uint32_t argument_count;
-    uint32_t environment_count;
-    uint32_t layer_count;
-    uint32_t zero;
+    char tee[16];        /* "sgx", "sgx-simulated": what the gate says to whom it speaks */
+    uint8_t target[512]; /* TARGETINFO of who signs reports */
 };
 
-/* What the host says of a disk (libos/verity.h). */
-struct door_layer {
-    uint64_t data_blocks;
-    uint8_t root[32];
-};
-
-/* What a thread comes to: the program's exit code, or DOOR_DIED and the signal that ended the
- * program, or DOOR_ENDED when the thread alone has ended, or DOOR_UNABLE and the errno with which
- * nothing was run. */
+/* What a thread comes to: the gate 0, the program its exit code, or DOOR_DIED and the signal that
+ * ended the program, or DOOR_ENDED when the thread alone has ended, or DOOR_UNABLE and the errno
+ * with which nothing was run. */
 #define DOOR_CODE   0xFFU
 #define DOOR_DIED   0x100U
 #define DOOR_ENDED  0x200U

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "enclave/inside/enclave.h"
-#include "enclave/libos/door.h"
 #include "enclave/libos/elf.h"
 #include "enclave/libos/log.h"
 #include "enclave/libos/memory.h"
@@ -15,17 +14,14 @@
 #define AUXILIARY_MAX 16
 #define WORDS_MAX     (PROGRAM_STACK_SIZE / 4)
 
-/* Where a program's bytes come from: an open file, or a disk. */
+/* Where a program's bytes come from. */
 struct source {
     struct file *file;
-    uint32_t disk; /* where there is no file */
     uint64_t size; /* bytes */
 };
 
 static int read_source(const struct source *source, uint64_t offset, void *out, size_t size)
 {
-    if (!source->file)
-        return door_read_disk(source->disk, offset, out, size);
     for (size_t done = 0; done < size;) {
         int64_t got = file_read(source->file, offset + done, (uint8_t *)out + done, size - done);
         if (got <= 0)
@@ -81,7 +77,9 @@ static int load_program(const struct source *source, struct elf_plan *plan, stru
         result = load_plan(source, plan, MEMORY_PAGE + PROGRAM_HEAP_SIZE, &base);
     if (result < 0)
         return result;
-    *out = (struct program){.start = base + plan->entry,
+    *out = (struct program){.uid = out->uid,
+                            .gid = out->gid,
+                            .start = base + plan->entry,
                             .entry = base + plan->entry,
                             .headers = plan->headers ? base + plan->headers : 0,
                             .header_count = plan->header_count,
@@ -156,21 +154,6 @@ int program_load(struct vfs *vfs, const char *path, struct program *out)
     return result;
 }
 
-int program_load_disk(uint32_t disk, struct program *out)
-{
-    static struct elf_plan plan;
-    int64_t size = door_disk_size(disk);
-    struct source source = {.disk = disk, .size = (uint64_t)size};
-    if (size < 0)
-        return (int)size;
-    int result = load_program(&source, &plan, out);
-    if (result == 0 && plan.interpreter_size > 0) {
-        log_line("the program ", "is linked dynamically, and there are no layers");
-        return -ENOEXEC;
-    }
-    return result;
-}
-
 /* --- the stack (System V ABI for x86-64, section 3.4.1) --------------------------------------- */
 
 /* The texts' addresses, and a null; *at goes on behind them. */
@@ -199,10 +182,10 @@ static void put_auxiliary(uint64_t *to, const struct program *program, uint64_t 
         {AT_BASE, program->interpreter},
         {AT_FLAGS, 0},
         {AT_ENTRY, program->entry},
-        {AT_UID, 0},
-        {AT_EUID, 0},
-        {AT_GID, 0},
-        {AT_EGID, 0},
+        {AT_UID, program->uid},
+        {AT_EUID, program->uid},
+        {AT_GID, program->gid},
+        {AT_EGID, program->gid},
         {AT_SECURE, 0},
         {AT_CLKTCK, 100},
         {AT_RANDOM, random},

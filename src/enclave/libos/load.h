@@ -13,6 +13,7 @@ struct program {
     uint64_t interpreter; /* where it begins, or 0 */
     uint64_t headers;
     uint64_t header_count;
+    uint32_t uid, gid; /* whose it is, as the auxiliary vector tells; set by the caller */
     uint64_t heap; /* where brk begins: pages that are mapped already, PROGRAM_HEAP_SIZE bytes */
 };
 
@@ -24,12 +25,9 @@ struct program {
  */
 int program_load(struct vfs *vfs, const char *path, struct program *out);
 
-/* A program without layers: from a disk of the host's, whose bytes nothing checks. It has no
- * interpreter. */
-int program_load_disk(uint32_t disk, struct program *out);
-
-/* A stack with the texts (door_calls.h) and the auxiliary vector: its pointer. -E2BIG when the
- * words have more than a quarter of it, -EINVAL when they are not as many as is said. */
+/* A stack with the texts (the path, the arguments, the environment, each with its end) and the
+ * auxiliary vector: its pointer. -E2BIG when the words have more than a quarter of it, -EINVAL when
+ * they are not as many as is said. */
 int program_stack(const struct program *program, const char *words, size_t size, size_t arguments,
                   size_t environment, uint64_t *stack);
 

@@ -1,15 +1,15 @@
 #include "enclave/libos/process.h"
 
 #include <asm/signal.h>
-#include <stdbool.h>
+#include <stdatomic.h>
 
 #include "enclave/libos/door_calls.h"
 #include "enclave/libos/lock.h"
 #include "enclave/libos/program.h"
 #include "enclave/libos/thread.h"
 
-static uint64_t outcome;
-static bool is_over;
+static _Atomic uint64_t outcome;
+static atomic_bool is_over;
 
 _Noreturn void process_end(uint64_t result)
 {
@@ -28,7 +28,15 @@ _Noreturn void process_end(uint64_t result)
 void process_lost(void)
 {
     outcome = DOOR_DIED | SIGKILL;
+    is_over = true;
     lock_end();
+}
+
+bool process_outcome(uint64_t *result)
+{
+    bool over = is_over;
+    *result = outcome;
+    return over;
 }
 
 _Noreturn void lock_given_up(void)

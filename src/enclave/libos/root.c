@@ -9,7 +9,6 @@
 #include "enclave/libos/devices.h"
 #include "enclave/libos/door.h"
 #include "enclave/libos/log.h"
-#include "enclave/libos/streams.h"
 #include "enclave/libos/verity.h"
 
 #define NANOSECONDS UINT64_C(1000000000)
@@ -41,18 +40,27 @@ static int fill(void *arg, void *out, size_t size)
     return enclave_random(out, size) ? 0 : -EIO;
 }
 
-static int open_layer(const struct door_layer *layer, uintptr_t disk, size_t cache,
+static int open_layer(const struct root_layer *layer, size_t cache, struct verity_disk **blocks,
                       struct ext4_reader *out)
 {
-    struct verity_source source = {read_block, (void *)disk}; /* NOLINT: a number */
-    struct verity_disk *blocks;
-    int status = verity_disk_new(&source, layer->data_blocks, layer->root, cache, &blocks);
+    struct verity_source source = {read_block, (void *)(uintptr_t)layer->disk}; /* NOLINT */
+    int status = verity_disk_new(&source, layer->data_blocks, layer->root, cache, blocks);
     if (status < 0)
         return status;
-    struct ext4_source data = {read_part, blocks, verity_disk_blocks(blocks)};
+    struct ext4_source data = {read_part, *blocks, verity_disk_blocks(*blocks)};
     status = ext4_reader_open(out, &data);
     if (status < 0)
-        log_number("no layer of its root hash is on the disk ", disk);
+        log_number("no layer of its root hash is on the disk ", layer->disk);
+    return status;
+}
+
+int root_check_layer(const struct root_layer *layer)
+{
+    struct ext4_reader *reader = alloc_zeroed(1, sizeof *reader);
+    struct verity_disk *blocks = NULL;
+    int status = reader ? open_layer(layer, VERITY_CACHE_BLOCKS_MIN, &blocks, reader) : -ENOMEM;
+    verity_disk_free(blocks);
+    libos_free(reader);
     return status;
 }
 
@@ -71,15 +79,17 @@ static int make_dev(struct vfs *vfs)
     return status < 0 ? status : vfs_mount(vfs, "/dev", dev);
 }
 
-int root_mount(struct vfs *vfs, const struct door_layer *layers, size_t count)
+int root_mount(struct vfs *vfs, const struct root_layer *layers, size_t count)
 {
     struct file_clock clock = {now, NULL};
     struct ext4_reader *readers = alloc_zeroed(count + 1, sizeof *readers);
     size_t cache = ROOT_BLOCKS / (count + 1);
     struct tree *root = NULL;
     int status = readers ? 0 : -ENOMEM;
-    for (size_t i = 0; status == 0 && i < count; i++)
-        status = open_layer(&layers[i], DOOR_DISK_LAYERS + i, cache, &readers[i]);
+    for (size_t i = 0; status == 0 && i < count; i++) {
+        struct verity_disk *blocks = NULL;
+        status = open_layer(&layers[i], cache, &blocks, &readers[i]);
+    }
     struct tree_options options = {.limit = ROOT_LIMIT,
                                    .device = 1,
                                    .mode = 0755,
@@ -92,6 +102,5 @@ int root_mount(struct vfs *vfs, const struct door_layer *layers, size_t count)
         return status;
     vfs_init(vfs, root, clock);
     vfs->random = (struct file_random){fill, NULL};
-    status = make_dev(vfs);
-    return status < 0 ? status : streams_open(&vfs->files);
+    return make_dev(vfs);
 }

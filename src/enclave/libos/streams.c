@@ -42,19 +42,27 @@ static const struct file_kind stream_kind = {.is_stream = true,
                                              .poll = stream_poll,
                                              .handle = stream_handle};
 
-int streams_open(struct file_table *files)
+static int open_stream(struct file_table *files, uintptr_t stream, unsigned flags)
+{
+    struct file *file;
+    int status = file_new(&stream_kind, flags, NULL, &file);
+    if (status < 0)
+        return status;
+    file->state = (void *)stream; /* NOLINT: a number */
+    status = file_table_add(files, file, stream, false);
+    if (status < 0)
+        file_put(file);
+    return status;
+}
+
+int streams_open(struct vfs *vfs, unsigned streams)
 {
     for (uintptr_t stream = 0; stream < STREAMS; stream++) {
-        struct file *file;
-        int status = file_new(&stream_kind, stream == 0 ? O_RDONLY : O_WRONLY, NULL, &file);
+        unsigned flags = stream == 0 ? O_RDONLY : O_WRONLY;
+        int status = streams >> stream & 1 ? open_stream(&vfs->files, stream, flags)
+                                           : vfs_open(vfs, AT_FDCWD, "/dev/null", flags, 0, 0);
         if (status < 0)
             return status;
-        file->state = (void *)stream; /* NOLINT: a number */
-        status = file_table_add(files, file, stream, false);
-        if (status < 0) {
-            file_put(file);
-            return status;
-        }
     }
     return 0;
 }

@@ -5,6 +5,7 @@
 #include <linux/resource.h>
 #include <linux/time.h>
 #include <linux/utsname.h>
+#include <string.h>
 
 #include "enclave/inside/enclave.h"
 #include "enclave/libos/clock.h"
@@ -47,6 +48,18 @@ static uint64_t do_zero(struct program_frame *frame)
     return 0;
 }
 
+static uint64_t do_uid(struct program_frame *frame)
+{
+    (void)frame;
+    return files->creds.uid;
+}
+
+static uint64_t do_gid(struct program_frame *frame)
+{
+    (void)frame;
+    return files->creds.gid;
+}
+
 static uint64_t do_arch_prctl(struct program_frame *frame)
 {
     if (frame->rdi == ARCH_SET_FS) {
@@ -63,14 +76,22 @@ static uint64_t do_arch_prctl(struct program_frame *frame)
     return 0;
 }
 
+static struct new_utsname name = {.sysname = "Linux",
+                                  .nodename = "caisson",
+                                  .release = "6.12.0-caisson",
+                                  .version = "caisson library OS",
+                                  .machine = "x86_64",
+                                  .domainname = "(none)"};
+
+void syscall_set_hostname(const char *text)
+{
+    size_t len = strnlen(text, sizeof name.nodename - 1);
+    __builtin_memcpy(name.nodename, text, len);
+    name.nodename[len] = 0;
+}
+
 static uint64_t do_uname(struct program_frame *frame)
 {
-    static const struct new_utsname name = {.sysname = "Linux",
-                                            .nodename = "caisson",
-                                            .release = "6.12.0-caisson",
-                                            .version = "caisson library OS",
-                                            .machine = "x86_64",
-                                            .domainname = "(none)"};
     if (!can_write(frame->rdi, sizeof name))
         return SYSCALL_FAULT;
     __builtin_memcpy((void *)frame->rdi, &name, sizeof name);
@@ -184,14 +205,14 @@ static syscall_fn *const table[SYSCALLS_MAX] = {
     [__NR_get_robust_list] = syscall_get_robust_list,
     [__NR_getcwd] = syscall_getcwd,
     [__NR_getdents64] = syscall_getdents64,
-    [__NR_getegid] = do_zero,
-    [__NR_geteuid] = do_zero,
-    [__NR_getgid] = do_zero,
+    [__NR_getegid] = do_gid,
+    [__NR_geteuid] = do_uid,
+    [__NR_getgid] = do_gid,
     [__NR_getpid] = do_process,
     [__NR_getppid] = do_zero,
     [__NR_getrandom] = do_getrandom,
     [__NR_gettid] = syscall_gettid,
-    [__NR_getuid] = do_zero,
+    [__NR_getuid] = do_uid,
     [__NR_getxattr] = syscall_getxattr,
     [__NR_ioctl] = syscall_ioctl,
     [__NR_lchown] = syscall_lchown,

@@ -8,6 +8,8 @@
 
 /* Before the first call of syscall_answer() (program.h). The files are borrowed. */
 void syscall_begin(const struct program *program, struct vfs *vfs);
+/* What uname(2) says, cut at 64 characters. */
+void syscall_set_hostname(const char *name);
 
 typedef uint64_t syscall_fn(struct program_frame *frame);
 

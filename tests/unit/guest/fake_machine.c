@@ -242,6 +242,7 @@ static int fake_start(void *argument, const struct spec *spec, uint64_t process,
 }
 
 const struct machine_ops fake_machine_ops = {
+    .reports = GATE_REPORTS_SNP,
     .report = fake_report,
     .set_network = fake_set_network,
     .mount_device = fake_mount_device,

@@ -29,7 +29,7 @@ static inline int setup(void **state)
     static struct world world;
     world = (struct world){0};
     fake_machine_init(&world.machine, fake_policy());
-    gate_init(&world.gate, &fake_machine_ops, &world.machine, GUEST_SIMULATED);
+    gate_init(&world.gate, &fake_machine_ops, &world.machine, "simulated");
     *state = &world;
     return 0;
 }

@@ -649,6 +649,7 @@ static int model_start(void *argument, const struct spec *spec, uint64_t process
 }
 
 const struct machine_ops model_machine_ops = {
+    .reports = GATE_REPORTS_SNP,
     .report = model_report,
     .set_network = model_set_network,
     .mount_device = model_mount_device,

@@ -440,7 +440,7 @@ static void play(struct host *host)
 {
     unsigned int before = below(host, 4);
     sha256_digest(buf_span(&host->policy), host->machine.host_data);
-    gate_init(&host->gate, &model_machine_ops, &host->machine, GUEST_SIMULATED);
+    gate_init(&host->gate, &model_machine_ops, &host->machine, "simulated");
     for (unsigned int i = 0; i < before && !host->dead; i++)
         call(host);
     if (!host->dead)

@@ -26,7 +26,7 @@ static int setup(void **state)
     static struct world world;
     world = (struct world){0};
     fake_machine_init(&world.fake, fake_policy());
-    gate_init(&world.gate, &fake_machine_ops, &world.fake, GUEST_SIMULATED);
+    gate_init(&world.gate, &fake_machine_ops, &world.fake, "simulated");
     check_ok(
         policy_parse(span_of_text(fake_policy()), POLICY_STRICT, &world.gate.policy, &world.err),
         &world.err);

@@ -22,7 +22,7 @@ unsigned char **door_buffer(void)
 uint64_t door_ask(uint64_t number, uint64_t a, uint64_t b, uint64_t c)
 {
     (void)b, (void)c;
-    assert_true(number >= DOOR_WRITE && number <= DOOR_ALARM);
+    assert_true(number >= DOOR_WRITE && number <= DOOR_BEGIN);
     assert_true(++asked < 1000);
     if (number == DOOR_CPUID && answered)
         memcpy(buffer, answered, a * sizeof *answered);
@@ -54,6 +54,62 @@ static void refuses_a_buffer_inside(void **state)
     is_outside = true;
     assert_int_equal(door_set_buffer(0), -EFAULT);
     assert_int_equal(door_set_buffer((uintptr_t)buffer), 0);
+}
+
+/* Events that there are not, sizes beyond what was wanted, and errors that are none. */
+static void takes_no_event_that_cannot_be(void **state)
+{
+    (void)state;
+    static uint8_t bytes[DOOR_BUFFER_SIZE];
+    static const size_t wanted[2] = {100, 0};
+    const uint64_t events[] = {(DOOR_OVER + 1) * DOOR_EVENT,
+                               DOOR_SPOKEN * DOOR_EVENT + DOOR_BUFFER_SIZE + 1,
+                               DOOR_OUTPUT * DOOR_EVENT + 101,
+                               DOOR_ERROR_OUTPUT * DOOR_EVENT + 1,
+                               DOOR_TAKEN * DOOR_EVENT + DOOR_BUFFER_SIZE + 1,
+                               DOOR_OVER * DOOR_EVENT + 1,
+                               UINT64_MAX - 5000};
+    enum door_event event;
+    for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
+        answer = events[i];
+        assert_int_equal(door_next(wanted, &event, bytes), -EIO);
+    }
+    answer = DOOR_OUTPUT * DOOR_EVENT + 100;
+    memset(buffer, 0x33, 100);
+    assert_int_equal(door_next(wanted, &event, bytes), 100);
+    assert_int_equal(event, DOOR_OUTPUT);
+    assert_int_equal(bytes[99], 0x33);
+    answer = (uint64_t)-EPIPE;
+    assert_int_equal(door_next(wanted, &event, bytes), -EPIPE);
+}
+
+static void gives_bytes_only_to_a_host_that_takes_all(void **state)
+{
+    (void)state;
+    static const uint8_t bytes[2 * DOOR_BUFFER_SIZE] = {1};
+    answer = 1;
+    assert_int_equal(door_tell(bytes, 100), -EIO);
+    assert_int_equal(door_input(bytes, 100), -EIO);
+    assert_int_equal(door_begin(7), -EIO);
+    answer = 0;
+    asked = 0;
+    assert_int_equal(door_tell(bytes, sizeof bytes), 0);
+    assert_int_equal(asked, 2);
+    assert_int_equal(door_input(bytes, sizeof bytes), 0);
+    assert_int_equal(asked, 4);
+    assert_int_equal(door_input(bytes, 0), 0); /* the end is told, too */
+    assert_int_equal(asked, 5);
+}
+
+static void refuses_a_start_whose_name_does_not_end(void **state)
+{
+    (void)state;
+    struct door_start start;
+    memset(buffer, 'x', sizeof buffer);
+    assert_int_equal(door_take_start(&start), -EINVAL);
+    buffer[sizeof start.tee - 1] = 0;
+    assert_int_equal(door_take_start(&start), 0);
+    assert_int_equal(strlen(start.tee), sizeof start.tee - 1);
 }
 
 static void takes_no_size_that_was_not_asked_for(void **state)
@@ -141,6 +197,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses_a_buffer_inside),
         cmocka_unit_test(takes_no_size_that_was_not_asked_for),
+        cmocka_unit_test(takes_no_event_that_cannot_be),
+        cmocka_unit_test(gives_bytes_only_to_a_host_that_takes_all),
+        cmocka_unit_test(refuses_a_start_whose_name_does_not_end),
         cmocka_unit_test(copies_what_the_host_gave_and_no_more),
         cmocka_unit_test(takes_leaves_of_cpuid_whole_or_not),
         cmocka_unit_test(tells_errors_that_are_such),

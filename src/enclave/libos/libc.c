@@ -1,15 +1,17 @@
 /*
  * What the gate of policies wants of a C library beside its pure functions (musl's): memory, errno,
- * and stand-ins for what would lead to system calls: locks of streams, JIT, random seeds. Its
- * memory is never given back.
+ * and stand-ins for what would lead to system calls: locks of streams, JIT, random seeds. One
+ * thread at a time calls any of it: the gate's.
  */
+#include "enclave/libos/libc.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "enclave/inside/enclave.h"
+#include "enclave/libos/heap.h"
 
-#define ALIGNMENT 16
+#define HEAD 16 /* bytes before a piece, for its size: alignment stays */
 
 int *___errno_location(void);
 void *reallocarray(void *old, size_t count, size_t size);
@@ -26,23 +28,26 @@ int _pcre2_jit_check_exec_8(void *code);
 void __stack_chk_fail(void);
 void *__memcpy_chk(void *to, const void *from, size_t size, size_t room);
 
-static size_t used;
+static struct heap heap;
+
+void libc_begin(void *memory, size_t size)
+{
+    heap_init(&heap, memory, size);
+}
 
 void *malloc(size_t size)
 {
-    const struct enclave_thread *thread = enclave_this_thread();
-    uint8_t *heap = (uint8_t *)(enclave_base() + thread->heap);
-    if (size > thread->heap_size || thread->heap_size - used < size + 2 * ALIGNMENT)
+    uint8_t *at = size > SIZE_MAX - HEAD ? NULL : heap_take(&heap, size + HEAD);
+    if (!at)
         return NULL;
-    uint8_t *at = heap + used;
     memcpy(at, &size, sizeof size);
-    used += (size + 2 * ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
-    return at + ALIGNMENT;
+    return at + HEAD;
 }
 
 void free(void *memory)
 {
-    (void)memory;
+    if (memory)
+        heap_give(&heap, (uint8_t *)memory - HEAD);
 }
 
 void *calloc(size_t count, size_t size)
@@ -57,8 +62,9 @@ void *realloc(void *old, size_t size)
     size_t had = 0;
     uint8_t *memory = malloc(size);
     if (memory && old) {
-        memcpy(&had, (uint8_t *)old - ALIGNMENT, sizeof had);
+        memcpy(&had, (uint8_t *)old - HEAD, sizeof had);
         memcpy(memory, old, had < size ? had : size);
+        free(old);
     }
     return memory;
 }
