@@ -47,7 +47,7 @@ class Libos(unittest.TestCase):
         with open(HELLO, "rb") as hello:
             good = hello.read()
         fixed = good[:16] + b"\x02" + good[17:]
-        cls.bad = ((b"", b"too short"), (b"#!/bin/sh\n" * 99, b"no ELF file"), (good[:64], b"program headers"),
+        cls.bad = ((b"", b"too short"), (b"text\n" * 99, b"no ELF file"), (good[:64], b"program headers"),
                    (good[:5000], b"beyond its end"), (fixed, b"fixed address"))  # fmt: skip
         write(folder.name + "/root/bin/hello", good)
         write(folder.name + "/root/etc/passwd", b"worker:x:7:8::/home/worker:/bin/sh\n")
@@ -156,6 +156,10 @@ def fill(root):
         with open(root + path, "w", encoding="ascii") as file:
             file.write(text)
         os.chmod(root + path, mode)
+    for path, line in (("script", "/bin/echo -n  and"), ("outer", "/etc/script"), ("loop", "/etc/loop"), ("nothing", " "), ("lost", "/none")):
+        with open(root + "/etc/" + path, "w", encoding="ascii") as file:
+            file.write("#!" + line + "\n")
+        os.chmod(root + "/etc/" + path, 0o755)
     shutil.copyfile(HELLO, root + "/bin/hello")
     os.chmod(root + "/bin/hello", 0o755)
     with open(HELLO, "rb") as hello, open(root + "/bin/wrong-linker", "wb") as wrong:
@@ -201,7 +205,7 @@ class Layers(unittest.TestCase):
 
     def test_the_files_are_the_layers(self):
         self.assertEqual(self.inside("/bin/cat", "/etc/motd").stdout, b"a line\nanother\n")
-        self.assertEqual(self.inside("/bin/ls", "/etc").stdout, b"motd\nno-program\nsecret\n")
+        self.assertEqual(self.inside("/bin/ls", "/etc").stdout, b"loop\nlost\nmotd\nno-program\nnothing\nouter\nscript\nsecret\n")
         long = self.inside("/bin/ls", "-ln", "/etc/motd")
         self.assertEqual((long.returncode, long.stdout.split()[:5]), (0, [b"-rw-r--r--", b"1", b"0", b"0", b"15"]))
         self.assertEqual(self.inside("/bin/ls", "/dev").stdout.split()[:3], [b"fd", b"full", b"null"])
@@ -212,10 +216,16 @@ class Layers(unittest.TestCase):
             outside = subprocess.run([HELLO, part], cwd=self.folder.name, timeout=60, check=False)
             self.assertEqual((outside.returncode, self.inside("/bin/hello", part).returncode), (0, 0), part)
 
+    def test_scripts_are_their_interpreters(self):
+        result = self.inside("/etc/script", "one", "two words")
+        self.assertEqual((result.returncode, result.stdout), (0, b"-n  and /etc/script one two words\n"))
+        self.assertEqual(self.inside("/etc/outer", "x").stdout, b"-n  and /etc/script /etc/outer x\n")
+
     def test_refuses_what_is_no_program_of_the_layer(self):
         for path, words in (("/none", b"no such file"), ("/etc", b"permission denied"), ("/etc/secret", b"permission denied"),
                             ("/etc/no-program", b"too short"), ("/dev/null", b"permission denied"), ("/etc/motd/x", b"not a folder"),
-                            ("/bin/wrong-linker", b"interpreter cannot be opened: to the other stream"), ("", b"is in no folder of the container's PATH")):  # fmt: skip
+                            ("/bin/wrong-linker", b"interpreter cannot be opened: to the other stream"),
+                            ("/etc/loop", b"loop"), ("/etc/nothing", b"nothing"), ("/etc/lost", b"no such file"), ("", b"is in no folder of the container's PATH")):  # fmt: skip
             result = self.inside(path)
             self.assertEqual((result.returncode, result.stdout), (125, b""), path)
             self.assertIn(words, result.stderr)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "enclave/inside/enclave.h"
+#include "enclave/libos/alloc.h"
 #include "enclave/libos/elf.h"
 #include "enclave/libos/log.h"
 #include "enclave/libos/memory.h"
@@ -116,6 +117,42 @@ static int open_program(struct vfs *vfs, const char *path, struct source *out)
     if (result == 0)
         return number;
     (void)file_close(&vfs->files, number);
+    return result;
+}
+
+/* 1 when the file is a script. */
+static int read_script(struct vfs *vfs, const char *path, struct script *script)
+{
+    uint8_t head[SCRIPT_LINE_MAX];
+    struct source source;
+    int number = open_program(vfs, path, &source);
+    if (number < 0)
+        return number;
+    size_t size = source.size < sizeof head ? (size_t)source.size : sizeof head;
+    int result = read_source(&source, 0, head, size);
+    if (result == 0)
+        result = script_read(head, size, script);
+    (void)file_close(&vfs->files, number);
+    return result;
+}
+
+int program_find(struct vfs *vfs, struct program_words *words, char path[PROGRAM_PATH_MAX])
+{
+    struct script script;
+    size_t len = words->size > 0 ? strlen(words->texts) : 0;
+    int result = len < PROGRAM_PATH_MAX ? 0 : -ENAMETOOLONG;
+    if (result == 0)
+        memcpy(path, words->texts, len + 1);
+    for (unsigned depth = 0; result == 0; depth++) {
+        struct program_words outer = *words;
+        result = read_script(vfs, path, &script);
+        if (result <= 0)
+            return result;
+        result = depth < SCRIPT_DEPTH_MAX ? script_words(&script, path, &outer, words) : -ELOOP;
+        if (depth > 0 && result == 0)
+            libos_free((void *)(uintptr_t)outer.texts);
+        memcpy(path, script.interpreter, sizeof script.interpreter);
+    }
     return result;
 }
 

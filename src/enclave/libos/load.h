@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "enclave/libos/script.h"
 #include "enclave/libos/vfs.h"
 
 struct program {
@@ -19,6 +20,13 @@ struct program {
 
 #define PROGRAM_HEAP_SIZE  (UINT64_C(16) << 20)
 #define PROGRAM_STACK_SIZE (UINT64_C(1) << 20) /* bytes */
+
+#define PROGRAM_PATH_MAX 4096 /* bytes with the end */
+
+/* The program that runs when the words are to: what their path names, or, where that is a script,
+ * its interpreter; the words are its then. Those that are not the caller's any more are never
+ * freed. What opening a file says, -ENOEXEC, -ELOOP for too many scripts. */
+int program_find(struct vfs *vfs, struct program_words *words, char path[PROGRAM_PATH_MAX]);
 
 /* Loads the file of this path, and its dynamic linker. -ENOEXEC for a file that is no program (the
  * log says why), -EACCES for one that may not be executed, -EIO, -ENOMEM, or what finding it says.
