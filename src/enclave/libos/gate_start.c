@@ -151,9 +151,21 @@ static int put_all(struct buf *words, struct policy_list texts, struct error *er
     return 0;
 }
 
-/* The stack, with the path, the arguments and the environment. Programs expect HOME. */
-static int make_stack(struct container *all, const struct spec *spec, const char *path,
-                      struct error *err)
+/* What is named, or its interpreter, and a stack with the words. */
+static int load_words(struct container *all, struct program_words *words, size_t environment)
+{
+    char path[PROGRAM_PATH_MAX];
+    int status = program_find(&all->vfs, words, path);
+    if (status == 0)
+        status = program_load(&all->vfs, path, &all->program);
+    return status < 0 ? status
+                      : program_stack(&all->program, words->texts, words->size, words->arguments,
+                                      environment, &all->stack);
+}
+
+/* The path, the arguments and the environment. Programs expect HOME. */
+static int load_program(struct container *all, const struct spec *spec, const char *path,
+                        struct error *err)
 {
     char home[sizeof "HOME=" + USER_HOME_SIZE];
     BUF_AUTO words = BUF_WITH_LIMIT(WORDS_MAX);
@@ -162,8 +174,8 @@ static int make_stack(struct container *all, const struct spec *spec, const char
     if (put(&words, path, err) < 0 || put_all(&words, spec->args, err) < 0 ||
         put_all(&words, spec->env, err) < 0 || (!has_home && put(&words, home, err) < 0))
         return -1;
-    int status = program_stack(&all->program, (const char *)words.data, words.size,
-                               spec->args.count, spec->env.count + (has_home ? 0 : 1), &all->stack);
+    struct program_words all_words = {(const char *)words.data, words.size, spec->args.count};
+    int status = load_words(all, &all_words, spec->env.count + (has_home ? 0 : 1));
     return status < 0 ? cannot(path, status, err) : 0;
 }
 
@@ -185,8 +197,7 @@ static int load(struct container *all, const struct spec *spec, struct error *er
     if (find_program(all, spec, path, err) < 0)
         return -1;
     all->program = (struct program){.uid = all->vfs.creds.uid, .gid = all->vfs.creds.gid};
-    status = program_load(&all->vfs, path, &all->program);
-    return status < 0 ? cannot(path, status, err) : make_stack(all, spec, path, err);
+    return load_program(all, spec, path, err);
 }
 
 int gate_start_program(void *argument, const struct spec *spec, uint64_t process,
