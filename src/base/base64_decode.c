@@ -1,5 +1,7 @@
 #include "base/base64.h"
 
+#include <endian.h>
+
 static const char standard_digits[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char url_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -27,6 +29,14 @@ static inline vector digit_values(vector c, const char *digits)
            if_between(c, slash, slash, (uint8_t)(64 - slash)) - 1;
 }
 
+/* The 48 bits of eight values, the first one highest. */
+static inline uint64_t join_digits(uint64_t values)
+{
+    values = (values & 0x3F003F003F003F00) >> 2 | (values & 0x003F003F003F003F);
+    values = (values & 0x0FFF00000FFF0000) >> 4 | (values & 0x00000FFF00000FFF);
+    return (values >> 32) << 24 | (values & 0xFFFFFF);
+}
+
 static int refuse_digit(vector values, struct span text, size_t at, struct error *err)
 {
     size_t i = 0;
@@ -36,22 +46,18 @@ static int refuse_digit(vector values, struct span text, size_t at, struct error
                      text.data[at + i], at + i);
 }
 
-/* Decodes the digits at `at`, as many as there are of a block; what is missing reads as zeros. */
-static int decode_block(struct span text, size_t at, const char *digits, uint8_t out[BLOCK / 4 * 3],
-                        struct error *err)
+/* Decodes a block of the text, of which it is told for errors: where it stands. */
+static inline int decode_block(vector block, struct span text, size_t at, const char *digits,
+                               uint8_t out[BLOCK / 4 * 3], struct error *err)
 {
-    vector values;
     uint64_t halves[BLOCK / 8];
-    memset(&values, 'A', sizeof values);
-    memcpy(&values, text.data + at, text.size - at < BLOCK ? text.size - at : BLOCK);
-    values = digit_values(values, digits);
+    vector values = digit_values(block, digits);
     memcpy(halves, &values, sizeof halves);
     if ((halves[0] | halves[1]) & 0xC0C0C0C0C0C0C0C0)
         return refuse_digit(values, text, at, err);
-    for (size_t i = 0; i < BLOCK; i += 4) {
-        *out++ = (uint8_t)(values[i] << 2 | values[i + 1] >> 4);
-        *out++ = (uint8_t)(values[i + 1] << 4 | values[i + 2] >> 2);
-        *out++ = (uint8_t)(values[i + 2] << 6 | values[i + 3]);
+    for (size_t i = 0; i < BLOCK / 8; i++) {
+        uint64_t bytes = htobe64(join_digits(be64toh(halves[i])) << 16);
+        memcpy(out + 6 * i, &bytes, 6);
     }
     return 0;
 }
@@ -62,13 +68,17 @@ static int decode_digits(struct span text, const char *digits, uint8_t *out, siz
 {
     uint8_t last[BLOCK / 4 * 3];
     size_t at = 0, left = size;
+    vector block;
     for (; text.size - at >= BLOCK; at += BLOCK, out += sizeof last, left -= sizeof last) {
-        if (decode_block(text, at, digits, out, err) < 0)
+        memcpy(&block, text.data + at, sizeof block);
+        if (decode_block(block, text, at, digits, out, err) < 0)
             return -1;
     }
     if (at == text.size)
         return 0;
-    if (decode_block(text, at, digits, last, err) < 0)
+    memset(&block, 'A', sizeof block); /* what is missing reads as zeros */
+    memcpy(&block, text.data + at, text.size - at);
+    if (decode_block(block, text, at, digits, last, err) < 0)
         return -1;
     memcpy(out, last, left);
     if (last[left] != 0)

@@ -40,10 +40,21 @@ static size_t utf8_sequence(struct span bytes)
     return point < first_of_length[len] || surrogate || point > 0x10ffff ? 0 : len;
 }
 
+/* The length of eight bytes of ASCII at the front, 0 where it is something else. */
+static size_t ascii_word(struct span bytes)
+{
+    uint64_t word = UINT64_MAX;
+    if (bytes.size >= sizeof word)
+        memcpy(&word, bytes.data, sizeof word);
+    return word & 0x8080808080808080 ? 0 : sizeof word;
+}
+
 bool text_is_utf8(struct span bytes)
 {
     while (bytes.size > 0) {
-        size_t len = *bytes.data < 0x80 ? 1 : utf8_sequence(bytes); /* most bytes are ASCII */
+        size_t len = ascii_word(bytes);
+        if (len == 0)
+            len = utf8_sequence(bytes);
         if (len == 0)
             return false;
         bytes.data += len;
@@ -89,19 +100,6 @@ char *text_format(const char *format, ...)
     int len = vasprintf(&text, format, args);
     va_end(args);
     return len < 0 ? NULL : text;
-}
-
-char *text_dup_span(struct span bytes)
-{
-    if (bytes.size > 0 && memchr(bytes.data, 0, bytes.size))
-        return NULL;
-    char *text = malloc(bytes.size + 1);
-    if (!text)
-        return NULL;
-    if (bytes.size > 0)
-        memcpy(text, bytes.data, bytes.size);
-    text[bytes.size] = '\0';
-    return text;
 }
 
 bool text_copy(char *out, size_t size, const char *text)

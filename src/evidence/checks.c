@@ -4,7 +4,17 @@
 
 void checks_init(struct checks *checks)
 {
-    memset(checks, 0, sizeof *checks);
+    /* Not the items, which are many: what is behind `count` is nobody's. */
+    checks->count = 0;
+    checks->complete = checks->overflow = false;
+}
+
+void checks_copy(struct checks *checks, const struct checks *from)
+{
+    memcpy(checks->items, from->items, from->count * sizeof *from->items);
+    checks->count = from->count;
+    checks->complete = from->complete;
+    checks->overflow = from->overflow;
 }
 
 static void put_text(char out[CHECK_TEXT_SIZE], const char *text)

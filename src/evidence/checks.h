@@ -48,6 +48,9 @@ struct checks {
 
 void checks_init(struct checks *checks);
 
+/* Makes them those of another list. */
+void checks_copy(struct checks *checks, const struct checks *from);
+
 /* Adds a check; texts that are too long are cut. Returns whether it did not fail. */
 bool checks_add(struct checks *checks, const struct check_rule *rule, enum check_result result,
                 const char *expected, const char *found);

@@ -208,12 +208,19 @@ static void verify_under(const struct snp_chain *chain, struct span report,
     checks_complete(checks);
 }
 
+void snp_result_init(struct snp_result *result)
+{
+    checks_init(&result->checks);
+    memset(&result->report, 0, sizeof result->report);
+    result->product = NULL;
+    result->simulated = false;
+}
+
 /* The report by itself; false where it can't be read. */
 static bool begin(struct span report, struct snp_result *result)
 {
     struct error err = {0};
-    memset(result, 0, sizeof *result);
-    checks_init(&result->checks);
+    snp_result_init(result);
     if (snp_report_parse(report, &result->report, &err) < 0)
         return checks_add(&result->checks, &rule_format, CHECK_FAILED, "1184 bytes, version 2 to 5",
                           err.text);
@@ -235,19 +242,28 @@ enum verdict snp_verify(const struct snp_evidence *evidence,
     return checks_verdict(&result->checks);
 }
 
+enum verdict snp_verify_found(const struct snp_chain_cache *cache,
+                              const struct snp_cached_chain *found, struct span report,
+                              int64_t time, const struct snp_appraisal *appraisal,
+                              struct snp_result *result)
+{
+    struct snp_chain_options options;
+    snp_chain_cache_options(cache, time, &options);
+    if (!begin(report, result))
+        return VERDICT_REFUSED;
+    snp_chain_recheck(&found->chain, found->checks, found->check_count, &options, &result->checks);
+    verify_under(&found->chain, report, appraisal, result);
+    return checks_verdict(&result->checks);
+}
+
 enum verdict snp_verify_cached(const struct snp_chain_cache *cache,
                                const struct snp_evidence *evidence, int64_t time,
                                const struct snp_appraisal *appraisal, struct snp_result *result)
 {
     struct snp_chain_options options;
-    snp_chain_cache_options(cache, time, &options);
     const struct snp_cached_chain *cached = snp_chain_cache_find(cache, evidence);
-    if (!cached)
-        return snp_verify(evidence, &options, appraisal, result);
-    if (!begin(evidence->report, result))
-        return VERDICT_REFUSED;
-    snp_chain_recheck(&cached->chain, cached->checks, cached->check_count, &options,
-                      &result->checks);
-    verify_under(&cached->chain, evidence->report, appraisal, result);
-    return checks_verdict(&result->checks);
+    if (cached)
+        return snp_verify_found(cache, cached, evidence->report, time, appraisal, result);
+    snp_chain_cache_options(cache, time, &options);
+    return snp_verify(evidence, &options, appraisal, result);
 }

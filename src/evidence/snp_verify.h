@@ -16,6 +16,9 @@ struct snp_result {
     bool simulated;           /* under a root that the caller named as simulated */
 };
 
+/* Nothing was verified yet: refused. */
+void snp_result_init(struct snp_result *result);
+
 /* Fills `result` and returns its verdict. Reads nothing else than its arguments. */
 enum verdict snp_verify(const struct snp_evidence *evidence,
                         const struct snp_chain_options *options,
@@ -27,5 +30,11 @@ enum verdict snp_verify(const struct snp_evidence *evidence,
 enum verdict snp_verify_cached(const struct snp_chain_cache *cache,
                                const struct snp_evidence *evidence, int64_t time,
                                const struct snp_appraisal *appraisal, struct snp_result *result);
+
+/* The same by a chain that was found in the cache (snp_chain_cache_find), in one go with it. */
+enum verdict snp_verify_found(const struct snp_chain_cache *cache,
+                              const struct snp_cached_chain *found, struct span report,
+                              int64_t time, const struct snp_appraisal *appraisal,
+                              struct snp_result *result);
 
 #endif

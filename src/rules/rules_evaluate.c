@@ -388,7 +388,7 @@ static int run_init(struct run *run, const struct rules *rules, const struct cla
                     struct rules_result *result, struct error *err)
 {
     *run = (struct run){.rules = rules, .result = result, .work.steps = RULES_STEPS, .err = err};
-    run->indexes = calloc((size_t)RULES_CONDITIONS_MAX * CLAIMS_MAX, sizeof *run->indexes);
+    run->indexes = malloc((size_t)RULES_CONDITIONS_MAX * CLAIMS_MAX * sizeof *run->indexes);
     return run->indexes ? claims_add_all(&result->incoming, incoming, err) : error_memory(err);
 }
 

@@ -13,9 +13,10 @@
 #include "crypto/tls_server.h"
 #include "service/answer.h"
 
-#define LINGER_MS    1000 /* for a client to see why its request was not read */
-#define INPUT_MAX    ((size_t)64 << 10)
-#define LINGER_BYTES ((size_t)4 << 20)
+#define LINGER_MS      1000 /* for a client to see why its request was not read */
+#define INPUT_MAX      ((size_t)64 << 10)
+#define LINGER_BYTES   ((size_t)4 << 20)
+#define HEAD_LINES_MAX 512 /* about: the lines that every answer has */
 
 enum state {
     HANDSHAKE,
@@ -130,6 +131,13 @@ static bool may_have_body(const struct server_answer *answer)
     return answer->status != HTTP_NO_CONTENT && answer->status != HTTP_NOT_MODIFIED;
 }
 
+/* It fails while the connection has an event that waits for its turn, which does no harm: the next
+ * request sets it again. */
+static void set_priority(struct connection *connection, enum priority priority)
+{
+    (void)bufferevent_priority_set(connection->bev, (int)priority);
+}
+
 /* The head of an answer. Date: RFC 9110, section 6.6.1. */
 static int write_head(struct evbuffer *out, const struct exchange *exchange)
 {
@@ -156,7 +164,9 @@ static int write_head(struct evbuffer *out, const struct exchange *exchange)
 static int write_answer(struct evbuffer *out, const struct exchange *exchange)
 {
     const struct buf *body = &exchange->answer.body;
-    if (write_head(out, exchange) < 0)
+    /* One piece, so that TLS makes as few records of it as can be. */
+    if (evbuffer_expand(out, exchange->answer.headers.size + body->size + HEAD_LINES_MAX) < 0 ||
+        write_head(out, exchange) < 0)
         return -1;
     if (!may_have_body(&exchange->answer))
         return evbuffer_add(out, "\r\n", 2);
@@ -202,6 +212,7 @@ static void have_answered(struct connection *connection)
     BUF_AUTO certificate = BUF_WITH_LIMIT(INPUT_MAX);
     (void)event_del(connection->deadline);
     connection->state = WAITING;
+    set_priority(connection, PRIORITY_ANSWERS);
     if (connection->session && tls_client_certificate(connection->session, &certificate, NULL) < 0)
         buf_truncate(&certificate, 0);
     struct server_request request = {
@@ -325,8 +336,10 @@ static void take_input(struct connection *connection)
 {
     struct evbuffer *input = bufferevent_get_input(connection->bev);
     size_t size = evbuffer_get_length(input), head = 0;
-    if (connection->state == IDLE && size > 0)
+    if (connection->state == IDLE && size > 0) {
+        set_priority(connection, PRIORITY_REQUESTS);
         enter(connection, HEAD, connection->worker->limits->request_ms);
+    }
     if (connection->state == HEAD) {
         size_t looked = size < HEAD_SIZE_MAX ? size : HEAD_SIZE_MAX;
         const uint8_t *data = evbuffer_pullup(input, (ev_ssize_t)looked);

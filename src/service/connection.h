@@ -13,6 +13,9 @@
 
 #define HEAD_SIZE_MAX ((size_t)16 << 10)
 
+/* Of a worker's events: what was settled, and what is sent, go before what is read. */
+enum priority { PRIORITY_ANSWERS, PRIORITY_REQUESTS, PRIORITY_COUNT };
+
 struct connection;
 struct ssl_st; /* a TLS session: crypto/tls_server.h */
 

@@ -43,7 +43,8 @@ int kbs_verify_snp(const struct kbs_attestation *attestation, const struct maa_t
                    struct maa_result *result, struct snp_report *report, struct error *err)
 {
     struct kbs_snp_evidence given;
-    struct snp_result snp = {0};
+    struct snp_result snp;
+    snp_result_init(&snp);
     checks_init(&result->checks);
     result->claims = NULL;
     int verified = kbs_snp_evidence_read(attestation->evidence, &given, err);
@@ -52,7 +53,7 @@ int kbs_verify_snp(const struct kbs_attestation *attestation, const struct maa_t
     else
         verified = verify_report(&given, attestation, trust, &snp, err);
     kbs_snp_evidence_fini(&given);
-    result->checks = snp.checks;
+    checks_copy(&result->checks, &snp.checks);
     result->simulated = snp.simulated;
     *report = snp.report;
     if (verified < 0)
@@ -115,7 +116,7 @@ int kbs_verify_tdx(const struct kbs_attestation *attestation, const struct maa_t
     if (read_quote(attestation->evidence, &quote, err) < 0)
         return error_context(err, "tee-evidence: primary_evidence");
     int verified = verify_quote(attestation, trust, buf_span(&quote), &dcap, err);
-    result->checks = dcap.checks;
+    checks_copy(&result->checks, &dcap.checks);
     result->simulated = dcap.simulated;
     if (verified < 0)
         return -1;

@@ -133,7 +133,10 @@ static int answer_token(const struct call *call, const struct buf *token,
     answer->status = HTTP_OK;
     answer->type = "application/json";
     /* Base64url and dots: nothing to escape. */
-    return buf_printf(&answer->body, err, "{\"token\":\"%s\"}", buf_text(token));
+    if (buf_append_text(&answer->body, "{\"token\":\"", err) < 0 ||
+        buf_append(&answer->body, buf_span(token), err) < 0)
+        return -1;
+    return buf_append_text(&answer->body, "\"}", err);
 }
 
 static void permit(struct attestation *attestation, const struct buf *token,

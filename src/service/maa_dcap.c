@@ -274,7 +274,7 @@ int maa_verify_dcap(const struct maa_request *request, const struct maa_trust *t
     if (collaterals_verify(trust->collaterals, judged.quote, trust->time, &appraisal, &judged.dcap,
                            &judged.hashes, err) < 0)
         return -1;
-    result->checks = judged.dcap.checks;
+    checks_copy(&result->checks, &judged.dcap.checks);
     result->simulated = judged.dcap.simulated;
     if (checks_verdict(&result->checks) != VERDICT_ACCEPTED)
         return maa_refuse(&result->checks, err);

@@ -184,7 +184,7 @@ static int judge(struct machine *machine, struct maa_result *result, struct erro
                          "initTimeData is not bound by it");
     sha256_digest(buf_span(&request->runtime.bytes), machine->nonce);
     int verified = verify(machine, err);
-    result->checks = machine->hcl.snp.checks;
+    checks_copy(&result->checks, &machine->hcl.snp.checks);
     result->simulated = machine->hcl.snp.simulated;
     if (verified < 0)
         return -1;

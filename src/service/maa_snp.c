@@ -198,15 +198,16 @@ int maa_verify_snp(const struct maa_request *request, const struct maa_trust *tr
 {
     PARTS_AUTO parts = {.report = BUF_WITH_LIMIT(SNP_REPORT_SIZE),
                         .endorsement = BUF_WITH_LIMIT(ENDORSEMENT_MAX)};
-    struct snp_result snp = {0};
+    struct snp_result snp;
     struct uvm_endorsement uvm = {0};
+    snp_result_init(&snp);
     snp_certificates_init(&parts.certificates);
     checks_init(&result->checks);
     result->claims = NULL;
     if (read_parts(buf_span(&request->evidence), &parts, err) < 0)
         return -1;
     int verified = verify_report(request, &parts, trust, &snp, err);
-    result->checks = snp.checks;
+    checks_copy(&result->checks, &snp.checks);
     result->simulated = snp.simulated;
     if (verified < 0)
         return -1;

@@ -64,7 +64,7 @@ static int verify(const struct own_evidence *own, const struct answer *answer, s
 {
     uint8_t report_data[64] = {0};
     struct snp_appraisal appraisal;
-    struct snp_result snp = {0};
+    struct snp_result snp;
     maa_open_report(&appraisal);
     sha256_digest(spki, report_data);
     appraisal.report_data = report_data;

@@ -16,6 +16,7 @@
 #include "service/connection.h"
 
 #define BACKLOG 1024
+#define LOOK_MS 1 /* of requests, then the worker looks for what was settled */
 
 const struct server_limits server_default_limits = {
     .body = 1 << 20,
@@ -204,13 +205,30 @@ static int listen_on(struct server *server, const char *text, struct error *err)
     return fd_take(&fd);
 }
 
+/* An event loop that looks for what goes first (connection.h) between two requests. */
+static struct event_base *make_loop(void)
+{
+    const struct timeval look = {.tv_usec = 1000 * LOOK_MS};
+    struct event_base *base = NULL;
+    struct event_config *config = event_config_new();
+    if (config && event_config_set_max_dispatch_interval(config, &look, -1, PRIORITY_REQUESTS) == 0)
+        base = event_base_new_with_config(config);
+    if (config)
+        event_config_free(config);
+    if (base && event_base_priority_init(base, PRIORITY_COUNT) == 0)
+        return base;
+    if (base)
+        event_base_free(base);
+    return NULL;
+}
+
 static int prepare_thread(struct server *server, struct thread *thread, const char *address,
                           struct error *err)
 {
     struct worker *worker = &thread->worker;
     thread->server = server;
     thread->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    *worker = (struct worker){.base = event_base_new(),
+    *worker = (struct worker){.base = make_loop(),
                               .limits = &server->limits->limits,
                               .owner = &server->owner,
                               .limiter = server->limiter,
@@ -229,6 +247,7 @@ static int prepare_thread(struct server *server, struct thread *thread, const ch
     thread->listener = evconnlistener_new(worker->base, on_accept, thread,
                                           LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
     if (!thread->settled || !thread->stop || !thread->listener ||
+        event_priority_set(thread->settled, PRIORITY_ANSWERS) < 0 ||
         event_add(thread->stop, NULL) < 0 || event_add(thread->settled, NULL) < 0)
         return error_memory(err);
     (void)fd_take(&fd); /* the listener's */

@@ -5,7 +5,9 @@
  * (SO_REUSEPORT) and its connections; they share nothing but the limits by client. A request is
  * answered by the worker that read it, at once, by a function of the owner. An answer with a note
  * promises something: one more thread settles all those that have come together, by one sync of the
- * disk, while the workers go on, and only then they are sent (settler.h).
+ * disk, while the workers go on, and only then they are sent (settler.h). What was settled is sent
+ * before another request is looked at, however many wait: it costs microseconds, a request may cost
+ * milliseconds.
  *
  * Every wait is bounded: the handshake, a request from its first byte to its last, an answer until
  * it is taken, a connection between two requests. So is every size, the number of connections, of

@@ -52,11 +52,11 @@ static bool verify_known(struct snp_chains *chains, const struct snp_evidence *e
                          struct snp_result *result)
 {
     (void)pthread_rwlock_rdlock(&chains->lock);
-    bool known = snp_chain_cache_find(chains->cache, evidence) != NULL;
-    if (known)
-        (void)snp_verify_cached(chains->cache, evidence, time, appraisal, result);
+    const struct snp_cached_chain *found = snp_chain_cache_find(chains->cache, evidence);
+    if (found)
+        (void)snp_verify_found(chains->cache, found, evidence->report, time, appraisal, result);
     (void)pthread_rwlock_unlock(&chains->lock);
-    return known;
+    return found;
 }
 
 static void verify_new(struct snp_chains *chains, const struct snp_evidence *evidence, int64_t time,

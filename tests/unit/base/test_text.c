@@ -105,6 +105,27 @@ static void refuses_malformed_utf8(void **state)
         assert_false(text_is_utf8(span_of_text(refused[i])));
 }
 
+/* Eight bytes are looked at at a time: a malformed one is found wherever it stands. */
+static void finds_malformed_utf8_in_long_texts(void **state)
+{
+    (void)state;
+    uint8_t text[40];
+    for (size_t size = 1; size <= sizeof text; size++) {
+        for (size_t at = 0; at < size; at++) {
+            memset(text, 'x', sizeof text);
+            assert_true(text_is_utf8(span_of(text, size)));
+            text[at] = 0x80;
+            assert_false(text_is_utf8(span_of(text, size)));
+            text[at] = 0xc3; /* cut at the end, without its continuation elsewhere */
+            assert_false(text_is_utf8(span_of(text, size)));
+            if (at + 1 == size)
+                continue;
+            text[at + 1] = 0xa9;
+            assert_true(text_is_utf8(span_of(text, size)));
+        }
+    }
+}
+
 static void makes_any_bytes_printable(void **state)
 {
     (void)state;
@@ -166,6 +187,7 @@ int main(void)
         cmocka_unit_test(refuses_one_more_than_the_bound),
         cmocka_unit_test(accepts_utf8_at_its_edges),
         cmocka_unit_test(refuses_malformed_utf8),
+        cmocka_unit_test(finds_malformed_utf8_in_long_texts),
         cmocka_unit_test(makes_any_bytes_printable),
         cmocka_unit_test(compares_starts_and_ends),
         cmocka_unit_test(copies_only_what_fits),

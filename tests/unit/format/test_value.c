@@ -58,6 +58,28 @@ static void unescapes_texts(void **state)
           "{\"a\":\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\xef\xbf\xbf\"}");
 }
 
+/* Eight characters are looked at at a time: what is special is found wherever it stands. */
+static void finds_what_is_special_in_long_texts(void **state)
+{
+    (void)state;
+    for (int before = 0; before < 20; before++) {
+        for (int after = 0; after < 20; after++) {
+            char text[80];
+            (void)snprintf(text, sizeof text, "{\"%.*s\\\\%.*s\":0}", before, "xxxxxxxxxxxxxxxxxxx",
+                           after, "[]{}~z!\x7fyyyyyyyyyyy");
+            reads(text, text);
+            (void)snprintf(text, sizeof text, "{\"%.*s\\\"%.*s\":0}", before, "xxxxxxxxxxxxxxxxxxx",
+                           after, "yyyyyyyyyyyyyyyyyyy");
+            reads(text, text);
+            for (char control = 1; control < ' '; control++) {
+                (void)snprintf(text, sizeof text, "{\"%.*s%c%.*s\":0}", before,
+                               "xxxxxxxxxxxxxxxxxxx", control, after, "yyyyyyyyyyyyyyyyyyy");
+                refuses(text, "does not end on its line");
+            }
+        }
+    }
+}
+
 static void refuses_what_is_not_json(void **state)
 {
     (void)state;
@@ -265,6 +287,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_values_of_each_kind),
         cmocka_unit_test(unescapes_texts),
+        cmocka_unit_test(finds_what_is_special_in_long_texts),
         cmocka_unit_test(refuses_what_is_not_json),
         cmocka_unit_test(refuses_a_zero_byte),
         cmocka_unit_test(refuses_more_than_it_has_room_for),

@@ -400,6 +400,83 @@ static void settles_answers_of_clients_that_have_gone(void **state)
     assert_int_equal(seen.settled, seen.answered);
 }
 
+#define QUEUE 8
+
+/* Requests that came together, each of which costs two milliseconds. */
+struct queue {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    bool all_are_there;
+    unsigned answered, settled, sent, sent_before_last;
+};
+
+static void answer_queued(void *context, const struct server_request *request,
+                          struct server_answer *out)
+{
+    struct queue *queue = context;
+    const struct timespec cost = {.tv_nsec = 2000000};
+    (void)request;
+    (void)pthread_mutex_lock(&queue->mutex);
+    while (!queue->all_are_there || queue->settled < queue->answered)
+        (void)pthread_cond_wait(&queue->changed, &queue->mutex);
+    if (++queue->answered == QUEUE)
+        queue->sent_before_last = queue->sent;
+    (void)pthread_mutex_unlock(&queue->mutex);
+    (void)nanosleep(&cost, NULL);
+    out->note = malloc(1);
+    out->status = HTTP_OK;
+}
+
+static void settle_queued(void *context, struct server_answer *const answers[], size_t count)
+{
+    struct queue *queue = context;
+    (void)pthread_mutex_lock(&queue->mutex);
+    for (size_t i = 0; i < count; i++)
+        free(answers[i]->note);
+    queue->settled += (unsigned)count;
+    (void)pthread_cond_broadcast(&queue->changed);
+    (void)pthread_mutex_unlock(&queue->mutex);
+}
+
+static void log_queued(void *context, const char *peer, const char *method, const char *path,
+                       enum http_status status, uint64_t microseconds)
+{
+    struct queue *queue = context;
+    (void)peer;
+    (void)method;
+    (void)path;
+    (void)status;
+    (void)microseconds;
+    (void)pthread_mutex_lock(&queue->mutex);
+    queue->sent++;
+    (void)pthread_mutex_unlock(&queue->mutex);
+}
+
+/* The first ones do not wait until the last one was answered, too. */
+static void sends_what_was_settled_before_it_takes_more_requests(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    struct queue queue = {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    struct server_owner owner = {answer_queued, settle_queued, log_queued, &queue};
+    struct server *server = server_start("127.0.0.1", 0, NULL, 1, &test_limits, &owner, &err);
+    int clients[QUEUE];
+    assert_non_null(server);
+    for (size_t i = 0; i < QUEUE; i++) {
+        clients[i] = open_client(server);
+        say(clients[i], "GET /a HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    }
+    (void)pthread_mutex_lock(&queue.mutex);
+    queue.all_are_there = true;
+    (void)pthread_cond_broadcast(&queue.changed);
+    (void)pthread_mutex_unlock(&queue.mutex);
+    for (size_t i = 0; i < QUEUE; i++)
+        check_has(hear(clients[i]), "200 OK");
+    server_stop(server);
+    assert_int_equal(queue.sent, QUEUE);
+    assert_true(queue.sent_before_last >= QUEUE / 2); /* one or two may be on their way */
+}
+
 static void lets_a_request_that_has_begun_come_to_its_end(void **state)
 {
     (void)state;
@@ -588,6 +665,7 @@ int main(void)
         cmocka_unit_test(bounds_connections_and_requests_of_one_client),
         cmocka_unit_test(sends_nothing_that_was_not_settled),
         cmocka_unit_test(settles_answers_of_clients_that_have_gone),
+        cmocka_unit_test(sends_what_was_settled_before_it_takes_more_requests),
         cmocka_unit_test(lets_a_request_that_has_begun_come_to_its_end),
         cmocka_unit_test(speaks_tls_and_knows_its_clients),
         cmocka_unit_test(refuses_keys_and_certificates_that_do_not_fit),
