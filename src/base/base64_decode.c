@@ -1,12 +1,12 @@
 #include "base/base64.h"
 
-#include <endian.h>
-
 static const char standard_digits[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char url_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 #define BLOCK 16 /* digits that are looked at together */
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the first digit is the lowest byte");
 
 typedef uint8_t vector __attribute__((vector_size(BLOCK)));
 
@@ -56,7 +56,7 @@ static inline int decode_block(vector block, struct span text, size_t at, const 
     if ((halves[0] | halves[1]) & 0xC0C0C0C0C0C0C0C0)
         return refuse_digit(values, text, at, err);
     for (size_t i = 0; i < BLOCK / 8; i++) {
-        uint64_t bytes = htobe64(join_digits(be64toh(halves[i])) << 16);
+        uint64_t bytes = __builtin_bswap64(join_digits(__builtin_bswap64(halves[i])) << 16);
         memcpy(out + 6 * i, &bytes, 6);
     }
     return 0;

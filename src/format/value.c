@@ -83,16 +83,12 @@ static bool take_escape(char **at, char **to)
     return found;
 }
 
-/* What does not stand for itself in a text, and what may not be in one. */
-#define SPECIAL                                                                                    \
-    "\"\\\1\2\3\4\5\6\7\10\11\12\13\14\15\16\17\20\21\22\23\24\25\26\27\30\31\32\33\34\35\36\37"
-
 /* Ends the text where its closing quote stood, or before. */
 static int take_text(struct value_reader *reader, const char **out, struct error *err)
 {
-    *out = reader->at + 1;
-    char *at = reader->at + 1 + strcspn(*out, SPECIAL); /* most texts are long, and plain */
+    char *at = reader->at + 1;
     char *to = at;
+    *out = at;
     while (*at != '"') {
         if ((unsigned char)*at < ' ')
             return value_refuse(reader, err, "a string that does not end on its line");

@@ -58,7 +58,7 @@ static void unescapes_texts(void **state)
           "{\"a\":\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\xef\xbf\xbf\"}");
 }
 
-/* Eight characters are looked at at a time: what is special is found wherever it stands. */
+/* What is special is found wherever it stands. */
 static void finds_what_is_special_in_long_texts(void **state)
 {
     (void)state;
