@@ -39,6 +39,8 @@ void file_put(struct file *file)
 {
     if (!file || --file->references > 0)
         return;
+    if (file->watches)
+        file->forget_watches(file);
     lock_released(file);
     if (file->kind && file->kind->release)
         file->kind->release(file);

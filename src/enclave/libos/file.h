@@ -20,6 +20,7 @@ struct file_kind {
     int64_t (*write)(struct file *file, uint64_t offset, const void *bytes, size_t size);
     /* Of what is the host's: what a thread can wait for there (struct door_ready). */
     uint32_t (*handle)(const struct file *file);
+    uint64_t (*due)(struct file *file);  /* when it becomes ready by itself; UINT64_MAX: never */
     unsigned (*poll)(struct file *file); /* of POLLIN and the like; NULL: read and write */
     int (*ioctl)(struct file *file, unsigned request, void *argument); /* -ENOTTY */
     void (*release)(struct file *file);                                /* the last number is gone */
@@ -30,6 +31,9 @@ struct file {
     uint32_t references;
     unsigned flags; /* O_* */
     uint64_t offset;
+    uint64_t edges;        /* how often it may have become ready (epoll.h) */
+    struct watch *watches; /* of epolls (epoll.h), with what ends them */
+    void (*forget_watches)(struct file *file);
     uint64_t number;   /* of what has no node, for stat; both ends of a pipe have the same */
     bool keeps_setuid; /* opened with CAP_FSETID: writing takes no bits away */
     struct node *node; /* counted; NULL for what has no name */

@@ -10,8 +10,11 @@
 
 void (*file_changed)(void);
 
-static void changed(void)
+/* `file` (or NULL) may have become ready, or somebody may who waits. */
+static void changed(struct file *file)
 {
+    if (file)
+        file->edges++;
     if (file_changed)
         file_changed();
 }
@@ -19,15 +22,15 @@ static void changed(void)
 /* --- pipes ------------------------------------------------------------------------------------ */
 
 struct pipe {
-    size_t start, used; /* in the ring */
-    bool has_reader, has_writer;
+    size_t start, used;           /* in the ring */
+    struct file *reader, *writer; /* NULL when it has gone */
     uint8_t ring[PIPE_SIZE];
 };
 
 static int64_t look(const struct pipe *pipe, void *out, size_t size)
 {
     if (pipe->used == 0 && size > 0)
-        return pipe->has_writer ? -EAGAIN : 0;
+        return pipe->writer ? -EAGAIN : 0;
     if (size > pipe->used)
         size = pipe->used;
     size_t first = PIPE_SIZE - pipe->start < size ? PIPE_SIZE - pipe->start : size;
@@ -45,7 +48,7 @@ static int64_t pipe_read(struct file *file, uint64_t offset, void *out, size_t s
         return got;
     pipe->start = (pipe->start + (size_t)got) % PIPE_SIZE;
     pipe->used -= (size_t)got;
-    changed();
+    changed(pipe->writer);
     return got;
 }
 
@@ -56,7 +59,7 @@ static int64_t pipe_write(struct file *file, uint64_t offset, const void *bytes,
     (void)offset;
     if (size == 0)
         return 0;
-    if (!pipe->has_reader)
+    if (!pipe->reader)
         return -EPIPE;
     if (room == 0 || (size <= PIPE_ATOMIC && size > room))
         return -EAGAIN;
@@ -67,27 +70,27 @@ static int64_t pipe_write(struct file *file, uint64_t offset, const void *bytes,
     memcpy(pipe->ring + end, bytes, first);
     memcpy(pipe->ring, (const uint8_t *)bytes + first, size - first);
     pipe->used += size;
-    changed();
+    changed(pipe->reader);
     return (int64_t)size;
 }
 
 static unsigned reader_poll(struct file *file)
 {
     const struct pipe *pipe = file->state;
-    return (pipe->used > 0 ? POLLIN | POLLRDNORM : 0) | (pipe->has_writer ? 0 : POLLHUP);
+    return (pipe->used > 0 ? POLLIN | POLLRDNORM : 0) | (pipe->writer ? 0 : POLLHUP);
 }
 
 static unsigned writer_poll(struct file *file)
 {
     const struct pipe *pipe = file->state;
     bool fits = PIPE_SIZE - pipe->used >= PIPE_ATOMIC;
-    return (fits ? POLLOUT | POLLWRNORM : 0) | (pipe->has_reader ? 0 : POLLERR);
+    return (fits ? POLLOUT | POLLWRNORM : 0) | (pipe->reader ? 0 : POLLERR);
 }
 
 static void release(struct pipe *pipe)
 {
-    if (pipe->has_reader || pipe->has_writer)
-        changed();
+    if (pipe->reader || pipe->writer)
+        changed(pipe->reader ? pipe->reader : pipe->writer);
     else
         libos_free(pipe);
 }
@@ -95,14 +98,14 @@ static void release(struct pipe *pipe)
 static void reader_release(struct file *file)
 {
     struct pipe *pipe = file->state;
-    pipe->has_reader = false;
+    pipe->reader = NULL;
     release(pipe);
 }
 
 static void writer_release(struct file *file)
 {
     struct pipe *pipe = file->state;
-    pipe->has_writer = false;
+    pipe->writer = NULL;
     release(pipe);
 }
 
@@ -148,7 +151,7 @@ int pipe_new(unsigned flags, struct file **reader, struct file **writer)
         return status;
     }
     (*reader)->state = pipe;
-    pipe->has_reader = true;
+    pipe->reader = *reader;
     status = file_new(&writer_kind, flags | O_WRONLY, NULL, writer);
     if (status < 0) {
         file_put(*reader); /* and the pipe with it */
@@ -157,7 +160,7 @@ int pipe_new(unsigned flags, struct file **reader, struct file **writer)
     }
     (*writer)->state = pipe;
     (*writer)->number = (*reader)->number;
-    pipe->has_writer = true;
+    pipe->writer = *writer;
     return 0;
 }
 
@@ -179,7 +182,7 @@ static int64_t counter_read(struct file *file, uint64_t offset, void *out, size_
     uint64_t taken = counter->is_semaphore ? 1 : counter->value;
     memcpy(out, &taken, sizeof taken);
     counter->value -= taken;
-    changed();
+    changed(file);
     return sizeof taken;
 }
 
@@ -196,7 +199,7 @@ static int64_t counter_write(struct file *file, uint64_t offset, const void *byt
     if (more > COUNTER_MOST - counter->value)
         return -EAGAIN;
     counter->value += more;
-    changed();
+    changed(file);
     return sizeof more;
 }
 
@@ -240,21 +243,4 @@ unsigned file_poll(struct file *file)
     if (file->kind->poll)
         return file->kind->poll(file);
     return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
-}
-
-int file_poll_all(const struct file_table *table, struct pollfd *items, size_t count)
-{
-    int ready = 0;
-    for (size_t i = 0; i < count; i++) {
-        unsigned wanted = (unsigned short)items[i].events | POLLERR | POLLHUP;
-        struct file *file = file_table_get(table, items[i].fd);
-        unsigned seen = POLLNVAL;
-        if (file && !(file->flags & O_PATH))
-            seen = file_poll(file) & wanted;
-        if (items[i].fd < 0)
-            seen = 0;
-        items[i].revents = (short)seen;
-        ready += seen != 0;
-    }
-    return ready;
 }

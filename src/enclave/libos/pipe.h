@@ -31,9 +31,4 @@ int counter_new(uint64_t start, bool is_semaphore, unsigned flags, struct file *
 /* What poll(2) says of it: POLLIN and the like. */
 unsigned file_poll(struct file *file);
 
-/* One look at each: how many have something. A number that is no file's says POLLNVAL, one below 0
- * is left out. */
-struct pollfd;
-int file_poll_all(const struct file_table *table, struct pollfd *items, size_t count);
-
 #endif

@@ -29,8 +29,6 @@ syscall_fn syscall_ioctl;
 syscall_fn syscall_lseek;
 syscall_fn syscall_pipe2;
 syscall_fn syscall_pipe;
-syscall_fn syscall_poll;
-syscall_fn syscall_ppoll;
 syscall_fn syscall_pread64;
 syscall_fn syscall_preadv2;
 syscall_fn syscall_preadv;
@@ -71,6 +69,12 @@ syscall_fn syscall_symlinkat;
 syscall_fn syscall_umask;
 syscall_fn syscall_unlink;
 syscall_fn syscall_unlinkat;
+
+/* syscall_poll.c */
+syscall_fn syscall_poll;
+syscall_fn syscall_ppoll;
+syscall_fn syscall_pselect6;
+syscall_fn syscall_select;
 
 /* syscall_signal.c */
 syscall_fn syscall_rt_sigaction;
@@ -116,6 +120,16 @@ syscall_fn syscall_truncate;
 syscall_fn syscall_utime;
 syscall_fn syscall_utimensat;
 syscall_fn syscall_utimes;
+
+/* syscall_epoll.c */
+syscall_fn syscall_epoll_create;
+syscall_fn syscall_epoll_create1;
+syscall_fn syscall_epoll_ctl;
+syscall_fn syscall_epoll_pwait2;
+syscall_fn syscall_epoll_wait; /* and epoll_pwait */
+syscall_fn syscall_timerfd_create;
+syscall_fn syscall_timerfd_gettime;
+syscall_fn syscall_timerfd_settime;
 
 /* syscall_lock.c */
 syscall_fn syscall_flock;

@@ -8,14 +8,12 @@
 #include "enclave/libos/bytes.h"
 #include "enclave/libos/door.h"
 #include "enclave/libos/pipe.h"
+#include "enclave/libos/ready.h"
 #include "enclave/libos/syscall_parts.h"
 #include "enclave/libos/wait.h"
 
 #define EFD_SEMAPHORE 1 /* eventfd(2) */
 #define IOV_MAX       1024
-#define POLLED_MAX    1024
-#define MILLISECOND   1000000 /* nanoseconds */
-#define SECOND        UINT64_C(1000000000)
 
 typedef int64_t transfer_fn(struct file *file, uint64_t offset, uint64_t at, uint64_t size);
 
@@ -41,10 +39,8 @@ static const struct transfer writing = {write_once, POLLOUT, true};
 
 int syscall_wait_for(struct file *file, unsigned events, uint64_t deadline)
 {
-    if (!file->kind->handle)
-        return wait_on(&wait_files, deadline, NULL, 0);
-    struct door_ready one = {.handle = file->kind->handle(file), .events = (uint16_t)events};
-    return wait_on(&wait_files, deadline, &one, 1);
+    const struct ready one = {.file = file, .wanted = events};
+    return ready_wait(&one, 1, deadline);
 }
 
 /* Waits where the file lets it. What was done counts more than an error after it. */
@@ -316,9 +312,9 @@ uint64_t syscall_fcntl(struct program_frame *frame)
 
 /* --- what has no name ------------------------------------------------------------------------- */
 
-/* Both or none; takes the files. */
-static int add_pipe(struct file_table *files, struct file *ends[2], bool cloexec, int out[2])
+int syscall_add_pair(struct file *ends[2], bool cloexec, int out[2])
 {
+    struct file_table *files = &syscall_files()->files;
     out[0] = file_table_add(files, ends[0], 0, cloexec);
     if (out[0] < 0) {
         file_put(ends[0]);
@@ -343,7 +339,7 @@ static uint64_t make_pipe(uint64_t at, unsigned flags)
         return SYSCALL_FAULT;
     int status = pipe_new(flags & O_NONBLOCK, &ends[0], &ends[1]);
     if (status == 0)
-        status = add_pipe(&syscall_files()->files, ends, flags & O_CLOEXEC, numbers);
+        status = syscall_add_pair(ends, flags & O_CLOEXEC, numbers);
     if (status == 0)
         memcpy((void *)at, numbers, sizeof numbers);
     return (uint64_t)status;
@@ -373,65 +369,4 @@ uint64_t syscall_eventfd2(struct program_frame *frame)
     if (number < 0)
         file_put(file);
     return (uint64_t)number;
-}
-
-/* What of these is the host's, to wait for there. */
-static size_t find_handles(const struct pollfd *items, uint64_t count, struct door_ready *out)
-{
-    size_t found = 0;
-    for (uint64_t i = 0; i < count; i++) {
-        const struct file *file = items[i].fd < 0 ? NULL : syscall_file((unsigned)items[i].fd);
-        if (file && file->kind->handle)
-            out[found++] = (struct door_ready){.handle = file->kind->handle(file),
-                                               .events = (uint16_t)items[i].events};
-    }
-    return found;
-}
-
-/* Looks until something is ready or the host's clock has reached the deadline. */
-static uint64_t poll_until(uint64_t at, uint64_t count, uint64_t deadline)
-{
-    struct pollfd *items = (struct pollfd *)at;
-    struct door_ready handles[POLLED_MAX];
-    if (count > POLLED_MAX)
-        return SYSCALL_ERROR(EINVAL);
-    for (;;) {
-        if (!can_write(at, count * sizeof *items))
-            return SYSCALL_FAULT;
-        int ready = file_poll_all(&syscall_files()->files, items, count);
-        if (ready != 0 || deadline == 0)
-            return (uint64_t)ready;
-        int status = wait_on(&wait_files, deadline, handles, find_handles(items, count, handles));
-        if (status < 0)
-            return status == -ETIMEDOUT ? 0 : (uint64_t)status;
-    }
-}
-
-static uint64_t deadline_in(uint64_t nanoseconds)
-{
-    return nanoseconds == 0 ? 0 : wait_deadline(nanoseconds);
-}
-
-uint64_t syscall_poll(struct program_frame *frame)
-{
-    int timeout = (int)frame->rdx;
-    uint64_t deadline = timeout < 0 ? DOOR_FOREVER : deadline_in((uint64_t)timeout * MILLISECOND);
-    return poll_until(frame->rdi, frame->rsi, deadline);
-}
-
-/* There are no signals yet that its mask would let through. */
-uint64_t syscall_ppoll(struct program_frame *frame)
-{
-    struct __kernel_timespec timeout;
-    if (frame->rdx == 0)
-        return poll_until(frame->rdi, frame->rsi, DOOR_FOREVER);
-    if (!can_read(frame->rdx, sizeof timeout))
-        return SYSCALL_FAULT;
-    memcpy(&timeout, (const void *)frame->rdx, sizeof timeout);
-    if (timeout.tv_sec < 0 || timeout.tv_nsec < 0 || (uint64_t)timeout.tv_nsec >= SECOND)
-        return SYSCALL_ERROR(EINVAL);
-    if ((uint64_t)timeout.tv_sec > UINT32_MAX) /* more than a century is for ever */
-        return poll_until(frame->rdi, frame->rsi, DOOR_FOREVER);
-    return poll_until(frame->rdi, frame->rsi,
-                      deadline_in((uint64_t)timeout.tv_sec * SECOND + (uint64_t)timeout.tv_nsec));
 }

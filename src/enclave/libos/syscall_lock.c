@@ -4,6 +4,7 @@
 #include "enclave/libos/bytes.h"
 #include "enclave/libos/lock_file.h"
 #include "enclave/libos/syscall_parts.h"
+#include "enclave/libos/wait.h"
 
 #define FLOCK_SHARED    1U /* flock(2): LOCK_SH and so on */
 #define FLOCK_EXCLUSIVE 2U
@@ -11,6 +12,21 @@
 #define FLOCK_NONE      8U
 
 enum { WHENCE_SET, WHENCE_CUR, WHENCE_END };
+
+/* Waits, where it may, until nobody is in the way. */
+static int set_lock(struct file *file, enum lock_kind kind, const struct lock_range *range,
+                    bool waits)
+{
+    file_get(file);
+    int status = lock_set(file, kind, range);
+    while (status == -EAGAIN && waits) {
+        status = wait_on(&wait_files, DOOR_FOREVER, NULL, 0);
+        if (status == 0)
+            status = lock_set(file, kind, range);
+    }
+    file_put(file);
+    return status;
+}
 
 uint64_t syscall_flock(struct program_frame *frame)
 {
@@ -24,7 +40,7 @@ uint64_t syscall_flock(struct program_frame *frame)
     range.type = type == FLOCK_NONE     ? LOCK_NONE
                  : type == FLOCK_SHARED ? LOCK_SHARED
                                         : LOCK_EXCLUSIVE;
-    return (uint64_t)lock_set(file, LOCK_FLOCK, &range);
+    return (uint64_t)set_lock(file, LOCK_FLOCK, &range, !(frame->rsi & FLOCK_NO_WAIT));
 }
 
 /* fs/locks.c, flock_to_posix_lock(). */
@@ -106,7 +122,7 @@ int syscall_lock_control(struct file *file, unsigned command, uint64_t at)
     if (status < 0)
         return status;
     if (sets)
-        return lock_set(file, kind, &range);
+        return set_lock(file, kind, &range, command == F_SETLKW || command == F_OFD_SETLKW);
     lock_find(file, kind, &range, &is_process);
     tell(&lock, &range, is_process);
     memcpy((void *)at, &lock, sizeof lock);

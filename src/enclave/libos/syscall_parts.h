@@ -41,6 +41,17 @@ struct __kernel_timespec;
 bool syscall_deadline(const struct __kernel_timespec *time, enum door_clock clock, bool is_absolute,
                       uint64_t *out);
 
+/* Nanoseconds of a time (struct __kernel_timespec) in the program's memory: -EFAULT, -EINVAL. More
+ * than a century is UINT64_MAX, for ever. */
+int syscall_take_time(uint64_t at, uint64_t *out);
+/* The deadline that such a time from now on means; without one (`at` 0), never. */
+int syscall_take_deadline(uint64_t at, uint64_t *out);
+/* 0 for none: not to wait. */
+uint64_t syscall_deadline_in(uint64_t nanoseconds);
+
+/* Two new files at numbers, both or none; takes the files. */
+int syscall_add_pair(struct file *ends[2], bool cloexec, int out[2]);
+
 /* Copies a path: 0, -EFAULT, or -ENAMETOOLONG. */
 #define SYSCALL_PATH_MAX 4096 /* bytes with the end */
 int syscall_path(uint64_t at, char out[SYSCALL_PATH_MAX]);

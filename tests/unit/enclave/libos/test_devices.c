@@ -318,44 +318,16 @@ static void counters_count(void **state)
     file_put(semaphore);
 }
 
-static void poll_looks_at_each(void **state)
-{
-    struct world *world = *state;
-    struct file_table *table = &world->vfs.files;
-    struct file *reader, *writer;
-    assert_int_equal(pipe_new(0, &reader, &writer), 0);
-    assert_int_equal(file_table_add(table, reader, 0, false), 0);
-    assert_int_equal(file_table_add(table, writer, 0, false), 1);
-    (void)open_file(&world->vfs, "/dev/null", O_RDONLY);
-    struct pollfd items[] = {
-        {0, POLLIN, 9}, {1, POLLIN | POLLOUT, 9}, {2, POLLIN, 9}, {3, POLLIN, 9}, {-1, POLLIN, 9}};
-    assert_int_equal(file_poll_all(table, items, 5), 3);
-    assert_int_equal(items[0].revents, 0);
-    assert_int_equal(items[1].revents, POLLOUT);
-    assert_int_equal(items[2].revents, POLLIN);
-    assert_int_equal(items[3].revents, POLLNVAL);
-    assert_int_equal(items[4].revents, 0);
-    assert_int_equal(file_close(table, 1), 0);
-    assert_int_equal(file_poll_all(table, items, 1), 1);
-    assert_int_equal(items[0].revents, POLLHUP);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(devices_do_what_their_names_say),
-        TEST(other_devices_are_not_there),
-        TEST(mounts_are_crossed_both_ways),
-        TEST(numbers_are_the_lowest_that_are_free),
-        TEST(offsets_belong_to_the_open_file),
-        TEST(a_file_lives_on_without_a_name),
-        TEST(a_tree_ends_where_its_limit_is),
-        TEST(pipes_carry_bytes_in_their_order),
-        TEST(small_writes_are_whole_or_not_at_all),
-        TEST(counters_count),
-        TEST(poll_looks_at_each),
+        TEST(devices_do_what_their_names_say),      TEST(other_devices_are_not_there),
+        TEST(mounts_are_crossed_both_ways),         TEST(numbers_are_the_lowest_that_are_free),
+        TEST(offsets_belong_to_the_open_file),      TEST(a_file_lives_on_without_a_name),
+        TEST(a_tree_ends_where_its_limit_is),       TEST(pipes_carry_bytes_in_their_order),
+        TEST(small_writes_are_whole_or_not_at_all), TEST(counters_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
