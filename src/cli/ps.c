@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "vm/launch.h"
 #include "vm/record.h"
 
 #define ROW "%-20s %-28.28s %-24.24s %-11s %-12s %-28s %s\n"
@@ -59,7 +60,8 @@ static void print_row(const struct record *record)
         (void)snprintf(scratch, sizeof scratch, "disk:%llum",
                        (unsigned long long)record->scratch_size >> 20);
     (void)printf(ROW, record->name, record->image, record->command,
-                 record->tee == VM_TEE_SIMULATED ? "SIMULATED" : "sev-snp", scratch, status, ports);
+                 launch_kind(record->tee)->is_simulated ? "SIMULATED" : vm_tee_name(record->tee),
+                 scratch, status, ports);
 }
 
 static int print_one(const struct args *args, const struct record *record, bool *first,

@@ -13,6 +13,7 @@
 #include "cli/kvm_probe.h"
 #include "cli/policy_file.h"
 #include "cli/progress.h"
+#include "cli/run_enclave.h"
 #include "cli/run_fragments.h"
 #include "cli/run_options.h"
 #include "cli/run_services.h"
@@ -20,6 +21,7 @@
 #include "os/terminal.h"
 #include "policy/policy.h"
 #include "vm/client.h"
+#include "vm/launch.h"
 #include "vm/machine.h"
 
 #define RESTARTED          "main"  /* the name of a container that is started again */
@@ -38,6 +40,7 @@ struct run {
     struct run_fragments fragments;
     struct secret_options secrets;
     struct run_services services;
+    struct run_enclave enclave;
     char *guest_folder;
     char *psp_folder;
     struct run_options options;
@@ -62,6 +65,7 @@ static void run_fini(struct run *run)
     json_decref(run->confinement);
     buf_fini(&run->policy);
     run_fragments_fini(&run->fragments);
+    run_enclave_fini(&run->enclave);
     secret_options_fini(&run->secrets);
     free(run->guest_folder);
     free(run->psp_folder);
@@ -184,8 +188,8 @@ static int set_process(struct run *run, struct error *err)
 static int choose_accel(struct run *run, struct error *err)
 {
     struct progress progress;
-    run->config.kvm = true;
-    if (run->options.tee == VM_TEE_SEV_SNP)
+    run->config.kvm = !launch_kind(run->options.tee)->is_enclave;
+    if (run->options.tee != VM_TEE_SIMULATED)
         return 0;
     progress_init(&progress, args_has(run->args, "quiet"));
     int status = kvm_probe_finish(&run->kvm_probe, &progress, &run->config.kvm, err);
@@ -274,11 +278,15 @@ static int prepare(struct run *run, struct error *err)
 {
     const struct args *args = run->args;
     if (run_options_read(args, &run->options, err) < 0 || read_policy(run, err) < 0 ||
-        run_fragments_read(args, &run->fragments, err) < 0 ||
-        guest_folder_find(args_get(args, "guest"), &run->guest_folder, err) < 0)
+        run_fragments_read(args, &run->fragments, err) < 0)
+        return -1;
+    const bool is_enclave = launch_kind(run->options.tee)->is_enclave;
+    if (!is_enclave && guest_folder_find(args_get(args, "guest"), &run->guest_folder, err) < 0)
         return -1;
     run->store = store_open(NULL, err);
     if (!run->store ||
+        (is_enclave && run_enclave_prepare(args, run->options.tee, store_folder(run->store),
+                                           &run->enclave, &run->config, err) < 0) ||
         (run->options.tee == VM_TEE_SIMULATED &&
          kvm_probe_begin(&run->kvm_probe, store_folder(run->store), run->guest_folder, err) < 0) ||
         (args_has(args, "group") ? set_group(run, err) : set_image(run, err)) < 0)

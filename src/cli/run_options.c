@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/policy_file.h"
+#include "cli/run_enclave.h"
 #include "cli/secret_options.h"
 #include "cli/size.h"
 #include "cli/workload.h"
@@ -15,6 +16,7 @@
 #include "os/file.h"
 #include "os/terminal.h"
 #include "vm/accel.h"
+#include "vm/launch.h"
 
 #define MEMORY_DEFAULT_MIB 512
 #define SCRATCH_DEFAULT    (10ULL << 30) /* bytes; room is taken as it is written to */
@@ -30,7 +32,9 @@
 const struct option_rule run_option_rules[] = {
     WORKLOAD_OPTIONS,
     SECRET_OPTIONS,
-    {.name = "tee", .operand = "KIND", .help = "What isolates it: sev-snp or simulated"},
+    {.name = "tee",
+     .operand = "KIND",
+     .help = "What isolates it: sev-snp or simulated; sgx or sgx-simulated (an enclave)"},
     {.name = "detach", .letter = 'd', .help = "Print the name and leave the container running"},
     {.name = "interactive", .letter = 'i', .help = "Join standard input"},
     {.name = "tty", .letter = 't', .help = "Give the container a terminal"},
@@ -78,6 +82,9 @@ const struct option_rule run_option_rules[] = {
      .help = "Ask the registry: missing (default), always, never"},
     {.name = "tls-ca", .operand = "FILE", .help = "Trust these certificate authorities too"},
     {.name = "guest", .operand = "DIR", .help = "The guest's files (default: beside the program)"},
+    {.name = "enclave",
+     .operand = "DIR",
+     .help = "The enclave's files (default: beside the program)"},
     {.name = "quiet", .letter = 'q', .help = "Show no progress"},
     {.name = "privileged",
      .refusal = "it would hand the container the machine's kernel, which guards the policy"},
@@ -106,7 +113,10 @@ static int read_tee(const struct args *args, enum vm_tee *tee, struct error *err
     struct error reason = {0};
     *tee = VM_TEE_SEV_SNP;
     if (kind && !vm_tee_by_name(kind, tee))
-        return error_set(err, ERROR_USAGE, "--tee is \"%s\"; sev-snp and simulated can be", kind);
+        return error_set(err, ERROR_USAGE,
+                         "--tee is \"%s\"; sev-snp, simulated, sgx and sgx-simulated can be", kind);
+    if (launch_kind(*tee)->is_enclave)
+        return run_enclave_check(args, *tee, err);
     if (*tee == VM_TEE_SIMULATED)
         log_warning("SIMULATED: this machine's host can read the container's memory");
     if (*tee == VM_TEE_SIMULATED || accel_has_sev_snp(&reason))
@@ -373,5 +383,8 @@ int run_options_read(const struct args *args, struct run_options *out, struct er
         if (port_rule_check_free(&out->ports[i], err) < 0)
             return -1;
     }
-    return read_tee(args, &out->tee, err);
+    if (read_tee(args, &out->tee, err) < 0)
+        return -1;
+    out->network = out->network && !launch_kind(out->tee)->is_enclave;
+    return 0;
 }

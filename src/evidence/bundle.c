@@ -12,6 +12,8 @@
 static const char *const tee_names[] = {
     [BUNDLE_TEE_SIMULATED] = "simulated",
     [BUNDLE_TEE_SNP] = "sev-snp",
+    [BUNDLE_TEE_SGX_SIMULATED] = "sgx-simulated",
+    [BUNDLE_TEE_SGX] = "sgx",
 };
 
 _Static_assert(sizeof tee_names / sizeof *tee_names == BUNDLE_TEE_COUNT, "a TEE has no name");
@@ -30,6 +32,11 @@ bool bundle_tee_by_name(const char *name, enum bundle_tee *tee)
         }
     }
     return false;
+}
+
+bool bundle_is_of_enclave(const struct bundle *bundle)
+{
+    return bundle->tee == BUNDLE_TEE_SGX_SIMULATED || bundle->tee == BUNDLE_TEE_SGX;
 }
 
 void bundle_init(struct bundle *bundle)
@@ -144,8 +151,17 @@ static int read_head(const json_t *document, struct bundle *bundle, struct error
     if (json_check_keys(document, known, err) < 0 || json_get_text(document, "tee", &tee, err) < 0)
         return -1;
     if (!bundle_tee_by_name(tee, &bundle->tee))
-        return error_set(err, ERROR_INVALID, "tee is neither simulated nor sev-snp");
+        return error_set(err, ERROR_INVALID,
+                         "tee is none of simulated, sev-snp, sgx-simulated and sgx");
     return 0;
+}
+
+/* What a bundle of an enclave does not have. */
+static int refuse_rest(const json_t *document, struct error *err)
+{
+    static const char *const known[] = {"caisson_evidence", "tee",    "report",
+                                        "runtime_data",     "policy", NULL};
+    return json_check_keys(document, known, err);
 }
 
 static int read_document(const json_t *document, struct bundle *bundle, struct error *err)
@@ -154,10 +170,13 @@ static int read_document(const json_t *document, struct bundle *bundle, struct e
     json_t *guest;
     if (read_head(document, bundle, err) < 0 ||
         read_bytes(document, "report", &bundle->report, err) < 0 ||
-        json_get_array(document, "certificates", &certificates, err) < 0 ||
-        read_certificates(certificates, bundle, err) < 0 ||
         read_bytes(document, "runtime_data", &bundle->runtime_data, err) < 0 ||
-        read_bytes(document, "policy", &bundle->policy, err) < 0 ||
+        read_bytes(document, "policy", &bundle->policy, err) < 0)
+        return -1;
+    if (bundle_is_of_enclave(bundle))
+        return refuse_rest(document, err);
+    if (json_get_array(document, "certificates", &certificates, err) < 0 ||
+        read_certificates(certificates, bundle, err) < 0 ||
         json_get_object(document, "guest", &guest, err) < 0)
         return -1;
     if (read_guest(guest, bundle, err) < 0)
@@ -211,12 +230,14 @@ static int write_guest(const struct bundle *bundle, struct buf *out, struct erro
 
 int bundle_write(const struct bundle *bundle, struct buf *out, struct error *err)
 {
+    bool has_guest = !bundle_is_of_enclave(bundle);
     if (buf_printf(out, err, "{\"caisson_evidence\":%d,\n\"tee\":\"%s\"", FORMAT_VERSION,
                    bundle_tee_name(bundle->tee)) < 0 ||
         write_bytes(out, "report", &bundle->report, err) < 0 ||
-        write_certificates(bundle, out, err) < 0 ||
+        (has_guest && write_certificates(bundle, out, err) < 0) ||
         write_bytes(out, "runtime_data", &bundle->runtime_data, err) < 0 ||
-        write_bytes(out, "policy", &bundle->policy, err) < 0 || write_guest(bundle, out, err) < 0)
+        write_bytes(out, "policy", &bundle->policy, err) < 0 ||
+        (has_guest && write_guest(bundle, out, err) < 0))
         return -1;
     return buf_append_text(out, "}\n", err);
 }

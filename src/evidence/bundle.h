@@ -20,7 +20,15 @@
 #define BUNDLE_CMDLINE_SIZE     2048 /* with its terminator */
 #define BUNDLE_VCPUS_MAX        512
 
-enum bundle_tee { BUNDLE_TEE_SIMULATED, BUNDLE_TEE_SNP, BUNDLE_TEE_COUNT };
+/* Of the last two, which are enclaves, the report is a DCAP quote; there are neither certificates,
+ * which are in it, nor a guest. */
+enum bundle_tee {
+    BUNDLE_TEE_SIMULATED,
+    BUNDLE_TEE_SNP,
+    BUNDLE_TEE_SGX_SIMULATED,
+    BUNDLE_TEE_SGX,
+    BUNDLE_TEE_COUNT
+};
 
 struct bundle {
     enum bundle_tee tee;
@@ -57,8 +65,9 @@ int bundle_set_certificates(struct bundle *bundle, struct span pem, struct error
  * one twice. */
 int bundle_set_certificate_table(struct bundle *bundle, struct span table, struct error *err);
 
-/* "simulated", "sev-snp". */
+/* "simulated", "sev-snp", "sgx-simulated", "sgx". */
 const char *bundle_tee_name(enum bundle_tee tee);
+bool bundle_is_of_enclave(const struct bundle *bundle);
 /* False for another name. */
 bool bundle_tee_by_name(const char *name, enum bundle_tee *tee);
 

@@ -100,7 +100,7 @@ static int open_guest(struct launch *launch, const struct vm_config *config, str
     return read_cmdline(launch, config, err);
 }
 
-static int make_pair(int *ours, int *theirs, struct error *err)
+int launch_make_pair(int *ours, int *theirs, struct error *err)
 {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
@@ -169,11 +169,12 @@ static int open_scratch(struct handover *handover, const struct vm_config *confi
 static int open_handover(struct launch *launch, struct handover *handover,
                          const struct vm_config *config, struct error *err)
 {
-    if (make_pair(&launch->channel_fd, &handover->channel_fd, err) < 0 ||
+    if (launch_make_pair(&launch->channel_fd, &handover->channel_fd, err) < 0 ||
         (config->tee == VM_TEE_SIMULATED &&
-         make_pair(&launch->psp_fd, &handover->psp_fd, err) < 0) ||
-        (config->network && (make_pair(&handover->passt_fd, &handover->network_fd, err) < 0 ||
-                             passt_announce(handover->network_fd, err) < 0)))
+         launch_make_pair(&launch->psp_fd, &handover->psp_fd, err) < 0) ||
+        (config->network &&
+         (launch_make_pair(&handover->passt_fd, &handover->network_fd, err) < 0 ||
+          passt_announce(handover->network_fd, err) < 0)))
         return -1;
     for (size_t i = 0; i < config->disk_count && i < QEMU_DISKS_MAX; i++) {
         handover->disk_fds[i] = file_open_read(config->disks[i].path, err);
@@ -309,13 +310,39 @@ static int start_all(struct launch *launch, struct handover *handover,
     return config->network ? start_passt(launch, config, handover->passt_fd, err) : 0;
 }
 
+static int launch_machine(struct launch *launch, const struct vm_config *config, int console_fd,
+                          struct error *err)
+{
+    struct handover handover = HANDOVER_NONE;
+    int status = start_all(launch, &handover, config, console_fd, err);
+    close_handover(&handover);
+    return status;
+}
+
+static const struct launch_kind kinds[] = {
+    [VM_TEE_SIMULATED] = {.has_processor = true,
+                          .is_simulated = true,
+                          .evidence = BUNDLE_TEE_SIMULATED},
+    [VM_TEE_SEV_SNP] = {.evidence = BUNDLE_TEE_SNP},
+    [VM_TEE_SGX_SIMULATED] = {.is_enclave = true,
+                              .is_simulated = true,
+                              .evidence = BUNDLE_TEE_SGX_SIMULATED},
+    [VM_TEE_SGX] = {.is_enclave = true, .evidence = BUNDLE_TEE_SGX},
+};
+_Static_assert(sizeof kinds / sizeof *kinds == VM_TEE_COUNT, "a row for each TEE");
+
+const struct launch_kind *launch_kind(enum vm_tee tee)
+{
+    return &kinds[tee];
+}
+
 int launch_start(struct launch *launch, const struct vm_config *config, int console_fd,
                  struct error *err)
 {
-    struct handover handover = HANDOVER_NONE;
     *launch = LAUNCH_NONE;
-    int status = start_all(launch, &handover, config, console_fd, err);
-    close_handover(&handover);
+    int status = launch_kind(config->tee)->is_enclave
+                     ? launch_enclave(launch, config, console_fd, err)
+                     : launch_machine(launch, config, console_fd, err);
     if (status < 0)
         launch_end(launch);
     return status;

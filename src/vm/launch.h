@@ -1,8 +1,9 @@
-/* QEMU and passt of one machine: opened files, sockets, processes; and what exactly was launched.
- */
+/* The processes of one machine: QEMU and passt, or the one that holds an enclave; opened files,
+ * sockets; and what exactly was launched. */
 #ifndef CAISSON_VM_LAUNCH_H
 #define CAISSON_VM_LAUNCH_H
 
+#include "evidence/bundle.h"
 #include "measure/kernel.h"
 #include "vm/machine.h"
 
@@ -11,7 +12,7 @@
 struct launch {
     int channel_fd; /* our end */
     int psp_fd;     /* our end; -1 without simulated processor */
-    pid_t qemu;     /* 0 when not running, as passt */
+    pid_t qemu;     /* or the enclave's; 0 when not running, as passt */
     pid_t passt;
     int qemu_watch; /* readable when it has ended */
     int passt_watch;
@@ -32,10 +33,25 @@ struct launch {
                      .initrd_fd = -1,                                                              \
                      .firmware_fd = -1})
 
+/* What the kinds of machines differ in, but for their start. */
+struct launch_kind {
+    bool is_enclave;    /* no guest's files, no network; evidence is an SGX report */
+    bool has_processor; /* the monitor's simulated one */
+    bool is_simulated;
+    enum bundle_tee evidence;
+};
+const struct launch_kind *launch_kind(enum vm_tee tee);
+
 /* Starts the processes. `console_fd` takes the guest's console and QEMU's own words. On failure
  * nothing is left running; launch_end() is due either way. */
 int launch_start(struct launch *launch, const struct vm_config *config, int console_fd,
                  struct error *err);
+
+/* launch_enclave.c: starts the process that holds an enclave; likewise. */
+int launch_enclave(struct launch *launch, const struct vm_config *config, int console_fd,
+                   struct error *err);
+/* A pair of stream sockets. */
+int launch_make_pair(int *ours, int *theirs, struct error *err);
 
 /* Digests of what QEMU was given, from the very descriptors that it was given. Takes tens of
  * milliseconds: called while the guest boots. */

@@ -74,12 +74,21 @@ struct vm_member {
     struct vm_probe probes[GROUP_ASKED];
 };
 
+/* Paths, for the kinds of machines that are enclaves. */
+struct vm_enclave {
+    const char *program; /* caisson-enclave-host */
+    const char *image;
+    const char *signature;
+    const char *fuse; /* of the simulated platform; NULL for a processor */
+};
+
 struct vm_config {
     const char *name;
     const char *image;        /* the reference, for people */
     const char *guest_folder; /* vmlinux, bzImage, initrd, parts, cmdline, cmdline.simulated */
     const char *psp_folder;   /* of the simulated secure processor */
     enum vm_tee tee;
+    struct vm_enclave enclave;
     bool kvm;
     struct tsc_look tsc; /* without KVM: an early one spares the start of QEMU a wait */
     bool network;

@@ -131,15 +131,18 @@ static void on_qemu_ended(evutil_socket_t fd, short what, void *argument)
         wake_sweep(monitor);
         return;
     }
-    if (!monitor->greeted && monitor->boots < BOOTS_MAX) {
+    bool is_enclave = launch_kind(monitor->config->tee)->is_enclave;
+    if (!monitor->greeted && !is_enclave && monitor->boots < BOOTS_MAX) {
         struct error err = {0};
         if (boot(monitor, &err) < 0)
             monitor_end(monitor, &err);
         return;
     }
-    if (!monitor->greeted && monitor->config->memory_mib < MEMORY_SMALL_MIB)
+    if (!monitor->greeted && !is_enclave && monitor->config->memory_mib < MEMORY_SMALL_MIB)
         end_with_console(monitor, "QEMU ended before the guest came up: has the machine too little "
                                   "memory (--memory)?");
+    else if (is_enclave)
+        end_with_console(monitor, "the enclave's process ended by itself");
     else
         end_with_console(monitor, monitor->greeted ? "the machine ended by itself"
                                                    : "QEMU ended before the guest came up");
@@ -384,9 +387,12 @@ static int boot(struct monitor *monitor, struct error *err)
     if (watch(monitor, monitor->launch.qemu_watch, on_qemu_ended, &monitor->qemu_ended, err) < 0 ||
         (config->network && watch(monitor, monitor->launch.passt_watch, on_passt_ended,
                                   &monitor->passt_ended, err) < 0) ||
-        start_queue(monitor, err) < 0 || launch_measure(&monitor->launch, err) < 0)
+        start_queue(monitor, err) < 0)
         return -1;
-    return config->tee == VM_TEE_SIMULATED ? processor_start(monitor, err) : 0;
+    const struct launch_kind *kind = launch_kind(config->tee);
+    if (!kind->is_enclave && launch_measure(&monitor->launch, err) < 0)
+        return -1;
+    return kind->has_processor ? processor_start(monitor, err) : 0;
 }
 
 /* --- the process --------------------------------------------------------------------------------

@@ -255,7 +255,7 @@ static int make_bundle(const struct monitor *monitor, const json_t *result, stru
 {
     BUNDLE_AUTO bundle;
     bundle_init(&bundle);
-    bundle.tee = monitor->config->tee == VM_TEE_SIMULATED ? BUNDLE_TEE_SIMULATED : BUNDLE_TEE_SNP;
+    bundle.tee = launch_kind(monitor->config->tee)->evidence;
     bundle.vcpus = monitor->config->vcpus;
     memcpy(bundle.kernel, monitor->launch.digests.kernel, sizeof bundle.kernel);
     memcpy(bundle.initrd, monitor->launch.digests.initrd, sizeof bundle.initrd);

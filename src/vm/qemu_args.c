@@ -20,6 +20,8 @@ enum { CONSOLE_SET = QEMU_DISKS_MAX + 1, KVM_SET, SEV_SET, SCRATCH_SET, PARTS_SE
 static const char *const tee_names[] = {
     [VM_TEE_SIMULATED] = "simulated",
     [VM_TEE_SEV_SNP] = "sev-snp",
+    [VM_TEE_SGX_SIMULATED] = "sgx-simulated",
+    [VM_TEE_SGX] = "sgx",
 };
 _Static_assert(sizeof tee_names / sizeof *tee_names == VM_TEE_COUNT, "a TEE without a name");
 

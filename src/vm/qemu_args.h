@@ -19,9 +19,15 @@
 #define QEMU_MEMORY_MAX (1024 * 1024)
 #define QEMU_PROGRAM    "qemu-system-x86_64"
 
-enum vm_tee { VM_TEE_SIMULATED, VM_TEE_SEV_SNP, VM_TEE_COUNT };
+enum vm_tee {
+    VM_TEE_SIMULATED,
+    VM_TEE_SEV_SNP,
+    VM_TEE_SGX_SIMULATED, /* an enclave, and no QEMU: as the next */
+    VM_TEE_SGX,
+    VM_TEE_COUNT
+};
 
-/* "simulated", "sev-snp"; the words of --tee. */
+/* "simulated", "sev-snp", "sgx-simulated", "sgx"; the words of --tee. */
 const char *vm_tee_name(enum vm_tee tee);
 bool vm_tee_by_name(const char *name, enum vm_tee *out);
 

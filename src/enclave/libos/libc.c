@@ -26,6 +26,7 @@ const char *_pcre2_jit_get_target_8(void);
 int pcre2_jit_match_8(void *code);
 int _pcre2_jit_check_exec_8(void *code);
 void __stack_chk_fail(void);
+char *text_of(int number) __asm__("strerror");
 void *__memcpy_chk(void *to, const void *from, size_t size, size_t room);
 
 static struct heap heap;
@@ -93,7 +94,7 @@ void explicit_bzero(void *data, size_t size)
 }
 
 /* The kernel is never asked here, so that no number comes from it. */
-char *strerror(int number)
+char *text_of(int number)
 {
     static char text[] = "an error of the system";
     (void)number;

@@ -327,7 +327,7 @@ static void knows_each_tee_by_its_name_and_no_other(void **state)
     }
     assert_false(vm_tee_by_name("", &tee));
     assert_false(vm_tee_by_name("Simulated", &tee));
-    assert_false(vm_tee_by_name("sgx", &tee));
+    assert_false(vm_tee_by_name("sgx2", &tee));
 }
 
 int main(void)

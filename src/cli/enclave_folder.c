@@ -1,0 +1,54 @@
+#include "cli/enclave_folder.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/text.h"
+
+#define PROGRAM "caisson-enclave-host"
+
+static int name_files(const char *folder, struct enclave_folder *out, struct error *err)
+{
+    out->program = text_format("%s/" PROGRAM, folder);
+    out->image = text_format("%s/caisson-enclave", folder);
+    out->signature = text_format("%s/caisson-enclave.sig", folder);
+    return out->program && out->image && out->signature ? 0 : error_memory(err);
+}
+
+void enclave_folder_fini(struct enclave_folder *folder)
+{
+    free(folder->program);
+    free(folder->image);
+    free(folder->signature);
+    *folder = (struct enclave_folder){0};
+}
+
+static bool has_files(const struct enclave_folder *folder)
+{
+    return access(folder->program, X_OK) == 0 && access(folder->image, R_OK) == 0 &&
+           access(folder->signature, R_OK) == 0;
+}
+
+int enclave_folder_find(const char *given, struct enclave_folder *out, struct error *err)
+{
+    char program[PATH_MAX];
+    const char *folder = given ? given : getenv("CAISSON_ENCLAVE");
+    if (!folder || !*folder) {
+        ssize_t len = readlink("/proc/self/exe", program, sizeof program - 1);
+        if (len < 0)
+            return error_set(err, ERROR_UNAVAILABLE, "/proc is not mounted");
+        program[len] = '\0';
+        *strrchr(program, '/') = '\0';
+        folder = program;
+    }
+    if (name_files(folder, out, err) < 0)
+        return -1;
+    if (has_files(out))
+        return 0;
+    return error_set(err, ERROR_UNAVAILABLE,
+                     "the folder %s has no enclave (caisson-enclave, caisson-enclave.sig, " PROGRAM
+                     "); --enclave or CAISSON_ENCLAVE names one",
+                     folder);
+}

@@ -1,0 +1,199 @@
+/*
+ * caisson-enclave-host: the process that holds one enclave. Caisson's monitor starts it as it
+ * starts QEMU, as a user of its own and without new privileges, and speaks to the gate inside by
+ * the guest's protocol (docs/protocol.md).
+ *
+ * usage: caisson-enclave-host TEE CONFIGID CHANNEL IMAGE SIGNATURE FUSE [DISK…]
+ *
+ * TEE is sgx or sgx-simulated, CONFIGID the SHA-256 of the policy in hexadecimal digits, FUSE "-"
+ * for a processor; the others are numbers of open descriptors. Once all is read and mapped, the
+ * process opens nothing, starts nothing and connects to nothing any more.
+ */
+#include <errno.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/hex.h"
+#include "base/text.h"
+#include "enclave/aesm.h"
+#include "enclave/hardware.h"
+#include "enclave/host.h"
+#include "enclave/model.h"
+#include "enclave/platform.h"
+#include "os/fd.h"
+
+enum { TEE = 1, CONFIGID, CHANNEL, IMAGE, SIGNATURE, FUSE, DISKS };
+
+struct given {
+    const struct driver *driver;
+    struct buf image;
+    uint8_t sigstruct[SIGSTRUCT_SIZE];
+    struct enclave_options options;
+    struct sgx_targetinfo target;
+    struct span disks[DOOR_DISKS_MAX];
+    struct enclave_host_run run;
+};
+
+static void say(const char *line)
+{
+    (void)fprintf(stderr, "enclave: %s\n", line);
+}
+
+static int number_of(const char *word, int *fd, struct error *err)
+{
+    uint64_t number;
+    if (!text_to_u64(word, 65535, &number))
+        return error_set(err, ERROR_USAGE, "\"%s\" is no descriptor", word);
+    *fd = (int)number;
+    return 0;
+}
+
+static int read_exactly(const char *word, uint8_t *out, size_t size, const char *what,
+                        struct error *err)
+{
+    int fd = -1;
+    size_t got = 0;
+    if (number_of(word, &fd, err) < 0 || fd_pread_full(fd, out, size, 0, &got, err) < 0)
+        return error_context(err, "%s", what);
+    return got == size
+               ? 0
+               : error_set(err, ERROR_INVALID, "%s has %zu bytes, not %zu", what, got, size);
+}
+
+static int map_disk(const char *word, struct span *out, struct error *err)
+{
+    int fd = -1;
+    struct stat status;
+    if (number_of(word, &fd, err) < 0)
+        return -1;
+    if (fstat(fd, &status) < 0)
+        return error_system(err, errno, "a layer's disk");
+    void *bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (bytes == MAP_FAILED)
+        return error_system(err, errno, "cannot map a layer's disk");
+    *out = span_of(bytes, (size_t)status.st_size);
+    return 0;
+}
+
+/* By the model or by the processor, never one for the other. */
+static int take_platform(char *argv[], struct given *given, struct error *err)
+{
+    uint8_t fuse[MODEL_FUSE_SIZE];
+    given->run.tee = argv[TEE];
+    given->run.target = &given->target;
+    if (strcmp(argv[TEE], "sgx") == 0) {
+        given->driver = &driver_hardware;
+        return aesm_target(AESM_SOCKET, &given->target, err);
+    }
+    if (strcmp(argv[TEE], "sgx-simulated") != 0)
+        return error_set(err, ERROR_USAGE, "\"%s\" is no kind of enclave", argv[TEE]);
+    given->driver = &driver_model;
+    platform_target(&given->target);
+    if (read_exactly(argv[FUSE], fuse, sizeof fuse, "the simulated platform's key", err) < 0)
+        return -1;
+    model_set_fuse(fuse);
+    explicit_bzero(fuse, sizeof fuse);
+    return 0;
+}
+
+static int take(int argc, char *argv[], struct given *given, struct error *err)
+{
+    int image = -1;
+    if (argc < DISKS || argc > DISKS + DOOR_DISKS_MAX)
+        return error_set(err, ERROR_USAGE, "caisson's monitor starts this program");
+    if (!hex_decode(span_of_text(argv[CONFIGID]), given->options.config_id, SHA256_SIZE))
+        return error_set(err, ERROR_USAGE, "CONFIGID is not 64 digits");
+    if (number_of(argv[CHANNEL], &given->run.channel, err) < 0 ||
+        number_of(argv[IMAGE], &image, err) < 0 || fd_read_to_end(image, &given->image, err) < 0 ||
+        read_exactly(argv[SIGNATURE], given->sigstruct, SIGSTRUCT_SIZE, "the signature", err) < 0 ||
+        take_platform(argv, given, err) < 0)
+        return -1;
+    given->run.log = say;
+    given->run.disks = given->disks;
+    given->run.disk_count = (size_t)(argc - DISKS);
+    for (size_t i = 0; i < given->run.disk_count; i++) {
+        if (map_disk(argv[DISKS + i], &given->disks[i], err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* What this process has no use for any more, whoever has taken it over. SYSCALLs of the enclave do
+ * not come this far: they trap (Syscall User Dispatch). */
+static int confine(struct error *err)
+{
+    static const int refused[] = {
+        SCMP_SYS(open),
+        SCMP_SYS(openat),
+        SCMP_SYS(openat2),
+        SCMP_SYS(creat),
+        SCMP_SYS(execve),
+        SCMP_SYS(execveat),
+        SCMP_SYS(fork),
+        SCMP_SYS(vfork),
+        SCMP_SYS(socket),
+        SCMP_SYS(connect),
+        SCMP_SYS(bind),
+        SCMP_SYS(ptrace),
+        SCMP_SYS(unshare),
+        SCMP_SYS(setns),
+        SCMP_SYS(process_vm_writev),
+        SCMP_SYS(mount),
+        SCMP_SYS(keyctl),
+        SCMP_SYS(bpf),
+        SCMP_SYS(perf_event_open),
+        SCMP_SYS(unlink),
+        SCMP_SYS(unlinkat),
+        SCMP_SYS(rename),
+        SCMP_SYS(process_vm_readv),
+        SCMP_SYS(mkdir),
+        SCMP_SYS(io_uring_setup),
+    };
+    const struct rlimit none = {0, 0};
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+    int status = filter ? 0 : -ENOMEM;
+    for (size_t i = 0; status == 0 && i < sizeof refused / sizeof *refused; i++)
+        status = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), refused[i], 0);
+    if (status == 0)
+        status = seccomp_load(filter);
+    seccomp_release(filter);
+    if (status < 0)
+        return error_system(err, -status, "seccomp");
+    if (prctl(PR_SET_DUMPABLE, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0)
+        return error_system(err, errno, "confinement");
+    return 0;
+}
+
+static int run(int argc, char *argv[], struct given *given, struct error *err)
+{
+    struct enclave_image image;
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return error_system(err, errno, "PR_SET_NO_NEW_PRIVS");
+    if (take(argc, argv, given, err) < 0 ||
+        enclave_image_parse(buf_span(&given->image), &image, err) < 0)
+        return -1;
+    struct enclave *enclave = enclave_load(given->driver, &image, given->sigstruct, &given->options,
+                                           err);
+    if (!enclave || confine(err) < 0)
+        return -1;
+    return enclave_host_run(enclave, &image, &given->run, err);
+}
+
+int main(int argc, char *argv[])
+{
+    static struct given given = {.image = BUF_WITH_LIMIT(ENCLAVE_IMAGE_SIZE_MAX)};
+    struct error err = {0};
+    int status = run(argc, argv, &given, &err);
+    if (status < 0)
+        say(err.text);
+    _exit(status < 0 ? 1 : 0); /* threads may be inside */
+}

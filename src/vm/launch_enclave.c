@@ -1,0 +1,108 @@
+/* The process that holds an enclave (caisson-enclave-host) in the place of QEMU: it gets all that
+ * it reads as descriptors, and speaks the guest's protocol at its end of the channel. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/hex.h"
+#include "os/fd.h"
+#include "os/file.h"
+#include "os/process.h"
+#include "vm/confine.h"
+#include "vm/launch.h"
+
+#define NUMBER_SIZE 12
+#define WORDS_MAX   (8 + QEMU_DISKS_MAX)
+
+enum { CHANNEL, IMAGE, SIGNATURE, FUSE, SINGLE };
+
+/* What is open only until the process has it, and the words that name it. */
+struct handover {
+    int fds[SINGLE + QEMU_DISKS_MAX]; /* -1 where there is none */
+    size_t count;
+    char numbers[SINGLE + QEMU_DISKS_MAX][NUMBER_SIZE];
+    const char *argv[WORDS_MAX];
+};
+
+static int open_file(struct handover *handover, const char *path, struct error *err)
+{
+    handover->fds[handover->count] = path ? file_open_read(path, err) : -1;
+    return handover->fds[handover->count++] < 0 && path ? -1 : 0;
+}
+
+static int open_all(struct handover *handover, struct launch *launch,
+                    const struct vm_config *config, struct error *err)
+{
+    const struct vm_enclave *enclave = &config->enclave;
+    if (launch_make_pair(&launch->channel_fd, &handover->fds[CHANNEL], err) < 0)
+        return -1;
+    handover->count = 1;
+    if (open_file(handover, enclave->image, err) < 0 ||
+        open_file(handover, enclave->signature, err) < 0 ||
+        open_file(handover, enclave->fuse, err) < 0)
+        return error_context(err, "the enclave");
+    for (size_t i = 0; i < config->disk_count && i < QEMU_DISKS_MAX; i++) {
+        if (open_file(handover, config->disks[i].path, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* The program's arguments: the TEE, CONFIGID, then a number for each descriptor, "-" for none. */
+static void write_words(struct handover *handover, const struct vm_config *config,
+                        const char *policy)
+{
+    size_t word = 0;
+    handover->argv[word++] = config->enclave.program;
+    handover->argv[word++] = vm_tee_name(config->tee);
+    handover->argv[word++] = policy;
+    for (size_t i = 0; i < handover->count; i++) {
+        (void)snprintf(handover->numbers[i], NUMBER_SIZE, "%d", handover->fds[i]);
+        handover->argv[word++] = handover->fds[i] < 0 ? "-" : handover->numbers[i];
+    }
+}
+
+static int start(struct handover *handover, struct launch *launch, const struct vm_config *config,
+                 int console_fd, struct error *err)
+{
+    uint8_t digest[SHA256_SIZE];
+    char policy[2 * SHA256_SIZE + 1];
+    int keep[SINGLE + QEMU_DISKS_MAX];
+    struct process_user user;
+    bool drops = !config->same_user && confine_user(getpid(), CONFINE_QEMU, &user);
+    struct process_spec spec = {.argv = handover->argv,
+                                .standard = {-1, console_fd, console_fd},
+                                .keep = keep,
+                                .die_with_parent = true,
+                                .no_new_privileges = true,
+                                .user = drops ? &user : NULL};
+    sha256_digest(config->policy, digest);
+    hex_encode(span_of(digest, sizeof digest), policy);
+    write_words(handover, config, policy);
+    for (size_t i = 0; i < handover->count; i++) {
+        if (handover->fds[i] >= 0)
+            keep[spec.keep_count++] = handover->fds[i];
+    }
+    if (process_start(&spec, &launch->qemu, err) < 0) {
+        launch->qemu = 0;
+        return -1;
+    }
+    launch->qemu_watch = process_watch(launch->qemu, err);
+    return launch->qemu_watch < 0 ? -1 : 0;
+}
+
+int launch_enclave(struct launch *launch, const struct vm_config *config, int console_fd,
+                   struct error *err)
+{
+    struct handover *handover = calloc(1, sizeof *handover);
+    if (!handover)
+        return error_memory(err);
+    handover->fds[CHANNEL] = -1;
+    int status = open_all(handover, launch, config, err);
+    if (status == 0)
+        status = start(handover, launch, config, console_fd, err);
+    for (size_t i = 0; i < handover->count; i++)
+        fd_close(&handover->fds[i]);
+    free(handover);
+    return status;
+}
