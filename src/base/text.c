@@ -80,6 +80,15 @@ void text_make_printable(char *text)
     }
 }
 
+size_t text_find_name(const char *const *names, const char *text)
+{
+    size_t size = strcspn(text, "=");
+    size_t i = 0;
+    while (names[i] && (strncmp(names[i], text, size) != 0 || names[i][size]))
+        i++;
+    return i;
+}
+
 bool text_starts_with(const char *text, const char *prefix)
 {
     return strncmp(text, prefix, strlen(prefix)) == 0;

@@ -16,6 +16,10 @@ bool text_is_utf8(struct span bytes);
 void text_make_printable(char *text);
 
 bool text_starts_with(const char *text, const char *prefix);
+
+/* Of names that end with NULL the place of the one that is "NAME" or stands before '=' in
+ * "NAME=value"; that of the NULL where there is none. */
+size_t text_find_name(const char *const *names, const char *text);
 bool text_ends_with(const char *text, const char *suffix);
 
 /* printf into a new allocation, which the caller frees; NULL when memory ran out. */

@@ -167,7 +167,9 @@ int confinement_read(const struct args *args, struct confinement *out, struct er
         if (read_security_option(text, out, err) < 0)
             return -1;
     }
-    return confinement_read_mounts(args, out, err);
+    out->read_only_root = args_has(args, "read-only");
+    return confinement_read_settings(args, out, err) < 0 ? -1
+                                                         : confinement_read_mounts(args, out, err);
 }
 
 void confinement_fini(struct confinement *confinement)
@@ -175,6 +177,8 @@ void confinement_fini(struct confinement *confinement)
     for (size_t i = 0; i < confinement->mount_count; i++)
         free(confinement->tmpfs[i].text);
     json_decref(confinement->seccomp);
+    confinement_settings_fini(&confinement->rlimits);
+    confinement_settings_fini(&confinement->sysctls);
     *confinement = (struct confinement){0};
 }
 
@@ -186,6 +190,9 @@ void confinement_describe(const struct confinement *confinement,
                                                     confinement->dropped_count};
     draft->no_new_privileges = confinement->no_new_privileges;
     draft->seccomp_sha256 = confinement->seccomp_sha256;
+    draft->read_only_root = confinement->read_only_root;
+    draft->rlimits = confinement_list(&confinement->rlimits);
+    draft->sysctls = confinement_list(&confinement->sysctls);
     draft->groups = confinement->groups;
     draft->group_count = confinement->group_count;
     draft->umask = confinement->umask_text;
@@ -207,6 +214,9 @@ void confinement_ask(const struct confinement *confinement,
     process->capabilities.sets[POLICY_PERMITTED] = set;
     process->no_new_privileges = confinement->no_new_privileges;
     process->seccomp_sha256 = confinement->seccomp_sha256;
+    process->read_only_root = confinement->read_only_root;
+    process->rlimits = confinement_list(&confinement->rlimits);
+    process->sysctls = confinement_list(&confinement->sysctls);
     process->umask = confinement->umask_text;
     process->mounts = confinement->mounts;
     process->mount_count = confinement->mount_count;
@@ -249,6 +259,14 @@ static json_t *groups_json(const struct confinement *confinement)
     return groups;
 }
 
+static json_t *settings_json(const struct confinement_settings *settings)
+{
+    json_t *words = settings->count > 0 ? json_array() : NULL;
+    for (size_t i = 0; words && i < settings->count; i++)
+        (void)json_array_append_new(words, json_string(settings->words[i]));
+    return words;
+}
+
 /* With these a container reaches the kernel that guards the policy. */
 static void warn_of(uint64_t capabilities)
 {
@@ -265,10 +283,12 @@ static void warn_of(uint64_t capabilities)
 
 json_t *confinement_request(const struct confinement *confinement, struct error *err)
 {
-    json_t *request = json_pack(
-        "{s:o, s:b, s:o, s:O*, s:o*}", "capabilities", capabilities_json(confinement->capabilities),
-        "no_new_privileges", confinement->no_new_privileges, "mounts", mounts_json(confinement),
-        "seccomp", confinement->seccomp, "groups", groups_json(confinement));
+    json_t *request = json_pack("{s:o, s:b, s:o, s:O*, s:o*, s:o*, s:o*}", "capabilities",
+                                capabilities_json(confinement->capabilities), "no_new_privileges",
+                                confinement->no_new_privileges, "mounts", mounts_json(confinement),
+                                "seccomp", confinement->seccomp, "groups", groups_json(confinement),
+                                "rlimits", settings_json(&confinement->rlimits), "sysctls",
+                                settings_json(&confinement->sysctls));
     if (!request)
         (void)error_memory(err);
     warn_of(confinement->capabilities);

@@ -1,7 +1,7 @@
 /*
  * What a container is confined by, in Docker's words: capabilities, seccomp, tmpfs mounts, limits,
- * sysctls. What policies have words for goes into a generated policy and into the request to the
- * guest alike, so that the two cannot differ; limits and sysctls go into the request alone.
+ * sysctls. It goes into a generated policy and into the request to the guest alike, so that the two
+ * cannot differ; what a control group may take goes into the request alone.
  */
 #ifndef CAISSON_CLI_CONFINEMENT_H
 #define CAISSON_CLI_CONFINEMENT_H
@@ -22,9 +22,15 @@ struct confinement_tmpfs {
     const char *options[CONFINEMENT_OPTIONS_MAX];
 };
 
+struct confinement_settings {
+    char *words[POLICY_SETTINGS_MAX]; /* as in struct policy_process */
+    size_t count;
+};
+
 struct confinement {
     uint64_t capabilities; /* bit N: the kernel's number N */
-    bool no_new_privileges;
+    bool no_new_privileges, read_only_root;
+    struct confinement_settings rlimits, sysctls;
     json_t *seccomp; /* NULL for no profile */
     char seccomp_sha256[2 * SHA256_SIZE + 1];
     struct confinement_tmpfs tmpfs[CONFINEMENT_MOUNTS_MAX];
@@ -67,8 +73,15 @@ struct confinement {
          .operand = "type=tmpfs,dst=DIR[,…]",                                                      \
          .repeats = true,                                                                          \
          .help = "The same, in words: tmpfs-size, tmpfs-mode, readonly"},                          \
+        {.name = "shm-size", .operand = "SIZE", .help = "The size of /dev/shm (64m)"},             \
+        {.name = "read-only", .help = "Mount the root file system read-only"},                     \
+        {.name = "ulimit",                                                                         \
+         .operand = "NAME=SOFT[:HARD]",                                                            \
+         .repeats = true,                                                                          \
+         .help = "A resource limit, as nofile; -1 for none"},                                      \
     {                                                                                              \
-        .name = "shm-size", .operand = "SIZE", .help = "The size of /dev/shm (64m)"                \
+        .name = "sysctl", .operand = "NAME=VALUE", .repeats = true,                                \
+        .help = "A setting of the container's IPC, or of TCP"                                      \
     }
 
 /* Reads them. ERROR_USAGE or ERROR_REFUSED names the option. The caller calls confinement_fini()
@@ -92,21 +105,20 @@ json_t *confinement_request(const struct confinement *confinement, struct error 
 /* --tmpfs, --mount and --shm-size, for confinement_read(). */
 int confinement_read_mounts(const struct args *args, struct confinement *out, struct error *err);
 
+/* --ulimit and --sysctl, alike. */
+int confinement_read_settings(const struct args *args, struct confinement *out, struct error *err);
+void confinement_settings_fini(struct confinement_settings *settings);
+
+/* Borrows. */
+struct policy_list confinement_list(const struct confinement_settings *settings);
+
 #define LIMIT_OPTIONS                                                                              \
-    {.name = "ulimit",                                                                             \
-     .operand = "NAME=SOFT[:HARD]",                                                                \
-     .repeats = true,                                                                              \
-     .help = "A resource limit: core, memlock, nofile, nproc or stack; -1 for none"},              \
-        {.name = "pids-limit",                                                                     \
-         .operand = "COUNT",                                                                       \
-         .help = "How many processes and threads the container may have"},                         \
     {                                                                                              \
-        .name = "sysctl", .operand = "NAME=VALUE", .repeats = true,                                \
-        .help = "A setting of the container's IPC, or of TCP"                                      \
+        .name = "pids-limit", .operand = "COUNT",                                                  \
+        .help = "How many processes and threads the container may have"                            \
     }
 
-/* Adds "rlimits", "sysctls" and "limits" to the request. ERROR_USAGE for what is malformed; names
- * and bounds are the guest's to know. */
+/* Adds "limits" to the request. ERROR_USAGE for what is malformed. */
 int confinement_add_limits(const struct args *args, json_t *request, struct error *err);
 
 #endif

@@ -1,4 +1,4 @@
-/* What of a confinement no policy has words for. */
+/* Limits of resources and settings of the kernel, and of a control group. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +8,7 @@
 #define PIDS_MAX 4194304 /* what the kernel can number; docs/protocol.md */
 
 /* A number, or -1 for none. */
-static bool read_number(const char *text, json_int_t *out)
+static bool read_number(const char *text, long long *out)
 {
     uint64_t value;
     *out = -1;
@@ -16,57 +16,93 @@ static bool read_number(const char *text, json_int_t *out)
         return true;
     if (!text_to_u64(text, INT64_MAX, &value))
         return false;
-    *out = (json_int_t)value;
+    *out = (long long)value;
     return true;
 }
 
-/* NAME=SOFT[:HARD] */
-static int add_ulimit(json_t *limits, char *text, struct error *err)
+/* NAME=SOFT[:HARD], which becomes NAME=SOFT:HARD with numbers alone. */
+static int make_rlimit(const char *text, char **out, struct error *err)
 {
-    char *soft = strchr(text, '=');
+    TEXT_AUTO copy = strdup(text);
+    char *soft = copy ? strchr(copy, '=') : NULL;
     char *hard = soft ? strchr(soft, ':') : NULL;
-    json_int_t values[2];
+    long long values[2];
+    if (!copy)
+        return error_memory(err);
     if (soft)
         *soft++ = '\0';
     if (hard)
         *hard++ = '\0';
-    if (!soft || !*text || !read_number(soft, &values[0]) ||
+    if (!soft || !*copy || !read_number(soft, &values[0]) ||
         !read_number(hard ? hard : soft, &values[1]))
         return error_set(err, ERROR_USAGE, "not NAME=SOFT[:HARD], with numbers or -1");
-    if (json_object_set_new(limits, text, json_pack("[I, I]", values[0], values[1])) < 0)
-        return error_set(err, ERROR_USAGE, "not a limit's name");
-    return 0;
+    *out = text_format("%s=%lld:%lld", copy, values[0], values[1]);
+    return *out ? 0 : error_memory(err);
 }
 
 /* NAME=VALUE */
-static int add_sysctl(json_t *sysctls, char *text, struct error *err)
+static int make_sysctl(const char *text, char **out, struct error *err)
 {
-    char *value = strchr(text, '=');
-    if (value)
-        *value++ = '\0';
-    if (!value || !*value || !*text)
+    const char *equals = strchr(text, '=');
+    if (!equals || equals == text || !equals[1])
         return error_set(err, ERROR_USAGE, "not NAME=VALUE");
-    if (json_object_set_new(sysctls, text, json_string(value)) < 0)
-        return error_set(err, ERROR_USAGE, "not UTF-8");
-    return 0;
+    *out = strdup(text);
+    return *out ? 0 : error_memory(err);
 }
 
-static int add_all(const struct args *args, const char *option, json_t *object,
-                   int (*add)(json_t *object, char *text, struct error *err), struct error *err)
+/* A name that is there twice would leave one of its values to the order. */
+static bool is_named(const struct confinement_settings *settings, const char *word)
+{
+    size_t size = strcspn(word, "=") + 1;
+    for (size_t i = 0; i < settings->count; i++) {
+        if (strncmp(settings->words[i], word, size) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int read_all(const struct args *args, const char *option,
+                    int (*make)(const char *text, char **out, struct error *err),
+                    struct confinement_settings *out, struct error *err)
 {
     const char *text;
     for (size_t i = 0; (text = args_get_nth(args, option, i)); i++) {
-        TEXT_AUTO copy = strdup(text);
-        if (!copy)
-            return error_memory(err);
-        if (add(object, copy, err) < 0)
+        TEXT_AUTO word = NULL;
+        if (out->count == POLICY_SETTINGS_MAX)
+            return error_set(err, ERROR_LIMIT, "more than %d times --%s", POLICY_SETTINGS_MAX,
+                             option);
+        if (make(text, &word, err) < 0)
             return error_context(err, "--%s %.64s", option, text);
+        if (!text_is_utf8(span_of_text(word)) || is_named(out, word))
+            return error_set(err, ERROR_USAGE, "--%s %.64s: is there twice, or not UTF-8", option,
+                             text);
+        out->words[out->count++] = word;
+        word = NULL;
     }
     return 0;
 }
 
+int confinement_read_settings(const struct args *args, struct confinement *out, struct error *err)
+{
+    return read_all(args, "ulimit", make_rlimit, &out->rlimits, err) < 0
+               ? -1
+               : read_all(args, "sysctl", make_sysctl, &out->sysctls, err);
+}
+
+struct policy_list confinement_list(const struct confinement_settings *settings)
+{
+    return (struct policy_list){(const char *const *)settings->words, settings->count};
+}
+
+void confinement_settings_fini(struct confinement_settings *settings)
+{
+    for (size_t i = 0; i < settings->count; i++)
+        free(settings->words[i]);
+    *settings = (struct confinement_settings){0};
+}
+
 /* Docker's 0 and -1 stand for no limit. */
-static int add_group_limits(const struct args *args, json_t *request, struct error *err)
+int confinement_add_limits(const struct args *args, json_t *request, struct error *err)
 {
     const char *text = args_get(args, "pids-limit");
     uint64_t count = 0;
@@ -78,18 +114,4 @@ static int add_group_limits(const struct args *args, json_t *request, struct err
     if (json_object_set_new(request, "limits", json_pack("{s:I}", "count", (json_int_t)count)) < 0)
         return error_memory(err);
     return 0;
-}
-
-int confinement_add_limits(const struct args *args, json_t *request, struct error *err)
-{
-    json_t *limits = json_object();
-    json_t *sysctls = json_object();
-    int made = json_object_set_new(request, "rlimits", limits) < 0 ||
-                       json_object_set_new(request, "sysctls", sysctls) < 0
-                   ? error_memory(err)
-                   : 0;
-    if (made < 0 || add_all(args, "ulimit", limits, add_ulimit, err) < 0 ||
-        add_group_limits(args, request, err) < 0)
-        return -1;
-    return add_all(args, "sysctl", sysctls, add_sysctl, err);
 }

@@ -30,16 +30,6 @@ static void add_groups(json_t *out, const struct policy_draft_container *draft)
     (void)json_object_set_new(out, "groups", groups);
 }
 
-static void add_sysctls(json_t *out, const struct pod *pod)
-{
-    if (pod->sysctl_count == 0)
-        return;
-    json_t *sysctls = json_object();
-    for (size_t i = 0; i < pod->sysctl_count; i++)
-        (void)json_object_set_new(sysctls, pod->sysctls[i].key, json_string(pod->sysctls[i].value));
-    (void)json_object_set_new(out, "sysctls", sysctls);
-}
-
 /* Without limits the guest need not turn its controllers on. */
 static void add_limits(json_t *out, const struct pod_resources *resources)
 {
@@ -54,7 +44,7 @@ static void add_limits(json_t *out, const struct pod_resources *resources)
     (void)json_object_set_new(out, "limits", limits);
 }
 
-json_t *group_confine(const struct pod *pod, const struct pod_container *container,
+json_t *group_confine(const struct pod_container *container,
                       const struct template_container *template,
                       const struct policy_draft_container *draft, struct error *err)
 {
@@ -74,7 +64,8 @@ json_t *group_confine(const struct pod *pod, const struct pod_container *contain
         return NULL;
     }
     add_groups(out, draft);
-    add_sysctls(out, pod);
+    if (draft->sysctls.count > 0)
+        (void)json_object_set_new(out, "sysctls", texts_json(draft->sysctls));
     add_limits(out, &container->resources);
     return out;
 }

@@ -243,7 +243,7 @@ static int set_process(struct group_plan *plan, const struct group_source *sourc
     process->hostname = plan->hostname;
     process->umask = UMASK_DEFAULT;
     process->no_new_privileges = draft->no_new_privileges;
-    process->read_only_root = container->security.read_only_root;
+    process->read_only_root = draft->read_only_root;
     if (!process->args || !process->env || !process->user)
         return -1;
     if (draft->command.count == 0)
@@ -255,7 +255,7 @@ static int set_process(struct group_plan *plan, const struct group_source *sourc
 static int set_confinement(struct group_plan *plan, const struct group_source *source, size_t index,
                            struct vm_process *process, struct error *err)
 {
-    json_t *confinement = group_confine(source->pod, &source->pod->containers[index],
+    json_t *confinement = group_confine(&source->pod->containers[index],
                                         &source->group->containers[index], &source->drafts[index],
                                         err);
     if (!confinement)

@@ -158,13 +158,13 @@ static int set_process(struct run *run, struct error *err)
     process->hostname = run->options.hostname;
     process->terminal = run->options.terminal;
     process->input = run->options.input;
-    process->read_only_root = args_has(args, "read-only");
     (void)terminal_size(STDIN_FILENO, &process->rows, &process->columns);
     if (workload_init(&run->workload, &run->image->config, args, args_operands(args) + 1, err) <
             0 ||
         confinement_read(args, &run->workload.confinement, err) < 0)
         return -1;
     process->umask = run->workload.confinement.umask;
+    process->read_only_root = run->workload.confinement.read_only_root;
     if (read_secrets(run, err) < 0)
         return -1;
     if (!args_has(args, "policy") &&

@@ -58,7 +58,6 @@ const struct option_rule run_option_rules[] = {
     {.name = "storage-opt", .operand = "size=SIZE"}, /* Docker's word for it */
     {.name = "cpus", .operand = "COUNT", .help = "The machine's CPUs (1)"},
     LIMIT_OPTIONS,
-    {.name = "read-only", .help = "Mount the root file system read-only"},
     {.name = "group",
      .operand = "FILE",
      .help = "Run the containers of this Kubernetes manifest in one machine, and no IMAGE"},

@@ -116,9 +116,12 @@ static struct policy_process policy_process_of(const struct request_process *arg
         .no_new_privileges = args->no_new_privileges,
         .capabilities = args->capabilities,
         .privileged = args->privileged,
+        .read_only_root = args->read_only_root,
         .seccomp_sha256 = args->seccomp_sha256,
         .mounts = args->mounts,
         .mount_count = args->mount_count,
+        .rlimits = args->rlimits,
+        .sysctls = args->sysctls,
     };
 }
 
@@ -145,8 +148,8 @@ static struct spec spec_of(const struct request_process *args,
         .mounts = args->mounts,
         .mount_count = args->mount_count,
         .seccomp = args->seccomp,
-        .rlimits = &args->rlimits,
-        .sysctls = &args->sysctls,
+        .rlimits = args->rlimits,
+        .sysctls = args->sysctls,
         .hostname = args->hostname && *args->hostname ? args->hostname : container->id,
         .limits = args->limits,
     };

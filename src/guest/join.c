@@ -89,7 +89,7 @@ static int join(struct joint *joint, int container, const int ends[3], struct er
     if (setns(container, NAMESPACES) < 0)
         return error_system(err, errno, "cannot join the container");
     if (take_streams(joint, ends, err) < 0 || close_others(joint, err) < 0 ||
-        rlimits_set(joint->spec->rlimits, err) < 0 ||
+        rlimits_set(joint->spec->resources, err) < 0 ||
         start_become(joint->spec, joint->credentials, err) < 0)
         return -1;
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)

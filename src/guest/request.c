@@ -180,22 +180,6 @@ static int read_seccomp(struct decoder *decoder, const struct value *value,
     return 0;
 }
 
-static int read_rlimits(struct decoder *decoder, const struct value *value,
-                        const struct field *field, void *out)
-{
-    return rlimits_parse(value, field_at(field, out), decoder->err) < 0
-               ? error_context(decoder->err, "rlimits")
-               : 0;
-}
-
-static int read_sysctls(struct decoder *decoder, const struct value *value,
-                        const struct field *field, void *out)
-{
-    return sysctls_parse(value, field_at(field, out), decoder->err) < 0
-               ? error_context(decoder->err, "sysctls")
-               : 0;
-}
-
 static int check_standard(const struct request_process *process, struct error *err)
 {
     static const char *const keys[] = {"stdin", "stdout", "stderr"};
@@ -335,8 +319,10 @@ static const struct field create_fields[] = {
     {"hostname", read_hostname, offsetof(struct request_process, hostname)},
     {"limits", read_limits, offsetof(struct request_process, limits), .optional = true},
     {"seccomp", read_seccomp, .optional = true},
-    {"rlimits", read_rlimits, offsetof(struct request_process, rlimits), .optional = true},
-    {"sysctls", read_sysctls, offsetof(struct request_process, sysctls), .optional = true},
+    {"rlimits", policy_list_read, offsetof(struct request_process, rlimits), true,
+     .max = POLICY_SETTINGS_MAX},
+    {"sysctls", policy_list_read, offsetof(struct request_process, sysctls), true,
+     .max = POLICY_SETTINGS_MAX},
     {0}};
 
 static const struct field exec_fields[] = {PROCESS_FIELDS, {0}};
@@ -423,8 +409,6 @@ static int read_args(struct decoder *decoder, const struct value *value, const s
     if (request->op == REQUEST_POINT)
         return 0;
     const struct operation *operation = &operations[request->op];
-    if (request->op == REQUEST_CREATE_CONTAINER)
-        rlimits_init(&request->args.process.rlimits);
     if (fields_read(decoder, value, operation->fields, &request->args) < 0)
         return -1;
     return operation->check ? operation->check(&request->args, decoder->err) : 0;

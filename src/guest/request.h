@@ -10,9 +10,7 @@
 #include <netinet/in.h>
 
 #include "crypto/digest.h"
-#include "guest/rlimits.h"
 #include "guest/spec.h"
-#include "guest/sysctls.h"
 #include "policy/policy.h"
 
 #define REQUEST_ID_MAX        ((1ULL << 53) - 1)
@@ -102,8 +100,7 @@ struct request_process {
     uint32_t standard[3];                     /* streams of stdin, stdout, stderr; 0 for none */
     const struct value *seccomp;              /* NULL for no profile */
     char seccomp_sha256[2 * SHA256_SIZE + 1]; /* as policies have it: "" for none */
-    struct rlimits rlimits;
-    struct sysctls sysctls;
+    struct policy_list rlimits, sysctls;      /* as in struct policy_process */
     struct spec_limits limits;
 };
 

@@ -1,84 +1,62 @@
 #include "guest/rlimits.h"
 
 #include <errno.h>
+#include <stdio.h>
+
+#include "base/text.h"
 
 #define FILES_MAX 1048576ULL
-#define MIB       (1ULL << 20)
 
-/* Less than a login's own limit would let the host choose what fails. A stack without limit lays
- * memory out in the old, less random way. */
-static const struct bound {
-    const char *name;
-    int resource;
-    rlim_t least, most;
-} bounds[] = {
-    {"core", RLIMIT_CORE, 0, RLIM_INFINITY},
-    {"memlock", RLIMIT_MEMLOCK, 8 * MIB, RLIM_INFINITY},
-    {"nofile", RLIMIT_NOFILE, 1024, FILES_MAX},
-    {"nproc", RLIMIT_NPROC, 1024, RLIM_INFINITY},
-    {"stack", RLIMIT_STACK, 8 * MIB, 1024 * MIB},
-};
+/* By their numbers, in setrlimit(2)'s words. */
+static const char *const names[RLIMIT_NLIMITS + 1] = {
+    "cpu",     "fsize", "data",  "stack",      "core",     "rss",  "nproc",  "nofile",
+    "memlock", "as",    "locks", "sigpending", "msgqueue", "nice", "rtprio", "rttime"};
 
-#define BOUND_COUNT (sizeof bounds / sizeof bounds[0])
-
-void rlimits_init(struct rlimits *limits)
+/* A number, or -1 for none. */
+static bool read_number(const char *text, size_t size, rlim_t *out)
 {
-    *limits = (struct rlimits){.given = 1U << RLIMIT_NOFILE};
-    limits->values[RLIMIT_NOFILE] = (struct rlimit){FILES_MAX, FILES_MAX};
+    char number[24];
+    uint64_t value = RLIM_INFINITY;
+    (void)snprintf(number, sizeof number, "%.*s", (int)size, text);
+    if (strcmp(number, "-1") != 0 && !text_to_u64(number, INT64_MAX, &value))
+        return false;
+    *out = value;
+    return true;
 }
 
-static bool is_within(const struct bound *bound, int64_t number, rlim_t *out)
+static bool read_limit(const char *word, struct rlimits *out)
 {
-    *out = number == -1 ? RLIM_INFINITY : (rlim_t)number;
-    return number >= -1 && *out >= bound->least && *out <= bound->most;
+    const char *soft = word + strcspn(word, "=");
+    const char *hard = soft + strcspn(soft, ":");
+    size_t i = text_find_name(names, word);
+    if (!names[i] || out->given >> i & 1 || !*hard)
+        return false;
+    out->given |= 1U << i;
+    return read_number(soft + 1, (size_t)(hard - soft) - 1, &out->values[i].rlim_cur) &&
+           read_number(hard + 1, strlen(hard + 1), &out->values[i].rlim_max);
 }
 
-static int parse_limit(const struct value *pair, const struct bound *bound, struct rlimit *out,
-                       struct error *err)
+int rlimits_parse(struct policy_list words, struct rlimits *out, struct error *err)
 {
-    const struct value *soft = pair->kind == VALUE_ARRAY ? pair->first : NULL;
-    const struct value *hard = soft ? soft->next : NULL;
-    if (!hard || pair->count != 2 || soft->kind != VALUE_INTEGER || hard->kind != VALUE_INTEGER)
-        return error_set(err, ERROR_INVALID, "%s: expected two numbers", bound->name);
-    if (!is_within(bound, soft->number, &out->rlim_cur) ||
-        !is_within(bound, hard->number, &out->rlim_max) || out->rlim_cur > out->rlim_max)
-        return error_set(err, ERROR_REFUSED, "%s: %lld and %lld do not lie between %llu and %lld",
-                         bound->name, (long long)soft->number, (long long)hard->number,
-                         (unsigned long long)bound->least, (long long)bound->most);
-    return 0;
-}
-
-static const struct bound *find_bound(const char *name)
-{
-    for (size_t i = 0; i < BOUND_COUNT; i++) {
-        if (strcmp(bounds[i].name, name) == 0)
-            return &bounds[i];
+    *out = (struct rlimits){0};
+    for (size_t i = 0; i < words.count; i++) {
+        if (!read_limit(words.items[i], out))
+            return error_set(err, ERROR_INVALID,
+                             "rlimit \"%.64s\" is not NAME=SOFT:HARD, one of a name, with numbers "
+                             "or -1",
+                             words.items[i]);
     }
-    return NULL;
-}
-
-int rlimits_parse(const struct value *object, struct rlimits *limits, struct error *err)
-{
-    if (object->kind != VALUE_OBJECT)
-        return error_set(err, ERROR_INVALID, "expected an object, found %s", value_kind(object));
-    for (const struct value *each = object->first; each; each = each->next) {
-        const struct bound *bound = find_bound(each->key);
-        if (!bound)
-            return error_set(err, ERROR_INVALID, "key \"%.64s\" is unknown", each->key);
-        if (parse_limit(each, bound, &limits->values[bound->resource], err) < 0)
-            return -1;
-        limits->given |= 1U << bound->resource;
-    }
+    if (!(out->given >> RLIMIT_NOFILE & 1))
+        out->values[RLIMIT_NOFILE] = (struct rlimit){FILES_MAX, FILES_MAX};
+    out->given |= 1U << RLIMIT_NOFILE;
     return 0;
 }
 
 int rlimits_set(const struct rlimits *limits, struct error *err)
 {
-    for (size_t i = 0; i < BOUND_COUNT; i++) {
-        int resource = bounds[i].resource;
-        if (limits->given >> resource & 1 &&
-            setrlimit((__rlimit_resource_t)resource, &limits->values[resource]) < 0)
-            return error_system(err, errno, "cannot set the limit %s", bounds[i].name);
+    for (size_t i = 0; i < RLIMIT_NLIMITS; i++) {
+        if (limits->given >> i & 1 && setrlimit((__rlimit_resource_t)i, &limits->values[i]) < 0)
+            return error_system(err, errno, "cannot set the limit %s", names[i]);
     }
     return 0;
 }

@@ -1,13 +1,12 @@
 /*
  * A container's process as the policy allowed it: what guest/start.h makes of it is this and the
- * guest's own constants. Of it the host alone chooses the limits and settings, within bounds.
+ * guest's own constants. Of it the host alone chooses `limits`, the terminal and the host name.
  */
 #ifndef CAISSON_GUEST_SPEC_H
 #define CAISSON_GUEST_SPEC_H
 
 #include "guest/rlimits.h"
 #include "guest/syscallfilter.h"
-#include "guest/sysctls.h"
 #include "guest/user.h"
 #include "policy/policy.h"
 
@@ -34,8 +33,9 @@ struct spec {
     const char *hostname;
     const struct value *seccomp;        /* NULL for no profile */
     const struct syscallfilter *filter; /* made of it; the container's */
-    const struct rlimits *rlimits;
-    const struct sysctls *sysctls;
+    struct policy_list rlimits;
+    const struct rlimits *resources; /* made of them; the container's */
+    struct policy_list sysctls;
     const struct policy_group *group; /* of the policy; NULL for none */
     const struct sandbox *sandbox;    /* the machine's */
     struct spec_limits limits;

@@ -23,6 +23,7 @@
 #include "guest/sandbox.h"
 #include "guest/secrets.h"
 #include "guest/start_internal.h"
+#include "guest/sysctls.h"
 #include "os/fd.h"
 
 #define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -271,11 +272,10 @@ static int become_first(struct spec *spec, const struct credentials *credentials
     if (spec->secrets && secrets_bring(spec->secrets, spec, mounts, err) < 0)
         return -1;
     if (sandbox_join(spec->sandbox, err) < 0 || start_begin_session(err) < 0 ||
-        become_own_machine(spec, err) < 0 || rlimits_set(spec->rlimits, err) < 0 ||
-        rootfs_enter(spec, err) < 0 ||
+        become_own_machine(spec, err) < 0 || rootfs_enter(spec, err) < 0 ||
         (spec->terminal ? use_terminal(spec, outcome, err) : start_use_streams(spec, ends, err)) <
             0 ||
-        start_become(spec, credentials, err) < 0)
+        rlimits_set(spec->resources, err) < 0 || start_become(spec, credentials, err) < 0)
         return -1;
     return start_run_program(spec, err);
 }

@@ -1,12 +1,12 @@
 #include "guest/sysctls.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "os/fd.h"
 
 #define VALUE_MAX 64
@@ -40,49 +40,31 @@ static const char *const allowed[] = {"fs.mqueue.msg_default",
                                       "net.ipv4.tcp_wmem",
                                       NULL};
 
-static bool is_allowed(const char *name)
+int sysctls_check(const char *word, struct error *err)
 {
-    size_t i = 0;
-    while (allowed[i] && strcmp(allowed[i], name) != 0)
-        i++;
-    return allowed[i];
-}
-
-int sysctls_parse(const struct value *object, struct sysctls *out, struct error *err)
-{
-    *out = (struct sysctls){0};
-    static_assert(sizeof allowed / sizeof allowed[0] <= SYSCTLS_MAX + 1, "all of them have room");
-    if (object->kind != VALUE_OBJECT)
-        return error_set(err, ERROR_INVALID, "expected an object, found %s", value_kind(object));
-    for (const struct value *each = object->first; each; each = each->next) {
-        if (!is_allowed(each->key))
-            return error_set(err, ERROR_INVALID,
-                             "not a container's to set: key \"%.64s\" is unknown", each->key);
-        if (each->kind != VALUE_TEXT)
-            return error_set(err, ERROR_INVALID, "%s: expected a string, found %s", each->key,
-                             value_kind(each));
-        if (!*each->text || strlen(each->text) > VALUE_MAX ||
-            each->text[strspn(each->text, "0123456789 \t,-")])
-            return error_set(err, ERROR_INVALID, "%s: \"%.64s\" is no number or numbers", each->key,
-                             each->text);
-        out->names[out->count] = each->key;
-        out->values[out->count++] = each->text;
-    }
+    const char *value = word + strcspn(word, "=");
+    value += *value == '=';
+    if (!allowed[text_find_name(allowed, word)])
+        return error_set(err, ERROR_INVALID, "not a container's to set: sysctl \"%.64s\"", word);
+    if (!*value || strlen(value) > VALUE_MAX || value[strspn(value, "0123456789 \t,-")])
+        return error_set(err, ERROR_INVALID, "sysctl \"%.128s\" has no number or numbers", word);
     return 0;
 }
 
-int sysctls_set(const struct sysctls *sysctls, struct error *err)
+int sysctls_set(struct policy_list words, struct error *err)
 {
-    for (size_t i = 0; i < sysctls->count; i++) {
-        char path[128];
-        size_t size = strlen(sysctls->values[i]);
-        (void)snprintf(path, sizeof path, "/proc/sys/%s", sysctls->names[i]);
+    for (size_t i = 0; i < words.count; i++) {
+        char path[160];
+        if (sysctls_check(words.items[i], err) < 0)
+            return -1;
+        (void)snprintf(path, sizeof path, "/proc/sys/%s", words.items[i]);
+        char *value = strchr(path, '=');
+        *value++ = '\0';
         for (char *dot = path; (dot = strchr(dot, '.'));)
             *dot = '/';
         FD_AUTO file = open(path, O_WRONLY | O_CLOEXEC);
-        if (file < 0 || write(file, sysctls->values[i], size) != (ssize_t)size)
-            return error_system(err, errno, "cannot set %s to \"%s\"", sysctls->names[i],
-                                sysctls->values[i]);
+        if (file < 0 || write(file, value, strlen(value)) != (ssize_t)strlen(value))
+            return error_system(err, errno, "cannot set %s", words.items[i]);
     }
     return 0;
 }

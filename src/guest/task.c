@@ -82,8 +82,9 @@ static int start(struct task *task, const struct spec *spec, const struct task *
     struct ends ends = {{-1, -1, -1}};
     struct spec ready = *spec;
     ready.filter = first ? &first->filter : &task->filter;
-    ready.rlimits = first ? &first->rlimits : spec->rlimits;
-    task->rlimits = *ready.rlimits;
+    ready.resources = first ? &first->rlimits : &task->rlimits;
+    if (!first && rlimits_parse(spec->rlimits, &task->rlimits, err) < 0)
+        return -1;
     if (!first && spec->seccomp && syscallfilter_compile(spec->seccomp, &task->filter, err) < 0)
         return error_context(err, "seccomp");
     int made = spec->terminal ? 0 : make_pipes(task, standard, &ends, err);

@@ -16,10 +16,11 @@ struct call {
 };
 
 static const char *const known_keys[] = {
-    "Op",     "Note",   "Target", "Hash",      "Encrypted",  "EnsureFS",    "FS",   "Args",
-    "Layers", "Env",    "Cwd",    "Sandbox",   "Mounts",     "ContainerID", "User", "Groups",
-    "Umask",  "Caps",   "NNP",    "Seccomp",   "Privileged", "Issuer",      "Feed", "Rego",
-    "SVN",    "Signal", "Init",   SANDBOX_KEY, NULL};
+    "Op",      "Note",    "Target",    "Hash", "Encrypted", "EnsureFS", "FS",
+    "Args",    "Layers",  "Env",       "Cwd",  "Sandbox",   "Mounts",   "ContainerID",
+    "User",    "Groups",  "Umask",     "Caps", "NNP",       "Seccomp",  "Privileged",
+    "Issuer",  "Feed",    "Rego",      "SVN",  "Signal",    "Init",     "ReadOnlyRoot",
+    "Rlimits", "Sysctls", SANDBOX_KEY, NULL};
 
 /* --- members ---------------------------------------------------------------------------------- */
 
@@ -192,7 +193,10 @@ static int get_process(const struct call *call, struct policy_process *out)
         get_bool(call, "NNP", &out->no_new_privileges) < 0 ||
         get_capabilities(call, &out->capabilities) < 0 ||
         get_bool(call, "Privileged", &out->privileged) < 0 ||
-        get_text(call, object, "Seccomp", &out->seccomp_sha256) < 0)
+        get_bool(call, "ReadOnlyRoot", &out->read_only_root) < 0 ||
+        get_text(call, object, "Seccomp", &out->seccomp_sha256) < 0 ||
+        get_list(call, object, "Rlimits", &out->rlimits) < 0 ||
+        get_list(call, object, "Sysctls", &out->sysctls) < 0)
         return -1;
     if (!out->umask[0])
         out->umask = "0022";

@@ -27,8 +27,9 @@ bool check_process(struct asker *asker)
 {
     const struct policy_process *process = asker->process;
     if (process->args.count > PROCESS_LIST_MAX || process->group_count > PROCESS_LIST_MAX ||
-        process->mount_count > PROCESS_MOUNTS)
-        return deny(asker->decision, "too many arguments, groups or mounts");
+        process->mount_count > PROCESS_MOUNTS || process->rlimits.count > POLICY_SETTINGS_MAX ||
+        process->sysctls.count > POLICY_SETTINGS_MAX)
+        return deny(asker->decision, "too many arguments, groups, mounts, rlimits or sysctls");
     for (size_t i = 0; i < POLICY_CAPABILITY_SETS; i++) {
         if (process->capabilities.sets[i].count > PROCESS_LIST_MAX)
             return deny(asker->decision, "too many capabilities");

@@ -134,6 +134,16 @@ static void describe_weak(struct page *page, const struct policy_container *cont
         describe_regex(page, "a group's rule", &container->user.groups[i]);
 }
 
+static void describe_settings(struct page *page, const struct policy_container *container)
+{
+    if (container->read_only_root)
+        LINE(page, "  root          read-only\n");
+    for (size_t i = 0; i < container->rlimits.count; i++)
+        LINE(page, "  limit         %s\n", quote(&page->quotes, container->rlimits.items[i]));
+    for (size_t i = 0; i < container->sysctls.count; i++)
+        LINE(page, "  sysctl        %s\n", quote(&page->quotes, container->sysctls.items[i]));
+}
+
 static void describe_container(struct page *page, const struct policy_container *container)
 {
     LINE(page, "container #%zu %s\n  command      ", container->index,
@@ -147,6 +157,7 @@ static void describe_container(struct page *page, const struct policy_container 
     if (*container->seccomp_sha256)
         LINE(page, "  seccomp       the profile with the digest %s\n",
              quote(&page->quotes, container->seccomp_sha256));
+    describe_settings(page, container);
     describe_env(page, container->env_rules, container->env_rule_count);
     describe_mounts(page, container->mounts, container->mount_count);
     for (size_t i = 0; i < container->exec_count; i++) {

@@ -67,6 +67,9 @@ struct policy_draft_container {
     bool privileged;
     bool no_new_privileges;
     const char *seccomp_sha256; /* "" for none */
+    /* Members of Caisson's own, left out where they say nothing (docs/policy.md). */
+    bool read_only_root;
+    struct policy_list rlimits, sysctls; /* as in struct policy_process */
 };
 
 /* A fragment that the policy lets the machine load. */

@@ -196,6 +196,23 @@ static void put_layers(struct writer *writer, const struct policy_draft_containe
     put_list(writer, draft->layers);
 }
 
+/* Where nothing is said confcom's bytes stay. */
+static void put_settings(struct writer *writer, const struct policy_draft_container *draft)
+{
+    if (draft->read_only_root)
+        put(writer, "\"caisson_read_only_root\":true,");
+    if (draft->rlimits.count > 0) {
+        put(writer, "\"caisson_rlimits\":");
+        put_list(writer, draft->rlimits);
+        put(writer, ",");
+    }
+    if (draft->sysctls.count > 0) {
+        put(writer, "\"caisson_sysctls\":");
+        put_list(writer, draft->sysctls);
+        put(writer, ",");
+    }
+}
+
 void generate_container(struct writer *writer, const struct policy_draft_container *draft)
 {
     put(writer, "{\"allow_elevated\":");
@@ -203,6 +220,7 @@ void generate_container(struct writer *writer, const struct policy_draft_contain
     put(writer, ",\"allow_stdio_access\":");
     put_bool(writer, !writer->draft->disable_stdio);
     put(writer, ",");
+    put_settings(writer, draft);
     put_capabilities(writer, draft);
     put(writer, ",\"command\":");
     if (draft->has_command)

@@ -28,6 +28,7 @@ static int load_exec(struct decoder *decoder, const struct value *value, void *r
     return fields_read(decoder, value, exec_fields, row);
 }
 
+/* Caisson's own members hold in every version: other readers pass over them. */
 static const struct field container_fields[] = {
     {"id", field_text, offsetof(struct policy_container, name), .optional = true},
     {"name", field_text, offsetof(struct policy_container, name), .optional = true}, /* rather */
@@ -51,6 +52,11 @@ static const struct field container_fields[] = {
     {"capabilities", load_capabilities, .since = LOAD_SINCE(2, 2)},
     {"seccomp_profile_sha256", field_text, offsetof(struct policy_container, seccomp_sha256),
      .since = LOAD_SINCE(2, 3)},
+    {"caisson_read_only_root", field_bool, offsetof(struct policy_container, read_only_root), true},
+    {"caisson_rlimits", policy_list_read, offsetof(struct policy_container, rlimits), true,
+     .max = POLICY_SETTINGS_MAX},
+    {"caisson_sysctls", policy_list_read, offsetof(struct policy_container, sysctls), true,
+     .max = POLICY_SETTINGS_MAX},
     {0}};
 
 static int load_container(struct decoder *decoder, const struct value *value, void *row)

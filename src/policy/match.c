@@ -96,16 +96,19 @@ static bool list_has(struct policy_list list, const char *text)
     return false;
 }
 
+const char *match_find_lacking(struct policy_list list, struct policy_list other)
+{
+    size_t i = 0;
+    while (i < list.count && list_has(other, list.items[i]))
+        i++;
+    return i < list.count ? list.items[i] : NULL;
+}
+
 /* Equal as sets, and as many. */
 static bool match_options(struct policy_list rule, struct policy_list options)
 {
-    if (rule.count != options.count)
-        return false;
-    for (size_t i = 0; i < rule.count; i++) {
-        if (!list_has(options, rule.items[i]) || !list_has(rule, options.items[i]))
-            return false;
-    }
-    return true;
+    return rule.count == options.count && !match_find_lacking(rule, options) &&
+           !match_find_lacking(options, rule);
 }
 
 static bool has_dotdot(const char *path)

@@ -11,6 +11,10 @@ bool match_env(const struct env_rule *rule, const char *env, struct regex_scratc
 /* True for a rule that is decided without PCRE2. */
 bool match_is_plain(const struct env_rule *rule);
 bool match_list(struct policy_list rule, struct policy_list list);
+
+/* The first of `list` that `other` lacks; NULL where it has all. */
+const char *match_find_lacking(struct policy_list list, struct policy_list other);
+
 bool match_signal(const uint32_t *signals, size_t count, uint32_t signal);
 
 /* The umask, the user, and every group by some rule. */

@@ -82,6 +82,8 @@ struct policy_container {
     struct capability_list capabilities[POLICY_CAPABILITY_SETS];
     const char *seccomp_sha256;
     struct user_rule user;
+    struct policy_list rlimits, sysctls; /* all that it has: as in struct policy_process */
+    bool read_only_root;
 };
 
 /* What a fragment adds where its rule includes it; the others change nothing here. */

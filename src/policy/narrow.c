@@ -159,6 +159,35 @@ static bool ok_seccomp(struct asker *asker, const struct policy_container *conta
                             container_label(asker, container)));
 }
 
+static bool ok_read_only_root(struct asker *asker, const struct policy_container *container,
+                              bool explain)
+{
+    return !container->read_only_root || asker->process->read_only_root ||
+           (explain && deny(asker->decision, "the root is writable, %s wants it read-only",
+                            container_label(asker, container)));
+}
+
+/* All of the policy's and no others: one that is left out may matter as much as one more. */
+static bool ok_settings(struct asker *asker, const struct policy_container *container, bool explain)
+{
+    const struct policy_process *process = asker->process;
+    const struct {
+        const char *what, *why;
+        struct policy_list list, other;
+    } sides[] = {{"rlimit", "is not in the policy", process->rlimits, container->rlimits},
+                 {"rlimit", "of the policy is missing", container->rlimits, process->rlimits},
+                 {"sysctl", "is not in the policy", process->sysctls, container->sysctls},
+                 {"sysctl", "of the policy is missing", container->sysctls, process->sysctls}};
+    for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
+        const char *lacking = match_find_lacking(sides[i].list, sides[i].other);
+        if (lacking)
+            return explain && deny(asker->decision, "%s %s %s (%s)", sides[i].what,
+                                   quote(&asker->quotes, lacking), sides[i].why,
+                                   container_label(asker, container));
+    }
+    return true;
+}
+
 static bool ok_exec(struct asker *asker, const struct policy_container *container, bool explain)
 {
     struct policy_list args = asker->process->args;
@@ -201,8 +230,9 @@ static bool narrow(struct asker *asker, check *const *checks, size_t count)
 
 bool narrow_to_create(struct asker *asker)
 {
-    static check *const checks[] = {ok_no_new_privileges, ok_user,   ok_privileged, ok_cwd,
-                                    ok_command,           ok_mounts, ok_seccomp};
+    static check *const checks[] = {
+        ok_no_new_privileges, ok_user,           ok_privileged, ok_cwd, ok_command, ok_mounts,
+        ok_seccomp,           ok_read_only_root, ok_settings};
     return narrow(asker, checks, COUNT_OF(checks));
 }
 

@@ -114,10 +114,15 @@ struct policy_process {
     struct policy_capabilities capabilities;
     /* From here on for create_container only. */
     bool privileged;
+    bool read_only_root;
     const char *seccomp_sha256; /* hex, "" for no profile */
     const struct policy_mount *mounts;
     size_t mount_count;
+    struct policy_list rlimits; /* "nofile=1024:4096", soft and hard, -1 for none */
+    struct policy_list sysctls; /* "net.core.somaxconn=1024" */
 };
+
+#define POLICY_SETTINGS_MAX 32 /* of rlimits, and of sysctls */
 
 struct policy_decision {
     bool allowed;

@@ -154,6 +154,7 @@ int pod_confine(const struct template_pod_options *options, const struct pod_sec
     bool strict = options->reading == POD_STRICT;
     draft->privileged = security->privileged == POD_TRUE;
     draft->no_new_privileges = security->escalation == POD_FALSE;
+    draft->read_only_root = strict && security->read_only_root;
     draft->capabilities_add = security->capabilities_add;
     draft->capabilities_drop = security->capabilities_drop;
     out->image_user = strict;

@@ -195,6 +195,27 @@ static int fill_command(const struct maker *maker, const struct pod_container *c
     return 0;
 }
 
+/* The pod's, which confcom passes over. */
+static int fill_sysctls(const struct maker *maker, struct policy_draft_container *out,
+                        struct error *err)
+{
+    const struct pod *pod = maker->pod;
+    size_t count = maker->options->reading == POD_STRICT ? pod->sysctl_count : 0;
+    const char **words = room(maker, count, sizeof *words, err);
+    if (!words)
+        return -1;
+    if (count > POLICY_SETTINGS_MAX)
+        return error_set(err, ERROR_LIMIT, "%zu sysctls; at most %d", count, POLICY_SETTINGS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        words[i] = template_format(maker->groups, err, "%s=%s", pod->sysctls[i].key,
+                                   pod->sysctls[i].value);
+        if (!words[i])
+            return -1;
+    }
+    out->sysctls = (struct policy_list){words, count};
+    return 0;
+}
+
 static int fill_container(const struct maker *maker, const struct pod_container *container,
                           struct template_container *out, struct error *err)
 {
@@ -210,6 +231,7 @@ static int fill_container(const struct maker *maker, const struct pod_container 
         fill_mounts(maker, container, &out->draft, err) < 0 ||
         fill_layer(maker, container, out, err) < 0 ||
         fill_execs(maker, container, &out->draft, err) < 0 ||
+        fill_sysctls(maker, &out->draft, err) < 0 ||
         pod_confine(maker->options, &container->security, maker->groups, out, err) < 0)
         return error_context(err, "container \"%.64s\"", container->name);
     return 0;

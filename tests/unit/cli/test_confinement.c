@@ -61,8 +61,7 @@ static void asks_for_dockers_capabilities(void **state)
     (void)state;
     says((char *[]){"run", NULL}, "\"bounding\":[" USUAL "],\"effective\":[" USUAL
                                   "],\"permitted\":[" USUAL "],\"inheritable\":[],\"ambient\":[]");
-    says((char *[]){"run", NULL},
-         "\"no_new_privileges\":false,\"mounts\":[],\"rlimits\":{},\"sysctls\":{}");
+    says((char *[]){"run", NULL}, "\"no_new_privileges\":false,\"mounts\":[]}");
 }
 
 static void adds_and_drops_capabilities_as_docker_does(void **state)
@@ -104,10 +103,36 @@ static void passes_limits_and_sysctls_on(void **state)
 {
     (void)state;
     says((char *[]){"run", "--ulimit", "nofile=1024:2048", "--ulimit", "core=-1", NULL},
-         "\"rlimits\":{\"nofile\":[1024,2048],\"core\":[-1,-1]}");
+         "\"rlimits\":[\"nofile=1024:2048\",\"core=-1:-1\"]");
     says((char *[]){"run", "--sysctl", "net.core.somaxconn=1024", "--sysctl", "kernel.sem=1 2 3 4",
                     NULL},
-         "\"sysctls\":{\"net.core.somaxconn\":\"1024\",\"kernel.sem\":\"1 2 3 4\"}");
+         "\"sysctls\":[\"net.core.somaxconn=1024\",\"kernel.sem=1 2 3 4\"]");
+}
+
+static void puts_settings_into_policy_and_question_as_they_are_asked_for(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    struct confinement confinement;
+    struct policy_draft_container draft = {0};
+    struct policy_process process = {0};
+    const char *names[CONFINEMENT_CAPABILITIES_MAX];
+    char *text = ask((char *[]){"run", "--ulimit", "nofile=512", "--ulimit=core=unlimited",
+                                "--sysctl", "kernel.sem=1 2", "--read-only", NULL},
+                     &confinement, &err);
+    assert_non_null(text);
+    confinement_describe(&confinement, &draft);
+    confinement_ask(&confinement, names, &process);
+    assert_int_equal(draft.rlimits.count, 2);
+    assert_string_equal(draft.rlimits.items[0], "nofile=512:512");
+    assert_string_equal(draft.rlimits.items[1], "core=-1:-1");
+    assert_int_equal(draft.sysctls.count, 1);
+    assert_string_equal(draft.sysctls.items[0], "kernel.sem=1 2");
+    assert_true(draft.read_only_root && process.read_only_root);
+    assert_ptr_equal(process.rlimits.items, draft.rlimits.items);
+    assert_ptr_equal(process.sysctls.items, draft.sysctls.items);
+    free(text);
+    confinement_fini(&confinement);
 }
 
 static void puts_groups_and_umask_into_request_and_policy(void **state)
@@ -141,7 +166,7 @@ static void reads_security_options(void **state)
     says((char *[]){"run", "--security-opt", "no-new-privileges=false", NULL},
          "\"no_new_privileges\":false");
     says((char *[]){"run", "--security-opt", "seccomp=unconfined", NULL},
-         "\"no_new_privileges\":false,\"mounts\":[],\"rlimits\"");
+         "\"no_new_privileges\":false,\"mounts\":[]}");
 }
 
 static void refuses_what_confidentiality_rules_out(void **state)
@@ -204,6 +229,7 @@ static void refuses_what_is_malformed(void **state)
         {"--sysctl", "net.core.somaxconn"},
         {"--sysctl", "a="},
         {"--sysctl", "=5"},
+        {"--sysctl", "a=\xff"},
     };
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         refuses(
@@ -232,6 +258,15 @@ static void refuses_too_many(void **state)
     for (size_t i = 0; i < 33; i++)
         groups[1 + i] = "--group-add=1";
     refuses(groups, ERROR_LIMIT, "more than 32 times --group-add");
+    char *limits[1 + 33 + 1] = {"run"};
+    char names[33][24];
+    for (size_t i = 0; i < 33; i++) {
+        (void)snprintf(names[i], sizeof names[i], "--ulimit=n%zu=1", i);
+        limits[1 + i] = names[i];
+    }
+    refuses(limits, ERROR_LIMIT, "more than 32 times --ulimit");
+    refuses((char *[]){"run", "--ulimit=core=0", "--ulimit=core=1", NULL}, ERROR_USAGE, "twice");
+    refuses((char *[]){"run", "--sysctl=a=1", "--sysctl=a=1", NULL}, ERROR_USAGE, "twice");
     refuses((char *[]){"run", "--tmpfs", "/a:ro,ro,ro,ro,ro,ro,ro,ro,ro,ro,ro,ro,ro,ro", NULL},
             ERROR_LIMIT, "options of a mount");
 }
@@ -243,6 +278,7 @@ int main(void)
         cmocka_unit_test(adds_and_drops_capabilities_as_docker_does),
         cmocka_unit_test(mounts_folders_in_memory),
         cmocka_unit_test(passes_limits_and_sysctls_on),
+        cmocka_unit_test(puts_settings_into_policy_and_question_as_they_are_asked_for),
         cmocka_unit_test(puts_groups_and_umask_into_request_and_policy),
         cmocka_unit_test(reads_security_options),
         cmocka_unit_test(refuses_what_confidentiality_rules_out),

@@ -21,6 +21,7 @@ const struct described model_containers[] = {
      .signals = {10},
      .exec = {"/bin/tool"},
      .exec_signal = 12,
+     .rlimits = {"nofile=512:1024", "core=0:0"},
      .stdio = true,
      .mount = "/etc/resolv.conf"},
     /* The same layers, silent: told apart by what runs. */
@@ -31,6 +32,7 @@ const struct described model_containers[] = {
      .cwd = "/srv",
      .exec = {"/bin/silent", "-q"},
      .capabilities = {"CAP_KILL"},
+     .sysctls = {"net.core.somaxconn=77"},
      .no_new_privileges = true},
     {.name = "elevated",
      .layers = {A, C},
@@ -49,6 +51,7 @@ const struct described model_containers[] = {
      .signals = {15},
      .exec = {"/bin/base", "-z"},
      .stdio = true,
+     .read_only = true,
      .mount = "/etc/hosts"},
 };
 const size_t model_container_count = sizeof model_containers / sizeof *model_containers;
@@ -119,6 +122,18 @@ static int append_mount(struct buf *out, const struct described *it, struct erro
                       it->mount);
 }
 
+static int append_settings(struct buf *out, const struct described *it, struct error *err)
+{
+    if (buf_append_text(out, ",\"caisson_rlimits\":", err) < 0 ||
+        append_words(out, it->rlimits, err) < 0 ||
+        buf_append_text(out, ",\"caisson_sysctls\":", err) < 0)
+        return -1;
+    return append_words(out, it->sysctls, err) < 0
+               ? -1
+               : buf_printf(out, err, ",\"caisson_read_only_root\":%s",
+                            it->read_only ? "true" : "false");
+}
+
 static const char *word_of(bool value)
 {
     return value ? "true" : "false";
@@ -140,8 +155,8 @@ static int append_container(struct buf *out, const struct described *it, struct 
     if (buf_append_text(out, "{\"command\":", err) < 0 || append_words(out, it->args, err) < 0 ||
         append_env(out, it, err) < 0 || buf_append_text(out, ",\"layers\":", err) < 0 ||
         append_words(out, it->layers, err) < 0 || append_mount(out, it, err) < 0 ||
-        append_signals(out, it, err) < 0 || append_exec(out, it, err) < 0 ||
-        append_capabilities(out, it, err) < 0)
+        append_settings(out, it, err) < 0 || append_signals(out, it, err) < 0 ||
+        append_exec(out, it, err) < 0 || append_capabilities(out, it, err) < 0)
         return -1;
     return buf_printf(
         out, err,
@@ -458,6 +473,23 @@ static bool variables_are(const struct described *it, const struct spec *spec)
     return true;
 }
 
+/* The same once more does no harm; one fewer might. */
+static bool same_settings(const char *const *words, struct policy_list list)
+{
+    for (size_t i = 0; i < list.count; i++) {
+        if (!has_word(words, list.items[i]))
+            return false;
+    }
+    for (; *words; words++) {
+        bool found = false;
+        for (size_t i = 0; i < list.count; i++)
+            found |= strcmp(*words, list.items[i]) == 0;
+        if (!found)
+            return false;
+    }
+    return true;
+}
+
 static bool is_described(const struct described *it, const struct model_container *container,
                          const struct spec *spec)
 {
@@ -465,7 +497,8 @@ static bool is_described(const struct described *it, const struct model_containe
            strcmp(it->cwd, spec->cwd) == 0 && variables_are(it, spec) &&
            capabilities_are(it, spec) && mounts_are(it, spec) && spec->umask == 022 &&
            spec->user->user.id == 0 && (!it->no_new_privileges || spec->no_new_privileges) &&
-           (it->elevated || !spec->privileged);
+           (it->elevated || !spec->privileged) && same_settings(it->rlimits, spec->rlimits) &&
+           same_settings(it->sysctls, spec->sysctls) && (!it->read_only || spec->read_only_root);
 }
 
 static int model_create(void *argument, const struct spec *spec, const uint32_t standard[3],

@@ -26,7 +26,9 @@ struct described {
     unsigned int signals[MODEL_WORDS + 1];
     const char *exec[MODEL_WORDS + 1]; /* what may be run in it later; none where empty */
     unsigned int exec_signal;          /* the one that it may get */
-    bool no_new_privileges, elevated, stdio;
+    /* All of these, and no others. */
+    const char *rlimits[MODEL_WORDS + 1], *sysctls[MODEL_WORDS + 1];
+    bool no_new_privileges, elevated, stdio, read_only;
     const char *mount; /* where a file of the container's own may be mounted; NULL for none */
 };
 

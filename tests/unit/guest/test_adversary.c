@@ -225,6 +225,9 @@ static void create_container(struct host *host)
     static const char *const words[] = {"/bin/app", "go", "/bin/sh", "", "/bin/silent", NULL};
     static const char *const variables[] = {"A=1", "B=2", "A=2", "LD_PRELOAD=/x", "a=1", NULL};
     static const char *const folders[] = {"/", "/srv", "/srv/..", "/tmp", NULL};
+    static const char *const rlimits[] = {"nofile=4:4", "core=0:0", "nofile=512:1024", "", NULL};
+    static const char *const sysctls[] = {"net.core.somaxconn=1", "net.core.somaxconn=77",
+                                          "kernel.core_pattern=1", NULL};
     static const char *const users[] = {"root", "nobody", "1000:0", NULL};
     const char *id = any_id(host);
     const struct described *it = fitting(host, id);
@@ -238,10 +241,12 @@ static void create_container(struct host *host)
         "capabilities", capabilities_of(host, it), "no_new_privileges",
         one_in(host, 10) ? !it->no_new_privileges : it->no_new_privileges, "privileged",
         (int)(one_in(host, 20) || (it->elevated && one_in(host, 4))), "read_only_root",
-        (int)one_in(host, 4), "mounts", mounts_of(host, it), "hostname", "", "terminal",
-        (int)terminal, "rows", terminal ? 24 : 0, "columns", terminal ? 80 : 0, "stdin",
-        it->stdio ? any_stream(host) : 0, "stdout", terminal || it->stdio ? any_stream(host) : 0,
-        "stderr", terminal ? 0 : any_stream(host));
+        one_in(host, 10) ? !it->read_only : it->read_only, "mounts", mounts_of(host, it),
+        "hostname", "", "terminal", (int)terminal, "rows", terminal ? 24 : 0, "columns",
+        terminal ? 80 : 0, "stdin", it->stdio ? any_stream(host) : 0, "stdout",
+        terminal || it->stdio ? any_stream(host) : 0, "stderr", terminal ? 0 : any_stream(host));
+    (void)json_object_set_new(args, "rlimits", spoiled(host, list_of(it->rlimits), rlimits));
+    (void)json_object_set_new(args, "sysctls", spoiled(host, list_of(it->sysctls), sysctls));
     ask(host, "create_container", args);
 }
 

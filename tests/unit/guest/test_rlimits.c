@@ -5,15 +5,9 @@
 
 #include "guest/rlimits.h"
 
-static int parse(const char *text, struct rlimits *limits, struct error *err)
+static int parse(const char *word, struct rlimits *limits, struct error *err)
 {
-    struct arena arena = {.limit = 1 << 20};
-    struct value object;
-    check_ok(value_read_object(span_of_text(text), 4, &arena, &object, err), err);
-    rlimits_init(limits);
-    int parsed = rlimits_parse(&object, limits, err);
-    arena_fini(&arena);
-    return parsed;
+    return rlimits_parse((struct policy_list){&word, word ? 1 : 0}, limits, err);
 }
 
 static void has_many_files_where_nothing_is_said(void **state)
@@ -21,7 +15,7 @@ static void has_many_files_where_nothing_is_said(void **state)
     (void)state;
     struct rlimits limits;
     struct error err = {0};
-    check_ok(parse("{}", &limits, &err), &err);
+    check_ok(parse(NULL, &limits, &err), &err);
     assert_int_equal(limits.given, 1U << RLIMIT_NOFILE);
     assert_int_equal(limits.values[RLIMIT_NOFILE].rlim_cur, 1048576);
     assert_int_equal(limits.values[RLIMIT_NOFILE].rlim_max, 1048576);
@@ -30,76 +24,95 @@ static void has_many_files_where_nothing_is_said(void **state)
 static void reads_limits(void **state)
 {
     (void)state;
+    static const char *const words[] = {"nofile=64:4096", "core=0:0", "memlock=-1:-1", "nproc=1:-1",
+                                        "stack=8388608:9223372036854775807"};
     struct rlimits limits;
     struct error err = {0};
-    check_ok(parse("{\"nofile\":[1024,4096],\"core\":[0,0],\"memlock\":[-1,-1],\"nproc\":[1024,-1],"
-                   "\"stack\":[8388608,1073741824]}",
-                   &limits, &err),
-             &err);
+    check_ok(rlimits_parse((struct policy_list){words, 5}, &limits, &err), &err);
     assert_int_equal(limits.given, 1U << RLIMIT_NOFILE | 1U << RLIMIT_CORE | 1U << RLIMIT_MEMLOCK |
                                        1U << RLIMIT_NPROC | 1U << RLIMIT_STACK);
-    assert_int_equal(limits.values[RLIMIT_NOFILE].rlim_cur, 1024);
+    assert_int_equal(limits.values[RLIMIT_NOFILE].rlim_cur, 64);
     assert_int_equal(limits.values[RLIMIT_NOFILE].rlim_max, 4096);
     assert_int_equal(limits.values[RLIMIT_CORE].rlim_max, 0);
     assert_true(limits.values[RLIMIT_MEMLOCK].rlim_cur == RLIM_INFINITY);
+    assert_int_equal(limits.values[RLIMIT_NPROC].rlim_cur, 1);
     assert_true(limits.values[RLIMIT_NPROC].rlim_max == RLIM_INFINITY);
-    assert_int_equal(limits.values[RLIMIT_STACK].rlim_max, 1 << 30);
+    assert_int_equal(limits.values[RLIMIT_STACK].rlim_max, INT64_MAX);
 }
 
-static void refuses_limits_that_let_the_host_choose_what_fails(void **state)
+static void knows_the_kernels_names(void **state)
 {
     (void)state;
-    static const char *const texts[] = {
-        "{\"nofile\":[1023,4096]}",
-        "{\"nofile\":[0,0]}",
-        "{\"nofile\":[1024,1048577]}",
-        "{\"nofile\":[-1,-1]}",
-        "{\"memlock\":[8388607,8388608]}",
-        "{\"nproc\":[1023,-1]}",
-        "{\"stack\":[8388607,8388608]}",
-        "{\"stack\":[8388608,-1]}",
-        "{\"stack\":[-1,-1]}",
-        "{\"nofile\":[4096,1024]}",
-        "{\"core\":[-1,0]}",
-        "{\"core\":[-2,0]}",
-        "{\"core\":[0,-2]}",
-    };
-    struct rlimits limits;
-    struct error err;
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-        check_error(parse(texts[i], &limits, &err), &err, ERROR_REFUSED);
+    static const struct {
+        const char *word;
+        int resource;
+    } rows[] = {{"cpu=1:2", RLIMIT_CPU},           {"fsize=1:2", RLIMIT_FSIZE},
+                {"data=1:2", RLIMIT_DATA},         {"stack=1:2", RLIMIT_STACK},
+                {"core=1:2", RLIMIT_CORE},         {"rss=1:2", RLIMIT_RSS},
+                {"nproc=1:2", RLIMIT_NPROC},       {"nofile=1:2", RLIMIT_NOFILE},
+                {"memlock=1:2", RLIMIT_MEMLOCK},   {"as=1:2", RLIMIT_AS},
+                {"locks=1:2", RLIMIT_LOCKS},       {"sigpending=1:2", RLIMIT_SIGPENDING},
+                {"msgqueue=1:2", RLIMIT_MSGQUEUE}, {"nice=1:2", RLIMIT_NICE},
+                {"rtprio=1:2", RLIMIT_RTPRIO},     {"rttime=1:2", RLIMIT_RTTIME}};
+    assert_int_equal(sizeof rows / sizeof *rows, RLIMIT_NLIMITS);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct rlimits limits;
+        struct error err = {0};
+        check_ok(parse(rows[i].word, &limits, &err), &err);
+        assert_int_equal(limits.values[rows[i].resource].rlim_cur, 1);
+        assert_int_equal(limits.values[rows[i].resource].rlim_max, 2);
+    }
 }
 
 static void refuses_what_is_no_limit(void **state)
 {
     (void)state;
-    static const char *const texts[] = {
-        "{\"fsize\":[1,1]}",
-        "{\"cpu\":[1,1]}",
-        "{\"NOFILE\":[1024,1024]}",
-        "{\"nofile\":1024}",
-        "{\"nofile\":[1024]}",
-        "{\"nofile\":[]}",
-        "{\"nofile\":[1024,1024,1024]}",
-        "{\"nofile\":[\"1024\",1024]}",
-        "{\"nofile\":[\"1024\",1024]}",
-
-        "{\"core\":[null,0]}",
-    };
+    static const char *const words[] = {"",
+                                        "=",
+                                        ":",
+                                        "=1:1",
+                                        "1:1",
+                                        "nofile",
+                                        "nofile=",
+                                        "nofile:1",
+                                        "nofile:1=1",
+                                        "nofile=1",
+                                        "nofile=:",
+                                        "nofile=1:",
+                                        "nofile=:1",
+                                        "nofile=1:1:1",
+                                        "nofile=1:1 ",
+                                        "nofile= 1:1",
+                                        "nofile=+1:1",
+                                        "nofile=01:1",
+                                        "nofile=0x1:1",
+                                        "nofile=-2:1",
+                                        "nofile=1:-2",
+                                        "nofile=--1:1",
+                                        "nofile=9223372036854775808:1",
+                                        "nofile=00000000000000000000000000000001:1",
+                                        "NOFILE=1:1",
+                                        "RLIMIT_NOFILE=1:1",
+                                        "nofil=1:1",
+                                        "nofiles=1:1",
+                                        "nothing=1:1"};
+    static const char *const twice[] = {"core=0:0", "core=0:0"};
     struct rlimits limits;
     struct error err;
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-        check_error(parse(texts[i], &limits, &err), &err, ERROR_INVALID);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        check_error(parse(words[i], &limits, &err), &err, ERROR_INVALID);
+    check_error(rlimits_parse((struct policy_list){twice, 2}, &limits, &err), &err, ERROR_INVALID);
 }
 
 /* In a child: whoever lowers its limits cannot raise them again. */
 static void gives_them_to_the_process(void **state)
 {
     (void)state;
+    static const char *const words[] = {"nofile=1024:1025", "core=0:0"};
     struct rlimits limits;
     struct error err = {0};
     int status;
-    check_ok(parse("{\"nofile\":[1024,1025],\"core\":[0,0]}", &limits, &err), &err);
+    check_ok(rlimits_parse((struct policy_list){words, 2}, &limits, &err), &err);
     pid_t child = fork();
     if (child == 0) {
         struct rlimit files, core;
@@ -112,14 +125,25 @@ static void gives_them_to_the_process(void **state)
     assert_int_equal(status, 0);
 }
 
+static void tells_which_limit_the_kernel_refuses(void **state)
+{
+    (void)state;
+    struct rlimits limits;
+    struct error err = {0};
+    check_ok(parse("core=1:0", &limits, &err), &err);
+    limits.given = 1U << RLIMIT_CORE;
+    check_refused(rlimits_set(&limits, &err), &err, "cannot set the limit core");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(has_many_files_where_nothing_is_said),
         cmocka_unit_test(reads_limits),
-        cmocka_unit_test(refuses_limits_that_let_the_host_choose_what_fails),
+        cmocka_unit_test(knows_the_kernels_names),
         cmocka_unit_test(refuses_what_is_no_limit),
         cmocka_unit_test(gives_them_to_the_process),
+        cmocka_unit_test(tells_which_limit_the_kernel_refuses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "policy/capabilities.h"
 #include "policy/policy.h"
 #include "policy/state.h"
 #include "sample.h"
@@ -115,6 +116,75 @@ static void allows_what_the_policy_describes(void **state)
     stop(&m);
 }
 
+#define SETTINGS                                                                                   \
+    "\"caisson_rlimits\":[\"nofile=64:64\",\"core=0:0\"],\"caisson_sysctls\":[\"kernel.sem=1 "     \
+    "2\"],"                                                                                        \
+    "\"caisson_read_only_root\":true,"
+
+/* The sample's second container, with settings of its own. */
+static void start_settings(struct machine *machine)
+{
+    static const char key[] = "\"name\":\"job\",";
+    const char *at = strstr(SAMPLE, key) + strlen(key);
+    char text[2 * sizeof SAMPLE];
+    (void)snprintf(text, sizeof text, "%.*s" SETTINGS "%s", (int)(at - SAMPLE), SAMPLE, at);
+    start(machine, text, POLICY_STRICT);
+    assert_true(device(machine, "/run/mounts/scsi/m0", HASH_A));
+    assert_true(overlay(machine, "c1", LIST("/run/mounts/scsi/m0")));
+}
+
+static void settings_are_the_policys_all_of_them_and_no_others(void **state)
+{
+    struct machine m;
+    (void)state;
+    const struct policy_list usual = {policy_default_capability_names,
+                                      policy_default_capability_count};
+    const struct policy_process good = {.container_id = "c1",
+                                        .sandbox_id = "pod",
+                                        .args = LIST("/bin/job"),
+                                        .cwd = "/",
+                                        .user = {"0", "root"},
+                                        .umask = "0022",
+                                        .capabilities = {{usual, usual, {0}, usual, {0}}},
+                                        .seccomp_sha256 = "",
+                                        .read_only_root = true,
+                                        .rlimits = LIST("core=0:0", "nofile=64:64"),
+                                        .sysctls = LIST("kernel.sem=1 2")};
+    start_settings(&m);
+    struct policy_process p = good;
+    p.rlimits = LIST("core=0:0", "nofile=64:65");
+    denied(&m, create(&m, &p), "rlimit \"nofile=64:65\" is not in the policy (container \"job\")");
+    p.rlimits = LIST("nofile=64:64");
+    denied(&m, create(&m, &p), "rlimit \"core=0:0\" of the policy is missing");
+    p.rlimits = LIST("nofile=64:64", "core=0:0", "core=-1:-1");
+    denied(&m, create(&m, &p), "rlimit \"core=-1:-1\" is not in the policy");
+    p.rlimits = LIST("kernel.sem=1 2", "nofile=64:64", "core=0:0");
+    denied(&m, create(&m, &p), "rlimit \"kernel.sem=1 2\" is not in the policy");
+    p.rlimits = (struct policy_list){0};
+    denied(&m, create(&m, &p), "rlimit \"nofile=64:64\" of the policy is missing");
+    p = good, p.sysctls = LIST("kernel.sem=1 3");
+    denied(&m, create(&m, &p), "sysctl \"kernel.sem=1 3\" is not in the policy");
+    p.sysctls = (struct policy_list){0};
+    denied(&m, create(&m, &p), "sysctl \"kernel.sem=1 2\" of the policy is missing");
+    p.sysctls = (struct policy_list){p.args.items, POLICY_SETTINGS_MAX + 1};
+    denied(&m, create(&m, &p), "too many");
+    p = good, p.read_only_root = false;
+    denied(&m, create(&m, &p), "the root is writable, container \"job\" wants it read-only");
+    assert_true(create(&m, &good));
+    stop(&m);
+}
+
+static void a_root_may_always_be_read_only(void **state)
+{
+    struct machine m;
+    (void)state;
+    start_web(&m, "c1");
+    struct policy_process process = web_process("c1");
+    process.read_only_root = true;
+    assert_true(create(&m, &process));
+    stop(&m);
+}
+
 static void refuses_devices(void **state)
 {
     static const char *const targets[] = {
@@ -196,6 +266,10 @@ static void refuses_changed_processes(void **state)
     denied(&m, create(&m, &p), "allow_elevated off");
     p = web_process("c1"), p.seccomp_sha256 = HASH_A;
     denied(&m, create(&m, &p), "seccomp");
+    p = web_process("c1"), p.rlimits = LIST("nofile=4:4");
+    denied(&m, create(&m, &p), "rlimit \"nofile=4:4\" is not in the policy (container \"web\")");
+    p = web_process("c1"), p.sysctls = LIST("kernel.sem=1");
+    denied(&m, create(&m, &p), "sysctl \"kernel.sem=1\" is not in the policy");
     p = web_process("c1"), p.env = LIST("PORT=80");
     denied(&m, create(&m, &p), "required variable \"MODE\"");
     p = web_process("c1"), p.env = LIST("mode=prod", "PORT=80");
@@ -589,6 +663,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(allows_what_the_policy_describes),
+        cmocka_unit_test(settings_are_the_policys_all_of_them_and_no_others),
+        cmocka_unit_test(a_root_may_always_be_read_only),
         cmocka_unit_test(refuses_devices),
         cmocka_unit_test(refuses_overlays),
         cmocka_unit_test(refuses_changed_processes),

@@ -46,6 +46,32 @@ static bool holds(struct policy_draft_container *container, enum policy_generati
     return found;
 }
 
+static void writes_settings_only_where_they_are_asked_for(void **state)
+{
+    static const char *const rlimits[] = {"core=0:0", "nofile=512:512"};
+    static const char *const sysctls[] = {"kernel.sem=1 2"};
+    struct error err = {0};
+    struct policy_draft_container container = redis();
+    POLICY_AUTO policy = NULL;
+    (void)state;
+    assert_false(holds(&container, POLICY_GENERATION_B, "caisson"));
+    container.rlimits = (struct policy_list){rlimits, 2};
+    container.sysctls = (struct policy_list){sysctls, 1};
+    container.read_only_root = true;
+    assert_true(holds(&container, POLICY_GENERATION_B,
+                      ",\"caisson_read_only_root\":true,\"caisson_rlimits\":[\"core=0:0\","
+                      "\"nofile=512:512\"],\"caisson_sysctls\":[\"kernel.sem=1 2\"],"
+                      "\"capabilities\":"));
+    char *text = generate(&container, POLICY_GENERATION_B);
+    BUF_AUTO page = BUF_WITH_LIMIT(1 << 20);
+    check_ok(policy_parse(span_of_text(text), POLICY_STRICT, &policy, &err), &err);
+    check_ok(policy_describe(policy, &page, &err), &err);
+    assert_non_null(strstr(buf_text(&page), "  limit         \"nofile=512:512\"\n"));
+    assert_non_null(strstr(buf_text(&page), "  sysctl        \"kernel.sem=1 2\"\n"));
+    assert_non_null(strstr(buf_text(&page), "  root          read-only\n"));
+    free(text);
+}
+
 static void writes_what_the_reader_reads(void **state)
 {
     (void)state;
@@ -317,6 +343,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_what_the_reader_reads),
+        cmocka_unit_test(writes_settings_only_where_they_are_asked_for),
         cmocka_unit_test(lets_what_it_describes_run),
         cmocka_unit_test(writes_strings_as_confcom_does),
         cmocka_unit_test(writes_more_groups_and_the_umask),
