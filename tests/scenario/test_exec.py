@@ -275,10 +275,11 @@ class Confined(HostileCase):
             {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 28}]}  # fmt: skip
         digest = hashlib.sha256(json.dumps(profile, separators=(",", ":")).encode()).hexdigest()
         command = ["/bin/sh", "-c", "grep -E '^(Seccomp|CapEff):' /proc/self/status; ulimit -n; mkdir /tmp/x 2>&1"]
-        workload = Workload("busybox", SLEEP, seccomp_profile_sha256=digest, exec_processes=[{"command": command, "signals": []}])
+        workload = Workload("busybox", SLEEP, seccomp_profile_sha256=digest, exec_processes=[{"command": command, "signals": []}],
+                            caisson_rlimits=["nofile=2048:2048"])  # fmt: skip
         with workload.boot() as machine:
             workload.mount(machine.channel)
-            workload.start(machine.channel, seccomp=profile, rlimits={"nofile": [2048, 2048]})
+            workload.start(machine.channel, seccomp=profile, rlimits=["nofile=2048:2048"])
             for user, capabilities in (("", "00000000a80425fb"), ("1000:7", "0" * 16)):
                 _, output, _ = Exec(machine.channel, workload, command, user=user).wait()
                 self.assertEqual(output.decode().splitlines(), [

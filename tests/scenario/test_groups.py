@@ -211,6 +211,9 @@ class Groups(CliCase):
             "seccomp profile is \"\"": change({"seccompProfile": {"type": "Unconfined"}}),
             "user is \"user\" (id \"1000\"), the policy has \"0\"": change({"allowPrivilegeEscalation": True}),
             "(id \"42\") is in none of group_idnames": {"securityContext": dict(self.pod["securityContext"], supplementalGroups=[42])},
+            "sysctl \"net.core.somaxconn=78\" is not in the policy": {"securityContext": dict(
+                self.pod["securityContext"], sysctls=[{"name": "net.core.somaxconn", "value": "78"}])},
+            "the root is writable": change({"readOnlyRootFilesystem": False}),
             "capability CAP_NET_ADMIN is missing": change({"capabilities": {"drop": ["ALL"]}}),
         }
         for reason, pod in others.items():

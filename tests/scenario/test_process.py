@@ -150,6 +150,8 @@ class Process(HostileCase):
 
     def test_has_all_that_confines_it_and_no_other(self):
         """One machine: what differs from the policy is refused, and then the container has everything at once."""
+        rlimits = ["nofile=64:2048", "core=0:0"]
+        sysctls = ["net.core.somaxconn=321", "kernel.shmmni=77", "kernel.sem=250 32000 32 99", "fs.mqueue.queues_max=9"]
         tmpfs = {"destination": "/cache", "options": ["nosuid", "size=1m"], "source": "tmpfs", "type": "tmpfs"}
         shm = {"destination": "/dev/shm", "options": ["nosuid", "nodev", "noexec", "mode=1777", "size=2m"], "source": "shm", "type": "tmpfs"}
         some = policies.capabilities(["CAP_CHOWN", "CAP_SYS_ADMIN"])
@@ -163,10 +165,9 @@ class Process(HostileCase):
         touch /x 2>/dev/null || echo read-only
         """
         workload = Workload("busybox", ["/bin/sh", "-c", script], user=user, mounts=[tmpfs, shm], capabilities=some,
-                            seccomp_profile_sha256=profile_digest(PROFILE))  # fmt: skip
+                            seccomp_profile_sha256=profile_digest(PROFILE), caisson_rlimits=rlimits, caisson_sysctls=sysctls, caisson_read_only_root=True)  # fmt: skip
         given = {"user": "1000:7", "groups": ["9", "7"], "umask": 0o27, "mounts": [tmpfs, shm], "capabilities": some, "seccomp": PROFILE, "read_only_root": True,
-                 "rlimits": {"nofile": [1024, 2048], "core": [0, 0]},
-                 "sysctls": {"net.core.somaxconn": "321", "kernel.shmmni": "77", "kernel.sem": "250 32000 32 99", "fs.mqueue.queues_max": "9"}}  # fmt: skip
+                 "rlimits": rlimits[::-1], "sysctls": sysctls[::-1]}  # fmt: skip
         with workload.boot() as machine:
             workload.mount(machine.channel)
             for code, change in (
@@ -175,9 +176,10 @@ class Process(HostileCase):
                 ("denied", {"seccomp": dict(PROFILE, syscalls=PROFILE["syscalls"][::-1])}), ("invalid", {"seccomp": None}),
                 ("denied", {"umask": 0o22}), ("denied", {"user": "1000:8"}), ("denied", {"groups": ["8"]}), ("denied", {"groups": ["9", "0"]}),
                 ("failed", {"groups": ["nogroup"]}), ("invalid", {"groups": "9"}), ("invalid", {"groups": [str(i) for i in range(33)]}), ("denied", {"mounts": [dict(shm, options=["size=2m"])]}),
-                ("invalid", {"rlimits": {"nofile": [4, 4]}}), ("invalid", {"rlimits": {"fsize": [0, 0]}}), ("invalid", {"rlimits": []}),
-                ("invalid", {"sysctls": {"kernel.core_pattern": "1"}}), ("invalid", {"sysctls": {"net.ipv4.conf.all.route_localnet": "1"}}),
-                ("invalid", {"sysctls": {"kernel.sem": "x"}}),
+                ("denied", {"rlimits": ["nofile=4:4", "core=0:0"]}), ("denied", {"rlimits": rlimits[:1]}), ("denied", {"rlimits": [*rlimits, "fsize=0:0"]}),
+                ("denied", {"rlimits": []}), ("denied", {"rlimits": sysctls}), ("invalid", {"rlimits": ["core=0:0"] * 33}), ("invalid", {"rlimits": {"nofile": [64, 2048]}}),
+                ("denied", {"sysctls": []}), ("denied", {"sysctls": sysctls[1:]}), ("denied", {"sysctls": [*sysctls, "kernel.core_pattern=1"]}),
+                ("denied", {"sysctls": ["net.core.somaxconn=322", *sysctls[1:]]}), ("invalid", {"sysctls": ["net.core.somaxconn", 321]}), ("denied", {"read_only_root": False}),
             ):  # fmt: skip
                 with self.subTest(change):
                     self.refused(machine.channel, "create_container", code, **workload.process(**dict(given, **change)))
@@ -192,7 +194,7 @@ class Process(HostileCase):
                              {"Umask": "0027", "Uid": "1000 " * 3 + "1000", "Gid": "7 7 7 7", "Groups": "9", "NoNewPrivs": "0", "Seccomp:": "2"})
             # CAP_SYS_ADMIN, by which the filter was installed, is in none of the sets of what runs; bits 0 and 21 are the policy's.
             self.assertEqual([status["Cap" + name] for name in ("Inh", "Prm", "Eff", "Bnd", "Amb")], [NONE, NONE, NONE, "0000000000200001", NONE])
-            self.assertEqual(found[-10:], ["0", "1024", "2048", "321", "77", "250 32000 32 99", "9", "1024", "2048", "read-only"])
+            self.assertEqual(found[-10:], ["0", "64", "2048", "321", "77", "250 32000 32 99", "9", "1024", "2048", "read-only"])
             # Keys that are in no digest say nothing that the guest would not understand.
             machine.channel.call("mount_overlay", id="d", layers=workload.targets())
             odd = dict(given, id="d", seccomp=dict(PROFILE, comment="same digest"))
@@ -209,6 +211,10 @@ class Process(HostileCase):
                     IDENTITY, {"seccomp_profile_sha256": profile_digest(profile), "no_new_privileges": no_new_privileges},
                     seccomp=profile, no_new_privileges=no_new_privileges) if " " in line)  # fmt: skip
                 self.assertEqual([found["Cap" + name] for name in ("Inh", "Prm", "Eff", "Bnd", "Amb")], [NONE, DEFAULT, DEFAULT, DEFAULT, NONE])
+
+    def test_a_policy_sets_nothing_that_is_the_machines(self):
+        workload = Workload("busybox", ["/bin/true"], caisson_sysctls=["kernel.core_pattern=1"])
+        self.refused_start(workload, 'not a container\'s to set: sysctl "kernel.core_pattern=1"', sysctls=["kernel.core_pattern=1"])
 
     def test_refuses_to_start_what_is_no_program(self):
         for command, because in ((["nosuch"], "nosuch is in no folder of the container's PATH"), (["/nosuch"], "/nosuch: No such file"),

@@ -110,16 +110,31 @@ class Run(CliCase):
         self.assertEqual(result.stdout.decode().splitlines(), ["1000", "1000", "/tmp", "cabin", "A=with spaces",
                                                                "B=from a file"])
 
-    def test_groups_and_umask_are_the_policys(self):
-        """A policy names the groups; a host that adds another, or takes another umask, is told which."""
-        words = ["-u", "1000:1000", "--group-add", "44", "--group-add", "root", "--umask", "27"]
+    def test_groups_umask_and_settings_are_the_policys(self):
+        """A policy names them; a host that adds another, or leaves one out, is told which."""
+        settings = ["--ulimit", "nofile=512", "--sysctl", "net.core.somaxconn=77", "--read-only"]
+        words = [*settings, "-u", "1000:1000", "--group-add", "44", "--group-add", "root", "--umask", "27"]
         allowed = ["--allow-exec", "id -G", "--allow-exec", "/bin/busybox grep Umask /proc/self/status"]
         policy = os.path.join(self.folder, "groups.rego")
         self.caisson("policy", "generate", *words, *allowed, "-o", policy, self.image("busybox"), "/bin/sleep", "1000")
         name = self.start_image("busybox", "/bin/sleep", "1000", options=[*words, "--policy", policy])
         self.assertEqual(self.caisson("exec", name, "id", "-G").stdout, b"1000 0 44\n")
         self.assertIn(b"0027", self.caisson("exec", name, "/bin/busybox", "grep", "Umask", "/proc/self/status").stdout)
+        with open(policy, encoding="utf-8") as file:
+            text = file.read()
+        for member in ('"caisson_read_only_root":true', '"caisson_rlimits":["nofile=512:512"]', '"caisson_sysctls":["net.core.somaxconn=77"]'):
+            self.assertEqual(text.count(member), 1, member)
+        plain = os.path.join(self.folder, "plain.rego")
+        self.caisson("policy", "generate", *words, "-o", plain, self.image("busybox"))
+        self.caisson("policy", "check", *words, plain, self.image("busybox"))
+        for other, reason in (([*words[:2], *words[4:]], 'sysctl "net.core.somaxconn=77" of the policy is missing'), (["--sysctl", "kernel.sem=1", *words], 'sysctl "kernel.sem=1" is not in the policy'),
+                              (words[2:], 'rlimit "nofile=512:512" of the policy is missing'),
+                              ([*words[:4], *words[5:]], "the root is writable")):  # fmt: skip
+            result = self.caisson("policy", "check", *other, plain, self.image("busybox"), check=False)
+            self.assertEqual(result.returncode, 1, result.stderr)
+            self.assertIn(reason, (result.stdout + result.stderr).decode())
         for other, reason in (([*words, "--group-add", "45"], b'group "" (id "45") is in none of group_idnames'),
+                              (["--ulimit", "nofile=4", *words[2:]], b'rlimit "nofile=4:4" is not in the policy'),
                               ([*words[:-1], "0"], b'umask is "0000", the policy has "0027"')):  # fmt: skip
             with self.subTest(other=other):
                 result = self.run_image("busybox", "/bin/sleep", "1000", options=[*other, "--policy", policy], check=False)

@@ -91,6 +91,20 @@ static void binds_command_variables_and_order(void **state)
                  words);
 }
 
+static void binds_sysctls_and_a_read_only_root_where_they_are_asked_for(void **state)
+{
+    (void)state;
+    static const char *const words[] = {
+        "\"caisson_read_only_root\":true,",
+        "\"caisson_sysctls\":[\"kernel.sem=1 2 3 4\",\"net.core.somaxconn=77\"],", NULL};
+    static const char *const none[] = {"!caisson_read_only_root", "!caisson_sysctls", NULL};
+    check_policy(MANIFEST_POD(", securityContext: {readOnlyRootFilesystem: true}",
+                              "  securityContext: {sysctls: [{name: kernel.sem, value: 1 2 3 4}, "
+                              "{name: net.core.somaxconn, value: '77'}]}\n"),
+                 words);
+    check_policy(MANIFEST_POD(", securityContext: {readOnlyRootFilesystem: false}", ""), none);
+}
+
 static void binds_files_by_a_layer_and_folders_by_a_mount(void **state)
 {
     (void)state;
@@ -323,6 +337,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(binds_command_variables_and_order),
+        cmocka_unit_test(binds_sysctls_and_a_read_only_root_where_they_are_asked_for),
         cmocka_unit_test(binds_files_by_a_layer_and_folders_by_a_mount),
         cmocka_unit_test(drops_all_capabilities_but_those_added),
         cmocka_unit_test(writes_all_groups_of_a_process),
