@@ -174,6 +174,19 @@ static void settings_are_the_policys_all_of_them_and_no_others(void **state)
     stop(&m);
 }
 
+static void where_the_policy_says_nothing_there_are_no_settings(void **state)
+{
+    struct machine m;
+    (void)state;
+    start_web(&m, "c1");
+    struct policy_process p;
+    p = web_process("c1"), p.rlimits = LIST("nofile=4:4");
+    denied(&m, create(&m, &p), "rlimit \"nofile=4:4\" is not in the policy (container \"web\")");
+    p = web_process("c1"), p.sysctls = LIST("kernel.sem=1");
+    denied(&m, create(&m, &p), "sysctl \"kernel.sem=1\" is not in the policy");
+    stop(&m);
+}
+
 static void a_root_may_always_be_read_only(void **state)
 {
     struct machine m;
@@ -266,10 +279,6 @@ static void refuses_changed_processes(void **state)
     denied(&m, create(&m, &p), "allow_elevated off");
     p = web_process("c1"), p.seccomp_sha256 = HASH_A;
     denied(&m, create(&m, &p), "seccomp");
-    p = web_process("c1"), p.rlimits = LIST("nofile=4:4");
-    denied(&m, create(&m, &p), "rlimit \"nofile=4:4\" is not in the policy (container \"web\")");
-    p = web_process("c1"), p.sysctls = LIST("kernel.sem=1");
-    denied(&m, create(&m, &p), "sysctl \"kernel.sem=1\" is not in the policy");
     p = web_process("c1"), p.env = LIST("PORT=80");
     denied(&m, create(&m, &p), "required variable \"MODE\"");
     p = web_process("c1"), p.env = LIST("mode=prod", "PORT=80");
@@ -664,6 +673,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(allows_what_the_policy_describes),
         cmocka_unit_test(settings_are_the_policys_all_of_them_and_no_others),
+        cmocka_unit_test(where_the_policy_says_nothing_there_are_no_settings),
         cmocka_unit_test(a_root_may_always_be_read_only),
         cmocka_unit_test(refuses_devices),
         cmocka_unit_test(refuses_overlays),
