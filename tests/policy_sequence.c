@@ -13,7 +13,8 @@ const char policy_sequence_text[] =
     "\"working_dir\":\"/\"},"
     "{\"command\":[\"a\"],\"env_rules\":[],\"layers\":[\"" HASH_A "\",\"" HASH_B "\"],"
     "\"mounts\":[],\"exec_processes\":[],\"signals\":[],\"allow_elevated\":false,"
-    "\"allow_stdio_access\":false,\"working_dir\":\"/\"}]\n"
+    "\"allow_stdio_access\":false,\"working_dir\":\"/\",\"caisson_read_only_root\":true,"
+    "\"caisson_rlimits\":[\"core=0:0\"],\"caisson_sysctls\":[\"net.core.somaxconn=77\"]}]\n"
     "allow_environment_variable_dropping := true\nallow_unencrypted_scratch := true\n"
     "mount_device := data.framework.mount_device\nunmount_device := data.framework.unmount_device\n"
     "mount_overlay := data.framework.mount_overlay\n"
@@ -46,7 +47,8 @@ static const enum policy_point path_points[] = {POLICY_UNMOUNT_DEVICE, POLICY_UN
 static bool ask_process(struct policy_state *state, unsigned int a, unsigned int b,
                         struct policy_decision *decision)
 {
-    static const char *const rw[] = {"rw"};
+    static const char *const rw[] = {"rw"}, *const rlimits[] = {"core=0:0"};
+    static const char *const sysctls[] = {"net.core.somaxconn=77"};
     static const struct policy_mount mounts[] = {
         {"/d", "bind", "/run/gcs/c/p/sandboxMounts/t/x", {rw, 1}},
         {"/proc", "proc", "proc", {NULL, 0}}};
@@ -63,6 +65,9 @@ static bool ask_process(struct policy_state *state, unsigned int a, unsigned int
         .privileged = b >> 6 & 1,
         .mounts = mounts,
         .mount_count = (b >> 5 & 1) + (b >> 7 & 1),
+        .read_only_root = a >> 3 & 1,
+        .rlimits = {rlimits, a >> 3 & 1},
+        .sysctls = {sysctls, a >> 3 & 1},
     };
     return a & 4 ? policy_exec_in_container(state, &process, decision)
                  : policy_create_container(state, &process, decision);

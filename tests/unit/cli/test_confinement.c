@@ -32,10 +32,8 @@ static void says(char *words[], const char *expected)
     struct error err = {0};
     struct confinement confinement;
     char *text = ask(words, &confinement, &err);
-    if (!text)
-        fail_msg("%s: %s", words[1], err.text);
-    if (!strstr(text, expected))
-        fail_msg("%s: %s, not %s", words[1], text, expected);
+    if (!text || !strstr(text, expected))
+        fail_msg("%s: %s, not %s", words[1], text ? text : err.text, expected);
     free(text);
     confinement_fini(&confinement);
 }

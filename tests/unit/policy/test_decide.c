@@ -279,18 +279,27 @@ static void refuses_changed_processes(void **state)
     denied(&m, create(&m, &p), "allow_elevated off");
     p = web_process("c1"), p.seccomp_sha256 = HASH_A;
     denied(&m, create(&m, &p), "seccomp");
-    p = web_process("c1"), p.env = LIST("PORT=80");
-    denied(&m, create(&m, &p), "required variable \"MODE\"");
-    p = web_process("c1"), p.env = LIST("mode=prod", "PORT=80");
-    denied(&m, create(&m, &p), "required variable \"MODE\"");
-    p = web_process("c1"), p.env = LIST("MODE=prod", "PORT=80", "PORT=81");
-    denied(&m, create(&m, &p), "\"PORT\" is given twice");
     p = web_process("c1"), p.capabilities.sets[POLICY_EFFECTIVE] = (struct policy_list){0};
     denied(&m, create(&m, &p), "CAP_CHOWN is missing in effective");
     p = web_process("c1"), p.container_id = "c2";
     denied(&m, create(&m, &p), "no overlay");
     p = web_process("c1"), p.container_id = "../c1";
     denied(&m, create(&m, &p), "no overlay");
+    stop(&m);
+}
+
+static void refuses_changed_variables(void **state)
+{
+    struct machine m;
+    struct policy_process p;
+    (void)state;
+    start_web(&m, "c1");
+    p = web_process("c1"), p.env = LIST("PORT=80");
+    denied(&m, create(&m, &p), "required variable \"MODE\"");
+    p = web_process("c1"), p.env = LIST("mode=prod", "PORT=80");
+    denied(&m, create(&m, &p), "required variable \"MODE\"");
+    p = web_process("c1"), p.env = LIST("MODE=prod", "PORT=80", "PORT=81");
+    denied(&m, create(&m, &p), "\"PORT\" is given twice");
     /* Unanchored in the reference: "xB=2" and "A=1x" pass there. Here they are dropped. */
     p = web_process("c1"), p.env = LIST("MODE=prod", "xB=2", "A=1x", "B=2");
     assert_true(create(&m, &p));
@@ -337,7 +346,7 @@ static struct policy_mount data_mount(const char *source)
 
 #define BELOW "/run/gcs/c/pod/sandboxMounts/tmp/atlas/emptydir/"
 
-static void refuses_mounts(void **state)
+static void refuses_other_sources(void **state)
 {
     static const char *const sources[] = {
         "/etc",
@@ -361,7 +370,26 @@ static void refuses_mounts(void **state)
         mounts[0].source = sources[i];
         denied(&m, create(&m, &p), "mount on \"/data\"");
     }
-    mounts[0] = data_mount(BELOW "x"), mounts[0].options = LIST("rbind", "rshared", "ro");
+    /* The pod's id as a regex, or as a path. */
+    mounts[0] = data_mount(BELOW "x"), p.sandbox_id = ".*";
+    denied(&m, create(&m, &p), "mount on \"/data\"");
+    mounts[0].source = "/run/gcs/c/../sandboxMounts/tmp/atlas/emptydir/x", p.sandbox_id = "..";
+    denied(&m, create(&m, &p), "mount on \"/data\"");
+    mounts[0] = data_mount(BELOW "x"), p.sandbox_id = "pod";
+    assert_true(create(&m, &p));
+    stop(&m);
+}
+
+static void refuses_changed_mounts(void **state)
+{
+    struct machine m;
+    (void)state;
+    start_web(&m, "c1");
+    struct policy_process p = web_process("c1");
+    struct policy_mount mounts[2] = {data_mount(BELOW "x")};
+    p.mounts = mounts;
+    p.mount_count = 1;
+    mounts[0].options = LIST("rbind", "rshared", "ro");
     denied(&m, create(&m, &p), "options");
     mounts[0].options = LIST("rbind", "rw");
     denied(&m, create(&m, &p), "options");
@@ -380,12 +408,7 @@ static void refuses_mounts(void **state)
                                       LIST("nosuid", "noexec", "nodev", "rw")};
     p.mount_count = 1;
     denied(&m, create(&m, &p), "mount on \"/sys\"");
-    /* The pod's id as a regex, or as a path. */
-    mounts[0] = data_mount(BELOW "x"), p.sandbox_id = ".*";
-    denied(&m, create(&m, &p), "mount on \"/data\"");
-    mounts[0].source = "/run/gcs/c/../sandboxMounts/tmp/atlas/emptydir/x", p.sandbox_id = "..";
-    denied(&m, create(&m, &p), "mount on \"/data\"");
-    mounts[0] = data_mount(BELOW "x"), p.sandbox_id = "pod";
+    mounts[0] = data_mount(BELOW "x");
     assert_true(create(&m, &p));
     stop(&m);
 }
@@ -678,8 +701,10 @@ int main(void)
         cmocka_unit_test(refuses_devices),
         cmocka_unit_test(refuses_overlays),
         cmocka_unit_test(refuses_changed_processes),
+        cmocka_unit_test(refuses_changed_variables),
         cmocka_unit_test(refuses_secret_values_in_reasons),
-        cmocka_unit_test(refuses_mounts),
+        cmocka_unit_test(refuses_other_sources),
+        cmocka_unit_test(refuses_changed_mounts),
         cmocka_unit_test(refuses_to_take_away_what_is_in_use),
         cmocka_unit_test(refuses_to_create_on_an_unmounted_root),
         cmocka_unit_test(refuses_signals_and_processes),
