@@ -3,7 +3,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/hex.h"
 #include "base/text.h"
+#include "format/value.h"
 
 #define FOUR(c) c c c c
 #define HASH(c) FOUR(FOUR(FOUR(c)))
@@ -33,6 +35,7 @@ const struct described model_containers[] = {
      .exec = {"/bin/silent", "-q"},
      .capabilities = {"CAP_KILL"},
      .sysctls = {"net.core.somaxconn=77"},
+     .seccomp = "SCMP_ACT_LOG",
      .no_new_privileges = true},
     {.name = "elevated",
      .layers = {A, C},
@@ -55,6 +58,10 @@ const struct described model_containers[] = {
      .mount = "/etc/hosts"},
 };
 const size_t model_container_count = sizeof model_containers / sizeof *model_containers;
+
+static const char *const run_options[] = {"nosuid", "strictatime", "mode=755", "size=65536k"};
+const struct policy_mount model_run_mount = {
+    .destination = "/run", .type = "tmpfs", .source = "tmpfs", .options = {run_options, 4}};
 
 /* --- the policy ------------------------------------------------------------------------------- */
 
@@ -150,20 +157,34 @@ static int append_exec(struct buf *out, const struct described *it, struct error
                            : buf_append_text(out, ",\"signals\":[]}]", err);
 }
 
+static int append_seccomp(struct buf *out, const struct described *it, struct error *err)
+{
+    char profile[64];
+    char hex[2 * SHA256_SIZE + 1] = "";
+    uint8_t digest[SHA256_SIZE];
+    if (it->seccomp) {
+        (void)snprintf(profile, sizeof profile, "{\"defaultAction\":\"%s\"}", it->seccomp);
+        sha256_digest(span_of_text(profile), digest);
+        hex_encode(span_of(digest, sizeof digest), hex);
+    }
+    return buf_printf(out, err, ",\"seccomp_profile_sha256\":\"%s\"", hex);
+}
+
 static int append_container(struct buf *out, const struct described *it, struct error *err)
 {
     if (buf_append_text(out, "{\"command\":", err) < 0 || append_words(out, it->args, err) < 0 ||
         append_env(out, it, err) < 0 || buf_append_text(out, ",\"layers\":", err) < 0 ||
         append_words(out, it->layers, err) < 0 || append_mount(out, it, err) < 0 ||
-        append_settings(out, it, err) < 0 || append_signals(out, it, err) < 0 ||
-        append_exec(out, it, err) < 0 || append_capabilities(out, it, err) < 0)
+        append_settings(out, it, err) < 0 || append_seccomp(out, it, err) < 0 ||
+        append_signals(out, it, err) < 0 || append_exec(out, it, err) < 0 ||
+        append_capabilities(out, it, err) < 0)
         return -1;
     return buf_printf(
         out, err,
         ",\"allow_elevated\":%s,\"allow_stdio_access\":%s,"
         "\"id\":\"%s\",\"name\":\"%s\",\"no_new_privileges\":%s,"
-        "\"seccomp_profile_sha256\":\"\",\"working_dir\":\"%s\",\"user\":{"
-        "\"group_idnames\":[{\"pattern\":\"\",\"strategy\":\"any\"}],"
+        "\"working_dir\":\"%s\",\"user\":{"
+        "\"group_idnames\":[{\"pattern\":\"0\",\"strategy\":\"id\"}],"
         "\"umask\":\"0022\",\"user_idname\":{\"pattern\":\"0\",\"strategy\":\"id\"}}}",
         word_of(it->elevated), word_of(it->stdio), it->name, it->name,
         word_of(it->no_new_privileges), it->cwd);
@@ -430,23 +451,37 @@ static int model_find_user(void *argument, const struct request_process *process
         return -1;
     bool is_root = strcmp(user, "root") == 0 || *user == '\0';
     *out = (struct user){.user = {.id = is_root ? 0 : 1000, .name = "root"},
-                         .groups = {{.name = "root"}},
-                         .group_count = 1};
+                         .groups = {{.name = "root"}, {.id = 44, .name = "video"}},
+                         .group_count = 1 + process->groups.count};
     return 0;
+}
+
+/* The options in their order, of which the host has just one that is right. */
+static bool same_mount(const struct policy_mount *a, const struct policy_mount *b)
+{
+    bool same = strcmp(a->destination, b->destination) == 0 && strcmp(a->type, b->type) == 0 &&
+                strcmp(a->source, b->source) == 0 && a->options.count == b->options.count;
+    for (size_t i = 0; same && i < a->options.count; i++)
+        same = strcmp(a->options.items[i], b->options.items[i]) == 0;
+    return same;
 }
 
 static bool mounts_are(const struct described *it, const struct spec *spec)
 {
     static const char own[] = "/run/gcs/c/sandbox/sandboxMounts/tmp/atlas/own/";
+    const char *source = NULL;
     for (size_t i = 0; i < spec->mount_count; i++) {
         const struct policy_mount *mount = &spec->mounts[i];
+        if (same_mount(mount, &model_run_mount))
+            continue;
         if (!it->mount || strcmp(mount->destination, it->mount) != 0 ||
             strcmp(mount->type, "bind") != 0 || strncmp(mount->source, own, strlen(own)) != 0 ||
             strstr(mount->source, "..") || mount->options.count != 3)
             return false;
         /* The same once more does no harm; another in its place would. */
-        if (strcmp(mount->source, spec->mounts[0].source) != 0)
+        if (source && strcmp(mount->source, source) != 0)
             return false;
+        source = mount->source;
     }
     return true;
 }
@@ -490,13 +525,32 @@ static bool same_settings(const char *const *words, struct policy_list list)
     return true;
 }
 
+/* User, groups and umask are root's in every container. */
+static bool is_root(const struct spec *spec)
+{
+    for (size_t i = 0; i < spec->user->group_count; i++) {
+        if (spec->user->groups[i].id != 0)
+            return false;
+    }
+    return spec->user->user.id == 0 && spec->umask == 022;
+}
+
+static bool same_profile(const struct described *it, const struct spec *spec)
+{
+    if (!it->seccomp || !spec->seccomp)
+        return !it->seccomp && !spec->seccomp;
+    const struct value *action = value_member(spec->seccomp, "defaultAction");
+    return action && action->kind == VALUE_TEXT && spec->seccomp->count == 1 &&
+           strcmp(action->text, it->seccomp) == 0;
+}
+
 static bool is_described(const struct described *it, const struct model_container *container,
                          const struct spec *spec)
 {
     return same_layers(it, container) && same_words(it->args, spec->args) &&
            strcmp(it->cwd, spec->cwd) == 0 && variables_are(it, spec) &&
-           capabilities_are(it, spec) && mounts_are(it, spec) && spec->umask == 022 &&
-           spec->user->user.id == 0 && (!it->no_new_privileges || spec->no_new_privileges) &&
+           capabilities_are(it, spec) && mounts_are(it, spec) && is_root(spec) &&
+           same_profile(it, spec) && (!it->no_new_privileges || spec->no_new_privileges) &&
            (it->elevated || !spec->privileged) && same_settings(it->rlimits, spec->rlimits) &&
            same_settings(it->sysctls, spec->sysctls) && (!it->read_only || spec->read_only_root);
 }
@@ -547,8 +601,8 @@ static uint32_t who_executes(const struct model_container *container, const stru
     for (size_t i = 0; i < model_container_count; i++) {
         const struct described *it = &model_containers[i];
         if ((container->may_be >> i & 1) && it->exec[0] && same_words(it->exec, spec->args) &&
-            strcmp(it->cwd, spec->cwd) == 0 && variables_are(it, spec) && spec->umask == 022 &&
-            (container->privileged || capabilities_are(it, spec)) && spec->user->user.id == 0 &&
+            strcmp(it->cwd, spec->cwd) == 0 && variables_are(it, spec) && is_root(spec) &&
+            (container->privileged || capabilities_are(it, spec)) &&
             (!it->no_new_privileges || spec->no_new_privileges) && (it->stdio || !speaks))
             may_be |= 1U << i;
     }

@@ -29,8 +29,12 @@ struct described {
     /* All of these, and no others. */
     const char *rlimits[MODEL_WORDS + 1], *sysctls[MODEL_WORDS + 1];
     bool no_new_privileges, elevated, stdio, read_only;
-    const char *mount; /* where a file of the container's own may be mounted; NULL for none */
+    const char *mount;   /* where a file of the container's own may be mounted; NULL for none */
+    const char *seccomp; /* the only member, defaultAction, of its profile; NULL for no profile */
 };
+
+/* An empty folder that every container may be given, and nothing else that is not its own. */
+extern const struct policy_mount model_run_mount;
 
 extern const struct described model_containers[];
 extern const size_t model_container_count;

@@ -172,6 +172,50 @@ static json_t *mounts_of(struct host *host, const struct described *it)
     return mounts;
 }
 
+/* Mostly as every container may have it. */
+static json_t *run_mount(struct host *host)
+{
+    static const char *const destinations[] = {"/bin", "/run/x", "/", NULL};
+    static const char *const types[] = {"bind", "proc", "", NULL};
+    static const char *const other_options[] = {"suid", "mode=777", "exec", NULL};
+    const struct policy_mount *right = &model_run_mount;
+    json_t *options = json_array();
+    for (size_t i = 0; i < right->options.count; i++)
+        (void)json_array_append_new(options, json_string(right->options.items[i]));
+    return json_pack("{s:s, s:s, s:s, s:o}", "destination",
+                     mostly(host, right->destination, destinations), "type",
+                     mostly(host, right->type, types), "source", right->source, "options",
+                     spoiled(host, options, other_options));
+}
+
+/* What Docker and Kubernetes call resources, devices, security: right, wrong, or no such word. */
+static void confine(struct host *host, json_t *args, const struct described *it)
+{
+    static const char *const actions[] = {"SCMP_ACT_ALLOW", "SCMP_ACT_LOG", "SCMP_ACT_TRACE", NULL};
+    static const char *const unknown[] = {"devices", "masked_paths", "readonly_paths", "hooks",
+                                          NULL};
+    static const char *const rlimits[] = {"nofile=4:4", "core=0:0", "nofile=512:1024", "", NULL};
+    static const char *const sysctls[] = {"net.core.somaxconn=1", "net.core.somaxconn=77",
+                                          "kernel.core_pattern=1", NULL};
+    (void)json_object_set_new(args, "rlimits", spoiled(host, list_of(it->rlimits), rlimits));
+    (void)json_object_set_new(args, "sysctls", spoiled(host, list_of(it->sysctls), sysctls));
+    if (it->seccomp ? !one_in(host, 16) : one_in(host, 16))
+        (void)json_object_set_new(
+            args, "seccomp",
+            json_pack("{s:s}", "defaultAction",
+                      mostly(host, it->seccomp ? it->seccomp : actions[0], actions)));
+    if (one_in(host, 8))
+        (void)json_array_append_new(json_object_get(args, "mounts"), run_mount(host));
+    if (one_in(host, 16))
+        (void)json_object_set_new(args, "groups", json_pack("[s]", "video"));
+    if (one_in(host, 8))
+        (void)json_object_set_new(
+            args, "limits",
+            json_pack("{s:i, s:i}", "memory", (int)below(host, 1 << 20), "count", 1));
+    if (one_in(host, 32))
+        (void)json_object_set_new(args, any(host, unknown), json_array());
+}
+
 static const char *const capability_names[] = {"CAP_CHOWN", "CAP_KILL", "CAP_SYS_ADMIN", "chown",
                                                NULL};
 
@@ -225,9 +269,6 @@ static void create_container(struct host *host)
     static const char *const words[] = {"/bin/app", "go", "/bin/sh", "", "/bin/silent", NULL};
     static const char *const variables[] = {"A=1", "B=2", "A=2", "LD_PRELOAD=/x", "a=1", NULL};
     static const char *const folders[] = {"/", "/srv", "/srv/..", "/tmp", NULL};
-    static const char *const rlimits[] = {"nofile=4:4", "core=0:0", "nofile=512:1024", "", NULL};
-    static const char *const sysctls[] = {"net.core.somaxconn=1", "net.core.somaxconn=77",
-                                          "kernel.core_pattern=1", NULL};
     static const char *const users[] = {"root", "nobody", "1000:0", NULL};
     const char *id = any_id(host);
     const struct described *it = fitting(host, id);
@@ -245,8 +286,7 @@ static void create_container(struct host *host)
         "hostname", "", "terminal", (int)terminal, "rows", terminal ? 24 : 0, "columns",
         terminal ? 80 : 0, "stdin", it->stdio ? any_stream(host) : 0, "stdout",
         terminal || it->stdio ? any_stream(host) : 0, "stderr", terminal ? 0 : any_stream(host));
-    (void)json_object_set_new(args, "rlimits", spoiled(host, list_of(it->rlimits), rlimits));
-    (void)json_object_set_new(args, "sysctls", spoiled(host, list_of(it->sysctls), sysctls));
+    confine(host, args, it);
     ask(host, "create_container", args);
 }
 
