@@ -343,6 +343,21 @@ static int check_disjoint(struct span protected_header, struct span unprotected,
     return 0;
 }
 
+/* ACI's guest reads issuer and feed from the claims alone where there are claims, and passes over
+ * text labels: beside each other they could name two signers to two readers. */
+static int check_one_shape(struct span protected_header, struct error *err)
+{
+    static const uint8_t claims[] = {15}, issuer[] = {0x63, 'i', 's', 's'},
+                         feed[] = {0x64, 'f', 'e', 'e', 'd'};
+    if (has_label(protected_header, span_of(claims, sizeof claims)) &&
+        (has_label(protected_header, span_of(issuer, sizeof issuer)) ||
+         has_label(protected_header, span_of(feed, sizeof feed))))
+        return error_set(err, ERROR_INVALID,
+                         "COSE's iss and feed are labels beside CWT claims (15): where there are "
+                         "claims, they belong there");
+    return 0;
+}
+
 static int read_headers(struct cursor *cursor, struct cose_sign1 *message, struct error *err)
 {
     struct cbor_item item;
@@ -355,7 +370,8 @@ static int read_headers(struct cursor *cursor, struct cose_sign1 *message, struc
     if (cbor_skip(cursor, &unprotected, err) < 0)
         return -1;
     if (read_header(message->protected_header, PROTECTED, message, err) < 0 ||
-        read_header(unprotected, UNPROTECTED, message, err) < 0)
+        read_header(unprotected, UNPROTECTED, message, err) < 0 ||
+        check_one_shape(message->protected_header, err) < 0)
         return -1;
     return check_disjoint(message->protected_header, unprotected, err);
 }

@@ -122,6 +122,12 @@ static void refuses_headers_that_are_not_right(void **state)
         {"a2 01 3825 0f a1 06 c2 4101", BODY, "not a number of seconds"},
         {"a2 01 3825 0f a1 06 fb41d4520000000000", BODY, "only false, true and null"},
         {"a3 01 3825 0f a1 01 6161 63697373 6161", BODY, "issuer is there twice"},
+        /* An svn as a claim, issuer and feed as labels: ACI's guest finds no issuer there. */
+        {"a4 01 3825 0f a1 6373766e 05 63697373 6161 6466656564 6162", BODY, "beside CWT claims"},
+        {"a3 01 3825 0f a1 6373766e 05 63697373 6161", BODY, "beside CWT claims"},
+        {"a3 01 3825 0f a1 01 6161 6466656564 6162", BODY, "beside CWT claims"},
+        {"a3 01 3825 6466656564 6162 0f a0", BODY, "beside CWT claims"},
+        {"a3 01 3825 180f a1 6373766e 05 63697373 6161", BODY, ""},
         {"a3 01 3825 6466656564 6161 0f a1 02 6161", BODY, "feed is there twice"},
         {"a2 01 3825 0f a2 6373766e 01 6373766e 01", BODY, "a key twice"},
         {"a3 01 3825 02 81 6373766e 6373766e 01", BODY, "not understood here"},
