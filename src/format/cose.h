@@ -6,8 +6,8 @@
  * Two shapes of header name issuer, feed and security version:
  *   - text labels "iss", "feed", "signingtime" beside content type (3), without an svn;
  *   - CWT claims in label 15 (RFC 9597: 1 iss, 2 sub, here the feed, 6 iat, and "svn"), with the
- * hash envelope's labels 258 and 259 (draft-ietf-cose-hash-envelope). A header that has claims names
- * issuer and feed there or not at all.
+ * hash envelope's labels 258 and 259 (draft-ietf-cose-hash-envelope). A header that has claims
+ * names issuer and feed there or not at all.
  *
  * Strict: tag 18, the payload inside, every label once in both headers together, what is asked of
  * below in the protected header alone, no critical label (2) that is absent or not understood here.

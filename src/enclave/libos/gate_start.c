@@ -54,7 +54,7 @@ static int check(const struct spec *spec, struct error *err)
         {spec->read_only_root, "root that is read only"},
         {spec->terminal, "terminal"},
         {spec->mount_count > 0, "mounts"},
-        {spec->sysctls && spec->sysctls->count > 0, "kernel settings"},
+        {spec->sysctls.count > 0, "kernel settings"},
         {limited, "limits of a container"},
         {spec->attestation != NULL, "secrets and services (caisson_attestation)"},
     };
@@ -204,17 +204,17 @@ int gate_start_program(void *argument, const struct spec *spec, uint64_t process
                        const uint32_t standard[3], struct error *err)
 {
     struct container *all = argument;
+    struct rlimits limits;
     if (process != 0 || all->state != PROGRAM_ROOT)
         return error_set(err, ERROR_UNAVAILABLE, "an enclave starts one process");
-    if (check(spec, err) < 0)
+    if (check(spec, err) < 0 || rlimits_parse(spec->rlimits, &limits, err) < 0)
         return -1;
     memcpy(all->standard, standard, sizeof all->standard);
     if (load(all, spec, err) < 0) {
         memset(all->standard, 0, sizeof all->standard);
         return -1;
     }
-    if (spec->rlimits->given >> RLIMIT_NOFILE & 1)
-        all->vfs.files.limit = spec->rlimits->values[RLIMIT_NOFILE].rlim_cur;
+    all->vfs.files.limit = limits.values[RLIMIT_NOFILE].rlim_cur;
     syscall_set_hostname(spec->hostname);
     all->state = PROGRAM_LOADED;
     return 0;
