@@ -145,15 +145,9 @@ static int64_t answer_spawn(struct host_thread *thread, const uint64_t arguments
     return host_spawn(thread->host, arguments[0]);
 }
 
-static int64_t answer_signals(struct host_thread *thread, const uint64_t arguments[3])
-{
-    (void)arguments;
-    return (int64_t)atomic_exchange(&thread->host->signals, 0);
-}
-
 static int64_t answer_alarm(struct host_thread *thread, const uint64_t arguments[3])
 {
-    return host_alarm(thread->host, arguments[0], arguments[1]);
+    return host_alarm(thread->host, arguments[0]);
 }
 
 static int64_t answer_cpuid(struct host_thread *thread, const uint64_t arguments[3])
@@ -180,9 +174,9 @@ static uint64_t answer(void *context, uint64_t number, const uint64_t arguments[
         [DOOR_GROW] = answer_grow,        [DOOR_RESTRICT] = answer_restrict,
         [DOOR_CPUID] = answer_cpuid,      [DOOR_PARK] = answer_park,
         [DOOR_WAKE] = answer_wake,        [DOOR_SPAWN] = answer_spawn,
-        [DOOR_SIGNALS] = answer_signals,  [DOOR_ALARM] = answer_alarm,
-        [DOOR_TELL] = host_answer_tell,   [DOOR_NEXT] = host_answer_next,
-        [DOOR_INPUT] = host_answer_input, [DOOR_BEGIN] = host_answer_begin,
+        [DOOR_ALARM] = answer_alarm,      [DOOR_TELL] = host_answer_tell,
+        [DOOR_NEXT] = host_answer_next,   [DOOR_INPUT] = host_answer_input,
+        [DOOR_BEGIN] = host_answer_begin,
     };
     if (number >= sizeof answers / sizeof *answers || !answers[number])
         return (uint64_t)-ENOSYS;

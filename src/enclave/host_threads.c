@@ -44,19 +44,34 @@ static void on_kick(int number, bool is_inside)
 
 /* --- waking and waiting ----------------------------------------------------------------------- */
 
-void host_wake(struct host *host, uint64_t bits, uint64_t kicked)
+/* With the lock. */
+static void wake(struct host_thread *thread, bool is_kicked)
 {
     const uint64_t one = 1;
+    if (thread->token >= 0)
+        (void)!write(thread->token, &one, sizeof one);
+    if (is_kicked && atomic_load(&thread->is_in))
+        (void)pthread_kill(thread->id, KICK);
+}
+
+void host_wake(struct host *host, uint64_t bits, uint64_t kicked)
+{
+    (void)pthread_mutex_lock(&host->lock);
     for (size_t i = 0; i < DOOR_THREADS_MAX; i++) {
-        struct host_thread *thread = &host->threads[i];
-        if (!((bits | kicked) >> i & 1))
+        if ((bits | kicked) >> i & 1)
+            wake(&host->threads[i], kicked >> i & 1);
+    }
+    (void)pthread_mutex_unlock(&host->lock);
+}
+
+/* Has one of them look for what there is to do. With the lock. */
+static void poke(struct host *host)
+{
+    for (size_t i = 0; i < DOOR_THREADS_MAX; i++) {
+        if (!atomic_load(&host->threads[i].is_in))
             continue;
-        (void)pthread_mutex_lock(&host->lock);
-        if (thread->token >= 0)
-            (void)!write(thread->token, &one, sizeof one);
-        if (kicked >> i & 1 && atomic_load(&thread->is_in))
-            (void)pthread_kill(thread->id, KICK);
-        (void)pthread_mutex_unlock(&host->lock);
+        wake(&host->threads[i], true);
+        return;
     }
 }
 
@@ -119,50 +134,54 @@ static bool has_come(uint64_t deadline)
     return deadline != DOOR_FOREVER && time_left(deadline, &left)->tv_sec == 0 && left.tv_nsec == 0;
 }
 
-/* Until the program is over. With the lock. */
-static void watch(struct host *host)
+/* The deadline to wait for; false when the program is over. */
+static bool look_at_alarm(struct host *host, uint64_t *deadline)
 {
-    while (!host->is_over) {
-        uint64_t bit = UINT64_C(1) << host->alarm_index;
-        struct timespec at = {(time_t)(host->alarm / NANOSECONDS),
-                              (long)(host->alarm % NANOSECONDS)};
-        if (has_come(host->alarm)) {
-            host->alarm = DOOR_FOREVER;
-            (void)pthread_mutex_unlock(&host->lock);
-            host_wake(host, bit, bit);
-            (void)pthread_mutex_lock(&host->lock);
-        } else if (host->alarm == DOOR_FOREVER) {
-            (void)pthread_cond_wait(&host->has_ended, &host->lock);
-        } else {
-            (void)pthread_cond_timedwait(&host->has_ended, &host->lock, &at);
-        }
+    (void)pthread_mutex_lock(&host->lock);
+    if (has_come(host->alarm)) {
+        host->alarm = DOOR_FOREVER;
+        poke(host);
     }
+    *deadline = host->alarm;
+    bool goes_on = !host->is_over;
+    (void)pthread_mutex_unlock(&host->lock);
+    return goes_on;
 }
 
-static void *run_alarms(void *argument)
+static void *watch(void *argument)
 {
     struct host *host = argument;
-    (void)pthread_mutex_lock(&host->lock);
-    watch(host);
-    (void)pthread_mutex_unlock(&host->lock);
+    struct pollfd item = {.fd = host->watch_token, .events = POLLIN};
+    uint64_t deadline;
+    uint64_t times;
+    struct timespec left;
+    while (look_at_alarm(host, &deadline)) {
+        if (ppoll(&item, 1, time_left(deadline, &left), NULL) > 0)
+            (void)!read(host->watch_token, &times, sizeof times);
+    }
     return NULL;
 }
 
-int64_t host_alarm(struct host *host, uint64_t deadline, uint64_t index)
+/* With the lock: has the watch look again, once there is one. */
+static int start_watch(struct host *host)
 {
+    const uint64_t one = 1;
     int failure = 0;
-    if (index >= DOOR_THREADS_MAX)
-        return -EINVAL;
+    if (!host->has_watch) {
+        failure = pthread_create(&host->watch, NULL, watch, host);
+        host->has_watch = failure == 0;
+    }
+    (void)!write(host->watch_token, &one, sizeof one);
+    return -failure;
+}
+
+int64_t host_alarm(struct host *host, uint64_t deadline)
+{
     (void)pthread_mutex_lock(&host->lock);
     host->alarm = deadline;
-    host->alarm_index = (size_t)index;
-    if (!host->has_alarm_thread) {
-        failure = pthread_create(&host->alarm_thread, NULL, run_alarms, host);
-        host->has_alarm_thread = failure == 0;
-    }
-    (void)pthread_cond_broadcast(&host->has_ended);
+    int result = start_watch(host);
     (void)pthread_mutex_unlock(&host->lock);
-    return -failure;
+    return result;
 }
 
 /* --- running ---------------------------------------------------------------------------------- */
@@ -250,18 +269,19 @@ int64_t host_spawn(struct host *host, uint64_t index)
 
 static void join_all(struct host *host)
 {
+    const uint64_t one = 1;
     (void)pthread_mutex_lock(&host->lock);
     while (host->running > 0)
         (void)pthread_cond_wait(&host->has_ended, &host->lock);
     host->is_over = true;
-    (void)pthread_cond_broadcast(&host->has_ended);
+    (void)!write(host->watch_token, &one, sizeof one);
     (void)pthread_mutex_unlock(&host->lock);
     for (size_t i = 0; i < DOOR_THREADS_MAX; i++) {
         if (host->threads[i].is_started)
             (void)pthread_join(host->threads[i].id, NULL);
     }
-    if (host->has_alarm_thread)
-        (void)pthread_join(host->alarm_thread, NULL);
+    if (host->has_watch)
+        (void)pthread_join(host->watch, NULL);
 }
 
 int host_threads_run(struct host *host, uint64_t *result, struct error *err)
@@ -280,18 +300,15 @@ int host_threads_run(struct host *host, uint64_t *result, struct error *err)
 
 int host_threads_init(struct host *host, struct error *err)
 {
-    pthread_condattr_t monotonic;
     host->alarm = DOOR_FOREVER;
+    host->watch_token = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     for (size_t i = 0; i < DOOR_THREADS_MAX; i++)
         host->threads[i] = (struct host_thread){.host = host, .index = i, .token = -1};
-    (void)pthread_condattr_init(&monotonic);
-    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     (void)pthread_mutex_init(&host->lock, NULL);
-    (void)pthread_cond_init(&host->has_ended, &monotonic);
-    (void)pthread_condattr_destroy(&monotonic);
-    if (host->enclave->driver->handle_signal(KICK, on_kick, err) < 0)
-        return -1;
-    return prepare(&host->threads[0]) < 0 ? error_memory(err) : 0;
+    (void)pthread_cond_init(&host->has_ended, NULL);
+    if (host->watch_token < 0 || prepare(&host->threads[0]) < 0)
+        return error_system(err, errno, "what threads of an enclave need");
+    return host->enclave->driver->handle_signal(KICK, on_kick, err);
 }
 
 void host_threads_fini(struct host *host)
@@ -301,6 +318,8 @@ void host_threads_fini(struct host *host)
         if (host->threads[i].token >= 0)
             (void)close(host->threads[i].token);
     }
+    if (host->watch_token >= 0)
+        (void)close(host->watch_token);
     (void)pthread_cond_destroy(&host->has_ended);
     (void)pthread_mutex_destroy(&host->lock);
 }

@@ -181,14 +181,25 @@ int main(int argc, char *argv[])
         const char *name;
         int (*run)(void);
     } all[] = {
-        {"copy", copy},           {"files", hello_files},
-        {"more", hello_more},     {"large", large},
-        {"pages", pages},         {"fault", fault},
-        {"calls", calls},         {"unknown", unknown},
-        {"speed", speed},         {"processor", processor},
-        {"site", site},           {"threads", hello_threads},
-        {"leave", hello_leave},   {"who", who},
-        {"events", hello_events}, {"first-ends", hello_first_ends},
+        {"copy", copy},
+        {"files", hello_files},
+        {"more", hello_more},
+        {"large", large},
+        {"pages", pages},
+        {"fault", fault},
+        {"calls", calls},
+        {"unknown", unknown},
+        {"speed", speed},
+        {"processor", processor},
+        {"site", site},
+        {"who", who},
+        {"events", hello_events},
+        {"threads", hello_threads},
+        {"leave", hello_leave},
+        {"first-ends", hello_first_ends},
+        {"signals", hello_signals},
+        {"abort", hello_abort},
+        {"wait", hello_wait},
     };
     for (size_t i = 0; argc > 1 && i < sizeof all / sizeof *all; i++) {
         if (strcmp(argv[1], all[i].name) == 0)

@@ -18,4 +18,9 @@ int hello_threads(void);
 int hello_leave(void);
 int hello_first_ends(void);
 
+/* Signals: all kinds, the end by one, and those of the host. */
+int hello_signals(void);
+int hello_abort(void);
+int hello_wait(void);
+
 #endif

@@ -44,7 +44,8 @@ static const char all_allowed[] =
     "api_version := \"0.11.0\"\n"
     "mount_device := {\"allowed\": true}\n"
     "mount_overlay := {\"allowed\": true}\n"
-    "create_container := {\"allowed\": true, \"allow_stdio_access\": true}\n";
+    "create_container := {\"allowed\": true, \"allow_stdio_access\": true}\n"
+    "signal_container_process := {\"allowed\": true}\n";
 
 struct given {
     struct buf policy, bound;
@@ -270,15 +271,32 @@ static struct event_base *new_base(void)
     return base;
 }
 
+/* What is sent to this process is for the program. */
+static void on_signal(evutil_socket_t number, short what, void *argument)
+{
+    struct run *run = argument;
+    (void)what;
+    (void)session_request(
+        run->session, "signal_container_process",
+        json_pack("{s:s, s:i, s:i}", "id", "test", "process", 0, "signal", (int)number), on_answer,
+        run, NULL);
+}
+
 static int speak(const struct given *given, int channel, struct error *err)
 {
     struct run run = {.base = new_base(), .input = BUF_WITH_LIMIT(1U << 20), .code = NOT_RUN};
     run.session = session_open(run.base, channel, "sgx-simulated", &handler, &run, err);
     run.readable = event_new(run.base, STDIN_FILENO, EV_READ, on_readable, &run);
+    struct event *signals[] = {evsignal_new(run.base, SIGTERM, on_signal, &run),
+                               evsignal_new(run.base, SIGUSR1, on_signal, &run)};
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+        (void)event_add(signals[i], NULL);
     int status = run.session && run.readable ? ask(&run, given, err) : -1;
     if (status == 0)
         (void)event_base_dispatch(run.base);
     session_close(run.session);
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+        event_free(signals[i]);
     if (run.readable)
         event_free(run.readable);
     event_base_free(run.base);

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import unittest
@@ -106,6 +107,22 @@ class Libos(unittest.TestCase):
     def test_the_program_ends_with_its_threads(self):
         self.assertEqual(self.same("leave").returncode, 17)
         self.assertEqual(self.same("first-ends").stdout, b"last\n")
+
+    def test_signals_do_what_they_do_outside(self):
+        self.assertIn(b"running 1\nticks 1 1\n", self.same("signals").stdout)
+
+    def test_a_signal_ends_the_program(self):
+        result = self.inside("abort")
+        self.assertEqual((result.returncode, result.stdout), (128 + 15, b"before\n"))
+        self.assertIn(b"libos: the program ended by the signal 0x000000000000000f", result.stderr)
+
+    def test_signals_of_the_host_come_in(self):
+        with subprocess.Popen([RUN, IMAGE, *self.layer, "/bin/hello", "wait"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+            self.assertEqual(process.stdout.readline(), b"ready\n")
+            for number, name in ((signal.SIGUSR1, b"User defined signal 1\n"), (signal.SIGTERM, b"Terminated\n")):
+                process.send_signal(number)
+                self.assertEqual(process.stdout.readline(), name)
+            self.assertEqual(process.wait(timeout=60), 3)
 
     def test_what_is_not_there_says_so_once(self):
         result = self.inside("unknown")

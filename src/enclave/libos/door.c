@@ -145,14 +145,9 @@ int door_spawn(size_t index)
     return (int)check(door_ask(DOOR_SPAWN, index, 0, 0), 0);
 }
 
-uint64_t door_signals(void)
+void door_alarm(uint64_t deadline)
 {
-    return door_ask(DOOR_SIGNALS, 0, 0, 0);
-}
-
-void door_alarm(uint64_t deadline, size_t index)
-{
-    (void)door_ask(DOOR_ALARM, deadline, index, 0);
+    (void)door_ask(DOOR_ALARM, deadline, 0, 0);
 }
 
 int door_take_start(struct door_start *out)

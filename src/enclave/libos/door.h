@@ -43,8 +43,7 @@ int64_t door_park(uint64_t deadline, size_t count);
 void door_get_ready(struct door_ready *handles, size_t count);
 void door_wake(uint64_t bits, uint64_t kicked);
 int door_spawn(size_t index);
-uint64_t door_signals(void);
-void door_alarm(uint64_t deadline, size_t index);
+void door_alarm(uint64_t deadline);
 
 /* For the gate's thread. What it was started with: -EINVAL for a name without an end. */
 int door_take_start(struct door_start *out);

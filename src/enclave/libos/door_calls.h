@@ -29,15 +29,14 @@ enum door_number {
     DOOR_WAKE,     /* bits of threads: their stay, or their next one, ends; bits of threads that are
                       interrupted besides, should they be inside: 0 */
     DOOR_SPAWN,    /* a thread's index: it is entered with DOOR_RUN_THREAD; 0, or -errno */
-    DOOR_SIGNALS,  /* bits of the signals for the program that came since, bit 0 for signal 1 */
-    DOOR_ALARM,    /* deadline, a thread's index: it is woken and interrupted then, in the place of
-                      the alarm before; 0 */
-    DOOR_TELL,     /* bytes in the buffer, for whom the gate speaks to: 0, or -errno */
-    DOOR_NEXT,     /* bytes of standard output that are wanted, and of standard error: what has
-                      happened (DOOR_EVENT), its bytes in the buffer; or -errno */
-    DOOR_INPUT,    /* bytes in the buffer, for the program's standard input; none: its end. 0 */
-    DOOR_BEGIN,    /* a bit for each standard stream: the first thread enters with
-                      DOOR_RUN_PROGRAM; 0, or -errno */
+    DOOR_ALARM, /* deadline: a thread is woken and interrupted then, instead of at the one before;
+                   0 */
+    DOOR_TELL,  /* bytes in the buffer, for whom the gate speaks to: 0, or -errno */
+    DOOR_NEXT,  /* bytes of standard output that are wanted, and of standard error: what has
+                   happened (DOOR_EVENT), its bytes in the buffer; or -errno */
+    DOOR_INPUT, /* bytes in the buffer, for the program's standard input; none: its end. 0 */
+    DOOR_BEGIN, /* a bit for each standard stream: the first thread enters with
+                   DOOR_RUN_PROGRAM; 0, or -errno */
 };
 
 /* What DOOR_NEXT waits for: enum door_event times this, and bytes. */

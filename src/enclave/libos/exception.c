@@ -1,19 +1,15 @@
 /* What exceptions and interrupts of a thread mean. */
-#include <asm/signal.h>
-
 #include "enclave/inside/enclave.h"
+#include "enclave/libos/deliver.h"
 #include "enclave/libos/emulate.h"
 #include "enclave/libos/lock.h"
-#include "enclave/libos/log.h"
 #include "enclave/libos/memory.h"
 #include "enclave/libos/process.h"
 #include "enclave/libos/program.h"
 #include "enclave/libos/thread.h"
+#include "enclave/libos/wait.h"
 
-#define VECTOR_DE 0
 #define VECTOR_UD 6
-#define VECTOR_MF 16
-#define VECTOR_XM 19
 
 #define FLAGS_KEPT (PROGRAM_FLAGS_FREE & ~UINT64_C(0x40400)) /* without AC and DF */
 
@@ -84,30 +80,18 @@ void enclave_interrupt(struct sgx_gprs *state)
         program_want();
 }
 
-static int signal_of(uint32_t vector)
-{
-    switch (vector) {
-    case VECTOR_DE:
-    case VECTOR_MF:
-    case VECTOR_XM:
-        return SIGFPE;
-    case VECTOR_UD:
-        return SIGILL;
-    default:
-        return SIGSEGV;
-    }
-}
-
+/* The call that was interrupted before is not this frame's any more. */
 void program_interrupt(struct program_frame *frame)
 {
     struct thread_exception *exception = &thread_self()->exception;
     lock_take();
     if (exception->is_there) {
         exception->is_there = false;
-        log_number("the program ended by the exception ", exception->vector);
-        log_number("at ", frame->rip - enclave_base());
-        log_number("accessing ", exception->address);
-        process_end(DOOR_DIED | (unsigned)signal_of(exception->vector));
+        deliver_exception(frame, exception);
+    } else {
+        wait_poll();
     }
+    frame->number = PROGRAM_NO_CALL;
+    (void)deliver_signals(frame);
     lock_release();
 }

@@ -7,6 +7,7 @@
 #include "base/hex.h"
 #include "base/text.h"
 #include "enclave/inside/enclave.h"
+#include "enclave/libos/deliver.h"
 #include "enclave/libos/gate_parts.h"
 #include "format/ext4.h"
 #include "format/verity.h"
@@ -208,14 +209,18 @@ static int machine_scratch_mount(void *argument, const struct request_scratch_mo
     return not_here("scratch disk", err);
 }
 
+/* To the one process that there is. */
 static int machine_signal(void *argument, const char *id, uint64_t process, unsigned int number,
                           struct error *err)
 {
-    (void)argument;
+    const struct container *all = argument;
     (void)id;
-    (void)process;
-    (void)number;
-    return not_here("signals", err);
+    if (process != 0 || all->state != PROGRAM_RUNNING)
+        return error_set(err, ERROR_NOT_FOUND, "the process does not run");
+    if (number < 1 || number > SIGNALS)
+        return error_set(err, ERROR_INVALID, "there is no signal %u", number);
+    deliver_post((int)number);
+    return 0;
 }
 
 static int machine_resize(void *argument, const char *id, uint64_t process, unsigned int rows,

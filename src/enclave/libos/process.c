@@ -48,6 +48,7 @@ _Noreturn void process_end_thread(uint64_t code)
 {
     if (thread_count() == 1)
         process_end(code & DOOR_CODE);
+    signal_forget(thread_self());
     thread_free(thread_self());
     lock_release();
     program_end(DOOR_ENDED);

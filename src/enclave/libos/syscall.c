@@ -9,6 +9,7 @@
 
 #include "enclave/inside/enclave.h"
 #include "enclave/libos/clock.h"
+#include "enclave/libos/deliver.h"
 #include "enclave/libos/door.h"
 #include "enclave/libos/lock.h"
 #include "enclave/libos/log.h"
@@ -160,6 +161,7 @@ static uint64_t do_not_there(struct program_frame *frame)
 
 static syscall_fn *const table[SYSCALLS_MAX] = {
     [__NR_access] = syscall_access,
+    [__NR_alarm] = syscall_alarm,
     [__NR_arch_prctl] = do_arch_prctl,
     [__NR_brk] = syscall_brk,
     [__NR_chdir] = syscall_chdir,
@@ -180,7 +182,7 @@ static syscall_fn *const table[SYSCALLS_MAX] = {
     [__NR_epoll_create] = syscall_epoll_create,
     [__NR_epoll_create1] = syscall_epoll_create1,
     [__NR_epoll_ctl] = syscall_epoll_ctl,
-    [__NR_epoll_pwait] = syscall_epoll_wait,
+    [__NR_epoll_pwait] = syscall_epoll_pwait,
     [__NR_epoll_pwait2] = syscall_epoll_pwait2,
     [__NR_epoll_wait] = syscall_epoll_wait,
     [__NR_eventfd2] = syscall_eventfd2,
@@ -214,6 +216,7 @@ static syscall_fn *const table[SYSCALLS_MAX] = {
     [__NR_getegid] = do_gid,
     [__NR_geteuid] = do_uid,
     [__NR_getgid] = do_gid,
+    [__NR_getitimer] = syscall_getitimer,
     [__NR_getpid] = do_process,
     [__NR_getppid] = do_zero,
     [__NR_getrandom] = do_getrandom,
@@ -222,6 +225,7 @@ static syscall_fn *const table[SYSCALLS_MAX] = {
     [__NR_getxattr] = syscall_getxattr,
     [__NR_ioctl] = syscall_ioctl,
     [__NR_lchown] = syscall_lchown,
+    [__NR_kill] = syscall_kill,
     [__NR_lgetxattr] = syscall_lgetxattr,
     [__NR_link] = syscall_link,
     [__NR_linkat] = syscall_linkat,
@@ -245,6 +249,7 @@ static syscall_fn *const table[SYSCALLS_MAX] = {
     [__NR_open] = syscall_open,
     [__NR_openat] = syscall_openat,
     [__NR_openat2] = syscall_openat2,
+    [__NR_pause] = syscall_pause,
     [__NR_pipe] = syscall_pipe,
     [__NR_pipe2] = syscall_pipe2,
     [__NR_poll] = syscall_poll,
@@ -268,7 +273,13 @@ static syscall_fn *const table[SYSCALLS_MAX] = {
     [__NR_rmdir] = syscall_rmdir,
     [__NR_rseq] = do_not_there, /* libc does without */
     [__NR_rt_sigaction] = syscall_rt_sigaction,
+    [__NR_rt_sigpending] = syscall_rt_sigpending,
     [__NR_rt_sigprocmask] = syscall_rt_sigprocmask,
+    [__NR_rt_sigqueueinfo] = syscall_rt_sigqueueinfo,
+    [__NR_rt_sigreturn] = syscall_rt_sigreturn,
+    [__NR_rt_sigsuspend] = syscall_rt_sigsuspend,
+    [__NR_rt_sigtimedwait] = syscall_rt_sigtimedwait,
+    [__NR_rt_tgsigqueueinfo] = syscall_rt_tgsigqueueinfo,
     [__NR_sched_getaffinity] = syscall_sched_getaffinity,
     [__NR_sched_setaffinity] = syscall_sched_setaffinity,
     [__NR_sched_yield] = syscall_sched_yield,
@@ -276,7 +287,9 @@ static syscall_fn *const table[SYSCALLS_MAX] = {
     [__NR_sendfile] = syscall_sendfile,
     [__NR_set_robust_list] = syscall_set_robust_list,
     [__NR_set_tid_address] = syscall_set_tid_address,
+    [__NR_setitimer] = syscall_setitimer,
     [__NR_setxattr] = syscall_setxattr,
+    [__NR_sigaltstack] = syscall_sigaltstack,
     [__NR_splice] = syscall_splice,
     [__NR_stat] = syscall_stat,
     [__NR_statfs] = syscall_statfs,
@@ -286,10 +299,17 @@ static syscall_fn *const table[SYSCALLS_MAX] = {
     [__NR_sync] = do_zero,
     [__NR_sync_file_range] = syscall_fsync, /* likewise */
     [__NR_syncfs] = syscall_fsync,
+    [__NR_tgkill] = syscall_tgkill,
     [__NR_time] = do_time,
+    [__NR_timer_create] = syscall_timer_create,
+    [__NR_timer_delete] = syscall_timer_delete,
+    [__NR_timer_getoverrun] = syscall_timer_getoverrun,
+    [__NR_timer_gettime] = syscall_timer_gettime,
+    [__NR_timer_settime] = syscall_timer_settime,
     [__NR_timerfd_create] = syscall_timerfd_create,
     [__NR_timerfd_gettime] = syscall_timerfd_gettime,
     [__NR_timerfd_settime] = syscall_timerfd_settime,
+    [__NR_tkill] = syscall_tkill,
     [__NR_truncate] = syscall_truncate,
     [__NR_umask] = syscall_umask,
     [__NR_uname] = do_uname,
@@ -330,7 +350,10 @@ static uint64_t call(struct program_frame *frame)
 void syscall_answer(struct program_frame *frame)
 {
     lock_take();
-    frame->rax = call(frame);
+    do {
+        frame->number = frame->rax;
+        frame->rax = call(frame);
+    } while (deliver_signals(frame));
     lock_release();
 }
 

@@ -77,8 +77,29 @@ syscall_fn syscall_pselect6;
 syscall_fn syscall_select;
 
 /* syscall_signal.c */
+syscall_fn syscall_kill;
+syscall_fn syscall_pause;
 syscall_fn syscall_rt_sigaction;
+syscall_fn syscall_rt_sigpending;
 syscall_fn syscall_rt_sigprocmask;
+syscall_fn syscall_rt_sigqueueinfo;
+syscall_fn syscall_rt_sigreturn;
+syscall_fn syscall_rt_sigsuspend;
+syscall_fn syscall_rt_sigtimedwait;
+syscall_fn syscall_rt_tgsigqueueinfo;
+syscall_fn syscall_sigaltstack;
+syscall_fn syscall_tgkill;
+syscall_fn syscall_tkill;
+
+/* syscall_timer.c */
+syscall_fn syscall_alarm;
+syscall_fn syscall_getitimer;
+syscall_fn syscall_setitimer;
+syscall_fn syscall_timer_create;
+syscall_fn syscall_timer_delete;
+syscall_fn syscall_timer_getoverrun;
+syscall_fn syscall_timer_gettime;
+syscall_fn syscall_timer_settime;
 
 /* syscall_sleep.c */
 syscall_fn syscall_clock_nanosleep;
@@ -125,6 +146,7 @@ syscall_fn syscall_utimes;
 syscall_fn syscall_epoll_create;
 syscall_fn syscall_epoll_create1;
 syscall_fn syscall_epoll_ctl;
+syscall_fn syscall_epoll_pwait;
 syscall_fn syscall_epoll_pwait2;
 syscall_fn syscall_epoll_wait; /* and epoll_pwait */
 syscall_fn syscall_timerfd_create;

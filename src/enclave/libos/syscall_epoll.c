@@ -116,10 +116,18 @@ uint64_t syscall_epoll_wait(struct program_frame *frame)
         frame, timeout < 0 ? READY_NEVER : syscall_deadline_in((uint64_t)timeout * MILLISECOND));
 }
 
+uint64_t syscall_epoll_pwait(struct program_frame *frame)
+{
+    int status = syscall_lend_mask(frame->r8, frame->r9);
+    return status < 0 ? (uint64_t)status : syscall_epoll_wait(frame);
+}
+
 uint64_t syscall_epoll_pwait2(struct program_frame *frame)
 {
     uint64_t deadline;
     int status = syscall_take_deadline(frame->r10, &deadline);
+    if (status == 0)
+        status = syscall_lend_mask(frame->r8, frame->r9);
     return status < 0 ? (uint64_t)status : wait_until(frame, deadline);
 }
 

@@ -1,4 +1,5 @@
 /* System calls on open files. */
+#include <asm/signal.h>
 #include <linux/close_range.h>
 #include <linux/fcntl.h>
 #include <linux/poll.h>
@@ -61,7 +62,15 @@ static int64_t transfer_part(struct file *file, uint64_t offset, uint64_t at, ui
     }
 }
 
-/* The file has a reference: another thread may close it meanwhile. */
+/* Who writes to what nobody reads is told so by a signal as well. */
+static uint64_t finish(struct file *file, int64_t result)
+{
+    file_put(file);
+    if (result == -EPIPE)
+        (void)signal_raise(thread_self(), SIGPIPE);
+    return (uint64_t)result;
+}
+
 static uint64_t transfer(const struct program_frame *frame, uint64_t offset,
                          const struct transfer *how)
 {
@@ -70,8 +79,7 @@ static uint64_t transfer(const struct program_frame *frame, uint64_t offset,
         return SYSCALL_ERROR(EBADF);
     file_get(file);
     int64_t result = transfer_part(file, offset, frame->rsi, frame->rdx, how);
-    file_put(file);
-    return (uint64_t)result;
+    return finish(file, result);
 }
 
 /* The parts after each other. Only what has done nothing yet waits, or writes. */
@@ -109,9 +117,7 @@ static uint64_t transfer_parts(const struct program_frame *frame, uint64_t offse
     if (!can_read(frame->rsi, frame->rdx * sizeof(struct iovec)))
         return SYSCALL_FAULT;
     file_get(file);
-    int64_t result = transfer_all(file, offset, frame->rsi, frame->rdx, how);
-    file_put(file);
-    return (uint64_t)result;
+    return finish(file, transfer_all(file, offset, frame->rsi, frame->rdx, how));
 }
 
 uint64_t syscall_read(struct program_frame *frame)

@@ -52,6 +52,9 @@ uint64_t syscall_deadline_in(uint64_t nanoseconds);
 /* Two new files at numbers, both or none; takes the files. */
 int syscall_add_pair(struct file *ends[2], bool cloexec, int out[2]);
 
+/* The mask of signals that ppoll and its kin have for the time of the call; `at` may be 0. */
+int syscall_lend_mask(uint64_t at, uint64_t size);
+
 /* Copies a path: 0, -EFAULT, or -ENAMETOOLONG. */
 #define SYSCALL_PATH_MAX 4096 /* bytes with the end */
 int syscall_path(uint64_t at, char out[SYSCALL_PATH_MAX]);

@@ -133,11 +133,12 @@ uint64_t syscall_poll(struct program_frame *frame)
         timeout < 0 ? READY_NEVER : syscall_deadline_in((uint64_t)timeout * MILLISECOND));
 }
 
-/* There are no signals yet that its mask would let through. */
 uint64_t syscall_ppoll(struct program_frame *frame)
 {
     uint64_t deadline;
     int status = syscall_take_deadline(frame->rdx, &deadline);
+    if (status == 0)
+        status = syscall_lend_mask(frame->r10, frame->r8);
     return status < 0 ? (uint64_t)status : poll_until(frame->rdi, frame->rsi, deadline);
 }
 
@@ -263,5 +264,12 @@ uint64_t syscall_pselect6(struct program_frame *frame)
 {
     uint64_t deadline;
     int status = syscall_take_deadline(frame->r8, &deadline);
+    uint64_t mask[2] = {0, 0}; /* address, size */
+    if (status == 0 && frame->r9 != 0 && !can_read(frame->r9, sizeof mask))
+        status = -EFAULT;
+    if (status == 0 && frame->r9 != 0)
+        memcpy(mask, (const void *)frame->r9, sizeof mask);
+    if (status == 0)
+        status = syscall_lend_mask(mask[0], mask[1]);
     return status < 0 ? (uint64_t)status : select_until(frame, deadline);
 }

@@ -59,11 +59,12 @@ static uint64_t make(const struct program_frame *frame, const struct clone_args 
     thread->begin = *frame;
     thread->begin.rax = 0;
     thread->begin.rsp = args->stack ? args->stack : frame->rsp;
-    thread->begin.flags = (frame->flags & PROGRAM_FLAGS_FREE) | PROGRAM_FLAGS_FIXED;
+    thread->begin.flags = PROGRAM_FLAGS_FIXED;
     thread->begin.is_whole = 1;
     thread->begin.number = PROGRAM_NO_CALL;
     thread->begin_fs = args->flags & CLONE_SETTLS ? args->tls : program_get_fs();
     program_save_control(&thread->begin_mxcsr, &thread->begin_control);
+    thread->signals.mask = thread_self()->signals.mask;
     if (args->flags & CLONE_CHILD_CLEARTID)
         thread->clear_number = args->child_tid;
     int number = thread->number;

@@ -11,6 +11,7 @@
 
 #include "enclave/libos/door_calls.h"
 #include "enclave/libos/program.h"
+#include "enclave/libos/signal.h"
 
 #define THREADS_MAX DOOR_THREADS_MAX
 
@@ -37,6 +38,8 @@ struct thread {
 
     uint64_t futex; /* futex.c: the address it waits for, and of which bits */
     uint32_t futex_bits;
+
+    struct signal_thread signals;
 
     uint64_t clear_number; /* address that is cleared when the thread ends, or 0 */
     uint64_t robust;       /* address of the list of robust locks, or 0 */

@@ -65,7 +65,14 @@ int wait_on(struct wait_queue *queue, uint64_t deadline, const struct door_ready
     self->is_woken = false;
     if (queue)
         join(queue, self);
-    while (!park(self, deadline, handles, count)) {
+    for (;;) {
+        if (signal_interrupts(self)) {
+            result = -EINTR;
+            break;
+        }
+        if (park(self, deadline, handles, count))
+            break;
+        wait_poll();
         if (deadline != DOOR_FOREVER && clock_now(DOOR_CLOCK_MONOTONIC) >= deadline) {
             result = -ETIMEDOUT;
             break;

@@ -25,6 +25,10 @@ void wait_files_changed(void);
 int wait_on(struct wait_queue *queue, uint64_t deadline, const struct door_ready *handles,
             size_t count);
 
+/* Looks for what else the host may have woken or interrupted a thread for: signals of the gate,
+ * timers (deliver.c; a test's own where there is no enclave). */
+void wait_poll(void);
+
 /* Takes this thread out of its queue, and wakes it. */
 void wait_wake_thread(struct thread *thread);
 void wait_wake_all(struct wait_queue *queue);

@@ -14,8 +14,10 @@
 #include "enclave/libos/epoll.h"
 #include "enclave/libos/lock.h"
 #include "enclave/libos/pipe.h"
+#include "enclave/libos/process.h"
 #include "enclave/libos/thread.h"
 #include "enclave/libos/timer.h"
+#include "enclave/libos/wait.h"
 #include "heap.h"
 
 /* --- the host --------------------------------------------------------------------------------- */
@@ -79,6 +81,17 @@ struct thread *thread_self(void)
 
 void lock_given_up(void)
 {
+    abort();
+}
+
+/* There are no signals. */
+void wait_poll(void)
+{
+}
+
+void process_end(uint64_t result)
+{
+    (void)result;
     abort();
 }
 
