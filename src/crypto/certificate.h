@@ -11,8 +11,9 @@
 #include "crypto/digest.h"
 #include "crypto/ecdsa.h"
 
-#define CERTIFICATE_DER_MAX  16384 /* bytes of one certificate */
-#define CERTIFICATE_NAME_MAX 64    /* bytes of a common name, RFC 5280 ub-common-name */
+/* Bytes of one certificate: one that holds a report with its chain has 15,000. */
+#define CERTIFICATE_DER_MAX  24576
+#define CERTIFICATE_NAME_MAX 64 /* bytes of a common name, RFC 5280 ub-common-name */
 #define CRL_DER_MAX          (1024 * 1024)
 
 #define P384_SIZE 48 /* bytes of a coordinate, of r and of s */

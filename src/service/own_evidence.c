@@ -75,12 +75,27 @@ static int verify(const struct own_evidence *own, const struct answer *answer, s
     return checks_verdict(&snp.checks) == VERDICT_ACCEPTED ? 0 : maa_refuse(&snp.checks, err);
 }
 
+/* The three certificates that count, whatever the agent's answer held besides and in what form. */
+static int write_chain(const struct snp_certificates *certificates, struct buf *out,
+                       struct error *err)
+{
+    struct span ders[SNP_CHAIN_LENGTH];
+    BUF_AUTO pem = BUF_WITH_LIMIT(RECORD_MAX);
+    if (snp_certificates_order(certificates, ders, err) < 0)
+        return -1;
+    for (size_t i = 0; i < SNP_CHAIN_LENGTH; i++) {
+        if (certificate_der_to_pem(ders[i], &pem, err) < 0)
+            return -1;
+    }
+    return base64url_encode(buf_span(&pem), out, err);
+}
+
 static int write_evidence(const struct answer *answer, struct buf *out, struct error *err)
 {
     if (buf_append_text(out, "{\"SnpReport\":\"", err) < 0 ||
         base64url_encode(buf_span(&answer->report), out, err) < 0 ||
         buf_append_text(out, "\",\"VcekCertChain\":\"", err) < 0 ||
-        base64url_encode(buf_span(&answer->chain), out, err) < 0)
+        write_chain(&answer->certificates, out, err) < 0)
         return -1;
     return buf_append_text(out, "\"}", err);
 }

@@ -15,7 +15,7 @@
 #define SYNTHETIC_LIFE      1000 /* seconds before and after in which all are valid */
 #define SYNTHETIC_OID       "1.3.6.1.4.1.3704.1."
 #define SYNTHETIC_LEAF_MAX  16
-#define SYNTHETIC_BYTES_MAX 80
+#define SYNTHETIC_BYTES_MAX 1024
 
 struct synthetic_extension {
     const char *oid;

@@ -26,7 +26,7 @@ static struct vault *vault;
 /* What the agent does; a test changes it. */
 static struct {
     unsigned asked;
-    bool fails, forgets, binds_other, changes;
+    bool fails, forgets, binds_other, changes, repeats;
     const char *says; /* in place of an answer */
 } agent;
 
@@ -64,8 +64,8 @@ static int post(const char *url, struct span body, struct buf *out, struct error
     if (agent.says)
         return buf_append_text(out, agent.says, error);
     sign_for(body, report);
-    for (int i = 0; i < SNP_CHAIN_LENGTH; i++)
-        check_ok(certificate_der_to_pem(issued.chain[i], &chain, &err), &err);
+    for (int i = 0; i < SNP_CHAIN_LENGTH * (agent.repeats ? 4 : 1); i++)
+        check_ok(certificate_der_to_pem(issued.chain[i % SNP_CHAIN_LENGTH], &chain, &err), &err);
     check_ok(buf_append_text(out, "{", &err), &err);
     check_ok(append_base64("evidence", span_of(report, sizeof report), out), &err);
     if (!agent.forgets)
@@ -175,6 +175,42 @@ static void each_new_keys_certificate_holds_a_report_that_binds_it(void **state)
     }
 }
 
+/* AMD's certificates have 1,683 bytes at most, their leaves 1,360; what the agent says twice, or
+ * has besides, takes no place. */
+static void the_largest_evidence_that_there_is_fits(void **state)
+{
+    (void)state;
+    static const uint8_t padding[SYNTHETIC_BYTES_MAX];
+    size_t size = 0;
+    synthetic_add(&machine, "1.2.3.4.1", padding, sizeof padding);
+    synthetic_fini(&issued);
+    synthetic_issue(&machine, &issued);
+    for (int i = 0; i < SNP_CHAIN_LENGTH; i++)
+        size += issued.chain[i].size;
+    assert_in_range(size, 2 * 1683 + 1360, 5200);
+    agent.repeats = true;
+    snp_chains_free(own.chains);
+    own.chains = snp_chains_new(&issued.root, 1, NULL);
+    json_auto_t *set = published(&own, SYNTHETIC_NOW);
+    for (size_t i = 0; i < 3; i++) {
+        BUF_AUTO spki = BUF_WITH_LIMIT(4096);
+        BUF_AUTO text = BUF_WITH_LIMIT(1 << 16);
+        BUF_AUTO chain = BUF_WITH_LIMIT(1 << 16);
+        assert_true(find_evidence(json_array_get(json_object_get(set, "keys"), i), &spki, &text));
+        json_auto_t *evidence = unwrap(buf_span(&text));
+        const char *encoded = json_string_value(json_object_get(evidence, "VcekCertChain"));
+        assert_non_null(encoded);
+        check_ok(maa_decode(span_of_text(encoded), &chain, &err), &err);
+        struct span rest = buf_span(&chain);
+        for (int k = 0; k < SNP_CHAIN_LENGTH; k++) {
+            BUF_AUTO der = BUF_WITH_LIMIT(CERTIFICATE_DER_MAX);
+            check_ok(certificate_pem_next(&rest, &der, &err), &err);
+            assert_true(span_equal(buf_span(&der), issued.chain[k]));
+        }
+        assert_int_equal(rest.size, 0);
+    }
+}
+
 static void keys_that_have_it_are_kept(void **state)
 {
     (void)state;
@@ -274,6 +310,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(each_new_keys_certificate_holds_a_report_that_binds_it),
+        TEST(the_largest_evidence_that_there_is_fits),
         TEST(keys_that_have_it_are_kept),
         TEST(a_key_that_was_made_without_signs_no_more_and_stays_published),
         TEST(without_evidence_there_is_no_key),
