@@ -1,6 +1,7 @@
 /* `caisson attest`: evidence of a running machine. */
 #include "base/hex.h"
 #include "base/text.h"
+#include "cli/attest_enclave.h"
 #include "cli/command.h"
 #include "cli/commands.h"
 #include "evidence/bundle.h"
@@ -75,6 +76,8 @@ static int run(const struct args *args, struct error *err)
         return -1;
     if (client_attest(connection, args_get(args, "nonce"), timeout_ms, &evidence, err) < 0)
         return error_context(err, "%s", name);
+    if (attest_enclave_quote(&evidence, err) < 0)
+        return error_context(err, "%s", name);
     if (output)
         return output_write(output, buf_span(&evidence), 0644, err);
     (void)fwrite(evidence.data, 1, evidence.size, stdout);
@@ -89,6 +92,8 @@ const struct command command_attest = {
         "The evidence is the hardware's report with its certificates, the policy, and "
         "what the host "
         "says of the guest. The nonce is in it: evidence with a fresh nonce is fresh.\n\n"
+        "Of a container in an enclave it is a quote: the simulated platform's, or the one that "
+        "Intel's aesmd makes.\n\n"
         "A guest that does not answer in time gives no evidence: the command ends with "
         "an error, and the machine goes on.",
     .options = options,

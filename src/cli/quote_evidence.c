@@ -68,8 +68,8 @@ int quote_evidence_read_trust(struct quote_evidence_files *files, const struct a
     return trust_read_time(args_get(args, "at"), &files->options.time, err);
 }
 
-static int print(const struct dcap_result *result, enum verdict verdict, const struct args *args,
-                 struct error *err)
+int quote_evidence_print(const struct dcap_result *result, enum verdict verdict, const char *kind,
+                         const struct args *args, struct error *err)
 {
     struct quote_picture picture;
     BUF_AUTO note = BUF_WITH_LIMIT(65536);
@@ -83,9 +83,7 @@ static int print(const struct dcap_result *result, enum verdict verdict, const s
         .checks = &result->checks,
         .verdict = verdict,
         .simulated = result->simulated,
-        .kind = result->quote.version == 0            ? "quote"
-                : dcap_body_is_td(result->quote.body) ? "TDX quote"
-                                                      : "SGX quote",
+        .kind = kind,
         .note = note.size > 0 ? buf_text(&note) : NULL,
         .claims = claims,
         .boxes = picture.boxes,
@@ -101,5 +99,8 @@ int quote_evidence_judge(const struct quote_evidence_files *files, const struct 
     struct dcap_result result;
     enum verdict verdict = dcap_verify(buf_span(&files->quote), &files->parts, &files->options,
                                        &files->appraisal, &result);
-    return print(&result, verdict, args, err);
+    const char *kind = result.quote.version == 0            ? "quote"
+                       : dcap_body_is_td(result.quote.body) ? "TDX quote"
+                                                            : "SGX quote";
+    return quote_evidence_print(&result, verdict, kind, args, err);
 }

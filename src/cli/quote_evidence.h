@@ -38,6 +38,10 @@ int quote_evidence_add_simulated(struct quote_evidence_files *files, const char 
 int quote_evidence_read_trust(struct quote_evidence_files *files, const struct args *args,
                               struct error *err);
 
+/* Prints a verdict over evidence of this kind ("SGX quote"); the exit status, or -1. */
+int quote_evidence_print(const struct dcap_result *result, enum verdict verdict, const char *kind,
+                         const struct args *args, struct error *err);
+
 /* Verifies and prints; the exit status, or -1. */
 int quote_evidence_judge(const struct quote_evidence_files *files, const struct args *args,
                          struct error *err);

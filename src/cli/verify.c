@@ -10,6 +10,7 @@
 #include "cli/snp_evidence.h"
 #include "cli/trust.h"
 #include "cli/verdict.h"
+#include "cli/verify_enclave.h"
 #include "cli/verify_fragments.h"
 #include "cli/verify_services.h"
 #include "evidence/bundle_verify.h"
@@ -22,6 +23,10 @@ static const struct option_rule options[] = {
     {.name = "nonce", .operand = "HEX", .help = "The nonce that the evidence was asked with"},
     {.name = "policy", .operand = "FILE", .help = "The policy that the machine must enforce"},
     {.name = "guest", .operand = "MANIFEST", .help = "The manifest of the guest that must run"},
+    {.name = "enclave",
+     .operand = "IMAGE",
+     .help = "Of a container in an enclave, the image that must run, or its MRENCLAVE in hex"},
+    {.name = "collateral", .operand = "FILE", .help = "Of such a one, what Intel says (JSON)"},
     POLICY_ALLOW_ALL_OPTION,
     {.name = "partial",
      .help = "Accept a machine that does not run all of the policy's containers"},
@@ -133,8 +138,7 @@ static int check_usage(const struct args *args, struct error *err)
     return 0;
 }
 
-static int read_inputs(const struct args *args, struct span text, struct inputs *inputs,
-                       struct error *err)
+static int read_inputs(const struct args *args, struct inputs *inputs, struct error *err)
 {
     const char *trusted = args_get(args, "trust-simulated");
     buf_init(&inputs->policy, BUNDLE_POLICY_MAX);
@@ -142,7 +146,6 @@ static int read_inputs(const struct args *args, struct span text, struct inputs 
     if (check_usage(args, err) < 0 || read_nonce(args_get(args, "nonce"), inputs, err) < 0 ||
         trust_read_time(args_get(args, "at"), &inputs->expectation.chain.time, err) < 0 ||
         verify_fragments_read(args, &inputs->fragments, err) < 0 ||
-        read_bundle(args_operands(args)[0], text, inputs, err) < 0 ||
         policy_file_read_expected(args, args_get(args, "policy"), &inputs->policy, &inputs->model,
                                   &inputs->allows_all, err) < 0 ||
         read_guest(args_get(args, "guest"), inputs, err) < 0)
@@ -284,7 +287,11 @@ static int verify_bundle(const struct args *args, struct span text, struct error
     __attribute__((cleanup(inputs_fini))) struct inputs inputs = {0};
     struct snp_result result;
     bundle_init(&inputs.bundle);
-    if (read_inputs(args, text, &inputs, err) < 0)
+    if (read_bundle(args_operands(args)[0], text, &inputs, err) < 0)
+        return -1;
+    if (bundle_is_of_enclave(&inputs.bundle))
+        return verify_enclave(args, &inputs.bundle, err);
+    if (read_inputs(args, &inputs, err) < 0)
         return -1;
     enum verdict verdict = bundle_verify(&inputs.bundle, &inputs.expectation, &result);
     return print(&inputs, &result, verdict, args, err);
@@ -401,6 +408,9 @@ const struct command command_verify = {
         "must "
         "run, or have ended as they may. Every check is printed with "
         "its value; the first that failed decides, and says what to do.\n\n"
+        "Of a container in an enclave the bundle has a quote: --enclave takes the place of --guest "
+        "(MRENCLAVE), CONFIGID that of HOST_DATA, and --collateral is needed, unless "
+        "--trust-simulated names the platform's folder, where it lies.\n\n"
         "Fragments of the policy that the machine has loaded are listed, each with its feed, svn, "
         "SHA-256 and issuer. The policy says whom it takes them from; what must be there besides, "
         "and at which svn, --fragment says, and --no-other-fragments refuses the rest.\n\n"
@@ -408,7 +418,8 @@ const struct command command_verify = {
         "and a quote of SGX or TDX when its collateral is. Evidence of other kinds is recognised, "
         "and the command for it is named.\n\n"
         "Evidence of a simulated machine is refused unless --trust-simulated names the folder with "
-        "its processor's root (ark.pem; root.pem for a quote). All output then says SIMULATED.\n\n"
+        "its processor's root (ark.pem; root.pem for a quote, and for an enclave). All output then "
+        "says SIMULATED.\n\n"
         "The exit status is 0 for accepted evidence, 1 for refused, 2 for wrong usage, 3 when a "
         "file can't be read.",
     .options = options,

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "evidence/runtime_statement.h"
+#include "evidence/bundle_checks.h"
 
 static const struct check_rule rule_tee = {
     "tee", "docs/evidence.md",
@@ -35,8 +35,7 @@ static void check_tee(const struct bundle *bundle, struct snp_result *result)
                        bundle_tee_name(bundle->tee));
 }
 
-/* `data` is what the bundle's runtime data says, where that can be read. */
-static void check_nonce(const struct runtime_data *data, const struct error *unread,
+void bundle_check_nonce(const struct runtime_data *data, const struct error *unread,
                         struct span nonce, struct checks *checks)
 {
     if (data->nonce_size == 0)
@@ -46,8 +45,7 @@ static void check_nonce(const struct runtime_data *data, const struct error *unr
         (void)checks_compare(checks, &rule_nonce, nonce, span_of(data->nonce, data->nonce_size));
 }
 
-/* The report vouches for the numbers: it is over the runtime data. */
-static void check_containers(const struct runtime_data *data, bool partial, struct checks *checks)
+void bundle_check_containers(const struct runtime_data *data, bool partial, struct checks *checks)
 {
     char expected[CHECK_TEXT_SIZE];
     char found[CHECK_TEXT_SIZE];
@@ -60,7 +58,7 @@ static void check_containers(const struct runtime_data *data, bool partial, stru
         (void)checks_judge(checks, &rule_containers, whole, expected, found);
 }
 
-static void check_policy(const struct bundle *bundle, const uint8_t expected[SHA256_SIZE],
+void bundle_check_policy(const struct bundle *bundle, const uint8_t expected[SHA256_SIZE],
                          struct checks *checks)
 {
     uint8_t found[SHA256_SIZE];
@@ -80,9 +78,7 @@ static void check_guest(const struct bundle *bundle, const struct bundle_expecta
     (void)checks_judge(checks, &rule_cmdline, same, expectation->cmdline, bundle->cmdline);
 }
 
-/* What the guest hashes when it is asked with our nonce: known is all but the numbers, and which
- * fragments were loaded. */
-static int expect_runtime_data(struct span nonce, const struct runtime_data *found, struct buf *out)
+int bundle_expect_runtime_data(struct span nonce, const struct runtime_data *found, struct buf *out)
 {
     struct runtime_data data = *found;
     if (nonce.size > sizeof data.nonce)
@@ -106,7 +102,7 @@ enum verdict bundle_verify(const struct bundle *bundle,
     memset(result, 0, sizeof *result);
     (void)runtime_statement_read(buf_span(&bundle->runtime_data), &found, &unread);
     /* Only a nonce of impossible size fails here; then nothing has been checked: refused. */
-    if (expect_runtime_data(expectation->nonce, &found.data, &runtime_data) < 0)
+    if (bundle_expect_runtime_data(expectation->nonce, &found.data, &runtime_data) < 0)
         return VERDICT_REFUSED;
     for (size_t i = 0; i < bundle->certificate_count; i++)
         certificates[i] = buf_span(&bundle->certificates[i]);
@@ -122,9 +118,9 @@ enum verdict bundle_verify(const struct bundle *bundle,
         .measurement_count = expectation->measurements ? expectation->measurement_count : 0};
     (void)snp_verify(&evidence, &expectation->chain, &appraisal, result);
     check_tee(bundle, result);
-    check_policy(bundle, host_data, &result->checks);
-    check_nonce(&found.data, &unread, expectation->nonce, &result->checks);
-    check_containers(&found.data, expectation->partial, &result->checks);
+    bundle_check_policy(bundle, host_data, &result->checks);
+    bundle_check_nonce(&found.data, &unread, expectation->nonce, &result->checks);
+    bundle_check_containers(&found.data, expectation->partial, &result->checks);
     fragment_demands_check(&expectation->fragments, &found.data, &result->checks);
     check_guest(bundle, expectation, &result->checks);
     return checks_verdict(&result->checks);

@@ -37,7 +37,7 @@ static int machine_report(void *argument, const uint8_t report_data[REPORT_DATA_
     memcpy(&target, all->start.target, sizeof target);
     memcpy(data, report_data, sizeof data);
     enclu_report(&target, data, &made);
-    return buf_append(report, span_of(&made, sizeof made), err);
+    return buf_append(report, span_of(&made, SGX_REPORT_SIZE), err);
 }
 
 /* --- layers ----------------------------------------------------------------------------------- */
@@ -275,7 +275,7 @@ static int machine_statistics(void *argument, uint64_t *total, uint64_t *availab
 }
 
 const struct machine_ops enclave_machine_ops = {
-    .reports = {sizeof(struct sgx_report), CONFIG_ID_AT, "CONFIGID"},
+    .reports = {SGX_REPORT_SIZE, CONFIG_ID_AT, "CONFIGID"},
     .report = machine_report,
     .set_network = machine_set_network,
     .mount_device = machine_mount_device,

@@ -1,0 +1,234 @@
+#!/usr/bin/python3
+"""Containers in enclaves of the model, by the command line: run, refused and proved."""
+import base64
+import json
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import unittest
+
+from lib import cli, oci, paths, tap
+
+NONCE = "00112233445566778899aabbccddeeff"
+PROGRAMS = ("/bin/cat", "/bin/dash", "/bin/echo", "/usr/bin/env", "/usr/bin/id")
+TEE = ("--tee", "sgx-simulated")
+ENCLAVE = os.path.join(paths.BUILD, "caisson-enclave")
+
+
+def libraries(program):
+    told = subprocess.run(["/usr/bin/ldd", program], capture_output=True, check=True).stdout.decode()
+    return set(re.findall(r"(?:=> )?(/\S+) \(0x", told))
+
+
+def make_layer(path):
+    """This system's own programs with their libraries, as a tar."""
+    names = {*PROGRAMS, *(library for program in PROGRAMS for library in libraries(program))}
+    with tarfile.open(path, "w", dereference=True) as tar:
+        for name in sorted(names):
+            tar.add(name, name[1:])
+        data = b"root:x:0:0::/root:/bin/sh\nworker:x:7:8::/home/worker:/bin/sh\n"
+        oci.add_file(tar, "etc/passwd", data)
+
+
+def make_image(layer, path):
+    with open(layer, "rb") as file:
+        tar = file.read()
+    image = oci.Image(sizes=())
+    image.layers = [image.add(oci.LAYER, tar)]
+    config = {"os": "linux", "architecture": "amd64", "rootfs": {"type": "layers", "diff_ids": [oci.digest(tar)]},
+              "config": {"Cmd": ["/usr/bin/id", "-u"], "Env": ["PATH=/usr/bin:/bin", "A=b"]}}  # fmt: skip
+    image.config = image.add(oci.CONFIG, json.dumps(config).encode())
+    image.manifest = image.add(oci.MANIFEST, json.dumps({"schemaVersion": 2, "mediaType": oci.MANIFEST, "config": image.config,
+                                                         "layers": image.layers}).encode())  # fmt: skip
+    return "oci:" + image.write_layout(path)
+
+
+class EnclaveCase(cli.CliCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.made = tempfile.mkdtemp(prefix="caisson-enclave-")
+        cls.addClassCleanup(shutil.rmtree, cls.made, ignore_errors=True)
+        make_layer(cls.made + "/tar")
+        cls.oci = make_image(cls.made + "/tar", cls.made + "/layout")
+
+    def setUp(self):
+        super().setUp()
+        self.home = os.path.join(self.made, "home")  # one platform and one disk for all tests
+        self.environment["CAISSON_HOME"] = self.home
+
+    def run_it(self, *command, options=(), check=True, data=None):
+        return self.caisson("run", "-q", *TEE, "--rm", *options, self.oci, *command, check=check, data=data)
+
+    def refused(self, words, *command, options=(), code=None):
+        result = self.run_it(*command, options=options, check=False)
+        self.assertNotEqual(result.returncode, 0)
+        self.assertEqual(result.stdout, b"")
+        self.assertIn(words, result.stderr.decode())
+        if code is not None:
+            self.assertEqual(result.returncode, code)
+
+    def policy(self, *command, options=()):
+        path = os.path.join(self.folder, "policy.rego")
+        with open(path, "wb") as file:
+            file.write(self.caisson("policy", "generate", *options, self.oci, *(("--", *command) if command else ())).stdout)
+        return path
+
+
+class Run(EnclaveCase):
+    def test_runs_what_the_image_says_and_says_that_it_is_simulated(self):
+        result = self.run_it()
+        self.assertEqual(result.stdout, b"0\n")
+        self.assertIn(b"SIMULATED", result.stderr)
+
+    def test_streams_variables_user_folder_and_exit_code(self):
+        script = 'read line; echo "$line $A $X $HOME"; pwd; echo other >&2; exit 7'
+        options = ("-i", "-e", "X=1", "-w", "/new/folder", "-u", "worker")
+        result = self.run_it("/bin/dash", "-c", script, options=options, data=b"a line\n", check=False)
+        self.assertEqual((result.returncode, result.stdout), (7, b"a line b 1 /home/worker\n/new/folder\n"))
+        self.assertIn(b"other\n", result.stderr)
+        self.assertEqual(self.run_it("/usr/bin/id", "-u", options=("-u", "worker")).stdout, b"7\n")
+        self.assertEqual(self.run_it("/bin/cat", options=("-i",), data=b"x" * 300000).stdout, b"x" * 300000)
+
+    def test_records_logs_and_the_end_are_those_of_machines(self):
+        name = self.name()
+        self.caisson("run", "-q", *TEE, "-d", "-i", "--name", name, self.oci, "/bin/dash", "-c", "echo begun; read x; echo no")
+        self.eventually(lambda: "begun" in self.logs(name), what="first line")
+        record = json.loads(self.caisson("inspect", name).stdout)
+        record = record[0] if isinstance(record, list) else record
+        self.assertEqual((record["tee"], record["status"]), ("sgx-simulated", "running"))
+        self.assertIn("SIMULATED", self.caisson("ps").stdout.decode())
+        self.assertIn("an enclave has no", self.caisson("exec", name, "/usr/bin/id", check=False).stderr.decode())
+        host = cli.children_of(record["monitor"])
+        self.assertEqual(len(host), 1)
+        with open(f"/proc/{host[0]}/status", encoding="ascii") as file:
+            status = file.read()
+        self.assertIn("NoNewPrivs:\t1", status)
+        self.assertIn("Seccomp:\t2", status)
+        if os.geteuid() == 0:
+            self.assertNotIn("Uid:\t0", status)
+        self.caisson("stop", "-t", "1", name)
+        self.eventually(lambda: not cli.is_alive(host[0]), what="end of the enclave's process")
+        self.assertNotIn("no\n", self.logs(name))
+
+
+class Refusals(EnclaveCase):
+    def test_what_another_policy_allows(self):
+        policy = self.policy()
+        self.assertEqual(self.run_it(options=("--policy", policy)).stdout, b"0\n")
+        self.refused("denied by create_container", "/usr/bin/id", "-g", options=("--policy", policy))
+        self.refused("denied by create_container", options=("--policy", policy, "-w", "/etc"))
+        self.refused("denied by create_container", options=("--policy", policy, "-e", "LD_PRELOAD=/x.so"))
+        policy = self.policy(options=("-u", "worker"))
+        self.assertEqual(self.run_it(options=("--policy", policy, "-u", "worker")).stdout, b"7\n")
+        self.refused("denied by create_container", options=("--policy", policy, "-u", "0"))
+
+    def test_a_layer_that_is_another(self):
+        policy = self.policy()
+        with open(policy, encoding="ascii") as file:
+            text = file.read()
+        layer = re.search(r'"layers": ?\[\s*"([0-9a-f]{64})"', text).group(1)
+        with open(policy, "w", encoding="ascii") as file:
+            file.write(text.replace(layer, "0" * 64))
+        self.refused("denied by mount_device", options=("--policy", policy))
+
+    def test_a_disk_that_was_changed(self):
+        self.run_it()
+        found = [os.path.join(folder, name) for folder, _, names in os.walk(self.home) for name in names
+                 if os.path.getsize(os.path.join(folder, name)) % 4096 == 0 and os.path.getsize(os.path.join(folder, name)) > 1 << 20]  # fmt: skip
+        self.assertTrue(found)
+        with open("/usr/bin/id", "rb") as file:
+            piece = file.read()[4096:8192]
+        changed = 0
+        for path in found:
+            with open(path, "rb") as file:
+                data = file.read()
+            at = data.find(piece)
+            if at < 0:
+                continue
+            mode = os.stat(path).st_mode
+            os.chmod(path, 0o600)
+            self.addCleanup(self.put, path, data, mode)
+            self.put(path, data[: at + 9] + bytes([data[at + 9] ^ 1]) + data[at + 10 :], mode)
+            changed += 1
+        self.assertGreater(changed, 0)
+        self.refused("a block of a layer is not what its root hash says")
+
+    @staticmethod
+    def put(path, data, mode):
+        with open(path, "wb") as file:
+            file.write(data)
+        os.chmod(path, mode)
+
+    def test_what_an_enclave_does_not_have(self):
+        for options in (("-t",), ("--read-only",), ("-p", "8080:80"), ("--memory", "1g"), ("--tmpfs", "/x"), ("--network", "user")):
+            self.refused("an enclave has no", options=options, code=2) if options[0] == "--network" else self.refused(
+                "has no such thing", options=options, code=2)  # fmt: skip
+
+    def test_no_hardware_and_nothing_instead(self):
+        if os.path.exists("/dev/sgx_enclave"):
+            self.skipTest("this machine has SGX")
+        result = self.caisson("run", "-q", "--tee", "sgx", "--rm", self.oci, check=False)
+        self.assertEqual((result.returncode, result.stdout), (3, b""))
+        self.assertIn("/dev/sgx_enclave: No such file", result.stderr.decode())
+        result = self.caisson("run", "-q", *TEE, "--enclave", "/nonexistent", self.oci, check=False)
+        self.assertEqual((result.returncode, result.stdout), (3, b""))
+
+
+class Evidence(EnclaveCase):
+    def verify(self, *options, evidence=None, simulated=True):
+        trust = ("--trust-simulated", os.path.join(self.home, "simulated-sgx")) if simulated else ()
+        return self.caisson("verify", evidence or self.evidence, *options, *trust, check=False)
+
+    def check_refused(self, by, *options, **rest):
+        result = self.verify(*options, **rest)
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertIn(f"refused by {by}", result.stdout.decode())
+
+    def change(self, key, function):
+        with open(self.evidence, encoding="ascii") as file:
+            bundle = json.load(file)
+        data = function(bytearray(base64.b64decode(bundle[key])) if key != "tee" else bundle[key])
+        bundle[key] = data if key == "tee" else base64.b64encode(bytes(data)).decode()
+        path = os.path.join(self.folder, "changed")
+        with open(path, "w", encoding="ascii") as file:
+            json.dump(bundle, file)
+        return path
+
+    def test_a_container_is_proved_and_nothing_else(self):
+        name, policy = self.name(), self.policy("/bin/cat")
+        self.evidence = os.path.join(self.folder, "evidence")
+        self.caisson("run", "-q", *TEE, "-d", "-i", "--name", name, "--policy", policy, self.oci, "/bin/cat")
+        self.caisson("attest", name, "--nonce", NONCE, "-o", self.evidence)
+        info = self.caisson("enclave", "info", ENCLAVE).stdout.decode()
+        mrenclave = re.search(r"MRENCLAVE\s+([0-9a-f]{64})", info).group(1)
+        good = {"--nonce": NONCE, "--policy": policy, "--enclave": ENCLAVE}
+
+        def options(**changed):
+            return [word for key, value in good.items() for word in (key, changed.get(key[2:], value))]
+
+        result = self.verify(*options())
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        self.assertIn(b"SIMULATED", result.stdout)
+        self.assertEqual(self.verify(*options(enclave=mrenclave)).returncode, 0)
+        self.check_refused("report_data", *options(nonce=NONCE[::-1]))
+        self.check_refused("mrenclave", *options(enclave=mrenclave[::-1]))
+        other = os.path.join(self.folder, "other.rego")
+        with open(policy, encoding="ascii") as file, open(other, "w", encoding="ascii") as out:
+            out.write(file.read() + "\n")
+        self.check_refused("configid", *options(policy=other))
+        collateral = ("--collateral", os.path.join(self.home, "simulated-sgx", "collateral.json"))
+        self.check_refused("collateral_root", *options(), *collateral, simulated=False)
+        self.check_refused("tee", *options(), evidence=self.change("tee", lambda tee: "sgx"))
+        self.check_refused("report_data", *options(), evidence=self.change("runtime_data", lambda data: data.replace(b'"running":1', b'"running":0').replace(b'"done":0', b'"done":1')))  # fmt: skip
+        flipped = self.change("report", lambda data: data[:200] + bytes([data[200] ^ 1]) + data[201:])
+        self.assertEqual(self.verify(*options(), evidence=flipped).returncode, 1)
+        for missing in good:
+            words = [word for key, value in good.items() if key != missing for word in (key, value)]
+            self.assertEqual(self.verify(*words).returncode, 2, missing)
+
+
+if __name__ == "__main__":
+    tap.main()
