@@ -36,16 +36,20 @@ static int make_rlimit(const char *text, char **out, struct error *err)
     if (!soft || !*copy || !read_number(soft, &values[0]) ||
         !read_number(hard ? hard : soft, &values[1]))
         return error_set(err, ERROR_USAGE, "not NAME=SOFT[:HARD], with numbers or -1");
+    /* -1 is the largest. */
+    if ((unsigned long long)values[0] > (unsigned long long)values[1])
+        return error_set(err, ERROR_USAGE, "the soft limit is above the hard one");
     *out = text_format("%s=%lld:%lld", copy, values[0], values[1]);
     return *out ? 0 : error_memory(err);
 }
 
-/* NAME=VALUE */
+/* NAME=VALUE, of numbers, as all are that the guest sets. */
 static int make_sysctl(const char *text, char **out, struct error *err)
 {
     const char *equals = strchr(text, '=');
-    if (!equals || equals == text || !equals[1])
-        return error_set(err, ERROR_USAGE, "not NAME=VALUE");
+    if (!equals || equals == text || !equals[1] ||
+        equals[1 + strspn(equals + 1, "0123456789 \t,-")])
+        return error_set(err, ERROR_USAGE, "not NAME=VALUE, of a number or numbers");
     *out = strdup(text);
     return *out ? 0 : error_memory(err);
 }

@@ -224,8 +224,12 @@ static void refuses_what_is_malformed(void **state)
         {"--ulimit", "nofile=5:"},
         {"--ulimit", "nofile=-2"},
         {"--ulimit", "nofile=x:5"},
+        {"--ulimit", "nofile=9:3"},
+        {"--ulimit", "nofile=-1:3"},
         {"--sysctl", "net.core.somaxconn"},
         {"--sysctl", "a="},
+        {"--sysctl", "net.core.somaxconn=x"},
+        {"--sysctl", "kernel.core_pattern=|/bin/sh"},
         {"--sysctl", "=5"},
         {"--sysctl", "a=\xff"},
     };
