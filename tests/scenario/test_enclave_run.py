@@ -120,10 +120,15 @@ class Refusals(EnclaveCase):
         self.assertEqual(self.run_it(options=("--policy", policy)).stdout, b"0\n")
         self.refused("denied by create_container", "/usr/bin/id", "-g", options=("--policy", policy))
         self.refused("denied by create_container", options=("--policy", policy, "-w", "/etc"))
-        self.refused("denied by create_container", options=("--policy", policy, "-e", "LD_PRELOAD=/x.so"))
         policy = self.policy(options=("-u", "worker"))
         self.assertEqual(self.run_it(options=("--policy", policy, "-u", "worker")).stdout, b"7\n")
         self.refused("denied by create_container", options=("--policy", policy, "-u", "0"))
+
+    def test_a_variable_that_the_policy_does_not_have_never_arrives(self):
+        options = ("--policy", self.policy("/usr/bin/env"), "-e", "LD_PRELOAD=/x.so", "-e", "A=c")
+        lines = self.run_it("/usr/bin/env", options=options).stdout.splitlines()
+        self.assertIn(b"PATH=/usr/bin:/bin", lines)
+        self.assertFalse([line for line in lines if line.startswith((b"LD_PRELOAD", b"A="))], lines)
 
     def test_a_layer_that_is_another(self):
         policy = self.policy()
