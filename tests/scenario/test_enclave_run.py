@@ -114,6 +114,16 @@ class Run(EnclaveCase):
         self.assertNotIn("no\n", self.logs(name))
 
 
+    def test_a_signal_comes_where_the_policy_lets_it(self):
+        name = self.name()
+        self.caisson("run", "-q", *TEE, "-d", "-i", "--name", name, self.oci, "/bin/dash", "-c",
+                     "trap 'echo caught; exit 5' TERM; echo ready; while :; do read x; done")  # fmt: skip
+        self.eventually(lambda: "ready" in self.logs(name), what="first line")
+        self.caisson("stop", name)
+        self.assertEqual(self.caisson("wait", name).stdout, b"5\n")
+        self.assertIn("caught", self.logs(name))
+
+
 class Refusals(EnclaveCase):
     def test_what_another_policy_allows(self):
         policy = self.policy()

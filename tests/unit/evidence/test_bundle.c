@@ -190,6 +190,36 @@ static void refuses_a_file_that_is_too_large(void **state)
     check_error(bundle_parse(span_of(large, sizeof large), &bundle, &err), &err, ERROR_LIMIT);
 }
 
+/* An enclave's has a quote, and neither certificates nor a guest beside it. */
+static void an_enclave_s_has_no_machine_in_it(void **state)
+{
+    (void)state;
+    static const char *const kinds[] = {"sgx-simulated", "sgx"};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        char head[128];
+        char whole[1024];
+        BUNDLE_AUTO bundle;
+        BUF_AUTO text = BUF_WITH_LIMIT(BUNDLE_SIZE_MAX);
+        (void)snprintf(head, sizeof head,
+                       "{\"caisson_evidence\":1,\"tee\":\"%s\",\"report\":\"AQID\",", kinds[i]);
+        (void)snprintf(whole, sizeof whole, "%s\"runtime_data\":\"BAU=\",\"policy\":\"Bg==\"}",
+                       head);
+        check_ok(parse(whole, &bundle), &err);
+        assert_true(bundle_is_of_enclave(&bundle));
+        check_ok(bundle_write(&bundle, &text, &err), &err);
+        assert_null(strstr(buf_text(&text), "guest"));
+        assert_null(strstr(buf_text(&text), "certificates"));
+        (void)snprintf(whole, sizeof whole, "%s%s%s", head, DATA, GUEST);
+        refuses(whole, "guest");
+        (void)snprintf(whole, sizeof whole, "%s%s\"runtime_data\":\"BAU=\",\"policy\":\"Bg==\"}",
+                       head, CERTS);
+        refuses(whole, "certificates");
+    }
+    refuses("{\"caisson_evidence\":1,\"tee\":\"simulated\",\"report\":\"AQID\","
+            "\"runtime_data\":\"BAU=\",\"policy\":\"Bg==\"}",
+            "certificates");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +234,7 @@ int main(void)
         cmocka_unit_test(refuses_a_command_line_too_long),
         cmocka_unit_test(refuses_every_truncation),
         cmocka_unit_test(refuses_a_file_that_is_too_large),
+        cmocka_unit_test(an_enclave_s_has_no_machine_in_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
