@@ -2,11 +2,13 @@
  * Runs a program in the library OS, in an enclave of the model: what tests compare with the same
  * program outside. The policy allows everything; the gate inside still decides by it.
  *
- * usage: enclave-run ENCLAVE [--policy FILE] [--bound FILE] [--user USER] [--cwd FOLDER]
+ * usage: enclave-run ENCLAVE [--policy FILE] [--bound FILE] [--user USER] [--cwd FOLDER] [--times
+ * yes]
  *                    --layer DISK ROOT… PROGRAM [ARGUMENT…]
  *
  * The top layer comes first; ROOT is its root hash in hexadecimal digits. --policy is another
- * policy, --bound the one whose digest is CONFIGID. The environment is this program's.
+ * policy, --bound the one whose digest is CONFIGID; --times says how long the start took. The
+ * environment is this program's.
  *
  * The enclave is signed by a key that everybody has. Lines of the library OS go to standard error,
  * after "libos: ". Exits with the program's code, 128 and its signal, or 125 when it was not run.
@@ -19,6 +21,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/hex.h"
@@ -53,6 +56,7 @@ struct given {
     const char *roots[LAYERS_MAX];
     size_t layer_count;
     const char *user, *cwd;
+    bool has_times;
     char **words;
 };
 
@@ -72,6 +76,13 @@ static int sign(const struct enclave_image *image, uint8_t out[SIGSTRUCT_SIZE], 
     if (!key || enclave_image_measure(image, fields.mrenclave, err) < 0)
         return -1;
     return sigstruct_sign(&fields, key, out, err);
+}
+
+static double now_ms(void)
+{
+    struct timespec time;
+    (void)clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec * 1e3 + (double)time.tv_nsec / 1e6;
 }
 
 static int host(const char *path, const struct given *given, int channel, struct error *err)
@@ -94,7 +105,10 @@ static int host(const char *path, const struct given *given, int channel, struct
     if (file_read(path, &file, err) < 0 || enclave_image_parse(buf_span(&file), &image, err) < 0 ||
         sign(&image, sigstruct, err) < 0)
         return -1;
+    double begin = now_ms();
     struct enclave *enclave = enclave_load(&driver_model, &image, sigstruct, &options, err);
+    if (given->has_times)
+        (void)fprintf(stderr, "enclave-run: loaded in %.2f ms\n", now_ms() - begin);
     return enclave ? enclave_host_run(enclave, &image, &run, err) : -1;
 }
 
@@ -317,6 +331,8 @@ static int take_option(char **at, struct given *given, struct error *err)
         given->user = at[1];
     else if (strcmp(at[0], "--cwd") == 0)
         given->cwd = at[1];
+    else if (strcmp(at[0], "--times") == 0)
+        given->has_times = true;
     else
         return error_set(err, ERROR_USAGE, "%s: no such option", at[0]);
     return 0;
