@@ -49,13 +49,18 @@ static_assert(offsetof(struct enclave_run, user_handler) == 24, "struct sgx_encl
  */
 typedef void enclave_signal_fn(int number, bool is_inside);
 
+/* No page is mapped below (vm.mmap_min_addr, as it is usually). */
+#define DRIVER_LOWEST 0x10000
+
 struct driver {
     const char *name;
     bool is_simulated;
 
-    /* ECREATE. `secs` has all but the base; the caller calls free(). NULL with ERROR_UNAVAILABLE
+    /* ECREATE. `secs` has all but the base. `first` is the lowest page's offset: where that leaves
+     * out what Linux maps nothing at, the range begins at address 0 if it is free, and a program
+     * has its fixed addresses in it. The caller calls free(). NULL with ERROR_UNAVAILABLE
      * where there is no such thing here, ERROR_INVALID for a SECS that the processor refuses. */
-    struct enclave *(*create)(const struct sgx_secs *secs, struct error *err);
+    struct enclave *(*create)(const struct sgx_secs *secs, uint64_t first, struct error *err);
     void (*free)(struct enclave *enclave);
 
     /* EADD, and EEXTEND where `pages` is to be measured: an enclave_add_fn, for the enclave. */

@@ -100,7 +100,7 @@ static void hardware_free(struct enclave *enclave)
     struct hardware *hardware = hardware_of(enclave);
     if (!hardware)
         return;
-    if (enclave->base)
+    if (enclave->size > 0)
         (void)hardware->calls.munmap(address_of(hardware, 0), enclave->size);
     if (hardware->fd >= 0)
         (void)hardware->calls.close(hardware->fd);
@@ -128,9 +128,23 @@ static int open_device(struct hardware *hardware, struct error *err)
 }
 
 /* Addresses that are a multiple of the size: of twice as many, the rest is given back. */
-static int reserve(struct hardware *hardware, uint64_t size, struct error *err)
+static bool reserve_low(struct hardware *hardware, uint64_t size)
+{
+    void *at = (void *)(uintptr_t)DRIVER_LOWEST; /* NOLINT */
+    void *got = hardware->calls.mmap(
+        at, size - DRIVER_LOWEST, PROT_NONE,
+        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+    if (got != at)
+        return false;
+    hardware->enclave.size = size;
+    return true;
+}
+
+static int reserve(struct hardware *hardware, uint64_t size, uint64_t lowest, struct error *err)
 {
     const struct hardware_calls *calls = &hardware->calls;
+    if (lowest >= DRIVER_LOWEST && size > DRIVER_LOWEST && reserve_low(hardware, size))
+        return 0;
     void *all = calls->mmap(NULL, 2 * size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
                             -1, 0);
     if (all == MAP_FAILED)
@@ -146,7 +160,8 @@ static int reserve(struct hardware *hardware, uint64_t size, struct error *err)
     return 0;
 }
 
-static int create(struct hardware *hardware, const struct sgx_secs *wanted, struct error *err)
+static int create(struct hardware *hardware, const struct sgx_secs *wanted, uint64_t lowest,
+                  struct error *err)
 {
     _Alignas(SGX_PAGE_SIZE) struct sgx_secs secs = *wanted;
     struct hardware_create request = {.secs = number_of(&secs)};
@@ -154,7 +169,7 @@ static int create(struct hardware *hardware, const struct sgx_secs *wanted, stru
         secs.size > SGXS_ELRANGE_MAX)
         return error_set(err, ERROR_INVALID,
                          "ECREATE: the size is no power of two from 8 KiB to 64 GiB");
-    if (open_device(hardware, err) < 0 || reserve(hardware, secs.size, err) < 0)
+    if (open_device(hardware, err) < 0 || reserve(hardware, secs.size, lowest, err) < 0)
         return -1;
     secs.base = hardware->enclave.base;
     if (hardware->calls.ioctl(hardware->fd, HARDWARE_CREATE, &request) == 0)
@@ -166,7 +181,8 @@ static int create(struct hardware *hardware, const struct sgx_secs *wanted, stru
     return error_system(err, errno, "ECREATE");
 }
 
-static struct enclave *hardware_create(const struct sgx_secs *secs, struct error *err)
+static struct enclave *hardware_create(const struct sgx_secs *secs, uint64_t first,
+                                       struct error *err)
 {
     struct hardware *hardware = calloc(1, sizeof *hardware);
     if (!hardware) {
@@ -176,7 +192,7 @@ static struct enclave *hardware_create(const struct sgx_secs *secs, struct error
     hardware->enclave.driver = &driver_hardware;
     hardware->calls = *chosen;
     hardware->fd = -1;
-    if (create(hardware, secs, err) < 0) {
+    if (create(hardware, secs, first, err) < 0) {
         hardware_free(&hardware->enclave);
         return NULL;
     }

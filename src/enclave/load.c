@@ -44,7 +44,7 @@ struct enclave *enclave_load(const struct driver *driver, const struct enclave_i
         .config_svn = options->config_svn,
     };
     memcpy(secs.config_id, options->config_id, sizeof secs.config_id);
-    struct enclave *enclave = driver->create(&secs, err);
+    struct enclave *enclave = driver->create(&secs, image->segments[0].offset, err);
     if (enclave && enclave_image_add(image, driver->add, enclave, err) == 0 &&
         driver->init(enclave, sigstruct, err) == 0)
         return enclave;

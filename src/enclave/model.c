@@ -36,9 +36,22 @@ bool model_is_secret(const struct enclave *enclave)
 }
 
 /* A range of this process's addresses whose beginning is a multiple of its size. */
-static int reserve(struct model *model, struct error *err)
+static bool reserve_low(struct model *model)
 {
     uint64_t size = model->secs.size;
+    void *at = (void *)(uintptr_t)DRIVER_LOWEST; /* NOLINT */
+    if (mmap(at, size - DRIVER_LOWEST, PROT_NONE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0) != at)
+        return false;
+    model->enclave.size = size;
+    return true;
+}
+
+static int reserve(struct model *model, uint64_t lowest, struct error *err)
+{
+    uint64_t size = model->secs.size;
+    if (lowest >= DRIVER_LOWEST && size > DRIVER_LOWEST && reserve_low(model))
+        return 0;
     void *all = mmap(NULL, 2 * size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (all == MAP_FAILED)
         return error_system(err, errno, "addresses for an enclave of 0x%llx bytes",
@@ -62,7 +75,7 @@ static void open_secret(struct model *model)
     model->is_secret = model->secret_fd >= 0;
 }
 
-static int prepare(struct model *model, struct error *err)
+static int prepare(struct model *model, uint64_t lowest, struct error *err)
 {
     uint8_t record[SGXS_RECORD_SIZE];
     if (!has_fuse) /* keys of zeros would be everybody's */
@@ -70,7 +83,7 @@ static int prepare(struct model *model, struct error *err)
     if (!(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE))
         return error_set(err, ERROR_UNAVAILABLE,
                          "the model of SGX needs WRFSBASE, which this machine or kernel lacks");
-    if (reserve(model, err) < 0)
+    if (reserve(model, lowest, err) < 0)
         return -1;
     model->pages = calloc((size_t)(model->enclave.size / SGX_PAGE_SIZE), sizeof *model->pages);
     if (!model->pages)
@@ -89,7 +102,7 @@ static void model_free(struct enclave *enclave)
     struct model *model = model_of(enclave);
     if (!model)
         return;
-    if (model->enclave.base)
+    if (model->enclave.size > 0)
         (void)munmap((void *)(uintptr_t)model->enclave.base, model->enclave.size); /* NOLINT */
     fd_close(&model->secret_fd);
     for (size_t i = 0; i < model->tcs_count; i++)
@@ -100,7 +113,7 @@ static void model_free(struct enclave *enclave)
     free(model);
 }
 
-static struct enclave *model_create(const struct sgx_secs *secs, struct error *err)
+static struct enclave *model_create(const struct sgx_secs *secs, uint64_t first, struct error *err)
 {
     struct model *model = calloc(1, sizeof *model);
     if (!model) {
@@ -112,7 +125,7 @@ static struct enclave *model_create(const struct sgx_secs *secs, struct error *e
     model->secret_fd = -1;
     memcpy(model->fuse, fuse_of_next, sizeof model->fuse);
     (void)pthread_mutex_init(&model->lock, NULL);
-    if (model_check_secs(secs, &model->xsave_size, err) < 0 || prepare(model, err) < 0) {
+    if (model_check_secs(secs, &model->xsave_size, err) < 0 || prepare(model, first, err) < 0) {
         model_free(&model->enclave);
         return NULL;
     }

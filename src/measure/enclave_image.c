@@ -93,17 +93,22 @@ static int check_segment(const struct enclave_image *image, const struct program
                          ENCLAVE_IMAGE_SEGMENTS_MAX);
     if (program->size == 0 || program->file_size > program->size)
         return malformed(err, "has a segment that is larger in the file than in memory, or empty");
-    if (program->address > ENCLAVE_IMAGE_SIZE_MAX || program->size > ENCLAVE_IMAGE_SIZE_MAX)
+    uint64_t page = program->address & ~(uint64_t)(SGX_PAGE_SIZE - 1);
+    uint64_t first = image->segment_count == 0 ? page : image->segments[0].offset;
+    if (first > ENCLAVE_IMAGE_AT_MAX)
+        return error_set(err, ERROR_LIMIT,
+                         "the enclave image begins at 0x%llx; up to 4 GiB can be left out before",
+                         (unsigned long long)first);
+    if (program->address > first + ENCLAVE_IMAGE_SIZE_MAX || program->size > ENCLAVE_IMAGE_SIZE_MAX)
         return error_set(
             err, ERROR_LIMIT,
             "the enclave image has a segment of 0x%llx bytes at 0x%llx; its memory may "
             "have 64 MiB",
             (unsigned long long)program->size, (unsigned long long)program->address);
-    uint64_t page = program->address & ~(uint64_t)(SGX_PAGE_SIZE - 1);
-    if (image->segment_count == 0 ? page != 0 : page < segments_end(image))
-        return malformed(err,
-                         "has segments that do not begin at 0 and ascend, each on pages of its "
-                         "own: link it with -z separate-code");
+    if (image->segment_count == 0 ? page != program->address : page < segments_end(image))
+        return malformed(
+            err, "has segments that do not begin with a page and ascend, each on pages of its "
+                 "own: link it with -z separate-code");
     if ((program->flags & PF_W) && (program->flags & PF_X))
         return error_set(
             err, ERROR_REFUSED,

@@ -13,6 +13,7 @@
 #include "crypto/digest.h"
 
 #define ENCLAVE_IMAGE_SIZE_MAX     (64U * 1024 * 1024) /* bytes of the file, and in memory */
+#define ENCLAVE_IMAGE_AT_MAX       (UINT64_C(1) << 32) /* bytes that are left out before it */
 #define ENCLAVE_IMAGE_SEGMENTS_MAX 8                   /* to be loaded */
 #define ENCLAVE_IMAGE_THREADS_MAX  1024
 #define ENCLAVE_IMAGE_STACK_MAX    (UINT64_C(16) << 20) /* bytes a thread */

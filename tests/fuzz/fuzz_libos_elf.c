@@ -24,6 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fuzz_require(segment->address >= end && segment->access < 8);
         end = segment->address + segment->size;
     }
+    fuzz_require(plan.first <= plan.segments[0].address && plan.first < plan.size);
     fuzz_require(end <= plan.size && plan.entry < plan.size && plan.headers < plan.size);
     return 0;
 }

@@ -106,16 +106,17 @@ class Folder(unittest.TestCase):
         self.assertIn(words, result.stderr)
         return result.stdout
 
-    def build(self, body, output, root=paths.SOURCE):
+    def build(self, body, output, *options, root=paths.SOURCE):
         with open("minimal.c", "w", encoding="utf-8") as file:
             file.write(MINIMAL.replace("BODY", body))
-        subprocess.run([os.path.join(root, "scripts", "build-enclave"), output, "minimal.c"], check=True)
+        subprocess.run([os.path.join(root, "scripts", "build-enclave"), *options, output, "minimal.c"], check=True)
 
 
 class Image(Folder):
     def test_mrenclave_is_that_of_the_rule(self):
         self.build("", "minimal.img")
-        for path in ("minimal.img", PROBE):
+        self.build("", "higher.img", "--at", "0x10000000")
+        for path in ("minimal.img", "higher.img", PROBE):
             with open(path, "rb") as file:
                 expected = mrenclave(file.read())
             self.assertIn(expected, self.caisson("enclave", "info", path))

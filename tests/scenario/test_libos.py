@@ -15,7 +15,7 @@ import unittest
 
 from lib import paths, tap
 
-IMAGE, RUN, HELLO = (os.path.abspath(os.environ["ENCLAVE_" + name]) for name in ("IMAGE", "RUN", "HELLO"))
+IMAGE, RUN, HELLO, FIXED = (os.path.abspath(os.environ["ENCLAVE_" + name]) for name in ("IMAGE", "RUN", "HELLO", "HELLO_FIXED"))
 LINT = os.path.join(paths.SOURCE, "scripts", "lint-enclave")
 
 
@@ -51,6 +51,8 @@ class Libos(unittest.TestCase):
         cls.bad = ((b"", b"too short"), (b"text\n" * 99, b"no ELF file"), (good[:64], b"program headers"),
                    (good[:5000], b"beyond its end"), (fixed, b"fixed address"))  # fmt: skip
         write(folder.name + "/root/bin/hello", good)
+        with open(FIXED, "rb") as other:
+            write(folder.name + "/root/bin/hello-fixed", other.read())
         write(folder.name + "/root/etc/passwd", b"worker:x:7:8::/home/worker:/bin/sh\n")
         for number, (data, _) in enumerate(cls.bad):
             write(f"{folder.name}/root/bad/{number}", data)
@@ -73,6 +75,13 @@ class Libos(unittest.TestCase):
         result = self.same("say", "one", "", "two words")
         self.assertIn(b"a text 42", result.stdout)
         self.assertEqual(result.returncode, 45)
+
+    def test_programs_have_their_fixed_addresses(self):
+        with open(FIXED, "rb") as file:
+            self.assertEqual(file.read(18)[16], 2)  # ET_EXEC
+        for part in ("say", "pages", "calls", "threads"):
+            outside, result = run(FIXED, part), self.inside(part, program="/bin/hello-fixed")
+            self.assertEqual((result.returncode, result.stdout), (outside.returncode, outside.stdout), part)
 
     def test_standard_input_is_read_to_its_end(self):
         self.same("copy", data=b"a line\nanother\n" * 9000)

@@ -7,6 +7,11 @@
 #include "measure/enclave_thread.h"
 #include "measure/sgx.h"
 
+/* Where the image begins in the enclave's range, bytes: build-enclave says so. */
+#ifndef ENCLAVE_AT
+#define ENCLAVE_AT 0
+#endif
+
 /* Of this enclave, as src/measure/enclave_image.h reads it; once in an image, at file scope. */
 #define ENCLAVE_NOTE(thread_count, frames, stack, heap)                                            \
     __attribute__((section(".note.caisson.enclave"), used, aligned(4))) static const struct {      \

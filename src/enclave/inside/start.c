@@ -18,7 +18,7 @@ static atomic_int relocation;
 
 uintptr_t enclave_base(void)
 {
-    return (uintptr_t)__ehdr_start;
+    return (uintptr_t)__ehdr_start - ENCLAVE_AT;
 }
 
 const struct enclave_thread *enclave_this_thread(void)

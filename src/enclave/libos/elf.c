@@ -21,10 +21,7 @@ static int read_header(const uint8_t *head, size_t size, Elf64_Ehdr *header, con
     if (header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_ident[EI_DATA] != ELFDATA2LSB ||
         header->e_ident[EI_VERSION] != EV_CURRENT || header->e_machine != EM_X86_64)
         return refuse(why, "is not for x86-64");
-    if (header->e_type == ET_EXEC)
-        return refuse(why, "wants a fixed address, which is outside of the enclave: build it as a "
-                           "position-independent executable");
-    if (header->e_type != ET_DYN)
+    if (header->e_type != ET_DYN && header->e_type != ET_EXEC)
         return refuse(why, "is no program");
     if (header->e_phentsize != sizeof(Elf64_Phdr) || header->e_phnum == 0 ||
         header->e_phoff > size || header->e_phnum * sizeof(Elf64_Phdr) > size - header->e_phoff)
@@ -49,6 +46,8 @@ static int add_segment(const Elf64_Phdr *program, uint64_t file_size, struct elf
         return refuse(why, "has a segment beyond its end");
     if ((program->p_vaddr & ~(uint64_t)(MEMORY_PAGE - 1)) < out->size)
         return refuse(why, "has segments that do not ascend, each on pages of its own");
+    if (out->count == 0)
+        out->first = program->p_vaddr & ~(uint64_t)(MEMORY_PAGE - 1);
     out->segments[out->count++] = (struct elf_segment){
         .offset = program->p_offset,
         .file_size = program->p_filesz,
@@ -113,6 +112,7 @@ int elf_read(const uint8_t *head, size_t size, uint64_t file_size, struct elf_pl
     Elf64_Ehdr header;
     *out = (struct elf_plan){0};
     int result = read_header(head, size, &header, why);
+    out->is_fixed = result == 0 && header.e_type == ET_EXEC;
     for (unsigned i = 0; result == 0 && i < header.e_phnum; i++) {
         Elf64_Phdr program;
         __builtin_memcpy(&program, head + header.e_phoff + i * sizeof program, sizeof program);

@@ -3,6 +3,7 @@
 #ifndef CAISSON_ENCLAVE_LIBOS_ELF_H
 #define CAISSON_ENCLAVE_LIBOS_ELF_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,7 +15,7 @@
 struct elf_segment {
     uint64_t offset;    /* in the file */
     uint64_t file_size; /* bytes; the rest is zero */
-    uint64_t address;   /* from the program's base */
+    uint64_t address;   /* from the program's base, which is 0 for a fixed one */
     uint64_t size;
     unsigned access; /* MEMORY_* */
 };
@@ -22,7 +23,9 @@ struct elf_segment {
 struct elf_plan {
     struct elf_segment segments[ELF_SEGMENTS_MAX]; /* ascending, none on another's page */
     size_t count;
-    uint64_t size; /* bytes from the base to the last segment's end, whole pages */
+    bool is_fixed;
+    uint64_t first; /* address of the first page */
+    uint64_t size;  /* bytes from the base to the last segment's end, whole pages */
     uint64_t entry;
     uint64_t headers; /* address of the program headers, or 0 where no segment has them */
     unsigned header_count;
@@ -31,8 +34,7 @@ struct elf_plan {
 };
 
 /* `head` are the file's first bytes, `size` of them; `file_size` is the whole file's. -ENOEXEC for
- * what is no such program: *why says it then. A position-independent one is taken; one that wants a
- * fixed address lies outside of the enclave. */
+ * what is no such program: *why says it then. */
 int elf_read(const uint8_t *head, size_t size, uint64_t file_size, struct elf_plan *out,
              const char **why);
 

@@ -60,11 +60,24 @@ static int read_plan(const struct source *source, struct elf_plan *plan)
     return result;
 }
 
+/* Where a program has fixed addresses there must be memory for programs. */
+static int map_fixed(const struct elf_plan *plan, uint64_t more)
+{
+    uintptr_t at = plan->first;
+    int result = memory_map(&at, plan->size - plan->first + more, 0, true);
+    if (result == -ENOMEM)
+        log_line("the program ", "wants fixed addresses that the enclave does not have: build it "
+                                 "as a position-independent executable");
+    return result == -ENOMEM ? -ENOEXEC : result;
+}
+
 /* Room for all and `more` bytes behind it, then each segment in its place; between them nothing. */
 static int load_plan(const struct source *source, const struct elf_plan *plan, uint64_t more,
                      uintptr_t *base)
 {
-    int result = memory_map(base, plan->size + more, 0, false);
+    *base = 0;
+    int result = plan->is_fixed ? map_fixed(plan, more)
+                                : memory_map(base, plan->size + more, 0, false);
     for (size_t i = 0; result == 0 && i < plan->count; i++)
         result = load_segment(source, *base, &plan->segments[i]);
     return result;

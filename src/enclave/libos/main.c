@@ -13,7 +13,7 @@
 #include "enclave/libos/program.h"
 #include "enclave/libos/thread.h"
 
-/* The range becomes 256 MiB, of which the half behind the heap is the program's. */
+/* The range becomes 512 MiB, of which the half before the image is the program's. */
 ENCLAVE_NOTE(DOOR_THREADS_MAX + 1, 3, 0x40000, 0x8100000);
 
 #define GATE_HEAP                                                                                  \
@@ -47,17 +47,16 @@ static int restrict_pages(uintptr_t first, size_t size, unsigned access)
     return result;
 }
 
-/* All of the range behind the heap, but for a page. */
+/* What the range has before the image: at its usual base, 0, programs have their fixed addresses
+ * there. Below the first page Linux maps nothing. */
+#define MEMORY_AT 0x10000
+_Static_assert(ENCLAVE_AT == 0 || ENCLAVE_AT > MEMORY_AT, "room for a program");
+
 static int prepare_memory(void)
 {
     static const struct memory_leaves leaves = {accept_page, extend_page, restrict_pages};
-    const struct enclave_thread *thread = enclave_this_thread();
-    uint64_t offset = thread->heap + thread->heap_size + MEMORY_PAGE;
-    uint64_t size = thread->size - offset;
-    if (size > (uint64_t)MEMORY_PAGES_MAX * MEMORY_PAGE)
-        size = (uint64_t)MEMORY_PAGES_MAX * MEMORY_PAGE;
-    memory_init(enclave_base() + offset, size, &leaves);
-    return door_grow(offset, size);
+    memory_init(enclave_base() + MEMORY_AT, ENCLAVE_AT - MEMORY_AT, &leaves);
+    return door_grow(MEMORY_AT, ENCLAVE_AT - MEMORY_AT);
 }
 
 /* --- threads ---------------------------------------------------------------------------------- */

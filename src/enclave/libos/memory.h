@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MEMORY_PAGES_MAX 32768 /* 128 MiB */
+#define MEMORY_PAGES_MAX 65536 /* 256 MiB */
 #define MEMORY_PAGE      4096
 
 #define MEMORY_READ    1

@@ -179,7 +179,7 @@ static const struct sgx_secs good_secs = {
 static void create(void)
 {
     begin();
-    kernel.enclave = driver_hardware.create(&good_secs, &err);
+    kernel.enclave = driver_hardware.create(&good_secs, 0, &err);
     if (!kernel.enclave)
         fail_msg("%s", err.text);
     kernel.step = 0;
@@ -194,7 +194,7 @@ static void end(void)
 static void refuse_create(enum error_code code)
 {
     err = (struct error){0};
-    assert_null(driver_hardware.create(&good_secs, &err));
+    assert_null(driver_hardware.create(&good_secs, 0, &err));
     assert_int_equal(err.code, code);
     assert_int_equal(kernel.open, 0);
 }
@@ -239,7 +239,7 @@ static void says_why_there_is_no_enclave(void **state)
         struct sgx_secs secs = good_secs;
         secs.size = sizes[i];
         begin();
-        assert_null(driver_hardware.create(&secs, &err));
+        assert_null(driver_hardware.create(&secs, 0, &err));
         assert_int_equal(kernel.step, 0);
     }
 }
@@ -407,7 +407,7 @@ static void says_that_a_machine_without_sgx_has_none(void **state)
         check_skip(HARDWARE_DEVICE " is there");
     hardware_set_calls(NULL);
     err = (struct error){0};
-    assert_null(driver_hardware.create(&good_secs, &err));
+    assert_null(driver_hardware.create(&good_secs, 0, &err));
     assert_int_equal(err.code, ERROR_UNAVAILABLE);
     hardware_set_calls(&calls);
 }

@@ -16,7 +16,7 @@ static struct sgx_secs good_secs(void)
 
 static struct enclave *create(const struct sgx_secs *secs)
 {
-    struct enclave *enclave = driver_model.create(secs, &err);
+    struct enclave *enclave = driver_model.create(secs, 0, &err);
     if (!enclave)
         fail_msg("%s", err.text);
     return enclave;
@@ -28,7 +28,7 @@ static void makes_nothing_without_a_fuse_key(void **state)
     static const uint8_t fuse[MODEL_FUSE_SIZE] = {1};
     const struct sgx_secs secs = good_secs();
     err = (struct error){0};
-    assert_null(driver_model.create(&secs, &err));
+    assert_null(driver_model.create(&secs, 0, &err));
     assert_non_null(strstr(err.text, "no fuse key"));
     model_set_fuse(fuse);
 }
@@ -67,7 +67,7 @@ static void refuses_a_secs_that_the_processor_would(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct sgx_secs secs = good_secs();
         memcpy((uint8_t *)&secs + cases[i].at, &cases[i].value, 8);
-        struct enclave *enclave = driver_model.create(&secs, &err);
+        struct enclave *enclave = driver_model.create(&secs, 0, &err);
         assert_null(enclave);
         if (!strstr(err.text, cases[i].words))
             fail_msg("case %zu: %s", i, err.text);
@@ -292,10 +292,37 @@ static void measures_access_and_order(void **state)
     driver_model.free(enclave);
 }
 
+/* One at address 0 where nothing lies in the way, the next elsewhere. */
+static void begins_at_zero_where_room_is_left_out(void **state)
+{
+    (void)state;
+    struct sgx_secs secs = good_secs();
+    secs.size = 0x200000;
+    struct enclave *first = driver_model.create(&secs, DRIVER_LOWEST, &err);
+    struct enclave *second = driver_model.create(&secs, DRIVER_LOWEST, &err);
+    struct enclave *other = driver_model.create(&secs, DRIVER_LOWEST - 0x1000, &err);
+    assert_non_null(first);
+    assert_non_null(second);
+    assert_non_null(other);
+    assert_int_equal(first->base, 0);
+    assert_int_equal(first->size, secs.size);
+    assert_int_not_equal(second->base, 0);
+    assert_int_equal(second->base % secs.size, 0);
+    assert_int_not_equal(other->base, 0);
+    driver_model.free(first);
+    struct enclave *again = driver_model.create(&secs, DRIVER_LOWEST, &err);
+    assert_non_null(again);
+    assert_int_equal(again->base, 0);
+    driver_model.free(again);
+    driver_model.free(second);
+    driver_model.free(other);
+}
+
 int main(int argc, char *argv[])
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(makes_nothing_without_a_fuse_key), /* the first: it sets one */
+        cmocka_unit_test(begins_at_zero_where_room_is_left_out),
         cmocka_unit_test(refuses_a_secs_that_the_processor_would),
         cmocka_unit_test(refuses_pages_that_the_processor_would),
         cmocka_unit_test(refuses_a_tcs_with_fields_that_may_not_be_so),

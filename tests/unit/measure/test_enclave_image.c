@@ -223,6 +223,8 @@ static void refuses_segments_out_of_place(void **state)
         const char *words;
     } cases[] = {
         {0, {PT_LOAD, PF_R, 0, 0x1000, 0, 0x234, 0x234, 0x1000}, "ascend"},
+        {0, {PT_LOAD, PF_R, 0, 0x10, 0, 0x234, 0x234, 0x1000}, "begin with a page"},
+        {0, {PT_LOAD, PF_R, 0, UINT64_C(0x100001000), 0, 0x234, 0x234, 0x1000}, "4 GiB"},
         {1, {PT_LOAD, PF_R | PF_X, 0x1000, 0x800, 0, 0x20, 0x20, 0x1000}, "ascend"},
         {3, {PT_LOAD, PF_R | PF_W, 0x2008, 0x1008, 0, 8, 8, 0x1000}, "ascend"},
         {3, {PT_LOAD, PF_R | PF_W, 0x2008, 0x3008, 0, 9, 8, 0x1000}, "larger in the file"},

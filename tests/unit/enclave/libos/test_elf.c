@@ -81,7 +81,6 @@ static void refuses_other_kinds(void **state)
     file.header.e_ident[0] = 'x', refused("no ELF");
     file.header.e_ident[EI_CLASS] = ELFCLASS32, refused("x86-64");
     file.header.e_machine = EM_AARCH64, refused("x86-64");
-    file.header.e_type = ET_EXEC, refused("fixed address");
     file.header.e_type = ET_CORE, refused("no program");
     file.header.e_phentsize = 55, refused("program headers");
     file.header.e_phnum = 0, refused("program headers");
@@ -90,6 +89,23 @@ static void refuses_other_kinds(void **state)
     file.programs[0] = (Elf64_Phdr){.p_type = PT_GNU_STACK, .p_flags = PF_X}, refused("stack");
     file.header.e_entry = 0x2100, refused("entry point");
     file.header.e_entry = UINT64_MAX, refused("entry point");
+}
+
+static void takes_one_with_fixed_addresses(void **state)
+{
+    (void)state;
+    make();
+    assert_int_equal(read_plan(), 0);
+    assert_false(plan.is_fixed);
+    for (size_t i = 0; i < sizeof file.programs / sizeof *file.programs; i++)
+        file.programs[i].p_vaddr += 0x400000;
+    file.header.e_type = ET_EXEC;
+    file.header.e_entry += 0x400000;
+    assert_int_equal(read_plan(), 0);
+    assert_true(plan.is_fixed);
+    assert_int_equal(plan.first, 0x400000);
+    assert_int_equal(plan.entry, file.header.e_entry);
+    assert_true(plan.size > plan.first);
 }
 
 static void finds_the_interpreters_path(void **state)
@@ -138,6 +154,7 @@ int main(void)
         cmocka_unit_test(reads_a_program),
         cmocka_unit_test(refuses_what_is_cut),
         cmocka_unit_test(refuses_other_kinds),
+        cmocka_unit_test(takes_one_with_fixed_addresses),
         cmocka_unit_test(finds_the_interpreters_path),
         cmocka_unit_test(refuses_interpreters_that_cannot_be),
         cmocka_unit_test(refuses_segments_that_cannot_be),
