@@ -163,7 +163,7 @@ class Libos(unittest.TestCase):
             self.assertIn(b"denied by mount_device: the policy has no api_version", result.stderr)
 
 
-PROGRAMS = ("/bin/true", "/bin/false", "/bin/echo", "/bin/cat", "/bin/ls", "/bin/dash", "/usr/bin/sort", "/usr/bin/sha256sum", "/usr/bin/wc")
+PROGRAMS = ("/bin/true", "/bin/false", "/bin/echo", "/bin/cat", "/bin/ls", "/bin/dash", "/usr/bin/sort", "/usr/bin/sha256sum", "/usr/bin/wc", "/usr/bin/xz", "/usr/bin/zstd")
 
 
 def libraries(program):
@@ -228,6 +228,14 @@ class Layers(unittest.TestCase):
         self.same("/usr/bin/sha256sum", "/bin/ls", "/lib64/ld-linux-x86-64.so.2")
         self.same("/bin/dash", "-c", "cd /dev; read x; echo $x $((6 * 7)); pwd; exit 9", data=b"word\n")
         self.same("/bin/dash", "-c", "exec 3>&1 >/dev/null; echo no; echo yes >&3")
+
+    def test_programs_with_threads_answer_as_outside(self):
+        with open("/lib64/ld-linux-x86-64.so.2", "rb") as file:
+            data = file.read()
+        packed = self.same("/usr/bin/xz", "-T4", "-0", "--block-size=30000", "-c", data=data).stdout
+        self.assertTrue(self.same("/usr/bin/xz", "-T4", "-dc", data=packed).stdout == data)
+        self.same("/usr/bin/zstd", "-T3", "-1", "-c", data=data)
+        self.same("/usr/bin/sort", "--parallel=4", "-S", "8M", data=b"".join(b"%d line\n" % (i * 7919 % 100003) for i in range(30000)))
 
     def test_the_files_are_the_layers(self):
         self.assertEqual(self.inside("/bin/cat", "/etc/motd").stdout, b"a line\nanother\n")
