@@ -2,16 +2,16 @@
 """The attestation service as clients of Microsoft Azure Attestation use it: curl as its documentation has it, tokens
 verified by another's library against the published keys, and policies that only trusted signers may set."""
 import base64
+import hashlib
 import json
 import os
-import subprocess
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from jwcrypto import jwk, jws, jwt
 
 from lib import tap
-from lib.service import ATTEST, ServiceTestCase, b64url, make_certificate, policy_jws
+from lib.service import ATTEST, ServiceTestCase, b64url, curl, curl_post, make_certificate, policy_jws
 
 VERSION = "api-version=2022-08-01"
 DENY = "version=1.0;authorizationrules{=> deny();};issuancerules{};"
@@ -50,26 +50,40 @@ def claims_of(token, keys, algorithm="RS256"):
 
 
 class MaaTest(ServiceTestCase):
-    def curl(self, service, *arguments, data=None):
-        done = subprocess.run(["curl", "-sS", "--cacert", f"{service.folder}/state/development.pem", "--max-time", "60", *arguments],
-                              input=data, stdout=subprocess.PIPE, check=True, timeout=90)  # fmt: skip
-        return json.loads(done.stdout)
-
     def test_curl_attests_and_jwcrypto_verifies(self):
         with self.service() as service:
             base = f"https://localhost:{service.port}"
-            configuration = self.curl(service, f"{base}/.well-known/openid-configuration")
+            configuration = curl(service, f"{base}/.well-known/openid-configuration")
             self.assertEqual(configuration["jwks_uri"], "https://acme.example/certs")
-            keys = self.curl(service, f"{base}/certs")
+            keys = curl(service, f"{base}/certs")
             for version in ("2020-10-01", "2022-08-01", "2025-06-01"):
-                answer = self.curl(service, "-X", "POST", f"{base}/attest/SevSnpVM?api-version={version}", "-H",
-                                   "Content-Type: application/json", "--data-binary", "@-", data=self.body().encode())  # fmt: skip
+                answer = curl_post(service, f"/attest/SevSnpVM?api-version={version}", self.body())
                 claims = claims_of(answer["token"], keys)
                 self.assertEqual(claims["x-ms-attestation-type"], "sevsnpvm")
                 self.assertEqual(claims["iss"], configuration["issuer"])
-            policy = self.curl(service, f"{base}/policies/SevSnpVm?{VERSION}")
+            policy = curl(service, f"{base}/policies/SevSnpVm?{VERSION}")
             text = claims_of(policy["token"], keys)["x-ms-policy"]
             self.assertIn("AttestationPolicy", base64.urlsafe_b64decode(text.split(".")[1] + "==").decode())
+
+    def test_curl_sets_and_resets_policies(self):
+        with self.service(administrators=True) as service:
+            path = f"https://localhost:{service.port}/policies/SevSnpVm"
+            admin = ("--cert", service.clients.path("admin"))
+            _, keys = service.ask("GET", "/certs")
+            for text, permitted in ((DENY, False), (PERMIT, True), (DENY, False)):
+                told = claims_of(curl(service, *admin, "-X", "PUT", f"{path}?{VERSION}", "-H", "Content-Type: text/plain", "--data-binary",
+                                      "@-", data=policy_jws(text).encode())["token"], keys)  # fmt: skip
+                hashed = b64url(hashlib.sha256(policy_jws(text).encode()).digest())
+                self.assertEqual((told["x-ms-policy-result"], told["x-ms-policy-token-hash"]), ("Updated", hashed), told)
+                self.assertEqual("token" in curl_post(service, ATTEST, self.body()), permitted)
+                shown = claims_of(curl(service, f"{path}?{VERSION}")["token"], keys)["x-ms-policy"]
+                self.assertEqual(shown, policy_jws(text))
+            told = claims_of(curl(service, *admin, "-X", "POST", f"{path}:reset?{VERSION}", "-d", "")["token"], keys)
+            self.assertEqual(told["x-ms-policy-result"], "Removed", told)
+            self.assertIn("token", curl_post(service, ATTEST, self.body()))
+            for method, action in (("PUT", ""), ("POST", ":reset")):  # without a certificate
+                answer = curl(service, "-X", method, f"{path}{action}?{VERSION}", "-d", policy_jws(DENY))
+                self.assertEqual(answer["error"]["code"], "Unauthorized", answer)
 
     def test_the_algorithm_is_the_clients_or_the_tenants(self):
         with self.service(tenant=", token_algorithm: ES384") as service:

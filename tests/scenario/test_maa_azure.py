@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from lib import paths, tap
-from lib.service import MAKE_EVIDENCE, ServiceTestCase, b64url, policy_jws, unb64url
+from lib.service import MAKE_EVIDENCE, ServiceTestCase, b64url, curl_post, policy_jws, unb64url
 
 ATTEST = "/attest/AzureGuest?api-version=2022-08-01"
 RUNTIME = b'{"keys":[],"nonce":"7"}'
@@ -68,8 +68,7 @@ class AzureTest(ServiceTestCase):
 
     def test_a_machine_gets_a_token(self):
         with self.service() as service:
-            status, answer = service.ask("POST", ATTEST, self.sent())
-            self.assertEqual(status, 200, answer)
+            answer = curl_post(service, ATTEST, self.sent())
             claims = json.loads(unb64url(answer["token"].split(".")[1]))
             self.assertEqual(claims["x-ms-attestation-type"], "azurevm")
             self.assertEqual(claims["x-ms-isolation-tee"]["x-ms-attestation-type"], "sevsnpvm")

@@ -5,6 +5,7 @@ import base64
 import hashlib
 import json
 import os
+import struct
 import subprocess
 
 from cryptography.hazmat.primitives import hashes, serialization
@@ -12,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 from lib import paths, tap
 from lib.kbs import HASHES, Guest, canonical
-from lib.service import ServiceTestCase, b64url, unb64url
+from lib.service import ServiceTestCase, b64url, curl_post, unb64url
 
 MAKE_QUOTES = os.environ.get("MAKE_QUOTES", os.path.join(paths.BUILD, "tests/scenario/make_quotes"))
 API = "?api-version=2022-08-01"
@@ -125,6 +126,22 @@ class QuotesTest(ServiceTestCase):
         claims = claims_of(answer["token"])
         self.assertEqual((claims["x-ms-attestation-type"], claims["x-ms-sgx-is-debuggable"]), ("sgx", False))
         self.assertEqual(claims["x-ms-sgx-mrenclave"], quote[HEADER + 64:HEADER + 96].hex())
+
+    def test_curl_sends_quotes_as_microsofts_documentation_has_it(self):
+        runtime = b"\x01\x02\x03 public key"
+        bound = hashlib.sha256(runtime).digest().ljust(64, b"\0")
+        enclave, domain = self.enclave.sign(report_data=bound), self.domain.sign(report_data=bound)
+        framed = struct.pack("<IIQ", 1, 2, len(enclave)) + enclave
+        for kind, member, sent, name, told in (("SgxEnclave", "quote", enclave, "simulated", "sgx"), ("TdxVm", "quote", domain, "simulated-td", "tdxvm"),
+                                               ("OpenEnclave", "report", framed, "simulated", "sgx")):  # fmt: skip
+            body = {member: b64url(sent), "runtimeData": {"data": b64url(runtime), "dataType": "Binary"}}
+            answer = curl_post(self.services[name], f"/attest/{kind}{API}", body)
+            self.assertEqual(claims_of(answer["token"])["x-ms-attestation-type"], told)
+            body["runtimeData"]["data"] = b64url(runtime + b".")
+            answer = curl_post(self.services[name], f"/attest/{kind}{API}", body)
+            self.assertIn("report_data", answer["error"]["message"])
+            del body[member]
+            self.assertEqual(curl_post(self.services[name], f"/attest/{kind}{API}", body)["error"]["code"], "InvalidParameter")
 
     def test_what_does_not_hold_is_refused_with_the_check(self):
         runtime = b"runtime"

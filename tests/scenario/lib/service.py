@@ -37,6 +37,18 @@ def unb64url(text):
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
+def curl(service, *arguments, data=None):
+    """What curl has of the service, as JSON."""
+    done = subprocess.run(["curl", "-sS", "--cacert", f"{service.folder}/state/development.pem", "--max-time", "60", *arguments],
+                          input=data, stdout=subprocess.PIPE, check=True, timeout=90)  # fmt: skip
+    return json.loads(done.stdout)
+
+
+def curl_post(service, path, value):
+    return curl(service, "-X", "POST", f"https://localhost:{service.port}{path}", "-H", "Content-Type: application/json",
+                "--data-binary", "@-", data=(value if isinstance(value, str) else json.dumps(value)).encode())  # fmt: skip
+
+
 def make_certificate(name, key, issuer_name, issuer_key, is_ca=False):
     now = datetime.datetime.now(datetime.timezone.utc)
     names = [x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)]) for text in (name, issuer_name)]
