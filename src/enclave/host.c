@@ -20,7 +20,7 @@
 
 int host_descriptor(const struct host *host, uint32_t handle)
 {
-    return handle < STREAMS ? host->program[handle] : -1;
+    return handle < STREAMS ? host->program[handle] : host_net_descriptor(host, handle);
 }
 
 static bool is_ready(int fd, short events)
@@ -178,6 +178,8 @@ static uint64_t answer(void *context, uint64_t number, const uint64_t arguments[
         [DOOR_NEXT] = host_answer_next,   [DOOR_INPUT] = host_answer_input,
         [DOOR_BEGIN] = host_answer_begin,
     };
+    if (number >= DOOR_SOCKET)
+        return (uint64_t)host_net_answer(context, number, arguments);
     if (number >= sizeof answers / sizeof *answers || !answers[number])
         return (uint64_t)-ENOSYS;
     return (uint64_t)answers[number](context, arguments);

@@ -30,14 +30,15 @@ struct host {
     pthread_mutex_t lock;     /* of what follows, and of the driver where pages change */
     pthread_cond_t has_ended; /* a thread has */
     size_t running;
-    bool is_over;       /* the program has come to a result */
-    int outcome;        /* 0, or -1 with `error` */
-    uint64_t result;    /* what it came to */
-    struct error error; /* of the first thread that failed */
-    uint64_t alarm;     /* deadline of the monotonic clock; DOOR_FOREVER: none */
-    pthread_t watch;    /* the thread that waits for alarms, */
-    bool has_watch;     /* if it is started */
-    int watch_token;    /* eventfd: it looks again */
+    bool is_over;         /* the program has come to a result */
+    int outcome;          /* 0, or -1 with `error` */
+    uint64_t result;      /* what it came to */
+    struct error error;   /* of the first thread that failed */
+    uint64_t alarm;       /* deadline of the monotonic clock; DOOR_FOREVER: none */
+    pthread_t watch;      /* the thread that waits for alarms, */
+    bool has_watch;       /* if it is started */
+    int watch_token;      /* eventfd: it looks again */
+    struct host_net *net; /* sockets; NULL until there is one */
     struct host_thread threads[DOOR_THREADS_MAX];
 
     /* host_gate.c. Pipes of the program's standard streams: its own ends, and the gate's. -1 for
@@ -67,6 +68,11 @@ void host_wake(struct host *host, uint64_t bits, uint64_t kicked);
 int64_t host_park(struct host_thread *thread, uint64_t deadline, uint64_t count);
 int64_t host_spawn(struct host *host, uint64_t index);
 int64_t host_alarm(struct host *host, uint64_t deadline);
+
+/* host_net.c: what is about sockets, and the descriptor of such a handle, or -1. */
+int64_t host_net_answer(struct host_thread *thread, uint64_t number, const uint64_t arguments[3]);
+int host_net_descriptor(const struct host *host, uint64_t handle);
+void host_net_fini(struct host *host);
 
 /* host.c: the descriptor of a handle (struct door_ready), or -1. */
 int host_descriptor(const struct host *host, uint32_t handle);

@@ -313,6 +313,7 @@ int host_threads_init(struct host *host, struct error *err)
 
 void host_threads_fini(struct host *host)
 {
+    host_net_fini(host);
     for (size_t i = 0; i < DOOR_THREADS_MAX; i++) {
         free(host->threads[i].buffer);
         if (host->threads[i].token >= 0)

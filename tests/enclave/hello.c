@@ -200,6 +200,7 @@ int main(int argc, char *argv[])
         {"signals", hello_signals},
         {"abort", hello_abort},
         {"wait", hello_wait},
+        {"sockets", hello_sockets},
     };
     for (size_t i = 0; argc > 1 && i < sizeof all / sizeof *all; i++) {
         if (strcmp(argv[1], all[i].name) == 0)

@@ -166,5 +166,5 @@ int hello_more(void)
     int result = mkdir("own", 0700) || chdir("own");
     for (size_t i = 0; result == 0 && i < sizeof all / sizeof *all; i++)
         result = all[i]();
-    return result || chdir("..") || rmdir("own");
+    return result ? result : chdir("..") || rmdir("own");
 }

@@ -246,7 +246,7 @@ class Layers(unittest.TestCase):
         self.assertEqual(self.inside("/usr/bin/wc", "-c", "/etc/motd").stdout, b"15 /etc/motd\n")
 
     def test_calls_on_files_answer_as_linux_does(self):
-        for part in ("files", "more", "events"):
+        for part in ("files", "more", "events", "sockets"):
             outside = subprocess.run([HELLO, part], cwd=self.folder.name, timeout=60, check=False)
             self.assertEqual((outside.returncode, self.inside("/bin/hello", part).returncode), (0, 0), part)
 

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 
 #include "enclave/inside/enclave.h"
+#include "enclave/libos/door_parts.h"
 
 #define ERRNO_MAX 4095
 
@@ -23,8 +24,7 @@ int door_set_buffer(uintptr_t buffer)
     return 0;
 }
 
-/* 0 to `most`, or an errno's number below 0; all else is none of the answers. */
-static int64_t check(uint64_t answer, uint64_t most)
+int64_t door_check(uint64_t answer, uint64_t most)
 {
     int64_t value = (int64_t)answer;
     return value < -ERRNO_MAX || value > (int64_t)most ? -EIO : value;
@@ -39,13 +39,13 @@ int64_t door_write(int stream, const void *bytes, size_t size)
 {
     size = at_most(size);
     __builtin_memcpy(outside(), bytes, size);
-    return check(door_ask(DOOR_WRITE, (uint64_t)stream, size, 0), size);
+    return door_check(door_ask(DOOR_WRITE, (uint64_t)stream, size, 0), size);
 }
 
 int64_t door_read(void *bytes, size_t size)
 {
     size = at_most(size);
-    int64_t got = check(door_ask(DOOR_READ, 0, size, 0), size);
+    int64_t got = door_check(door_ask(DOOR_READ, 0, size, 0), size);
     if (got > 0)
         __builtin_memcpy(bytes, outside(), (size_t)got);
     return got;
@@ -55,7 +55,7 @@ int door_read_disk(uint32_t disk, uint64_t offset, void *bytes, size_t size)
 {
     for (size_t done = 0; done < size;) {
         size_t part = at_most(size - done);
-        int64_t got = check(door_ask(DOOR_BLOCK, disk, offset + done, part), part);
+        int64_t got = door_check(door_ask(DOOR_BLOCK, disk, offset + done, part), part);
         if (got < 0)
             return (int)got;
         if (got == 0)
@@ -68,7 +68,7 @@ int door_read_disk(uint32_t disk, uint64_t offset, void *bytes, size_t size)
 
 int64_t door_disk_size(uint32_t disk)
 {
-    return check(door_ask(DOOR_SIZE, disk, 0, 0), INT64_MAX);
+    return door_check(door_ask(DOOR_SIZE, disk, 0, 0), INT64_MAX);
 }
 
 uint64_t door_clock(enum door_clock clock)
@@ -94,7 +94,7 @@ int door_cpuid(struct door_cpuid *leaves, size_t count)
     if (count > DOOR_CPUID_MAX)
         return -EINVAL;
     __builtin_memcpy(outside(), leaves, count * sizeof *leaves);
-    int64_t result = check(door_ask(DOOR_CPUID, count, 0, 0), 0);
+    int64_t result = door_check(door_ask(DOOR_CPUID, count, 0, 0), 0);
     for (size_t i = 0; result == 0 && i < count; i++)
         __builtin_memcpy(leaves[i].words,
                          outside() + i * sizeof *leaves + offsetof(struct door_cpuid, words),
@@ -104,12 +104,12 @@ int door_cpuid(struct door_cpuid *leaves, size_t count)
 
 int door_grow(uint64_t offset, uint64_t size)
 {
-    return (int)check(door_ask(DOOR_GROW, offset, size, 0), 0);
+    return (int)door_check(door_ask(DOOR_GROW, offset, size, 0), 0);
 }
 
 int door_restrict(uint64_t offset, uint64_t size, unsigned access)
 {
-    return (int)check(door_ask(DOOR_RESTRICT, offset, size, access), 0);
+    return (int)door_check(door_ask(DOOR_RESTRICT, offset, size, access), 0);
 }
 
 size_t door_put_ready(const struct door_ready *handles, size_t count)
@@ -123,7 +123,7 @@ size_t door_put_ready(const struct door_ready *handles, size_t count)
 
 int64_t door_park(uint64_t deadline, size_t count)
 {
-    return check(door_ask(DOOR_PARK, deadline, count, 0), count);
+    return door_check(door_ask(DOOR_PARK, deadline, count, 0), count);
 }
 
 void door_get_ready(struct door_ready *handles, size_t count)
@@ -142,7 +142,7 @@ void door_wake(uint64_t bits, uint64_t kicked)
 
 int door_spawn(size_t index)
 {
-    return (int)check(door_ask(DOOR_SPAWN, index, 0, 0), 0);
+    return (int)door_check(door_ask(DOOR_SPAWN, index, 0, 0), 0);
 }
 
 void door_alarm(uint64_t deadline)
@@ -162,7 +162,7 @@ int door_tell(const void *bytes, size_t size)
     for (size_t done = 0; result == 0 && done < size;) {
         size_t part = at_most(size - done);
         __builtin_memcpy(outside(), (const unsigned char *)bytes + done, part);
-        result = (int)check(door_ask(DOOR_TELL, part, 0, 0), 0);
+        result = (int)door_check(door_ask(DOOR_TELL, part, 0, 0), 0);
         done += part;
     }
     return result;
@@ -177,7 +177,7 @@ int64_t door_next(const size_t wanted[2], enum door_event *event, void *bytes)
                            [DOOR_TAKEN] = DOOR_BUFFER_SIZE,
                            [DOOR_OVER] = 0};
     uint64_t answer = door_ask(DOOR_NEXT, most[DOOR_OUTPUT], most[DOOR_ERROR_OUTPUT], 0);
-    int64_t size = check(answer, DOOR_OVER * DOOR_EVENT + DOOR_BUFFER_SIZE);
+    int64_t size = door_check(answer, DOOR_OVER * DOOR_EVENT + DOOR_BUFFER_SIZE);
     if (size < 0)
         return size;
     *event = (enum door_event)(answer / DOOR_EVENT);
@@ -196,7 +196,7 @@ int door_input(const void *bytes, size_t size)
         size_t part = at_most(size);
         if (part > 0)
             __builtin_memcpy(outside(), bytes, part);
-        result = (int)check(door_ask(DOOR_INPUT, part, 0, 0), 0);
+        result = (int)door_check(door_ask(DOOR_INPUT, part, 0, 0), 0);
         bytes = (const unsigned char *)bytes + part;
         size -= part;
     } while (result == 0 && size > 0);
@@ -205,5 +205,5 @@ int door_input(const void *bytes, size_t size)
 
 int door_begin(unsigned streams)
 {
-    return (int)check(door_ask(DOOR_BEGIN, streams, 0, 0), 0);
+    return (int)door_check(door_ask(DOOR_BEGIN, streams, 0, 0), 0);
 }

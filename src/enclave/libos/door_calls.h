@@ -29,15 +29,40 @@ enum door_number {
     DOOR_WAKE,     /* bits of threads: their stay, or their next one, ends; bits of threads that are
                       interrupted besides, should they be inside: 0 */
     DOOR_SPAWN,    /* a thread's index: it is entered with DOOR_RUN_THREAD; 0, or -errno */
-    DOOR_ALARM, /* deadline: a thread is woken and interrupted then, instead of at the one before;
-                   0 */
-    DOOR_TELL,  /* bytes in the buffer, for whom the gate speaks to: 0, or -errno */
-    DOOR_NEXT,  /* bytes of standard output that are wanted, and of standard error: what has
-                   happened (DOOR_EVENT), its bytes in the buffer; or -errno */
-    DOOR_INPUT, /* bytes in the buffer, for the program's standard input; none: its end. 0 */
-    DOOR_BEGIN, /* a bit for each standard stream: the first thread enters with
-                   DOOR_RUN_PROGRAM; 0, or -errno */
+    DOOR_ALARM,   /* deadline: a thread is woken and interrupted then, instead of at the one before;
+                     0 */
+    DOOR_TELL,    /* bytes in the buffer, for whom the gate speaks to: 0, or -errno */
+    DOOR_NEXT,    /* bytes of standard output that are wanted, and of standard error: what has
+                     happened (DOOR_EVENT), its bytes in the buffer; or -errno */
+    DOOR_INPUT,   /* bytes in the buffer, for the program's standard input; none: its end. 0 */
+    DOOR_BEGIN,   /* a bit for each standard stream: the first thread enters with
+                     DOOR_RUN_PROGRAM; 0, or -errno */
+    DOOR_SOCKET,  /* family << 32 | type, protocol: a handle, from DOOR_STREAMS on, or -errno */
+    DOOR_CLOSE,   /* handle: 0 */
+    DOOR_BIND,    /* handle; struct door_address in the buffer: 0, or -errno */
+    DOOR_CONNECT, /* likewise */
+    DOOR_LISTEN,  /* handle, backlog: 0, or -errno */
+    DOOR_ACCEPT,  /* handle: a new one, struct door_address in the buffer; or -errno */
+    DOOR_SEND,    /* handle, bytes, flags; struct door_address and the bytes in the buffer: how many
+                     were taken, or -errno */
+    DOOR_RECEIVE, /* handle, bytes, flags: how many, behind a struct door_address; or -errno */
+    DOOR_SHUTDOWN,   /* handle, how: 0, or -errno */
+    DOOR_NAME,       /* handle, 0 for its own, 1 for the other end's: 0, struct door_address in the
+                        buffer; or -errno */
+    DOOR_SET_OPTION, /* handle, level << 32 | name, bytes in the buffer: 0, or -errno */
+    DOOR_GET_OPTION, /* handle, level << 32 | name, bytes at most: how many, or -errno */
 };
+
+#define DOOR_STREAMS 3 /* handles below are the standard streams */
+
+/* An address of a socket, size 0 for none; of a datagram that was received, MSG_TRUNC too. */
+struct door_address {
+    uint32_t size, flags;
+    uint8_t bytes[32];
+};
+
+#define DOOR_DATA_MAX   (DOOR_BUFFER_SIZE - sizeof(struct door_address)) /* bytes at once */
+#define DOOR_OPTION_MAX 64
 
 /* What DOOR_NEXT waits for: enum door_event times this, and bytes. */
 #define DOOR_EVENT ((uint64_t)1 << 32)

@@ -14,6 +14,7 @@
 #include "enclave/libos/lock.h"
 #include "enclave/libos/log.h"
 #include "enclave/libos/pipe.h"
+#include "enclave/libos/socket_unix.h"
 #include "enclave/libos/syscall_parts.h"
 #include "enclave/libos/thread.h"
 #include "enclave/libos/wait.h"
@@ -160,9 +161,12 @@ static uint64_t do_not_there(struct program_frame *frame)
 /* --- which is which --------------------------------------------------------------------------- */
 
 static syscall_fn *const table[SYSCALLS_MAX] = {
+    [__NR_accept] = syscall_accept,
+    [__NR_accept4] = syscall_accept4,
     [__NR_access] = syscall_access,
     [__NR_alarm] = syscall_alarm,
     [__NR_arch_prctl] = do_arch_prctl,
+    [__NR_bind] = syscall_bind,
     [__NR_brk] = syscall_brk,
     [__NR_chdir] = syscall_chdir,
     [__NR_chmod] = syscall_chmod,
@@ -174,6 +178,7 @@ static syscall_fn *const table[SYSCALLS_MAX] = {
     [__NR_clone3] = syscall_clone3,
     [__NR_close] = syscall_close,
     [__NR_close_range] = syscall_close_range,
+    [__NR_connect] = syscall_connect,
     [__NR_copy_file_range] = syscall_copy_file_range,
     [__NR_creat] = syscall_creat,
     [__NR_dup] = syscall_dup,
@@ -217,9 +222,12 @@ static syscall_fn *const table[SYSCALLS_MAX] = {
     [__NR_geteuid] = do_uid,
     [__NR_getgid] = do_gid,
     [__NR_getitimer] = syscall_getitimer,
+    [__NR_getpeername] = syscall_getpeername,
     [__NR_getpid] = do_process,
     [__NR_getppid] = do_zero,
     [__NR_getrandom] = do_getrandom,
+    [__NR_getsockname] = syscall_getsockname,
+    [__NR_getsockopt] = syscall_getsockopt,
     [__NR_gettid] = syscall_gettid,
     [__NR_getuid] = do_uid,
     [__NR_getxattr] = syscall_getxattr,
@@ -229,6 +237,7 @@ static syscall_fn *const table[SYSCALLS_MAX] = {
     [__NR_lgetxattr] = syscall_lgetxattr,
     [__NR_link] = syscall_link,
     [__NR_linkat] = syscall_linkat,
+    [__NR_listen] = syscall_listen,
     [__NR_listxattr] = syscall_listxattr,
     [__NR_llistxattr] = syscall_llistxattr,
     [__NR_lremovexattr] = syscall_lremovexattr,
@@ -266,6 +275,9 @@ static syscall_fn *const table[SYSCALLS_MAX] = {
     [__NR_readlink] = syscall_readlink,
     [__NR_readlinkat] = syscall_readlinkat,
     [__NR_readv] = syscall_readv,
+    [__NR_recvfrom] = syscall_recvfrom,
+    [__NR_recvmmsg] = syscall_recvmmsg,
+    [__NR_recvmsg] = syscall_recvmsg,
     [__NR_removexattr] = syscall_removexattr,
     [__NR_rename] = syscall_rename,
     [__NR_renameat] = syscall_renameat,
@@ -285,11 +297,18 @@ static syscall_fn *const table[SYSCALLS_MAX] = {
     [__NR_sched_yield] = syscall_sched_yield,
     [__NR_select] = syscall_select,
     [__NR_sendfile] = syscall_sendfile,
+    [__NR_sendmmsg] = syscall_sendmmsg,
+    [__NR_sendmsg] = syscall_sendmsg,
+    [__NR_sendto] = syscall_sendto,
     [__NR_set_robust_list] = syscall_set_robust_list,
     [__NR_set_tid_address] = syscall_set_tid_address,
     [__NR_setitimer] = syscall_setitimer,
+    [__NR_setsockopt] = syscall_setsockopt,
     [__NR_setxattr] = syscall_setxattr,
+    [__NR_shutdown] = syscall_shutdown,
     [__NR_sigaltstack] = syscall_sigaltstack,
+    [__NR_socket] = syscall_socket,
+    [__NR_socketpair] = syscall_socketpair,
     [__NR_splice] = syscall_splice,
     [__NR_stat] = syscall_stat,
     [__NR_statfs] = syscall_statfs,
@@ -361,5 +380,6 @@ void syscall_begin(const struct program *program, struct vfs *vfs)
 {
     files = vfs;
     file_changed = wait_files_changed;
+    socket_unix_begin(vfs);
     syscall_begin_memory(program->heap);
 }

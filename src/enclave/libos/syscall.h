@@ -119,6 +119,28 @@ syscall_fn syscall_sched_yield;
 syscall_fn syscall_set_robust_list;
 syscall_fn syscall_set_tid_address;
 
+/* syscall_socket.c */
+syscall_fn syscall_accept;
+syscall_fn syscall_accept4;
+syscall_fn syscall_bind;
+syscall_fn syscall_connect;
+syscall_fn syscall_getpeername;
+syscall_fn syscall_getsockname;
+syscall_fn syscall_getsockopt;
+syscall_fn syscall_listen;
+syscall_fn syscall_setsockopt;
+syscall_fn syscall_shutdown;
+syscall_fn syscall_socket;
+syscall_fn syscall_socketpair;
+
+/* syscall_message.c */
+syscall_fn syscall_recvfrom;
+syscall_fn syscall_recvmmsg;
+syscall_fn syscall_recvmsg;
+syscall_fn syscall_sendmmsg;
+syscall_fn syscall_sendmsg;
+syscall_fn syscall_sendto;
+
 /* syscall_stat.c */
 syscall_fn syscall_fstat;
 syscall_fn syscall_fstatfs;

@@ -1,4 +1,5 @@
 /* System calls on open files. */
+#include <asm/ioctls.h>
 #include <asm/signal.h>
 #include <linux/close_range.h>
 #include <linux/fcntl.h>
@@ -215,9 +216,27 @@ uint64_t syscall_fallocate(struct program_frame *frame)
                 : SYSCALL_ERROR(EBADF);
 }
 
+/* Of terminals and devices there are none; what is every file's is there. */
 uint64_t syscall_ioctl(struct program_frame *frame)
 {
-    return syscall_file(frame->rdi) ? SYSCALL_ERROR(ENOTTY) : SYSCALL_ERROR(EBADF);
+    struct file *file = syscall_file(frame->rdi);
+    int value;
+    if (!file || file->flags & O_PATH)
+        return SYSCALL_ERROR(EBADF);
+    switch ((uint32_t)frame->rsi) {
+    case FIOCLEX:
+    case FIONCLEX:
+        return (uint64_t)file_set_cloexec(&syscall_files()->files, (int)frame->rdi,
+                                          (uint32_t)frame->rsi == FIOCLEX);
+    case FIONBIO:
+        if (!can_read(frame->rdx, sizeof value))
+            return SYSCALL_FAULT;
+        memcpy(&value, (const void *)frame->rdx, sizeof value);
+        file->flags = (file->flags & ~(unsigned)O_NONBLOCK) | (value ? O_NONBLOCK : 0);
+        return 0;
+    default:
+        return SYSCALL_ERROR(ENOTTY);
+    }
 }
 
 /* Nothing of a file is kept elsewhere. */
