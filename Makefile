@@ -68,6 +68,11 @@ install: build
 	else \
 		echo "make: no guest is built, none is installed; make guest builds one" >&2; \
 	fi && \
+	if [ -e $(BUILD)/caisson-enclave.sig ]; then \
+		install -d "$$root/share/caisson/enclave" && \
+		install -m 755 $(BUILD)/caisson-enclave-host "$$root/share/caisson/enclave/" && \
+		install -m 644 $(BUILD)/caisson-enclave $(BUILD)/caisson-enclave.sig "$$root/share/caisson/enclave/"; \
+	fi && \
 	echo "make: installed below $$root"
 
 clean:

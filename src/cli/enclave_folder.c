@@ -31,18 +31,11 @@ static bool has_files(const struct enclave_folder *folder)
            access(folder->signature, R_OK) == 0;
 }
 
-int enclave_folder_find(const char *given, struct enclave_folder *out, struct error *err)
+static int try_folder(const char *folder, struct enclave_folder *out, struct error *err)
 {
-    char program[PATH_MAX];
-    const char *folder = given ? given : getenv("CAISSON_ENCLAVE");
-    if (!folder || !*folder) {
-        ssize_t len = readlink("/proc/self/exe", program, sizeof program - 1);
-        if (len < 0)
-            return error_set(err, ERROR_UNAVAILABLE, "/proc is not mounted");
-        program[len] = '\0';
-        *strrchr(program, '/') = '\0';
-        folder = program;
-    }
+    enclave_folder_fini(out);
+    if (!folder)
+        return error_memory(err);
     if (name_files(folder, out, err) < 0)
         return -1;
     if (has_files(out))
@@ -51,4 +44,25 @@ int enclave_folder_find(const char *given, struct enclave_folder *out, struct er
                      "the folder %s has no enclave (caisson-enclave, caisson-enclave.sig, " PROGRAM
                      "); --enclave or CAISSON_ENCLAVE names one",
                      folder);
+}
+
+/* In the build's folder, or where `make install` puts them. */
+static int find_beside_program(struct enclave_folder *out, struct error *err)
+{
+    char program[PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", program, sizeof program - 1);
+    if (len < 0)
+        return error_set(err, ERROR_UNAVAILABLE, "/proc is not mounted");
+    program[len] = '\0';
+    char *slash = strrchr(program, '/');
+    if (slash)
+        *slash = '\0';
+    TEXT_AUTO shared = text_format("%s/../share/caisson/enclave", program);
+    return try_folder(program, out, NULL) == 0 ? 0 : try_folder(shared, out, err);
+}
+
+int enclave_folder_find(const char *given, struct enclave_folder *out, struct error *err)
+{
+    const char *folder = given ? given : getenv("CAISSON_ENCLAVE");
+    return folder && *folder ? try_folder(folder, out, err) : find_beside_program(out, err);
 }

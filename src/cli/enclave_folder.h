@@ -10,7 +10,8 @@ struct enclave_folder {
     char *signature;
 };
 
-/* In the folder `given`, else in that of CAISSON_ENCLAVE, else beside this program. The caller
+/* In the folder `given`, else in that of CAISSON_ENCLAVE, else beside this program, else in
+ * ../share/caisson/enclave from there. The caller
  * calls enclave_folder_fini() either way. */
 int enclave_folder_find(const char *given, struct enclave_folder *out, struct error *err);
 void enclave_folder_fini(struct enclave_folder *folder);
