@@ -293,5 +293,24 @@ class Layers(unittest.TestCase):
             self.assertEqual(self.inside("/bin/true", disk=changed.name).returncode, 0)  # which does not need the block
 
 
+class Python(unittest.TestCase):
+    """Debian's own, at its fixed address, with the modules that the program takes."""
+
+    def test_threads_and_signals_are_as_outside(self):
+        with open(os.path.join(paths.SOURCE, "tests", "enclave", "threads.py"), encoding="ascii") as file:
+            program = file.read()
+        python = os.path.realpath("/usr/bin/python3")
+        tell = "\nimport sys\nprint(*(m.__file__ for m in list(sys.modules.values()) if getattr(m, '__file__', None)))"
+        outside = run(python, "-I", "-S", "-B", "-c", program)
+        modules = run(python, "-I", "-S", "-B", "-c", program + tell).stdout.decode().splitlines()[-1].split()
+        with tempfile.TemporaryDirectory() as folder:
+            for path in {python, *libraries(python), *modules, os.path.dirname(os.__file__) + "/encodings/__init__.py"}:
+                with open(path, "rb") as file:
+                    write(folder + "/root" + path, file.read())
+            disk, root_hash = build(folder, folder + "/root")
+            result = run(RUN, IMAGE, "--layer", disk, root_hash, python, "-I", "-S", "-B", "-c", program)
+        self.assertEqual((result.returncode, result.stdout), (0, outside.stdout))
+
+
 if __name__ == "__main__":
     tap.main()
