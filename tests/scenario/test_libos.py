@@ -163,7 +163,8 @@ class Libos(unittest.TestCase):
             self.assertIn(b"denied by mount_device: the policy has no api_version", result.stderr)
 
 
-PROGRAMS = ("/bin/true", "/bin/false", "/bin/echo", "/bin/cat", "/bin/ls", "/bin/dash", "/usr/bin/sort", "/usr/bin/sha256sum", "/usr/bin/wc", "/usr/bin/xz", "/usr/bin/zstd")
+PROGRAMS = ("/bin/true", "/bin/false", "/bin/echo", "/bin/cat", "/bin/ls", "/bin/dash", "/usr/bin/sort", "/usr/bin/sha256sum", "/usr/bin/wc", "/usr/bin/xz", "/usr/bin/zstd",
+            "/bin/bash", "/bin/sed", "/usr/bin/mawk", "/bin/tar", "/usr/bin/find", "/usr/bin/python3")
 
 
 def libraries(program):
@@ -182,6 +183,10 @@ def fill(root):
         with open(root + path, "w", encoding="ascii") as file:
             file.write(text)
         os.chmod(root + path, mode)
+    library = run("/usr/bin/python3", "-c", "import os; print(os.path.dirname(os.__file__))").stdout.decode().strip()
+    shutil.copytree(library + "/encodings", root + library + "/encodings", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(library + "/os.py", root + library)
+    os.mkdir(root + library + "/lib-dynload")
     for path, line in (("script", "/bin/echo -n  and"), ("outer", "/etc/script"), ("loop", "/etc/loop"), ("nothing", " "), ("lost", "/none")):
         with open(root + "/etc/" + path, "w", encoding="ascii") as file:
             file.write("#!" + line + "\n")
@@ -236,6 +241,15 @@ class Layers(unittest.TestCase):
         self.assertTrue(self.same("/usr/bin/xz", "-T4", "-dc", data=packed).stdout == data)
         self.same("/usr/bin/zstd", "-T3", "-1", "-c", data=data)
         self.same("/usr/bin/sort", "--parallel=4", "-S", "8M", data=b"".join(b"%d line\n" % (i * 7919 % 100003) for i in range(30000)))
+
+    def test_larger_programs_answer_as_outside(self):
+        lines = b"one two\nthree four\n"
+        self.same("/bin/sed", "-n", "s/o/0/gp", data=lines)
+        self.same("/usr/bin/mawk", "{ print $2, NR }", data=lines)
+        self.same("/bin/bash", "-c", 'set -- a b; [[ $1 == a ]] && echo "$# $((2 ** 40)) ${2^^}"; while read -r x y; do echo "$y"; done', data=lines)
+        self.same("/usr/bin/python3", "-I", "-S", "-c", "print(sum(range(1000)), len(str(7 ** 999)))")
+        self.assertEqual(self.inside("/usr/bin/find", "/etc", "-name", "motd").stdout, b"/etc/motd\n")
+        self.assertEqual(self.inside("/bin/tar", "-C", "/", "-cf", "-", "etc/motd").stdout[:8], b"etc/motd")
 
     def test_the_files_are_the_layers(self):
         self.assertEqual(self.inside("/bin/cat", "/etc/motd").stdout, b"a line\nanother\n")

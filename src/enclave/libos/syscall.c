@@ -142,6 +142,23 @@ static uint64_t do_clock_gettime(struct program_frame *frame)
     return 0;
 }
 
+/* The time zone is UTC, as Linux's is that nobody has set. */
+static uint64_t do_gettimeofday(struct program_frame *frame)
+{
+    const struct timezone zone = {0, 0};
+    uint64_t now = clock_now(DOOR_CLOCK_REAL);
+    const struct __kernel_old_timeval time = {(int64_t)(now / NANOSECONDS),
+                                              (int64_t)(now % NANOSECONDS / 1000)};
+    if ((frame->rdi != 0 && !can_write(frame->rdi, sizeof time)) ||
+        (frame->rsi != 0 && !can_write(frame->rsi, sizeof zone)))
+        return SYSCALL_FAULT;
+    if (frame->rdi != 0)
+        __builtin_memcpy((void *)frame->rdi, &time, sizeof time);
+    if (frame->rsi != 0)
+        __builtin_memcpy((void *)frame->rsi, &zone, sizeof zone);
+    return 0;
+}
+
 static uint64_t do_time(struct program_frame *frame)
 {
     uint64_t now = clock_now(DOOR_CLOCK_REAL) / NANOSECONDS;
@@ -229,6 +246,7 @@ static syscall_fn *const table[SYSCALLS_MAX] = {
     [__NR_getsockname] = syscall_getsockname,
     [__NR_getsockopt] = syscall_getsockopt,
     [__NR_gettid] = syscall_gettid,
+    [__NR_gettimeofday] = do_gettimeofday,
     [__NR_getuid] = do_uid,
     [__NR_getxattr] = syscall_getxattr,
     [__NR_ioctl] = syscall_ioctl,
