@@ -4,6 +4,7 @@
 ENCLAVE_IMAGE names the enclave, ENCLAVE_RUN what runs a program in it, ENCLAVE_HELLO such a program. Programs that are
 linked dynamically are this system's own, with their libraries as ldd tells them, in a layer.
 """
+import http.server
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import unittest
 
 from lib import paths, tap
@@ -164,7 +166,7 @@ class Libos(unittest.TestCase):
 
 
 PROGRAMS = ("/bin/true", "/bin/false", "/bin/echo", "/bin/cat", "/bin/ls", "/bin/dash", "/usr/bin/sort", "/usr/bin/sha256sum", "/usr/bin/wc", "/usr/bin/xz", "/usr/bin/zstd",
-            "/bin/bash", "/bin/sed", "/usr/bin/mawk", "/bin/tar", "/usr/bin/find", "/usr/bin/python3")
+            "/bin/bash", "/bin/sed", "/usr/bin/mawk", "/bin/tar", "/usr/bin/find", "/usr/bin/python3", "/usr/bin/curl")
 
 
 def libraries(program):
@@ -258,6 +260,23 @@ class Layers(unittest.TestCase):
         self.assertEqual((long.returncode, long.stdout.split()[:5]), (0, [b"-rw-r--r--", b"1", b"0", b"0", b"15"]))
         self.assertEqual(self.inside("/bin/ls", "/dev").stdout.split()[:3], [b"fd", b"full", b"null"])
         self.assertEqual(self.inside("/usr/bin/wc", "-c", "/etc/motd").stdout, b"15 /etc/motd\n")
+
+    def test_curl_speaks_http_through_the_door(self):
+        class Page(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(b"a page\n" * 50000)
+
+            def log_message(self, *_):
+                pass
+
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            address = f"http://127.0.0.1:{server.server_port}/"
+            self.assertEqual(self.same("/usr/bin/curl", "-s", address).stdout, b"a page\n" * 50000)
+            server.shutdown()
+        self.assertEqual(self.same("/usr/bin/curl", "-s", address).returncode, 7)  # nobody listens any more
 
     def test_calls_on_files_answer_as_linux_does(self):
         for part in ("files", "more", "events", "sockets"):
