@@ -1,13 +1,13 @@
 /*
- * The host's half of the library OS's door (libos/door_calls.h): it answers what the enclave asks.
- * The gate inside speaks docs/protocol.md over a socket, as a utility VM's does over its port; who
- * is at the other end decides what is asked of it. One run an enclave.
+ * The host's half of the library OS's door (libos/door/door_calls.h): it answers what the enclave
+ * asks. The gate inside speaks docs/protocol.md over a socket, as a utility VM's does over its
+ * port; who is at the other end decides what is asked of it. One run an enclave.
  */
 #ifndef CAISSON_ENCLAVE_HOST_H
 #define CAISSON_ENCLAVE_HOST_H
 
 #include "base/span.h"
-#include "enclave/libos/door_calls.h"
+#include "enclave/libos/door/door_calls.h"
 #include "enclave/load.h"
 
 struct enclave_host_run {

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "enclave/host_parts.h"
-#include "enclave/libos/socket_options.h"
+#include "enclave/libos/sockets/socket_options.h"
 
 #define SOCKETS_MAX 16384
 #define ROOM_MIN    64

@@ -6,7 +6,7 @@
 
 #include "../policy_sequence.h"
 #include "enclave/inside/enclave.h"
-#include "enclave/libos/libc.h"
+#include "enclave/libos/gate/libc.h"
 
 ENCLAVE_NOTE(1, 2, 0x40000, 0x1000000);
 

@@ -7,8 +7,8 @@
 
 #include "enclave/inside/enclave.h"
 #include "enclave/libos/alloc.h"
-#include "enclave/libos/verity.h"
-#include "enclave/libos/vfs.h"
+#include "enclave/libos/files/verity.h"
+#include "enclave/libos/files/vfs.h"
 
 ENCLAVE_NOTE(1, 2, 0x20000, 0);
 

@@ -4,7 +4,7 @@
 #include <linux/errno.h>
 
 #include "enclave/inside/enclave.h"
-#include "enclave/libos/seal_inside.h"
+#include "enclave/libos/seal/seal_inside.h"
 
 ENCLAVE_NOTE(1, 2, 0x8000, 0);
 

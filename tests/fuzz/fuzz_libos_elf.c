@@ -1,7 +1,7 @@
 /* A program's headers: what is to be loaded lies in the file and in bounded memory. */
 #include "fuzz.h"
 
-#include "enclave/libos/elf.h"
+#include "enclave/libos/program/elf.h"
 
 #define FILE_SIZE 0x10000
 

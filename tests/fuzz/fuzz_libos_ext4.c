@@ -3,7 +3,7 @@
  * read. */
 #include "fuzz.h"
 
-#include "enclave/libos/ext4.h"
+#include "enclave/libos/files/ext4.h"
 #include "layer/layer.h"
 
 #include <sys/mman.h>

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "enclave/libos/alloc.h"
-#include "enclave/libos/sites.h"
-#include "enclave/libos/x86.h"
+#include "enclave/libos/program/sites.h"
+#include "enclave/libos/program/x86.h"
 
 #define FOUND_MAX 64
 #define CODE_MAX  0x10000

@@ -3,7 +3,7 @@
 #include "fuzz.h"
 
 #include "enclave/libos/alloc.h"
-#include "enclave/libos/verity.h"
+#include "enclave/libos/files/verity.h"
 
 #define BLOCKS 3
 

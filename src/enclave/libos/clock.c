@@ -2,7 +2,7 @@
 
 #include <stdbool.h>
 
-#include "enclave/libos/door.h"
+#include "enclave/libos/door/door.h"
 
 #define RATE_AFTER UINT64_C(5000000)    /* nanoseconds between the answers that give a rate */
 #define SERVES_MAX UINT64_C(1000000000) /* nanoseconds */

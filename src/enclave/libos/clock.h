@@ -12,7 +12,7 @@
 
 #include <stdint.h>
 
-#include "enclave/libos/door_calls.h"
+#include "enclave/libos/door/door_calls.h"
 
 /* Nanoseconds. */
 uint64_t clock_now(enum door_clock clock);

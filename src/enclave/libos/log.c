@@ -2,7 +2,7 @@
 
 #include <stddef.h>
 
-#include "enclave/libos/door.h"
+#include "enclave/libos/door/door.h"
 
 #define LINE_MAX 200
 

@@ -4,14 +4,14 @@
 
 #include "enclave/inside/enclave.h"
 #include "enclave/libos/alloc.h"
-#include "enclave/libos/door.h"
-#include "enclave/libos/emulate.h"
-#include "enclave/libos/gate.h"
-#include "enclave/libos/libc.h"
-#include "enclave/libos/lock.h"
-#include "enclave/libos/memory.h"
-#include "enclave/libos/program.h"
-#include "enclave/libos/thread.h"
+#include "enclave/libos/door/door.h"
+#include "enclave/libos/gate/gate.h"
+#include "enclave/libos/gate/libc.h"
+#include "enclave/libos/program/emulate.h"
+#include "enclave/libos/program/memory.h"
+#include "enclave/libos/program/program.h"
+#include "enclave/libos/threads/lock.h"
+#include "enclave/libos/threads/thread.h"
 
 /* The range becomes 512 MiB, of which the half before the image is the program's. */
 ENCLAVE_NOTE(DOOR_THREADS_MAX + 1, 3, 0x40000, 0x8100000);

@@ -4,7 +4,7 @@
 #include <errno.h>
 
 #include "../../enclave/sealer.h"
-#include "enclave/libos/seal.h"
+#include "enclave/libos/seal/seal.h"
 #include "enclave/model_keys.h"
 #include "probe_enclave.h"
 

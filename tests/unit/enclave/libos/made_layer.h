@@ -4,8 +4,8 @@
 #define CAISSON_TESTS_MADE_LAYER_H
 
 #include "../../tarball.h"
-#include "enclave/libos/ext4.h"
-#include "enclave/libos/verity.h"
+#include "enclave/libos/files/ext4.h"
+#include "enclave/libos/files/verity.h"
 #include "layer/layer.h"
 
 struct made_layer {

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "../../check.h"
-#include "enclave/libos/lock_file.h"
+#include "enclave/libos/files/lock_file.h"
 
 #define BYTES     100000
 #define LOCK_SIZE 10

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "enclave/libos/vfs.h"
+#include "enclave/libos/files/vfs.h"
 
 struct operation {
     const char *verb;

@@ -2,7 +2,7 @@
 #include "../../check.h"
 
 #include "enclave/libos/clock.h"
-#include "enclave/libos/door.h"
+#include "enclave/libos/door/door.h"
 
 #define REAL UINT64_C(1700000000000000000)
 

@@ -1,0 +1,140 @@
+/* mmap and its kin, for a program that has one thread. */
+#include <linux/fcntl.h>
+#include <linux/mman.h>
+
+#include "enclave/libos/calls/syscall_parts.h"
+#include "enclave/libos/program/rewrite.h"
+
+static uint64_t heap_begin, heap_now, heap_most; /* addresses: of brk */
+
+void syscall_begin_memory(uint64_t heap)
+{
+    heap_begin = heap_now = heap_most = heap;
+}
+
+static uint64_t page_up(uint64_t value)
+{
+    return (value + MEMORY_PAGE - 1) & ~(uint64_t)(MEMORY_PAGE - 1);
+}
+
+uint64_t syscall_brk(struct program_frame *frame)
+{
+    uint64_t wanted = frame->rdi;
+    if (wanted < heap_begin || wanted - heap_begin > PROGRAM_HEAP_SIZE)
+        return heap_now;
+    uint64_t known = page_up(heap_most);
+    if (wanted > known &&
+        memory_protect(known, page_up(wanted) - known, MEMORY_READ | MEMORY_WRITE) < 0)
+        return heap_now;
+    uint64_t dirty = wanted < known ? wanted : known;
+    if (dirty > heap_now) /* what was given back, and comes again */
+        __builtin_memset((void *)heap_now, 0, dirty - heap_now);
+    if (wanted > heap_most)
+        heap_most = wanted;
+    heap_now = wanted;
+    return heap_now;
+}
+
+_Static_assert(PROT_READ == MEMORY_READ && PROT_WRITE == MEMORY_WRITE &&
+                   PROT_EXEC == MEMORY_EXECUTE,
+               "the program's numbers are memory.h's");
+
+/* A mapping of a file is a copy: of what is written to the file later it shows nothing, and so only
+ * a private one can be written to. */
+static int check_file(const struct file *file, uint64_t flags, uint64_t access, uint64_t offset)
+{
+    if (!file)
+        return -EBADF;
+    if (offset % MEMORY_PAGE != 0 || (int64_t)offset < 0)
+        return -EINVAL;
+    if (file->flags & O_PATH || (file->flags & O_ACCMODE) == O_WRONLY)
+        return file->flags & O_PATH ? -EBADF : -EACCES;
+    if (file->kind != &file_plain || (!(flags & MAP_PRIVATE) && access & PROT_WRITE))
+        return -ENODEV;
+    return 0;
+}
+
+/* What the file has; zeros behind its end. */
+static int fill(struct file *file, uint64_t offset, uintptr_t at, size_t size)
+{
+    for (size_t done = 0; done < size;) {
+        int64_t got = file_read(file, offset + done, (void *)(at + done), size - done);
+        if (got <= 0)
+            return (int)got;
+        done += (size_t)got;
+    }
+    return 0;
+}
+
+static uint64_t map_file(const struct program_frame *frame, struct file *file, bool is_fixed)
+{
+    uintptr_t at = frame->rdi;
+    size_t size = frame->rsi;
+    int result = check_file(file, frame->r10, frame->rdx, frame->r9);
+    if (result == 0)
+        result = memory_map(&at, size, MEMORY_READ | MEMORY_WRITE, is_fixed);
+    if (result < 0)
+        return (uint64_t)result;
+    size = page_up(size); /* as Linux does: the last page shows all that the file has */
+    result = fill(file, frame->r9, at, size);
+    if (result == 0 && (frame->rdx & (PROT_WRITE | PROT_EXEC)) == PROT_EXEC)
+        rewrite_code(at, size);
+    if (result == 0)
+        result = memory_protect(at, size, (unsigned)frame->rdx);
+    if (result < 0) {
+        (void)memory_unmap(at, size);
+        return (uint64_t)result;
+    }
+    return at;
+}
+
+uint64_t syscall_mmap(struct program_frame *frame)
+{
+    const uint64_t known = MAP_SHARED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE |
+                           MAP_STACK | MAP_POPULATE | MAP_DENYWRITE;
+    uint64_t flags = frame->r10;
+    uint64_t type = flags & MAP_TYPE;
+    uintptr_t at = frame->rdi;
+    bool is_fixed = (flags & MAP_FIXED) != 0;
+    if ((flags & ~known) != 0 || (type != MAP_PRIVATE && type != MAP_SHARED) || frame->rdx > 7)
+        return SYSCALL_ERROR(EINVAL);
+    if (!(flags & MAP_ANONYMOUS))
+        return map_file(frame, syscall_file(frame->r8), is_fixed);
+    int result = memory_map(&at, frame->rsi, (unsigned)frame->rdx, is_fixed);
+    return result < 0 ? (uint64_t)result : at;
+}
+
+uint64_t syscall_mremap(struct program_frame *frame)
+{
+    uintptr_t at = frame->rdi;
+    if (frame->r10 & ~(uint64_t)MREMAP_MAYMOVE)
+        return SYSCALL_ERROR(EINVAL);
+    int result = memory_resize(&at, frame->rsi, frame->rdx, frame->r10 != 0);
+    return result < 0 ? (uint64_t)result : at;
+}
+
+/* Advice may be left aside, but for MADV_DONTNEED, after which a program counts on zeros. */
+uint64_t syscall_madvise(struct program_frame *frame)
+{
+    if (frame->rdx == MADV_DONTNEED)
+        return (uint64_t)memory_clear(frame->rdi, frame->rsi);
+    if (frame->rdx > MADV_COLLAPSE || (frame->rdx > MADV_WILLNEED && frame->rdx < MADV_FREE) ||
+        frame->rdx == MADV_REMOVE || frame->rdx == MADV_DONTFORK || frame->rdx == MADV_DOFORK)
+        return SYSCALL_ERROR(EINVAL);
+    return 0;
+}
+
+uint64_t syscall_munmap(struct program_frame *frame)
+{
+    int result = memory_unmap(frame->rdi, frame->rsi);
+    if (result == 0)
+        rewrite_forget(frame->rdi, frame->rsi);
+    return (uint64_t)result;
+}
+
+uint64_t syscall_mprotect(struct program_frame *frame)
+{
+    if (frame->rdx > 7)
+        return SYSCALL_ERROR(EINVAL);
+    return (uint64_t)memory_protect(frame->rdi, frame->rsi, (unsigned)frame->rdx);
+}

@@ -1,0 +1,62 @@
+/* What the files of the system calls share. */
+#ifndef CAISSON_ENCLAVE_LIBOS_CALLS_SYSCALL_PARTS_H
+#define CAISSON_ENCLAVE_LIBOS_CALLS_SYSCALL_PARTS_H
+
+#include <asm/errno.h>
+
+#include "enclave/libos/calls/syscall.h"
+#include "enclave/libos/door/door_calls.h"
+#include "enclave/libos/program/memory.h"
+
+#define SYSCALL_FAULT SYSCALL_ERROR(EFAULT)
+
+/* The program's memory: nothing of it is touched before one of these has allowed it. */
+static inline bool can_read(uint64_t at, uint64_t size)
+{
+    return memory_allows(at, size, MEMORY_READ);
+}
+
+static inline bool can_write(uint64_t at, uint64_t size)
+{
+    return memory_allows(at, size, MEMORY_READ | MEMORY_WRITE);
+}
+
+#define SYSCALL_PROCESS 1 /* getpid(2) */
+
+/* F_SETLK and its kin of fcntl(2); `at` is where the program has its struct flock. */
+int syscall_lock_control(struct file *file, unsigned command, uint64_t at);
+
+/* The program's files. */
+struct vfs *syscall_files(void);
+
+/* The open file of a number, borrowed; NULL for none. */
+struct file *syscall_file(uint64_t number);
+
+/* Waits until something has become of the file, as wait_on() (wait.h); the file has a reference. */
+int syscall_wait_for(struct file *file, unsigned events, uint64_t deadline);
+
+/* The deadline of the monotonic clock that a time means, which is since now or absolute by `clock`.
+ * False for a time that is none. What is more than a century away never comes. */
+struct __kernel_timespec;
+bool syscall_deadline(const struct __kernel_timespec *time, enum door_clock clock, bool is_absolute,
+                      uint64_t *out);
+
+/* Nanoseconds of a time (struct __kernel_timespec) in the program's memory: -EFAULT, -EINVAL. More
+ * than a century is UINT64_MAX, for ever. */
+int syscall_take_time(uint64_t at, uint64_t *out);
+/* The deadline that such a time from now on means; without one (`at` 0), never. */
+int syscall_take_deadline(uint64_t at, uint64_t *out);
+/* 0 for none: not to wait. */
+uint64_t syscall_deadline_in(uint64_t nanoseconds);
+
+/* Two new files at numbers, both or none; takes the files. */
+int syscall_add_pair(struct file *ends[2], bool cloexec, int out[2]);
+
+/* The mask of signals that ppoll and its kin have for the time of the call; `at` may be 0. */
+int syscall_lend_mask(uint64_t at, uint64_t size);
+
+/* Copies a path: 0, -EFAULT, or -ENAMETOOLONG. */
+#define SYSCALL_PATH_MAX 4096 /* bytes with the end */
+int syscall_path(uint64_t at, char out[SYSCALL_PATH_MAX]);
+
+#endif

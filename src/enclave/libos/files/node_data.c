@@ -1,0 +1,175 @@
+/* The bytes of a file: of memory where they were written, of the layer where not. */
+#include <linux/errno.h>
+
+#include "enclave/libos/bytes.h"
+#include "enclave/libos/files/special.h"
+#include "enclave/libos/files/tree_parts.h"
+
+static const struct ext4_reader *layer_of(const struct node *node)
+{
+    return &node->tree->layers[node->lower.layer];
+}
+
+/* Bytes as the layer has them, zeros behind its part. */
+static int read_lower(const struct node *node, uint64_t offset, uint8_t *out, size_t size)
+{
+    size_t there = 0;
+    if (offset < node->lower_size)
+        there = size < node->lower_size - offset ? size : (size_t)(node->lower_size - offset);
+    memset(out + there, 0, size - there);
+    if (there == 0)
+        return 0;
+    struct ext4_inode inode;
+    int status = ext4_read_inode(layer_of(node), node->lower.inode, &inode);
+    if (status < 0)
+        return status;
+    int64_t got = ext4_read_file(layer_of(node), &inode, offset, out, there);
+    if (got >= 0 && (uint64_t)got != there)
+        return -EUCLEAN;
+    return got < 0 ? (int)got : 0;
+}
+
+int64_t node_read(struct node *node, uint64_t offset, void *out, size_t size)
+{
+    if (offset >= node->size)
+        return 0;
+    if (size > node->size - offset)
+        size = (size_t)(node->size - offset);
+    for (size_t done = 0; done < size;) {
+        uint64_t at = offset + done;
+        size_t in_page = (size_t)(at % PAGES_SIZE);
+        size_t part = PAGES_SIZE - in_page < size - done ? PAGES_SIZE - in_page : size - done;
+        const uint8_t *page = pages_get(&node->pages, at / PAGES_SIZE);
+        int status = 0;
+        if (page)
+            memcpy((uint8_t *)out + done, page + in_page, part);
+        else
+            status = read_lower(node, at, (uint8_t *)out + done, part);
+        if (status < 0)
+            return done > 0 ? (int64_t)done : status;
+        done += part;
+    }
+    return (int64_t)size;
+}
+
+/* The page at `offset`, with what the layer has of it, to be written to. */
+static int page_to_write(struct node *node, uint64_t offset, bool is_whole, uint8_t **out)
+{
+    uint8_t before[PAGES_SIZE];
+    uint64_t start = offset - offset % PAGES_SIZE;
+    *out = pages_get(&node->pages, offset / PAGES_SIZE);
+    if (*out)
+        return 0;
+    bool is_needed = !is_whole && start < node->lower_size;
+    int status = is_needed ? read_lower(node, start, before, sizeof before) : 0;
+    if (status == 0)
+        status = pages_make(&node->pages, offset / PAGES_SIZE, &node->tree->account, out);
+    if (status == 0 && is_needed)
+        memcpy(*out, before, sizeof before);
+    return status;
+}
+
+int64_t node_write(struct node *node, uint64_t offset, const void *bytes, size_t size)
+{
+    if (offset > INT64_MAX || (size > 0 && offset == INT64_MAX))
+        return -EFBIG;
+    if (size > INT64_MAX - offset)
+        size = (size_t)(INT64_MAX - offset);
+    size_t done = 0;
+    int status = 0;
+    while (done < size) {
+        uint64_t at = offset + done;
+        size_t in_page = (size_t)(at % PAGES_SIZE);
+        size_t part = PAGES_SIZE - in_page < size - done ? PAGES_SIZE - in_page : size - done;
+        uint8_t *page;
+        status = page_to_write(node, at, part == PAGES_SIZE, &page);
+        if (status < 0)
+            break;
+        memcpy(page + in_page, (const uint8_t *)bytes + done, part);
+        done += part;
+        if (at + part > node->size)
+            node->size = at + part;
+    }
+    if (done == 0 && status < 0)
+        return status;
+    if (done > 0)
+        node_touch(node);
+    return (int64_t)done;
+}
+
+int node_truncate(struct node *node, uint64_t size)
+{
+    if (size > INT64_MAX)
+        return -EFBIG;
+    if (size < node->size) {
+        size_t in_page = (size_t)(size % PAGES_SIZE);
+        uint8_t *last = in_page > 0 ? pages_get(&node->pages, size / PAGES_SIZE) : NULL;
+        if (last)
+            memset(last + in_page, 0, PAGES_SIZE - in_page);
+        pages_cut(&node->pages, size / PAGES_SIZE + (in_page > 0), &node->tree->account);
+        if (size < node->lower_size)
+            node->lower_size = size;
+    }
+    node->size = size;
+    node_touch(node);
+    return 0;
+}
+
+int node_allocate(struct node *node, uint64_t offset, uint64_t size)
+{
+    uint64_t end;
+    if (__builtin_add_overflow(offset, size, &end) || end > INT64_MAX)
+        return -EFBIG;
+    for (uint64_t at = offset - offset % PAGES_SIZE; at < end; at += PAGES_SIZE) {
+        uint8_t *page;
+        int status = page_to_write(node, at, false, &page);
+        if (status < 0)
+            return status;
+    }
+    return 0;
+}
+
+int node_clear(struct node *node, uint64_t offset, uint64_t size)
+{
+    static const uint8_t zeros[PAGES_SIZE];
+    uint64_t end = node->size;
+    if (offset < end && size < end - offset)
+        end = offset + size;
+    while (offset < end) {
+        uint64_t part = PAGES_SIZE - offset % PAGES_SIZE;
+        if (part > end - offset)
+            part = end - offset;
+        bool is_hole = offset >= node->lower_size && !pages_get(&node->pages, offset / PAGES_SIZE);
+        int64_t put = is_hole ? (int64_t)part : node_write(node, offset, zeros, (size_t)part);
+        if (put <= 0)
+            return put < 0 ? (int)put : -ENOSPC;
+        offset += (uint64_t)put;
+    }
+    return 0;
+}
+
+uint64_t node_used(const struct node *node)
+{
+    uint64_t lower = (node->lower_size + PAGES_SIZE - 1) / PAGES_SIZE;
+    uint64_t own = pages_count(&node->pages);
+    return (lower > own ? lower : own) * PAGES_SIZE;
+}
+
+int node_read_link(struct node *node, char *out, size_t size)
+{
+    struct ext4_inode inode;
+    if (node->mode >> 12 != EXT4_LINK)
+        return -EINVAL;
+    if (node->special && node->special->read_link)
+        return node->special->read_link(node, out, size);
+    if (node->target) {
+        if (node->size > size)
+            return -ERANGE;
+        memcpy(out, node->target, (size_t)node->size);
+        return (int)node->size;
+    }
+    if (node->lower.inode == 0)
+        return -EUCLEAN;
+    int status = ext4_read_inode(layer_of(node), node->lower.inode, &inode);
+    return status < 0 ? status : ext4_read_link(layer_of(node), &inode, out, size);
+}

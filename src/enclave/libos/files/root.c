@@ -1,0 +1,106 @@
+#include "enclave/libos/files/root.h"
+
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+
+#include "enclave/inside/enclave.h"
+#include "enclave/libos/bytes.h"
+#include "enclave/libos/clock.h"
+#include "enclave/libos/door/door.h"
+#include "enclave/libos/files/devices.h"
+#include "enclave/libos/files/verity.h"
+#include "enclave/libos/log.h"
+
+#define NANOSECONDS UINT64_C(1000000000)
+
+/* `arg` is the disk's number. */
+static int read_block(void *arg, uint64_t block, uint8_t out[VERITY_BLOCK_SIZE])
+{
+    if (block > UINT64_MAX / VERITY_BLOCK_SIZE)
+        return -EIO;
+    return door_read_disk((uint32_t)(uintptr_t)arg, block * VERITY_BLOCK_SIZE, out,
+                          VERITY_BLOCK_SIZE);
+}
+
+static int read_part(void *arg, uint64_t block, size_t offset, size_t size, void *out)
+{
+    return verity_disk_read(arg, block, offset, size, out);
+}
+
+static void now(void *arg, struct file_time *out)
+{
+    uint64_t time = clock_now(DOOR_CLOCK_REAL);
+    (void)arg;
+    *out = (struct file_time){(int64_t)(time / NANOSECONDS), (uint32_t)(time % NANOSECONDS)};
+}
+
+static int fill(void *arg, void *out, size_t size)
+{
+    (void)arg;
+    return enclave_random(out, size) ? 0 : -EIO;
+}
+
+static int open_layer(const struct root_layer *layer, size_t cache, struct verity_disk **blocks,
+                      struct ext4_reader *out)
+{
+    struct verity_source source = {read_block, (void *)(uintptr_t)layer->disk}; /* NOLINT */
+    int status = verity_disk_new(&source, layer->data_blocks, layer->root, cache, blocks);
+    if (status < 0)
+        return status;
+    struct ext4_source data = {read_part, *blocks, verity_disk_blocks(*blocks)};
+    status = ext4_reader_open(out, &data);
+    if (status < 0)
+        log_number("no layer of its root hash is on the disk ", layer->disk);
+    return status;
+}
+
+int root_check_layer(const struct root_layer *layer)
+{
+    struct ext4_reader *reader = alloc_zeroed(1, sizeof *reader);
+    struct verity_disk *blocks = NULL;
+    int status = reader ? open_layer(layer, VERITY_CACHE_BLOCKS_MIN, &blocks, reader) : -ENOMEM;
+    verity_disk_free(blocks);
+    libos_free(reader);
+    return status;
+}
+
+static int make_dev(struct vfs *vfs)
+{
+    struct tree_options options = {
+        .limit = ROOT_LIMIT, .device = 2, .mode = 0755, .clock = vfs->clock};
+    struct tree *dev = NULL;
+    int status = vfs_mkdir(vfs, AT_FDCWD, "/dev", 0755);
+    if (status == -EEXIST)
+        status = 0;
+    if (status == 0)
+        status = tree_new(&options, &dev);
+    if (status == 0)
+        status = devices_make(dev);
+    return status < 0 ? status : vfs_mount(vfs, "/dev", dev);
+}
+
+int root_mount(struct vfs *vfs, const struct root_layer *layers, size_t count)
+{
+    struct file_clock clock = {now, NULL};
+    struct ext4_reader *readers = alloc_zeroed(count + 1, sizeof *readers);
+    size_t cache = ROOT_BLOCKS / (count + 1);
+    struct tree *root = NULL;
+    int status = readers ? 0 : -ENOMEM;
+    for (size_t i = 0; status == 0 && i < count; i++) {
+        struct verity_disk *blocks = NULL;
+        status = open_layer(&layers[i], cache, &blocks, &readers[i]);
+    }
+    struct tree_options options = {.limit = ROOT_LIMIT,
+                                   .device = 1,
+                                   .mode = 0755,
+                                   .clock = clock,
+                                   .layers = readers,
+                                   .layer_count = count};
+    if (status == 0)
+        status = tree_new(&options, &root);
+    if (status < 0)
+        return status;
+    vfs_init(vfs, root, clock);
+    vfs->random = (struct file_random){fill, NULL};
+    return make_dev(vfs);
+}

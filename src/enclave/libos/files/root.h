@@ -1,0 +1,24 @@
+/* The container's files in an enclave: layers that the host's disks hold, and /dev. */
+#ifndef CAISSON_ENCLAVE_LIBOS_FILES_ROOT_H
+#define CAISSON_ENCLAVE_LIBOS_FILES_ROOT_H
+
+#include "enclave/libos/files/vfs.h"
+
+#define ROOT_LIMIT  (UINT64_C(64) << 20) /* bytes that the container may write */
+#define ROOT_BLOCKS 4096                 /* that are kept of all layers together */
+
+/* A disk of the host's, and what it is to hold. */
+struct root_layer {
+    uint32_t disk;
+    uint64_t data_blocks; /* by the disk's own word */
+    uint8_t root[32];     /* hash, by the policy's */
+};
+
+/* Whether the disk begins as the layer of this root hash: 0, or a negative errno. */
+int root_check_layer(const struct root_layer *layer);
+
+/* Mounts the layers, top first, and /dev. Their root hashes are the caller's to have compared with
+ * the policy. What was made until an error stays: the enclave ends then. */
+int root_mount(struct vfs *vfs, const struct root_layer *layers, size_t count);
+
+#endif

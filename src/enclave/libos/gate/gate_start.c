@@ -1,0 +1,221 @@
+/* From what the policy allowed to a program that is loaded: user, folder, streams, arguments. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "enclave/libos/calls/syscall.h"
+#include "enclave/libos/files/streams.h"
+#include "enclave/libos/gate/gate_parts.h"
+#include "policy/capabilities.h"
+
+#define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define WORDS_MAX    PROGRAM_STACK_SIZE
+
+static const char *text_of(int status)
+{
+    static const struct {
+        int number;
+        const char *text;
+    } texts[] = {
+        {ENOENT, "no such file or folder"},
+        {EACCES, "permission denied"},
+        {ENOTDIR, "not a folder"},
+        {ENOEXEC, "no program for an enclave (the log says why)"},
+        {E2BIG, "arguments and variables are too long"},
+        {ENOMEM, "the enclave has no memory left"},
+        {EIO, "a block of a layer is not what its root hash says"},
+        {ELOOP, "too many links"},
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (texts[i].number == -status)
+            return texts[i].text;
+    }
+    return "it cannot be opened";
+}
+
+static int cannot(const char *what, int status, struct error *err)
+{
+    return error_set(err, ERROR_SYSTEM, "cannot start the process: %.256s: %s (errno %d)", what,
+                     text_of(status), -status);
+}
+
+/* What an enclave does not do for a process is refused, never left out. */
+static int check(const struct spec *spec, struct error *err)
+{
+    bool limited = spec->limits.memory || spec->limits.cpu || spec->limits.count;
+    const struct {
+        bool asked;
+        const char *what;
+    } all[] = {
+        {spec->privileged, "privileges"},
+        {spec->read_only_root, "root that is read only"},
+        {spec->terminal, "terminal"},
+        {spec->mount_count > 0, "mounts"},
+        {spec->sysctls.count > 0, "kernel settings"},
+        {limited, "limits of a container"},
+        {spec->attestation != NULL, "secrets and services (caisson_attestation)"},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        if (all[i].asked)
+            return error_set(err, ERROR_UNAVAILABLE,
+                             "cannot start the process: an enclave has no %s", all[i].what);
+    }
+    return 0;
+}
+
+static uint64_t bits_of(struct policy_list names)
+{
+    uint64_t bits = 0;
+    for (size_t i = 0; i < names.count; i++) {
+        int number = policy_capability_number(names.items[i]);
+        bits |= number >= 0 ? 1ULL << number : 0;
+    }
+    return bits;
+}
+
+/* As a kernel leaves them behind execve(2): all but root have the ambient ones alone. */
+static void become(struct container *all, const struct spec *spec)
+{
+    const struct policy_list *sets = spec->capabilities.sets;
+    const struct user *user = spec->user;
+    uint64_t kept = bits_of(sets[user->user.id == 0 ? POLICY_PERMITTED : POLICY_AMBIENT]);
+    for (size_t i = 1; i < user->group_count; i++)
+        all->groups[i - 1] = user->groups[i].id;
+    all->vfs.umask = (uint16_t)spec->umask;
+    all->vfs.creds = (struct creds){.uid = user->user.id,
+                                    .gid = user->groups[0].id,
+                                    .groups = all->groups,
+                                    .group_count = user->group_count - 1,
+                                    .capabilities = kept & bits_of(sets[POLICY_BOUNDING])};
+}
+
+/* The folder is made where it is missing, as the utility VM does. */
+static int enter_folder(struct vfs *vfs, const char *cwd, struct error *err)
+{
+    char path[PATH_MAX];
+    if (!text_copy(path, sizeof path, cwd))
+        return cannot(cwd, -ENAMETOOLONG, err);
+    for (char *at = strchr(path + 1, '/'); at; at = strchr(at + 1, '/')) {
+        *at = '\0';
+        (void)vfs_mkdir(vfs, AT_FDCWD, path, 0755);
+        *at = '/';
+    }
+    (void)vfs_mkdir(vfs, AT_FDCWD, path, 0755);
+    return 0;
+}
+
+static const char *variable(const struct spec *spec, const char *name)
+{
+    for (size_t i = 0; i < spec->env.count; i++) {
+        if (text_starts_with(spec->env.items[i], name))
+            return spec->env.items[i] + strlen(name);
+    }
+    return NULL;
+}
+
+/* Looks the program up in the container's PATH, as a shell would; else it is a path already. */
+static int find_program(struct container *all, const struct spec *spec, char path[PATH_MAX],
+                        struct error *err)
+{
+    const char *name = spec->args.items[0];
+    const char *folders = variable(spec, "PATH=");
+    if (strchr(name, '/'))
+        return text_copy(path, PATH_MAX, name) ? 0 : cannot(name, -ENAMETOOLONG, err);
+    for (const char *at = folders ? folders : PATH_DEFAULT; *name && at;) {
+        const char *end = strchr(at, ':');
+        int size = end ? (int)(end - at) : (int)strlen(at);
+        int len = snprintf(path, PATH_MAX, "%.*s/%s", size, size > 0 ? at : ".", name);
+        if (len > 0 && len < PATH_MAX && vfs_access(&all->vfs, AT_FDCWD, path, 1, 0) == 0)
+            return 0;
+        at = end ? end + 1 : NULL;
+    }
+    return error_set(err, ERROR_SYSTEM,
+                     "cannot start the process: %.256s is in no folder of the container's PATH",
+                     name);
+}
+
+static int put(struct buf *words, const char *text, struct error *err)
+{
+    return buf_append(words, span_of(text, strlen(text) + 1), err);
+}
+
+static int put_all(struct buf *words, struct policy_list texts, struct error *err)
+{
+    for (size_t i = 0; i < texts.count; i++) {
+        if (put(words, texts.items[i], err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* What is named, or its interpreter, and a stack with the words. */
+static int load_words(struct container *all, struct program_words *words, size_t environment)
+{
+    char path[PROGRAM_PATH_MAX];
+    int status = program_find(&all->vfs, words, path);
+    if (status == 0)
+        status = program_load(&all->vfs, path, &all->program);
+    return status < 0 ? status
+                      : program_stack(&all->program, words->texts, words->size, words->arguments,
+                                      environment, &all->stack);
+}
+
+/* The path, the arguments and the environment. Programs expect HOME. */
+static int load_program(struct container *all, const struct spec *spec, const char *path,
+                        struct error *err)
+{
+    char home[sizeof "HOME=" + USER_HOME_SIZE];
+    BUF_AUTO words = BUF_WITH_LIMIT(WORDS_MAX);
+    bool has_home = variable(spec, "HOME=") != NULL;
+    (void)snprintf(home, sizeof home, "HOME=%s", *spec->user->home ? spec->user->home : "/");
+    if (put(&words, path, err) < 0 || put_all(&words, spec->args, err) < 0 ||
+        put_all(&words, spec->env, err) < 0 || (!has_home && put(&words, home, err) < 0))
+        return -1;
+    struct program_words all_words = {(const char *)words.data, words.size, spec->args.count};
+    int status = load_words(all, &all_words, spec->env.count + (has_home ? 0 : 1));
+    return status < 0 ? cannot(path, status, err) : 0;
+}
+
+static int load(struct container *all, const struct spec *spec, struct error *err)
+{
+    char path[PATH_MAX];
+    unsigned streams = 0;
+    for (unsigned i = 0; i < 3; i++)
+        streams |= all->standard[i] != 0 ? 1U << i : 0;
+    int status = streams_open(&all->vfs, streams);
+    if (status < 0)
+        return cannot("/dev/null", status, err);
+    if (enter_folder(&all->vfs, spec->cwd, err) < 0)
+        return -1;
+    become(all, spec);
+    status = vfs_chdir(&all->vfs, spec->cwd);
+    if (status < 0)
+        return cannot(spec->cwd, status, err);
+    if (find_program(all, spec, path, err) < 0)
+        return -1;
+    all->program = (struct program){.uid = all->vfs.creds.uid, .gid = all->vfs.creds.gid};
+    return load_program(all, spec, path, err);
+}
+
+int gate_start_program(void *argument, const struct spec *spec, uint64_t process,
+                       const uint32_t standard[3], struct error *err)
+{
+    struct container *all = argument;
+    struct rlimits limits;
+    if (process != 0 || all->state != PROGRAM_ROOT)
+        return error_set(err, ERROR_UNAVAILABLE, "an enclave starts one process");
+    if (check(spec, err) < 0 || rlimits_parse(spec->rlimits, &limits, err) < 0)
+        return -1;
+    memcpy(all->standard, standard, sizeof all->standard);
+    if (load(all, spec, err) < 0) {
+        memset(all->standard, 0, sizeof all->standard);
+        return -1;
+    }
+    all->vfs.files.limit = limits.values[RLIMIT_NOFILE].rlim_cur;
+    syscall_set_hostname(spec->hostname);
+    all->state = PROGRAM_LOADED;
+    return 0;
+}

@@ -1,0 +1,97 @@
+/* What exceptions and interrupts of a thread mean. */
+#include "enclave/inside/enclave.h"
+#include "enclave/libos/program/emulate.h"
+#include "enclave/libos/program/memory.h"
+#include "enclave/libos/program/program.h"
+#include "enclave/libos/threads/deliver.h"
+#include "enclave/libos/threads/lock.h"
+#include "enclave/libos/threads/process.h"
+#include "enclave/libos/threads/thread.h"
+#include "enclave/libos/threads/wait.h"
+
+#define VECTOR_UD 6
+
+#define FLAGS_KEPT (PROGRAM_FLAGS_FREE & ~UINT64_C(0x40400)) /* without AC and DF */
+
+extern __attribute__((visibility("hidden"))) const uint8_t __ehdr_start[], _end[];
+
+static bool is_between(uint64_t rip, const uint8_t *begin, const uint8_t *end)
+{
+    return rip >= (uintptr_t)begin && rip < (uintptr_t)end;
+}
+
+/* Whether the registers are the program's. */
+static bool is_of_program(const struct sgx_gprs *state)
+{
+    return program_is_running() && !is_between(state->rip, __ehdr_start, _end);
+}
+
+static void take_over(struct sgx_gprs *state, const uint8_t *to)
+{
+    state->rip = (uintptr_t)to;
+    state->rflags = (state->rflags & FLAGS_KEPT) | PROGRAM_FLAGS_FIXED;
+}
+
+static void interrupt(struct sgx_gprs *state)
+{
+    program_set_interrupted(state->rip, state->rflags);
+    take_over(state, program_interrupted);
+}
+
+static bool is_syscall(uint64_t rip)
+{
+    const uint8_t *code = (const uint8_t *)rip;
+    return memory_allows(rip, 2, MEMORY_READ | MEMORY_EXECUTE) && code[0] == 0x0F &&
+           code[1] == 0x05;
+}
+
+/* A SYSCALL goes on where a call of the library OS comes in, when the thread is resumed; other
+ * exceptions of the program do in program_interrupt(). One of the library OS's own is the end. */
+bool enclave_exception(struct sgx_gprs *state, const struct sgx_exinfo *fault)
+{
+    uint32_t vector = state->exit_info & SGX_EXIT_VECTOR;
+    if (!is_of_program(state)) {
+        process_lost();
+        return false;
+    }
+    if (vector == VECTOR_UD && is_syscall(state->rip)) {
+        state->rcx = state->rip + 2;
+        state->r11 = state->rflags;
+        take_over(state, program_syscall);
+        return true;
+    }
+    if (vector == VECTOR_UD && emulate_instruction(state))
+        return true;
+    thread_self()->exception = (struct thread_exception){
+        .is_there = true, .vector = vector, .code = fault->error_code, .address = fault->address};
+    interrupt(state);
+    return true;
+}
+
+/* The host says that there may be something to do. */
+void enclave_interrupt(struct sgx_gprs *state)
+{
+    if (is_of_program(state))
+        interrupt(state);
+    else if (program_is_running() &&
+             is_between(state->rip, program_window_begin, program_window_end))
+        take_over(state, program_again);
+    else
+        program_want();
+}
+
+/* The call that was interrupted before is not this frame's any more. */
+void program_interrupt(struct program_frame *frame)
+{
+    struct thread_exception *exception = &thread_self()->exception;
+    lock_take();
+    if (exception->is_there) {
+        exception->is_there = false;
+        deliver_exception(frame, exception);
+    } else {
+        wait_poll();
+    }
+    frame->number = PROGRAM_NO_CALL;
+    (void)deliver_signals(frame);
+    lock_release();
+}

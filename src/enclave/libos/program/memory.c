@@ -1,0 +1,275 @@
+#include "enclave/libos/program/memory.h"
+
+#include <asm/errno.h>
+
+#define ACCESS   (MEMORY_READ | MEMORY_WRITE | MEMORY_EXECUTE)
+#define ACCEPTED 8U  /* the enclave's, with this access by the processor's word */
+#define MAPPED   16U /* the program's */
+#define RW       ((unsigned)(MEMORY_READ | MEMORY_WRITE))
+
+static struct {
+    uintptr_t first;
+    size_t count;
+    size_t next; /* where a search begins */
+    const struct memory_leaves *leaves;
+    uint8_t pages[MEMORY_PAGES_MAX];
+} memory;
+
+static uintptr_t address_of(size_t page)
+{
+    return memory.first + page * MEMORY_PAGE;
+}
+
+void memory_init(uintptr_t first, size_t size, const struct memory_leaves *leaves)
+{
+    memory.first = first;
+    memory.count = size / MEMORY_PAGE;
+    if (memory.count > MEMORY_PAGES_MAX)
+        memory.count = MEMORY_PAGES_MAX;
+    memory.next = 0;
+    memory.leaves = leaves;
+    __builtin_memset(memory.pages, 0, sizeof memory.pages);
+}
+
+/* The pages that hold these bytes. */
+static bool find_pages(uintptr_t at, size_t size, size_t *begin, size_t *end)
+{
+    size_t range = memory.count * MEMORY_PAGE;
+    if (at < memory.first || size == 0 || at - memory.first >= range ||
+        size > range - (at - memory.first))
+        return false;
+    *begin = (at - memory.first) / MEMORY_PAGE;
+    *end = (at - memory.first + size - 1) / MEMORY_PAGE + 1;
+    return true;
+}
+
+static bool find_room(size_t from, size_t count, size_t *begin)
+{
+    size_t run = 0;
+    for (size_t i = from; i < memory.count; i++) {
+        run = (memory.pages[i] & MAPPED) ? 0 : run + 1;
+        if (run == count) {
+            *begin = i + 1 - count;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* At least readable and writable, and zero. */
+static int make_fresh(size_t page)
+{
+    uint8_t *state = &memory.pages[page];
+    if (!(*state & ACCEPTED)) {
+        int result = memory.leaves->accept(address_of(page));
+        if (result < 0)
+            return result;
+        *state = (uint8_t)(ACCEPTED | RW | (*state & MAPPED));
+        return 0;
+    }
+    if ((*state & RW) != RW)
+        memory.leaves->extend(address_of(page), RW);
+    *state |= RW;
+    __builtin_memset((void *)address_of(page), 0, MEMORY_PAGE);
+    return 0;
+}
+
+static int widen(size_t page, unsigned access)
+{
+    uint8_t *state = &memory.pages[page];
+    if (!(*state & ACCEPTED) && access != 0) {
+        int result = make_fresh(page);
+        if (result < 0)
+            return result;
+    }
+    if (*state & ACCEPTED && access & ~(unsigned)*state) {
+        memory.leaves->extend(address_of(page), access);
+        *state |= (uint8_t)access;
+    }
+    return 0;
+}
+
+static bool has_more(size_t page, unsigned access)
+{
+    return (memory.pages[page] & ACCEPTED) && (memory.pages[page] & ACCESS & ~access) != 0;
+}
+
+/* First wider, then narrower, each run of pages that have too much by one request. */
+static int set_access(size_t begin, size_t end, unsigned access)
+{
+    if (access & (MEMORY_WRITE | MEMORY_EXECUTE)) /* x86-64 has no such pages without reading */
+        access |= MEMORY_READ;
+    for (size_t i = begin; i < end; i++) {
+        int result = widen(i, access);
+        if (result < 0)
+            return result;
+    }
+    for (size_t i = begin; i < end;) {
+        size_t run = i;
+        while (run < end && has_more(run, access))
+            run++;
+        if (run == i) {
+            i++;
+            continue;
+        }
+        int result = memory.leaves->restrict_access(address_of(i), (run - i) * MEMORY_PAGE, access);
+        if (result < 0)
+            return result;
+        for (; i < run; i++)
+            memory.pages[i] = (uint8_t)(ACCEPTED | (memory.pages[i] & MAPPED) | access);
+    }
+    return 0;
+}
+
+static bool are_mapped(size_t begin, size_t end)
+{
+    for (size_t i = begin; i < end; i++) {
+        if (!(memory.pages[i] & MAPPED))
+            return false;
+    }
+    return true;
+}
+
+int memory_map(uintptr_t *at, size_t size, unsigned access, bool is_fixed)
+{
+    size_t begin = 0;
+    size_t end;
+    if (size == 0 || (is_fixed && *at % MEMORY_PAGE != 0) || (access & ~(unsigned)ACCESS) != 0)
+        return -EINVAL;
+    if (size > memory.count * MEMORY_PAGE)
+        return -ENOMEM;
+    if (is_fixed) {
+        if (!find_pages(*at, size, &begin, &end))
+            return -ENOMEM;
+    } else {
+        size_t count = (size + MEMORY_PAGE - 1) / MEMORY_PAGE;
+        if (!find_room(memory.next, count, &begin) && !find_room(0, count, &begin))
+            return -ENOMEM;
+        end = begin + count;
+        memory.next = end;
+        *at = address_of(begin);
+    }
+    for (size_t i = begin; i < end; i++) {
+        int result = access != 0 || (memory.pages[i] & ACCEPTED) ? make_fresh(i) : 0;
+        if (result < 0)
+            return result;
+        memory.pages[i] |= MAPPED;
+    }
+    return set_access(begin, end, access);
+}
+
+int memory_unmap(uintptr_t at, size_t size)
+{
+    size_t begin;
+    size_t end;
+    if (at % MEMORY_PAGE != 0 || size == 0 || !find_pages(at, size, &begin, &end))
+        return -EINVAL;
+    for (size_t i = begin; i < end; i++)
+        memory.pages[i] &= (uint8_t)~MAPPED;
+    return 0;
+}
+
+int memory_protect(uintptr_t at, size_t size, unsigned access)
+{
+    size_t begin;
+    size_t end;
+    if (at % MEMORY_PAGE != 0 || (access & ~(unsigned)ACCESS) != 0)
+        return -EINVAL;
+    if (size == 0)
+        return 0;
+    if (!find_pages(at, size, &begin, &end))
+        return -ENOMEM;
+    if (!are_mapped(begin, end))
+        return -ENOMEM;
+    return set_access(begin, end, access);
+}
+
+/* Maps these pages, which are free, with this access. */
+static int map_free(size_t begin, size_t end, unsigned access)
+{
+    uintptr_t at = address_of(begin);
+    return memory_map(&at, (end - begin) * MEMORY_PAGE, access, true);
+}
+
+/* The pages' bytes to another place; they are free afterwards. */
+static int move(uintptr_t *at, size_t begin, size_t end, size_t new_size, unsigned access)
+{
+    uintptr_t to = 0;
+    int result = memory_map(&to, new_size, MEMORY_READ | MEMORY_WRITE, false);
+    if (result < 0)
+        return result;
+    for (size_t i = begin; i < end; i++) {
+        if ((memory.pages[i] & (ACCEPTED | MEMORY_READ)) == (ACCEPTED | MEMORY_READ))
+            __builtin_memcpy((void *)(to + (i - begin) * MEMORY_PAGE), (void *)address_of(i),
+                             MEMORY_PAGE);
+        memory.pages[i] &= (uint8_t)~MAPPED;
+    }
+    *at = to;
+    return memory_protect(to, new_size, access);
+}
+
+int memory_resize(uintptr_t *at, size_t size, size_t new_size, bool may_move)
+{
+    size_t begin, end, new_end, unused;
+    if (*at % MEMORY_PAGE != 0 || size == 0 || new_size == 0)
+        return -EINVAL;
+    if (!find_pages(*at, size, &begin, &end) || !are_mapped(begin, end))
+        return -EFAULT;
+    if (new_size > memory.count * MEMORY_PAGE)
+        return -ENOMEM;
+    new_end = begin + (new_size + MEMORY_PAGE - 1) / MEMORY_PAGE;
+    unsigned access = memory.pages[begin] & ACCESS;
+    if (new_end <= end) {
+        for (size_t i = new_end; i < end; i++)
+            memory.pages[i] &= (uint8_t)~MAPPED;
+        return 0;
+    }
+    if (new_end <= memory.count && find_room(end, new_end - end, &unused) && unused == end)
+        return map_free(end, new_end, access);
+    return may_move ? move(at, begin, end, new_size, access) : -ENOMEM;
+}
+
+int memory_clear(uintptr_t at, size_t size)
+{
+    size_t begin;
+    size_t end;
+    if (at % MEMORY_PAGE != 0)
+        return -EINVAL;
+    if (size == 0)
+        return 0;
+    if (!find_pages(at, size, &begin, &end) || !are_mapped(begin, end))
+        return -ENOMEM;
+    for (size_t i = begin; i < end; i++) {
+        unsigned access = memory.pages[i] & ACCESS;
+        int result = memory.pages[i] & ACCEPTED ? make_fresh(i) : 0;
+        if (result == 0)
+            result = set_access(i, i + 1, access);
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+bool memory_allows(uintptr_t at, size_t size, unsigned access)
+{
+    size_t begin;
+    size_t end;
+    if (size == 0)
+        return true;
+    if (!find_pages(at, size, &begin, &end))
+        return false;
+    for (size_t i = begin; i < end; i++) {
+        unsigned wanted = access | MAPPED | ACCEPTED;
+        if ((memory.pages[i] & wanted) != wanted)
+            return false;
+    }
+    return true;
+}
+
+size_t memory_used(void)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < memory.count; i++)
+        used += (memory.pages[i] & MAPPED) != 0;
+    return used;
+}

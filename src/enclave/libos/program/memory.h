@@ -1,0 +1,54 @@
+/*
+ * A program's memory: mmap and its kin over the pages of the enclave's range that are added on
+ * demand (EAUG).
+ *
+ * Theory of operation: one byte a page says whether it is mapped, whether the enclave has accepted
+ * it, and its access. A page is accepted (EACCEPT) when it is first given an access; what may be
+ * done then only EMODPE widens and EMODPR with EACCEPT narrows, so that the host cannot. A page
+ * that was unmapped stays the enclave's and is cleared when it is mapped again. Not for several
+ * threads at once.
+ */
+#ifndef CAISSON_ENCLAVE_LIBOS_PROGRAM_MEMORY_H
+#define CAISSON_ENCLAVE_LIBOS_PROGRAM_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MEMORY_PAGES_MAX 65536 /* 256 MiB */
+#define MEMORY_PAGE      4096
+
+#define MEMORY_READ    1
+#define MEMORY_WRITE   2
+#define MEMORY_EXECUTE 4
+
+/* What the enclave does to pages: 0 or a negative errno. */
+struct memory_leaves {
+    int (*accept)(uintptr_t page); /* it can be read and written then, and is zero */
+    void (*extend)(uintptr_t page, unsigned access);
+    int (*restrict_access)(uintptr_t first, size_t size, unsigned access);
+};
+
+/* `first` is a page's address, `size` whole pages; what is beyond MEMORY_PAGES_MAX stays unused. */
+void memory_init(uintptr_t first, size_t size, const struct memory_leaves *leaves);
+
+/* Zeroed pages at *at (fixed, in the place of what was there), or where there is room: *at is set.
+ * -EINVAL for what are no pages of the range, -ENOMEM when there is no room. */
+int memory_map(uintptr_t *at, size_t size, unsigned access, bool is_fixed);
+int memory_unmap(uintptr_t at, size_t size);
+/* -ENOMEM where a page is not mapped. */
+int memory_protect(uintptr_t at, size_t size, unsigned access);
+
+/* mremap(2): *at grows or shrinks where it is, or, if it may, moves. The access of all is that of
+ * the first page. -EINVAL, -EFAULT for what is not mapped, -ENOMEM. */
+int memory_resize(uintptr_t *at, size_t size, size_t new_size, bool may_move);
+/* Zeros in the place of what was there. -EINVAL, -ENOMEM where a page is not mapped. */
+int memory_clear(uintptr_t at, size_t size);
+
+/* Whether the program may do this with all these bytes. */
+bool memory_allows(uintptr_t at, size_t size, unsigned access);
+
+/* Pages that are mapped. */
+size_t memory_used(void);
+
+#endif

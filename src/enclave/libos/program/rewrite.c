@@ -1,0 +1,65 @@
+#include "enclave/libos/program/rewrite.h"
+
+#include "enclave/libos/alloc.h"
+#include "enclave/libos/program/memory.h"
+#include "enclave/libos/program/program.h"
+#include "enclave/libos/program/sites.h"
+
+#define PIECES_MAX 256 /* libraries, in effect */
+
+/* Code, and where its trampolines are. */
+static struct piece {
+    uintptr_t code, room;
+    size_t code_size, room_size; /* bytes; 0 for a free place */
+} pieces[PIECES_MAX];
+
+static struct piece *free_piece(void)
+{
+    for (size_t i = 0; i < PIECES_MAX; i++) {
+        if (pieces[i].code_size == 0)
+            return &pieces[i];
+    }
+    return NULL;
+}
+
+/* Trampolines that could not be closed to writing are none: the code is not touched before. */
+static void rewrite_sites(struct piece *piece, const struct site *sites, size_t count)
+{
+    uintptr_t room = 0;
+    size_t size = SITES_HEAD + count * SITE_ROOM;
+    if (memory_map(&room, size, MEMORY_READ | MEMORY_WRITE, false) < 0)
+        return;
+    sites_make((uint8_t *)piece->code, sites, count, (uint8_t *)room, (uintptr_t)program_call);
+    if (memory_protect(room, size, MEMORY_READ | MEMORY_EXECUTE) < 0) {
+        (void)memory_unmap(room, size);
+        return;
+    }
+    sites_join((uint8_t *)piece->code, sites, count, (uint8_t *)room);
+    piece->room = room;
+    piece->room_size = size;
+}
+
+void rewrite_code(uintptr_t at, size_t size)
+{
+    struct site *sites = libos_alloc(SITES_MAX * sizeof *sites);
+    struct piece *piece = free_piece();
+    int count = sites && piece ? sites_find((const uint8_t *)at, size, sites, SITES_MAX) : 0;
+    if (count > 0) {
+        *piece = (struct piece){.code = at, .code_size = size};
+        rewrite_sites(piece, sites, (size_t)count);
+    }
+    libos_free(sites);
+}
+
+void rewrite_forget(uintptr_t at, size_t size)
+{
+    for (size_t i = 0; i < PIECES_MAX; i++) {
+        struct piece *piece = &pieces[i];
+        if (piece->code_size == 0 || piece->code < at || piece->code - at > size ||
+            piece->code_size > size - (piece->code - at))
+            continue;
+        if (piece->room_size > 0)
+            (void)memory_unmap(piece->room, piece->room_size);
+        *piece = (struct piece){.code = 0};
+    }
+}

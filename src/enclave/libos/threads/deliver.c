@@ -1,0 +1,152 @@
+#include "enclave/libos/threads/deliver.h"
+
+#include <asm/errno.h>
+#include <asm/siginfo.h>
+#include <asm/signal.h>
+#include <asm/unistd_64.h>
+#include <stdatomic.h>
+
+#include "enclave/libos/door/door.h"
+#include "enclave/libos/log.h"
+#include "enclave/libos/program/memory.h"
+#include "enclave/libos/threads/alarm.h"
+#include "enclave/libos/threads/process.h"
+#include "enclave/libos/threads/signal_frame.h"
+#include "enclave/libos/threads/wait.h"
+
+extern __attribute__((visibility("hidden"))) const uint8_t __ehdr_start[];
+
+/* signal(7): these are interrupted whatever SA_RESTART says. futex(2) is with a time. */
+static bool may_restart(const struct program_frame *frame)
+{
+    switch (frame->number) {
+    case __NR_poll:
+    case __NR_ppoll:
+    case __NR_select:
+    case __NR_pselect6:
+    case __NR_epoll_wait:
+    case __NR_epoll_pwait:
+    case __NR_epoll_pwait2:
+    case __NR_nanosleep:
+    case __NR_clock_nanosleep:
+    case __NR_pause:
+    case __NR_rt_sigsuspend:
+    case __NR_rt_sigtimedwait:
+        return false;
+    case __NR_futex:
+        return frame->r10 == 0;
+    default:
+        return true;
+    }
+}
+
+static _Noreturn void end_by(int number)
+{
+    log_number("the program ended by the signal ", (uint64_t)number);
+    process_end(DOOR_DIED | (unsigned)number);
+}
+
+static void enter(struct program_frame *frame, const struct signal_info *info,
+                  const struct thread_exception *fault, bool was_interrupted)
+{
+    const struct signal_action *action = signal_action(info->number);
+    bool again = was_interrupted && action->flags & SA_RESTART && may_restart(frame);
+    uint64_t flags = action->flags;
+    if (signal_frame_enter(frame, info, fault, again) < 0)
+        end_by(SIGSEGV); /* no stack for the handler */
+    if (flags & SA_RESETHAND) {
+        const struct signal_action none = {0};
+        (void)signal_set_action(info->number, &none, NULL);
+    }
+}
+
+bool deliver_signals(struct program_frame *frame)
+{
+    static const struct thread_exception nothing;
+    struct thread *self = thread_self();
+    struct signal_thread *signals = &self->signals;
+    bool was_interrupted = frame->number != PROGRAM_NO_CALL && frame->rax == (uint64_t)-EINTR;
+    bool is_handled = false;
+    struct signal_info info;
+    while (signal_take(self, ~signals->mask, &info) != 0) {
+        if (signal_is_ignored(info.number))
+            continue;
+        if (signal_action(info.number)->handler == (uintptr_t)SIG_DFL)
+            end_by(info.number);
+        enter(frame, &info, &nothing, was_interrupted && !is_handled);
+        is_handled = true;
+    }
+    if (signals->has_before) {
+        signals->has_before = false;
+        signal_set_mask(self, signals->before);
+        return deliver_signals(frame); /* what the mask before lets through */
+    }
+    if (!was_interrupted || is_handled)
+        return false;
+    frame->rax = frame->number;
+    return true;
+}
+
+/* --- exceptions ------------------------------------------------------------------------------- */
+
+static struct signal_info describe(const struct program_frame *frame,
+                                   const struct thread_exception *exception)
+{
+    uint64_t rip = frame->rip;
+    switch (exception->vector) {
+    case 0:
+        return (struct signal_info){SIGFPE, FPE_INTDIV, {rip}};
+    case 1:
+        return (struct signal_info){SIGTRAP, TRAP_TRACE, {rip}};
+    case 3:
+        return (struct signal_info){SIGTRAP, SI_KERNEL, {0}};
+    case 6:
+        return (struct signal_info){SIGILL, ILL_ILLOPN, {rip}};
+    case 14: /* a page that is mapped does not allow it */
+        return (struct signal_info){
+            SIGSEGV,
+            memory_allows(exception->address, 1, 0) ? SEGV_ACCERR : SEGV_MAPERR,
+            {exception->address}};
+    case 16:
+    case 19:
+        return (struct signal_info){SIGFPE, FPE_FLTINV, {rip}};
+    case 17:
+        return (struct signal_info){SIGBUS, BUS_ADRALN, {0}};
+    default:
+        return (struct signal_info){SIGSEGV, SI_KERNEL, {0}};
+    }
+}
+
+void deliver_exception(struct program_frame *frame, const struct thread_exception *exception)
+{
+    const struct signal_info info = describe(frame, exception);
+    uint64_t handler = signal_action(info.number)->handler;
+    bool is_blocked = thread_self()->signals.mask & SIGNAL_BIT(info.number);
+    if (!is_blocked && handler != (uintptr_t)SIG_DFL && handler != (uintptr_t)SIG_IGN) {
+        enter(frame, &info, exception, false);
+        return;
+    }
+    log_number("the program ended by the exception ", exception->vector);
+    log_number("at ", frame->rip - (uintptr_t)__ehdr_start);
+    log_number("accessing ", exception->address);
+    process_end(DOOR_DIED | (unsigned)info.number);
+}
+
+/* --- from the gate ---------------------------------------------------------------------------- */
+
+static atomic_ullong posted;
+
+void deliver_post(int number)
+{
+    (void)atomic_fetch_or(&posted, SIGNAL_BIT(number));
+    door_wake(UINT64_MAX, UINT64_MAX);
+}
+
+void wait_poll(void)
+{
+    for (uint64_t bits = atomic_exchange(&posted, 0); bits != 0; bits &= bits - 1) {
+        const struct signal_info info = {__builtin_ctzll(bits) + 1, SI_USER, {0, 0}};
+        (void)signal_send(NULL, &info);
+    }
+    alarm_poll();
+}

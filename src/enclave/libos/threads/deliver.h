@@ -1,0 +1,19 @@
+/* What becomes of signals when a thread is about to go back to the program. */
+#ifndef CAISSON_ENCLAVE_LIBOS_THREADS_DELIVER_H
+#define CAISSON_ENCLAVE_LIBOS_THREADS_DELIVER_H
+
+#include "enclave/libos/program/program.h"
+#include "enclave/libos/threads/thread.h"
+
+/* With the lock, at the end of a system call or an interrupt. True when the call in `frame` has to
+ * be made again: it was interrupted, and nothing came of that. */
+bool deliver_signals(struct program_frame *frame);
+
+/* What the program itself did: its handler is entered, or the program ends. */
+void deliver_exception(struct program_frame *frame, const struct thread_exception *exception);
+
+/* A signal of 1 to SIGNALS for the process, which the gate has allowed: by the gate's thread,
+ * without the lock. */
+void deliver_post(int number);
+
+#endif

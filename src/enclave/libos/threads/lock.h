@@ -1,0 +1,28 @@
+/*
+ * The one lock of the library OS, held during a system call and let go while a thread waits.
+ *
+ * Theory of operation: whoever finds it taken turns a little, then sets its bit among those that
+ * wait, tries once more, and parks at the host. Whoever lets go wakes one of them. A host that
+ * wakes nobody holds the program up; one that wakes at will only makes threads look again.
+ */
+#ifndef CAISSON_ENCLAVE_LIBOS_THREADS_LOCK_H
+#define CAISSON_ENCLAVE_LIBOS_THREADS_LOCK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Does not return, without the lock, when the program is over: lock_given_up(). */
+void lock_take(void);
+void lock_release(void);
+
+/* Wakes these threads (a bit for each index) when the lock is let go, and interrupts those of
+ * `kicked` if they run in the program. */
+void lock_wake_later(uint64_t bits, uint64_t kicked);
+
+/* From now on nobody gets the lock, whoever holds it. */
+void lock_end(void);
+
+/* Ends this thread of a program that is over; a test's own where there is no enclave. */
+_Noreturn void lock_given_up(void);
+
+#endif

@@ -1,0 +1,222 @@
+#include "enclave/libos/threads/signal.h"
+
+#include <asm/errno.h>
+#include <asm/siginfo.h>
+#include <asm/signal.h>
+
+#include "enclave/libos/threads/lock.h"
+#include "enclave/libos/threads/process.h"
+#include "enclave/libos/threads/thread.h"
+
+#define NEVER_BLOCKED (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
+#define LEFT_OUT                                                                                   \
+    (SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGURG) | SIGNAL_BIT(SIGWINCH) |       \
+     SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU))
+
+struct signal_note {
+    struct signal_note *next;
+    struct signal_info info;
+    bool is_used;
+};
+
+static struct signal_note notes[SIGNAL_NOTES];
+static struct signal_action actions[SIGNALS + 1];
+static struct signal_queue process;
+
+/* --- queues ----------------------------------------------------------------------------------- */
+
+static struct signal_note *new_note(void)
+{
+    for (size_t i = 0; i < SIGNAL_NOTES; i++) {
+        if (notes[i].is_used)
+            continue;
+        notes[i] = (struct signal_note){.is_used = true};
+        return &notes[i];
+    }
+    return NULL;
+}
+
+/* One of the first 32 is there once, and comes without its note when there is no room. */
+static int put(struct signal_queue *queue, const struct signal_info *info)
+{
+    struct signal_note **place = &queue->first;
+    if (info->number < SIGNAL_RT && queue->set & SIGNAL_BIT(info->number))
+        return 0;
+    struct signal_note *note = new_note();
+    if (!note && info->number >= SIGNAL_RT)
+        return -EAGAIN;
+    queue->set |= SIGNAL_BIT(info->number);
+    if (!note)
+        return 0;
+    note->info = *info;
+    while (*place)
+        place = &(*place)->next;
+    *place = note;
+    return 0;
+}
+
+static struct signal_note **find(struct signal_queue *queue, int number)
+{
+    struct signal_note **place = &queue->first;
+    while (*place && (*place)->info.number != number)
+        place = &(*place)->next;
+    return place;
+}
+
+static int take(struct signal_queue *queue, uint64_t set, struct signal_info *out)
+{
+    uint64_t bits = queue->set & set;
+    if (bits == 0)
+        return 0;
+    int number = __builtin_ctzll(bits) + 1;
+    struct signal_note **place = find(queue, number);
+    struct signal_note *note = *place;
+    *out = note ? note->info : (struct signal_info){.number = number, .code = SI_USER};
+    if (note) {
+        *place = note->next;
+        note->is_used = false;
+    }
+    if (!*find(queue, number))
+        queue->set &= ~SIGNAL_BIT(number);
+    return number;
+}
+
+static void drop(struct signal_queue *queue, uint64_t set)
+{
+    struct signal_info unused;
+    while (take(queue, set, &unused) != 0)
+        continue;
+}
+
+/* --- actions ---------------------------------------------------------------------------------- */
+
+bool signal_is_ignored(int number)
+{
+    const struct signal_action *action = &actions[number];
+    return action->handler == (uintptr_t)SIG_IGN ||
+           (action->handler == (uintptr_t)SIG_DFL && LEFT_OUT & SIGNAL_BIT(number));
+}
+
+const struct signal_action *signal_action(int number)
+{
+    return &actions[number];
+}
+
+static void drop_everywhere(uint64_t set)
+{
+    drop(&process, set);
+    for (size_t i = 0; i < THREADS_MAX; i++)
+        drop(&thread_at(i)->signals.pending, set);
+}
+
+int signal_set_action(int number, const struct signal_action *wanted, struct signal_action *before)
+{
+    if (number < 1 || number > SIGNALS || (wanted && NEVER_BLOCKED & SIGNAL_BIT(number)))
+        return -EINVAL;
+    if (before)
+        *before = actions[number];
+    if (!wanted)
+        return 0;
+    actions[number] = *wanted;
+    actions[number].mask &= ~NEVER_BLOCKED;
+    if (signal_is_ignored(number))
+        drop_everywhere(SIGNAL_BIT(number));
+    return 0;
+}
+
+void signal_reset(void)
+{
+    for (int i = 1; i <= SIGNALS; i++) {
+        uint64_t kept = actions[i].handler == (uintptr_t)SIG_IGN ? actions[i].handler : 0;
+        actions[i] = (struct signal_action){.handler = kept};
+    }
+}
+
+/* --- sending ---------------------------------------------------------------------------------- */
+
+static bool can_take(const struct thread *thread, uint64_t bit)
+{
+    return thread->state != THREAD_FREE &&
+           (!(thread->signals.mask & bit) || thread->signals.awaited & bit);
+}
+
+/* The first that can: the process' first thread before others, as Linux has it. */
+static const struct thread *choose(uint64_t bit)
+{
+    for (size_t i = 0; i < THREADS_MAX; i++) {
+        if (can_take(thread_at(i), bit))
+            return thread_at(i);
+    }
+    return NULL;
+}
+
+static void wake(const struct thread *thread)
+{
+    uint64_t bit = UINT64_C(1) << thread_index(thread);
+    lock_wake_later(bit, thread == thread_self() ? 0 : bit);
+}
+
+int signal_send(struct thread *thread, const struct signal_info *info)
+{
+    uint64_t bit = SIGNAL_BIT(info->number);
+    if (info->number == SIGKILL)
+        process_end(DOOR_DIED | SIGKILL);
+    const struct thread *taker = thread ? (can_take(thread, bit) ? thread : NULL) : choose(bit);
+    bool is_awaited = taker && taker->signals.awaited & bit;
+    if (taker && !is_awaited && signal_is_ignored(info->number))
+        return 0;
+    int status = put(thread ? &thread->signals.pending : &process, info);
+    if (status == 0 && taker)
+        wake(taker);
+    return status;
+}
+
+int signal_raise(struct thread *thread, int number)
+{
+    const struct signal_info info = {number, thread ? SI_TKILL : SI_USER, {THREAD_MAIN, 0}};
+    return signal_send(thread, &info);
+}
+
+/* --- taking ----------------------------------------------------------------------------------- */
+
+uint64_t signal_pending(const struct thread *thread)
+{
+    return thread->signals.pending.set | process.set;
+}
+
+bool signal_interrupts(const struct thread *thread)
+{
+    const struct signal_thread *mine = &thread->signals;
+    return (signal_pending(thread) & (~mine->mask | mine->awaited)) != 0;
+}
+
+int signal_take(struct thread *thread, uint64_t set, struct signal_info *out)
+{
+    int number = take(&thread->signals.pending, set, out);
+    return number != 0 ? number : take(&process, set, out);
+}
+
+void signal_set_mask(struct thread *thread, uint64_t mask)
+{
+    thread->signals.mask = mask & ~NEVER_BLOCKED;
+    for (uint64_t left = process.set & mask; left != 0; left &= left - 1) {
+        const struct thread *other = choose(left & -left);
+        if (other)
+            wake(other); /* who takes what this thread no longer does */
+    }
+}
+
+void signal_lend_mask(struct thread *thread, uint64_t mask)
+{
+    if (!thread->signals.has_before)
+        thread->signals.before = thread->signals.mask;
+    thread->signals.has_before = true;
+    signal_set_mask(thread, mask);
+}
+
+void signal_forget(struct thread *thread)
+{
+    drop(&thread->signals.pending, UINT64_MAX);
+    thread->signals.mask = UINT64_MAX;
+    signal_set_mask(thread, UINT64_MAX);
+}

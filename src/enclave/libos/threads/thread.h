@@ -1,0 +1,72 @@
+/*
+ * The threads of the program: one for each TCS, by the TCS's number. All of it is guarded by the
+ * lock (lock.h), but for what a thread alone reads and writes.
+ */
+#ifndef CAISSON_ENCLAVE_LIBOS_THREADS_THREAD_H
+#define CAISSON_ENCLAVE_LIBOS_THREADS_THREAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "enclave/libos/door/door_calls.h"
+#include "enclave/libos/program/program.h"
+#include "enclave/libos/threads/signal.h"
+
+#define THREADS_MAX DOOR_THREADS_MAX
+
+#define THREAD_MAIN       1       /* the number of the first thread, and of the process */
+#define THREAD_NUMBER_MAX 4194303 /* as Linux has it */
+
+enum thread_state { THREAD_FREE, THREAD_ASKED, THREAD_RUNS };
+
+/* What the program did that the processor refused. */
+struct thread_exception {
+    bool is_there;
+    uint32_t vector, code; /* as the processor has them */
+    uint64_t address;      /* of the access, or 0 */
+};
+
+struct thread {
+    enum thread_state state;
+    int number; /* gettid(2) */
+
+    /* wait.c: the queue in which it is, the next one there, and whether it was taken out. */
+    struct wait_queue *queue;
+    struct thread *next;
+    bool is_woken;
+
+    uint64_t futex; /* futex.c: the address it waits for, and of which bits */
+    uint32_t futex_bits;
+
+    struct signal_thread signals;
+
+    uint64_t clear_number; /* address that is cleared when the thread ends, or 0 */
+    uint64_t robust;       /* address of the list of robust locks, or 0 */
+
+    struct thread_exception exception; /* from its handler to program_interrupt() */
+
+    struct program_frame begin; /* until it runs: with which registers */
+    uint64_t begin_fs;
+    uint32_t begin_mxcsr;
+    uint16_t begin_control; /* of x87 */
+};
+
+/* This thread. By its TCS in the image (thread_inside.c); a test's own elsewhere. */
+struct thread *thread_self(void);
+
+size_t thread_index(const struct thread *thread);
+struct thread *thread_at(size_t index);
+
+/* The thread that runs, or is to run, by this number; NULL for none. */
+struct thread *thread_find(int number);
+
+/* A free one, with a new number, as THREAD_ASKED. NULL when there is none. */
+struct thread *thread_new(void);
+void thread_free(struct thread *thread);
+
+/* Threads that are not free, and a bit for each (bit 0 is index 0). */
+size_t thread_count(void);
+uint64_t thread_bits(void);
+
+#endif

@@ -1,0 +1,15 @@
+/* Threads by their TCS: for the image. */
+#include "enclave/inside/enclave.h"
+#include "enclave/libos/door/door.h"
+#include "enclave/libos/threads/thread.h"
+
+struct thread *thread_self(void)
+{
+    return thread_at(enclave_this_thread()->index);
+}
+
+unsigned char **door_buffer(void)
+{
+    static unsigned char *buffers[THREADS_MAX + 1]; /* the last one is the gate's */
+    return &buffers[enclave_this_thread()->index];
+}

@@ -1,0 +1,90 @@
+#include "enclave/libos/threads/wait.h"
+
+#include <asm/errno.h>
+
+#include "enclave/libos/clock.h"
+#include "enclave/libos/door/door.h"
+#include "enclave/libos/threads/lock.h"
+
+struct wait_queue wait_files;
+
+static void join(struct wait_queue *queue, struct thread *thread)
+{
+    struct thread **place = &queue->first;
+    while (*place)
+        place = &(*place)->next;
+    *place = thread;
+    thread->next = NULL;
+    thread->queue = queue;
+}
+
+static void part(struct thread *thread)
+{
+    struct thread **place = &thread->queue->first;
+    while (*place != thread)
+        place = &(*place)->next;
+    *place = thread->next;
+    thread->queue = NULL;
+}
+
+void wait_wake_thread(struct thread *thread)
+{
+    if (thread->queue)
+        part(thread);
+    thread->is_woken = true;
+    lock_wake_later(UINT64_C(1) << thread_index(thread), 0);
+}
+
+void wait_wake_all(struct wait_queue *queue)
+{
+    while (queue->first)
+        wait_wake_thread(queue->first);
+}
+
+void wait_files_changed(void)
+{
+    wait_wake_all(&wait_files);
+}
+
+/* One stay outside: whether there is something to look at. */
+static bool park(struct thread *thread, uint64_t deadline, const struct door_ready *handles,
+                 size_t count)
+{
+    count = door_put_ready(handles, count);
+    lock_release();
+    int64_t ready = door_park(deadline, count);
+    lock_take();
+    return thread->is_woken || (count > 0 && ready > 0);
+}
+
+int wait_on(struct wait_queue *queue, uint64_t deadline, const struct door_ready *handles,
+            size_t count)
+{
+    struct thread *self = thread_self();
+    int result = 0;
+    self->is_woken = false;
+    if (queue)
+        join(queue, self);
+    for (;;) {
+        if (signal_interrupts(self)) {
+            result = -EINTR;
+            break;
+        }
+        if (park(self, deadline, handles, count))
+            break;
+        wait_poll();
+        if (deadline != DOOR_FOREVER && clock_now(DOOR_CLOCK_MONOTONIC) >= deadline) {
+            result = -ETIMEDOUT;
+            break;
+        }
+    }
+    if (self->queue)
+        part(self);
+    return result;
+}
+
+uint64_t wait_deadline(uint64_t nanoseconds)
+{
+    uint64_t now = clock_now(DOOR_CLOCK_MONOTONIC);
+    return nanoseconds < DOOR_FOREVER - now ? now + nanoseconds : DOOR_FOREVER;
+}

@@ -1,0 +1,236 @@
+/* Pages as the enclave has them are played; memory is what the test's own process has. */
+#include "../../../check.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "enclave/libos/program/memory.h"
+
+#define PAGES 16
+#define P     ((size_t)MEMORY_PAGE)
+
+static _Alignas(4096) uint8_t range[PAGES * 4096];
+static unsigned access_of[PAGES]; /* by the processor's word */
+static int accepted[PAGES];
+static int fail_after = 1000;
+
+static size_t page_of(uintptr_t at)
+{
+    assert_true(at % P == 0 && at >= (uintptr_t)range && at < (uintptr_t)range + sizeof range);
+    return (at - (uintptr_t)range) / P;
+}
+
+static int accept_page(uintptr_t page)
+{
+    if (fail_after-- <= 0)
+        return -EIO;
+    assert_int_equal(accepted[page_of(page)]++, 0); /* no page twice */
+    access_of[page_of(page)] = MEMORY_READ | MEMORY_WRITE;
+    memset(range + page_of(page) * P, 0, P);
+    return 0;
+}
+
+static void extend(uintptr_t page, unsigned access)
+{
+    assert_int_equal(accepted[page_of(page)], 1);
+    access_of[page_of(page)] |= access;
+}
+
+static int restrict_access(uintptr_t first, size_t size, unsigned access)
+{
+    for (size_t i = 0; i < size; i += P) {
+        assert_int_equal(accepted[page_of(first + i)], 1);
+        access_of[page_of(first + i)] &= access;
+    }
+    return 0;
+}
+
+static int set_up(void **state)
+{
+    static const struct memory_leaves leaves = {accept_page, extend, restrict_access};
+    (void)state;
+    memset(range, 0xAA, sizeof range);
+    memset(access_of, 0, sizeof access_of);
+    memset(accepted, 0, sizeof accepted);
+    fail_after = 1000;
+    memory_init((uintptr_t)range, sizeof range, &leaves);
+    return 0;
+}
+
+static uintptr_t map(size_t pages, unsigned access)
+{
+    uintptr_t at = 0;
+    assert_int_equal(memory_map(&at, pages * P, access, false), 0);
+    return at;
+}
+
+static void gives_zeroed_pages_with_the_access_asked_for(void **state)
+{
+    (void)state;
+    uintptr_t at = map(2, MEMORY_READ);
+    uintptr_t other = map(1, MEMORY_READ | MEMORY_EXECUTE);
+    assert_int_equal(access_of[page_of(at)], MEMORY_READ);
+    assert_int_equal(access_of[page_of(other)], MEMORY_READ | MEMORY_EXECUTE);
+    assert_true(span_is_zero(span_of((void *)at, 2 * P)));
+    assert_int_equal(memory_used(), 3);
+    assert_true(memory_allows(at + 5, 2 * P - 5, MEMORY_READ));
+    assert_false(memory_allows(at, 1, MEMORY_WRITE));
+    assert_false(memory_allows(at + 2 * P - 1, 2, MEMORY_EXECUTE));
+}
+
+static void pages_without_access_are_not_taken_before_they_have_one(void **state)
+{
+    (void)state;
+    uintptr_t at = map(4, 0);
+    assert_int_equal(accepted[page_of(at)], 0);
+    assert_false(memory_allows(at, 1, 0));
+    assert_int_equal(memory_protect(at + P, P, MEMORY_WRITE), 0);
+    assert_int_equal(accepted[page_of(at + P)], 1);
+    assert_int_equal(accepted[page_of(at + 2 * P)], 0);
+    assert_true(memory_allows(at + P, P, MEMORY_READ | MEMORY_WRITE));
+    assert_int_equal(memory_protect(at, 4 * P, 0), 0);
+    assert_int_equal(access_of[page_of(at + P)], 0);
+}
+
+static void pages_that_come_again_are_zero(void **state)
+{
+    (void)state;
+    uintptr_t at = map(1, MEMORY_READ | MEMORY_WRITE);
+    memset((void *)at, 0x55, P);
+    assert_int_equal(memory_protect(at, P, MEMORY_EXECUTE), 0);
+    assert_int_equal(memory_unmap(at, P), 0);
+    assert_false(memory_allows(at, 1, MEMORY_READ));
+    assert_int_equal(memory_map(&at, P, MEMORY_READ | MEMORY_WRITE, true), 0);
+    assert_true(span_is_zero(span_of((void *)at, P)));
+    assert_int_equal(access_of[page_of(at)], MEMORY_READ | MEMORY_WRITE);
+}
+
+static void finds_room_until_there_is_none(void **state)
+{
+    (void)state;
+    uintptr_t at = map(10, 0);
+    uintptr_t none = 0;
+    (void)map(6, 0);
+    assert_int_equal(memory_map(&none, 1, 0, false), -ENOMEM);
+    assert_int_equal(memory_unmap(at + 3 * P, 2 * P), 0);
+    assert_int_equal(memory_map(&none, 3 * P, 0, false), -ENOMEM);
+    assert_int_equal(map(2, 0), at + 3 * P);
+}
+
+static void refuses_what_is_no_range_of_it(void **state)
+{
+    (void)state;
+    uintptr_t begin = (uintptr_t)range;
+    const struct {
+        uintptr_t at;
+        size_t size;
+    } cases[] = {
+        {begin - P, P}, {begin + PAGES * P, P},        {begin, (PAGES + 1) * P}, {begin, SIZE_MAX},
+        {begin + 1, P}, {begin + P, SIZE_MAX - P + 1}, {UINTPTR_MAX - P + 1, P}, {0, P}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uintptr_t at = cases[i].at;
+        assert_true(memory_map(&at, cases[i].size, MEMORY_READ, true) < 0);
+        assert_true(memory_unmap(cases[i].at, cases[i].size) < 0);
+        assert_true(memory_protect(cases[i].at, cases[i].size, MEMORY_READ) < 0);
+        assert_false(memory_allows(cases[i].at, cases[i].size, MEMORY_READ));
+    }
+    assert_int_equal(memory_protect(begin, P, MEMORY_READ), -ENOMEM); /* not mapped */
+    assert_int_equal(memory_used(), 0);
+}
+
+static void says_when_the_host_gives_no_page(void **state)
+{
+    (void)state;
+    uintptr_t at = 0;
+    fail_after = 2;
+    assert_int_equal(memory_map(&at, 3 * P, MEMORY_READ, false), -EIO);
+    assert_false(memory_allows(at, 3 * P, MEMORY_READ));
+}
+
+static void grows_in_its_place_or_elsewhere(void **state)
+{
+    (void)state;
+    uintptr_t at = map(2, MEMORY_READ | MEMORY_WRITE);
+    uintptr_t before = at;
+    memset((void *)at, 0x55, 2 * P);
+    assert_int_equal(memory_resize(&at, 2 * P, 3 * P, false), 0);
+    assert_int_equal(at, before);
+    assert_true(span_is_zero(span_of((void *)(at + 2 * P), P)));
+    uintptr_t other = map(1, 0); /* in the way */
+    assert_int_equal(other, at + 3 * P);
+    assert_int_equal(memory_resize(&at, 3 * P, 5 * P, false), -ENOMEM);
+    assert_int_equal(at, before);
+    assert_int_equal(memory_protect(at, 3 * P, MEMORY_READ), 0);
+    assert_int_equal(memory_resize(&at, 3 * P, 5 * P - 7, true), 0);
+    assert_true(at > other);
+    assert_int_equal(((uint8_t *)at)[2 * P - 1], 0x55);
+    assert_true(span_is_zero(span_of((void *)(at + 2 * P), 3 * P)));
+    assert_false(memory_allows(before, 1, MEMORY_READ));
+    assert_true(memory_allows(at, 5 * P, MEMORY_READ));
+    assert_false(memory_allows(at, 1, MEMORY_WRITE));
+    assert_int_equal(memory_used(), 6);
+}
+
+static void shrinks(void **state)
+{
+    (void)state;
+    uintptr_t at = map(4, MEMORY_READ | MEMORY_WRITE);
+    uintptr_t before = at;
+    assert_int_equal(memory_resize(&at, 4 * P, P + 1, false), 0);
+    assert_int_equal(at, before);
+    assert_int_equal(memory_used(), 2);
+    assert_false(memory_allows(at + 2 * P, 1, MEMORY_READ));
+}
+
+static void refuses_to_resize_what_cannot_be(void **state)
+{
+    (void)state;
+    uintptr_t at = map(2, MEMORY_READ);
+    uintptr_t odd = at + 1;
+    uintptr_t beyond = at + P;
+    assert_int_equal(memory_resize(&odd, P, P, true), -EINVAL);
+    assert_int_equal(memory_resize(&at, 0, P, true), -EINVAL);
+    assert_int_equal(memory_resize(&at, P, 0, true), -EINVAL);
+    assert_int_equal(memory_resize(&beyond, 2 * P, 3 * P, true), -EFAULT);
+    assert_int_equal(memory_resize(&at, 2 * P, SIZE_MAX, true), -ENOMEM);
+    assert_int_equal(memory_resize(&at, 2 * P, SIZE_MAX - P, true), -ENOMEM);
+    assert_int_equal(memory_resize(&at, 2 * P, PAGES * P, true), 0); /* in its place */
+    assert_int_equal(memory_resize(&at, PAGES * P, PAGES * P + 1, true), -ENOMEM);
+    assert_int_equal(memory_used(), PAGES);
+}
+
+static void clears_what_is_mapped_and_keeps_its_access(void **state)
+{
+    (void)state;
+    uintptr_t at = map(3, MEMORY_READ | MEMORY_WRITE);
+    memset((void *)at, 0x55, 3 * P);
+    assert_int_equal(memory_protect(at + P, P, MEMORY_READ), 0);
+    assert_int_equal(memory_clear(at, 2 * P - 1), 0);
+    assert_true(span_is_zero(span_of((void *)at, 2 * P)));
+    assert_int_equal(((uint8_t *)at)[2 * P], 0x55);
+    assert_int_equal(access_of[page_of(at + P)], MEMORY_READ);
+    assert_int_equal(memory_clear(at, 0), 0);
+    assert_int_equal(memory_clear(at + 1, P), -EINVAL);
+    assert_int_equal(memory_clear(at + 2 * P, 2 * P), -ENOMEM);
+    assert_int_equal(((uint8_t *)at)[2 * P], 0x55);
+    uintptr_t none = map(1, 0);
+    assert_int_equal(memory_clear(none, P), 0);
+    assert_int_equal(accepted[page_of(none)], 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(gives_zeroed_pages_with_the_access_asked_for, set_up),
+        cmocka_unit_test_setup(pages_without_access_are_not_taken_before_they_have_one, set_up),
+        cmocka_unit_test_setup(pages_that_come_again_are_zero, set_up),
+        cmocka_unit_test_setup(finds_room_until_there_is_none, set_up),
+        cmocka_unit_test_setup(refuses_what_is_no_range_of_it, set_up),
+        cmocka_unit_test_setup(grows_in_its_place_or_elsewhere, set_up),
+        cmocka_unit_test_setup(shrinks, set_up),
+        cmocka_unit_test_setup(refuses_to_resize_what_cannot_be, set_up),
+        cmocka_unit_test_setup(clears_what_is_mapped_and_keeps_its_access, set_up),
+        cmocka_unit_test_setup(says_when_the_host_gives_no_page, set_up),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
