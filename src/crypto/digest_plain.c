@@ -41,22 +41,34 @@ static void schedule(const uint8_t block[BLOCK_SIZE], uint32_t w[BLOCK_SIZE])
     }
 }
 
-/* Steps 2 to 4; v is a to h. */
+/* Step 3. v is a to h; instead of moving, the names turn: after `turn` rounds, a is v[8 - turn]. */
+static inline __attribute__((always_inline)) void turn_round(uint32_t v[8], size_t turn,
+                                                             uint32_t word)
+{
+    uint32_t a = v[(8 - turn) % 8];
+    uint32_t b = v[(9 - turn) % 8];
+    uint32_t c = v[(10 - turn) % 8];
+    uint32_t e = v[(12 - turn) % 8];
+    uint32_t f = v[(13 - turn) % 8];
+    uint32_t g = v[(14 - turn) % 8];
+    uint32_t s1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25);
+    uint32_t s0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22);
+    uint32_t one = v[(15 - turn) % 8] + s1 + ((e & f) ^ (~e & g)) + word;
+    v[(11 - turn) % 8] += one;
+    v[(15 - turn) % 8] = one + s0 + ((a & b) ^ (a & c) ^ (b & c));
+}
+
+/* Steps 2 to 4. */
 static void compress(uint32_t h[8], const uint8_t block[BLOCK_SIZE])
 {
     uint32_t w[BLOCK_SIZE];
     uint32_t v[8];
     schedule(block, w);
     memcpy(v, h, sizeof v);
-    for (size_t i = 0; i < BLOCK_SIZE; i++) {
-        uint32_t s1 = rotate(v[4], 6) ^ rotate(v[4], 11) ^ rotate(v[4], 25);
-        uint32_t s0 = rotate(v[0], 2) ^ rotate(v[0], 13) ^ rotate(v[0], 22);
-        uint32_t choice = (v[4] & v[5]) ^ (~v[4] & v[6]);
-        uint32_t majority = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]);
-        uint32_t one = v[7] + s1 + choice + sha256_rounds[i] + w[i];
-        memmove(v + 1, v, 7 * sizeof *v);
-        v[4] += one;
-        v[0] = one + s0 + majority;
+    for (size_t i = 0; i < BLOCK_SIZE; i += 8) {
+#pragma GCC unroll 8
+        for (size_t turn = 0; turn < 8; turn++)
+            turn_round(v, turn, sha256_rounds[i + turn] + w[i + turn]);
     }
     for (size_t i = 0; i < 8; i++)
         h[i] += v[i];
