@@ -70,7 +70,7 @@ static int remove_page(struct model *model, uint64_t offset, uint64_t unused, st
     struct model_page *page = model_page_at(model, offset);
     if ((page->flags & SGX_TYPE) != SGX_TRIM || (page->flags & SGX_MODIFIED))
         return refuse(offset, "is not trimmed, or the enclave has not accepted that", err);
-    *page = (struct model_page){0};
+    *page = (struct model_page){.is_used = true};
     return model_page_apply(model, offset, err);
 }
 

@@ -111,13 +111,8 @@ static bool take_secinfo(struct model *model, const struct sgx_gprs *registers,
         *offset >= model->enclave.size)
         return faults(fault, MODEL_GP, 0);
     struct model_page *page = model_page_at(model, *offset);
-    if (page->flags == 0 && page->may_grow) { /* the kernel's answer to the #PF */
-        page->flags = (uint16_t)(SGX_REGULAR | SGX_READ | SGX_WRITE | SGX_PENDING);
-        static const uint8_t zeros[SGX_PAGE_SIZE]; /* the memory may have been another page's */
-        if (model_pages_back(model, *offset, SGX_PAGE_SIZE, span_of(zeros, sizeof zeros),
-                             page->flags, NULL) < 0)
-            page->flags = 0;
-    }
+    if (page->flags == 0 && page->may_grow)
+        (void)model_page_add(model, *offset, NULL); /* the kernel's answer to the #PF */
     return page->flags != 0 || faults(fault, MODEL_PF, registers->rcx);
 }
 
@@ -138,8 +133,9 @@ static bool leaf_accept(struct model *model, const struct sgx_gprs *registers, u
         *status = SGX_NOT_MODIFIABLE; /* TCS that are made later: not in the model yet */
         return true;
     }
+    bool is_new = (page->flags & (SGX_PENDING | SGX_MODIFIED)) != 0; /* EMODPR has its access */
     page->flags &= (uint16_t)~state;
-    if (model_page_apply(model, offset, NULL) < 0)
+    if (is_new && model_page_apply(model, offset, NULL) < 0)
         return faults(fault, MODEL_PF, registers->rcx);
     *status = 0;
     return true;

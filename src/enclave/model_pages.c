@@ -7,6 +7,8 @@
 #include "enclave/model_parts.h"
 #include "os/fd.h"
 
+#define PREPARED (64 * SGX_PAGE_SIZE) /* bytes at once */
+
 struct model_page *model_page_at(struct model *model, uint64_t offset)
 {
     return offset < model->enclave.size ? &model->pages[offset / SGX_PAGE_SIZE] : NULL;
@@ -64,7 +66,45 @@ int model_pages_back(struct model *model, uint64_t offset, uint64_t size, struct
         return -1;
     if (bytes.size > 0)
         memcpy(address_of(model, offset), bytes.data, bytes.size);
+    for (uint64_t at = 0; at < size; at += SGX_PAGE_SIZE)
+        model->pages[(offset + at) / SGX_PAGE_SIZE].is_used = true;
     return protect(model, offset, size, flags, err);
+}
+
+/* Memory for the page and for those behind it that may come next: one by one it would be five
+ * system calls each. */
+static int prepare(struct model *model, uint64_t offset, struct error *err)
+{
+    uint64_t end = offset;
+    for (; end < model->enclave.size && end - offset < PREPARED; end += SGX_PAGE_SIZE) {
+        const struct model_page *page = model_page_at(model, end);
+        if (!page->may_grow || page->has_memory || page->is_used || page->flags != 0)
+            break;
+    }
+    if (map(model, offset, end - offset, false, err) < 0 ||
+        protect(model, offset, end - offset, 0, err) < 0)
+        return -1;
+    for (uint64_t at = offset; at < end; at += SGX_PAGE_SIZE)
+        model_page_at(model, at)->has_memory = true;
+    return 0;
+}
+
+int model_page_add(struct model *model, uint64_t offset, struct error *err)
+{
+    static const uint8_t zeros[SGX_PAGE_SIZE]; /* the memory may have been another page's */
+    struct model_page *page = model_page_at(model, offset);
+    const uint16_t flags = SGX_REGULAR | SGX_READ | SGX_WRITE | SGX_PENDING;
+    int result = 0;
+    if (page->is_used)
+        result = model_pages_back(model, offset, SGX_PAGE_SIZE, span_of(zeros, sizeof zeros), flags,
+                                  err);
+    else if (!page->has_memory)
+        result = prepare(model, offset, err);
+    if (result < 0)
+        return -1;
+    page->is_used = true;
+    page->flags = flags;
+    return 0;
 }
 
 /* Data that becomes code moves out of the secret memory. */

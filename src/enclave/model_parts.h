@@ -9,8 +9,10 @@
 
 /* What the EPCM says of a page. 0: there is none. */
 struct model_page {
-    uint16_t flags; /* SECINFO's: type, access, pending, modified, restricted */
-    bool may_grow;  /* none is here, and EAUG may add one */
+    uint16_t flags;  /* SECINFO's: type, access, pending, modified, restricted */
+    bool may_grow;   /* none is here, and EAUG may add one */
+    bool has_memory; /* which is zeros without access until is_used */
+    bool is_used;    /* it has been the enclave's */
 };
 
 struct model_tcs {
@@ -41,6 +43,8 @@ struct model_page *model_page_at(struct model *model, uint64_t offset);
 /* Puts memory under [offset, offset + size), with bytes or zeros, and gives it the access. */
 int model_pages_back(struct model *model, uint64_t offset, uint64_t size, struct span bytes,
                      uint64_t flags, struct error *err);
+/* Makes the page one that EAUG has added and the enclave has not accepted. */
+int model_page_add(struct model *model, uint64_t offset, struct error *err);
 /* Lets the memory have the access that the page's flags now say. */
 int model_page_apply(struct model *model, uint64_t offset, struct error *err);
 /* Whether all these bytes are inside, on pages that are there and allow it. */
