@@ -15,10 +15,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/hex.h"
@@ -29,6 +27,7 @@
 #include "enclave/model.h"
 #include "enclave/platform.h"
 #include "os/fd.h"
+#include "os/file.h"
 
 enum { TEE = 1, CONFIGID, CHANNEL, IMAGE, SIGNATURE, FUSE, DISKS };
 
@@ -71,16 +70,9 @@ static int read_exactly(const char *word, uint8_t *out, size_t size, const char 
 static int map_disk(const char *word, struct span *out, struct error *err)
 {
     int fd = -1;
-    struct stat status;
     if (number_of(word, &fd, err) < 0)
         return -1;
-    if (fstat(fd, &status) < 0)
-        return error_system(err, errno, "a layer's disk");
-    void *bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (bytes == MAP_FAILED)
-        return error_system(err, errno, "cannot map a layer's disk");
-    *out = span_of(bytes, (size_t)status.st_size);
-    return 0;
+    return file_map(fd, out, err) < 0 ? error_context(err, "a layer's disk") : 0;
 }
 
 /* By the model or by the processor, never one for the other. */

@@ -34,7 +34,6 @@
 #include "vm/guest_session.h"
 
 #define NOT_RUN    125
-#define DISK_MAX   (256U << 20) /* bytes */
 #define POLICY_MAX (4U << 20)
 #define LAYERS_MAX 32
 
@@ -52,7 +51,7 @@ static const char all_allowed[] =
 
 struct given {
     struct buf policy, bound;
-    struct buf disks[LAYERS_MAX];
+    struct span disks[LAYERS_MAX];
     const char *roots[LAYERS_MAX];
     size_t layer_count;
     const char *user, *cwd;
@@ -90,14 +89,11 @@ static int host(const char *path, const struct given *given, int channel, struct
     static const uint8_t fuse[MODEL_FUSE_SIZE] = "a test's own one";
     struct enclave_options options = {.config_svn = 0};
     BUF_AUTO file = BUF_WITH_LIMIT(ENCLAVE_IMAGE_SIZE_MAX);
-    struct span disks[LAYERS_MAX];
     struct enclave_image image;
     uint8_t sigstruct[SIGSTRUCT_SIZE];
-    for (size_t i = 0; i < given->layer_count; i++)
-        disks[i] = buf_span(&given->disks[i]);
     struct enclave_host_run run = {.channel = channel,
                                    .tee = "sgx-simulated",
-                                   .disks = disks,
+                                   .disks = given->disks,
                                    .disk_count = given->layer_count,
                                    .log = say};
     enclave_options_bind(&options, buf_span(&given->bound));
@@ -350,7 +346,8 @@ static int take_words(char **at, struct given *given, struct error *err)
         }
         if (!at[2] || given->layer_count == LAYERS_MAX)
             return error_set(err, ERROR_USAGE, "no such layer");
-        status = file_read(at[1], &given->disks[given->layer_count], err);
+        FD_AUTO fd = file_open_read(at[1], err);
+        status = fd < 0 ? -1 : file_map(fd, &given->disks[given->layer_count], err);
         given->roots[given->layer_count++] = at[2];
         at += 3;
     }
@@ -390,8 +387,6 @@ int main(int argc, char *argv[])
     struct error err = {0};
     int code = -1;
     given.policy = given.bound = (struct buf)BUF_WITH_LIMIT(POLICY_MAX);
-    for (size_t i = 0; i < LAYERS_MAX; i++)
-        given.disks[i] = (struct buf)BUF_WITH_LIMIT(DISK_MAX);
     (void)signal(SIGPIPE, SIG_IGN);
     if (argc < 2)
         (void)error_set(&err, ERROR_USAGE, "no enclave is named");
@@ -399,8 +394,6 @@ int main(int argc, char *argv[])
         code = run(argv[1], &given, &err);
     if (code < 0)
         (void)fprintf(stderr, "enclave-run: %s\n", err.text);
-    for (size_t i = 0; i < LAYERS_MAX; i++)
-        buf_fini(&given.disks[i]);
     buf_fini(&given.policy);
     buf_fini(&given.bound);
     return code < 0 ? NOT_RUN : code;

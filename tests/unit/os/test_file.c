@@ -1,7 +1,9 @@
 #include "../check.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -54,6 +56,27 @@ static void refuses_files_over_the_limit_and_missing_ones(void **state)
     assert_int_equal(unlink(path), 0);
 }
 
+static void maps_a_file_whole(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    struct span bytes;
+    TEXT_AUTO path = text_format("%s/c", folder);
+    check_ok(output_write(path, span_of_text("1234"), 0600, &err), &err);
+    FD_AUTO fd = file_open_read(path, &err);
+    check_ok(file_map(fd, &bytes, &err), &err);
+    assert_int_equal(bytes.size, 4);
+    assert_memory_equal(bytes.data, "1234", 4);
+    assert_int_equal(munmap((void *)(uintptr_t)bytes.data, bytes.size), 0);
+    assert_int_equal(truncate(path, 0), 0);
+    check_ok(file_map(fd, &bytes, &err), &err);
+    assert_int_equal(bytes.size, 0);
+    FD_AUTO directory = open(folder, O_RDONLY | O_CLOEXEC | O_DIRECTORY);
+    check_error(file_map(directory, &bytes, &err), &err, ERROR_SYSTEM);
+    check_error(file_map(-1, &bytes, &err), &err, ERROR_SYSTEM);
+    assert_int_equal(unlink(path), 0);
+}
+
 static void leaves_nothing_where_it_cannot_write(void **state)
 {
     (void)state;
@@ -99,6 +122,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(replaces_a_file_whole),
         cmocka_unit_test(refuses_files_over_the_limit_and_missing_ones),
+        cmocka_unit_test(maps_a_file_whole),
         cmocka_unit_test(leaves_nothing_where_it_cannot_write),
         cmocka_unit_test(makes_folders_and_refuses_files_in_the_way),
         cmocka_unit_test(locks_once),
