@@ -17,15 +17,19 @@ static inline uint32_t get_le32(const uint8_t *in)
     return get_le16(in) | (uint32_t)get_le16(in + 2) << 16;
 }
 
-/* Zeroed memory of `count` times `size` bytes; NULL when there is no room. libos_free() ends it. */
-static inline void *alloc_zeroed(size_t count, size_t size)
+/* Memory of `count` times `size` bytes; NULL when there is no room. libos_free() ends it. */
+static inline void *alloc_array(size_t count, size_t size)
 {
     size_t whole;
-    if (__builtin_mul_overflow(count, size, &whole))
-        return NULL;
-    void *memory = libos_alloc(whole);
+    return __builtin_mul_overflow(count, size, &whole) ? NULL : libos_alloc(whole);
+}
+
+/* The same, zeroed. */
+static inline void *alloc_zeroed(size_t count, size_t size)
+{
+    void *memory = alloc_array(count, size);
     if (memory)
-        memset(memory, 0, whole);
+        memset(memory, 0, count * size);
     return memory;
 }
 

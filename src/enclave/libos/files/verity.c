@@ -51,7 +51,8 @@ int verity_disk_new(const struct verity_source *source, uint64_t data_blocks,
     set_shape(disk);
     disk->sets = cache_blocks / WAYS;
     disk->slots = alloc_zeroed(disk->sets * WAYS, sizeof *disk->slots);
-    disk->blocks = alloc_zeroed(disk->sets * WAYS, VERITY_BLOCK_SIZE);
+    disk->blocks = alloc_array(disk->sets * WAYS,
+                               VERITY_BLOCK_SIZE); /* read where a slot says so */
     if (!disk->slots || !disk->blocks) {
         verity_disk_free(disk);
         return -ENOMEM;
