@@ -217,7 +217,7 @@ class Failing(Case):
         for path, body, because in (
                 (leaf_url, other_chip, "another chip"), (leaf_url, other_tcb, "another TCB"), (leaf_url, vlek, "ASK or ASVK"),
                 (leaf_url, b"<html>sorry</html>", "neither PEM"), (leaf_url, b"", "certificate"), (leaf_url, good[:-1], "neither PEM"),
-                (leaf_url, bytes(flipped), "leaf_signature"), (leaf_url, bytes(20000), "limit"), (leaf_url, chain[1], "SEV-VCEK"),
+                (leaf_url, bytes(flipped), "leaf_signature"), (leaf_url, bytes(30000), "limit"), (leaf_url, chain[1], "SEV-VCEK"),
                 (self.chain_path, good, "ASK"), (self.chain_path, milan.read("ark.pem"), "ASK"),
                 (self.chain_path, milan.read("ask.pem"), "ARK"), (self.chain_path, self.turin.read("ask.pem"), "ASK"),
                 (self.chain_path, chain[1] + b"x", "BEGIN CERTIFICATE"), (self.chain_path, b"{}", "vcekCert")):
