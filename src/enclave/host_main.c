@@ -27,7 +27,7 @@
 #include "enclave/model.h"
 #include "enclave/platform.h"
 #include "os/fd.h"
-#include "os/file.h"
+#include "os/file_map.h"
 
 enum { TEE = 1, CONFIGID, CHANNEL, IMAGE, SIGNATURE, FUSE, DISKS };
 

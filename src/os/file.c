@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,22 +28,6 @@ int file_read(const char *path, struct buf *out, struct error *err)
         return -1;
     if (fd_read_to_end(fd, out, err) < 0)
         return error_context(err, "%s", path);
-    return 0;
-}
-
-int file_map(int fd, struct span *out, struct error *err)
-{
-    struct stat status;
-    if (fstat(fd, &status) < 0)
-        return error_system(err, errno, "cannot map a file");
-    *out = span_of(NULL, 0);
-    if (status.st_size == 0)
-        return 0;
-    void *bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (bytes == MAP_FAILED)
-        return error_system(err, errno, "cannot map a file of %lld bytes",
-                            (long long)status.st_size);
-    *out = span_of(bytes, (size_t)status.st_size);
     return 0;
 }
 

@@ -13,10 +13,6 @@ int file_open_read(const char *path, struct error *err);
 /* Appends the file's bytes to `out`, whose limit bounds it. */
 int file_read(const char *path, struct buf *out, struct error *err);
 
-/* Maps the whole file for reading; munmap(2) gives it back, unless it is empty. Who else may write
- * to it or cut it short changes what is seen, and the latter ends this process. */
-int file_map(int fd, struct span *out, struct error *err);
-
 /* Makes the folder and its parents, each new one with `mode`; an existing one is left as it is. */
 int dir_make_all(const char *path, mode_t mode, struct error *err);
 

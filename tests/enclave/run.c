@@ -30,6 +30,7 @@
 #include "measure/sigstruct_sign.h"
 #include "os/fd.h"
 #include "os/file.h"
+#include "os/file_map.h"
 #include "policy/capabilities.h"
 #include "vm/guest_session.h"
 

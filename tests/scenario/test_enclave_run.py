@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-import unittest
 
 from lib import cli, oci, paths, tap
 

@@ -163,6 +163,14 @@ class Scratch(hostile.HostileCase):
         self.assertGreaterEqual(len(self.found), BLOCKS // 2, "the file's blocks were not found on the disk")
         self.assertEqual(self.check("/file", self.blocks), 0)
 
+    def test_1_the_processor_has_the_cipher(self):
+        """Its AES instructions, which the machine's processor has, and not portable code."""
+        kinds = [dict(line.split(":", 1) for line in kind.replace(" ", "").splitlines())
+                 for kind in self.shell.ask("cat /proc/crypto").split("\n\n") if kind]
+        users = {kind["driver"]: int(kind["refcnt"]) for kind in kinds if "aegis128" in kind["name"]}
+        self.assertGreater(max(users[driver] for driver in users if "aesni" in driver), 1, users)
+        self.assertLessEqual(users.get("aegis128-generic", 0), 1, users)
+
     def test_2_shows_the_host_no_plain_byte(self):
         image = self.disk.read()
         for text in (MARKER.encode(), b"_BHRfS_M", b"overlay-c"):

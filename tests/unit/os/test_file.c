@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "os/fd.h"
 #include "os/file.h"
+#include "os/file_map.h"
 #include "os/output.h"
 
 static char folder[256];
