@@ -147,12 +147,17 @@ class Page:
         return nodes
 
     def find(self, role, name):
-        """The first of this role whose name holds this."""
-        found = [node for node in self.tree() if node["role"] == role and name in node["name"]]
-        if not found:
-            raise LookupError(f"no {role} \"{name}\" in " + str([(node["role"], node["name"]) for node in self.tree()
-                                                                 if node["role"] not in ("InlineTextBox", "StaticText")]))
-        return found[0]
+        """The first of this role whose name holds this. What has just been shown is in the tree a moment later."""
+        end = time.monotonic() + TIMEOUT
+        while True:
+            nodes = self.tree()
+            found = [node for node in nodes if node["role"] == role and name in node["name"]]
+            if found:
+                return found[0]
+            if time.monotonic() > end:
+                raise LookupError(f"no {role} \"{name}\" in " + str([(node["role"], node["name"]) for node in nodes
+                                                                     if node["role"] not in ("InlineTextBox", "StaticText")]))
+            time.sleep(0.02)
 
     def click(self, role, name):
         node = self.find(role, name)["node"]
