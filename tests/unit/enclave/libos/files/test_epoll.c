@@ -9,6 +9,7 @@
 
 #include "../../../check.h"
 #include "../heap.h"
+#include "../stage.h"
 #include "enclave/inside/enclave.h"
 #include "enclave/libos/clock.h"
 #include "enclave/libos/door/door.h"
@@ -22,8 +23,6 @@
 
 /* --- the host --------------------------------------------------------------------------------- */
 
-static uint8_t buffer[DOOR_BUFFER_SIZE];
-static unsigned char *buffer_place = buffer;
 static uint64_t now_ns;
 static uint16_t hosts_word;    /* what it says of each handle */
 static uint64_t lie;           /* an answer of DOOR_PARK, where it is not 0 */
@@ -40,9 +39,9 @@ static uint64_t park(uint64_t deadline, uint64_t count)
     if (deadline != 0 && deadline != DOOR_FOREVER && deadline > now_ns)
         now_ns = deadline;
     for (uint64_t i = 0; i < count; i++) {
-        memcpy(&one, buffer + i * sizeof one, sizeof one);
+        memcpy(&one, stage_buffer + i * sizeof one, sizeof one);
         one.ready = hosts_word;
-        memcpy(buffer + i * sizeof one, &one, sizeof one);
+        memcpy(stage_buffer + i * sizeof one, &one, sizeof one);
     }
     return lie != 0 ? lie : count > 0 && hosts_word ? count : 0;
 }
@@ -53,46 +52,6 @@ uint64_t door_ask(uint64_t number, uint64_t a, uint64_t b, uint64_t c)
     if (number == DOOR_CLOCK)
         return now_ns;
     return number == DOOR_PARK ? park(a, b) : 0;
-}
-
-/* So that no answer is good for long, and the host is asked each time. */
-uint64_t clock_ticks(void)
-{
-    static uint64_t ticks;
-    return ticks += UINT64_C(1) << 40;
-}
-
-bool enclave_is_outside(uintptr_t address, uint64_t size)
-{
-    (void)address;
-    (void)size;
-    return true;
-}
-
-unsigned char **door_buffer(void)
-{
-    return &buffer_place;
-}
-
-struct thread *thread_self(void)
-{
-    return thread_at(0);
-}
-
-void lock_given_up(void)
-{
-    abort();
-}
-
-/* There are no signals. */
-void wait_poll(void)
-{
-}
-
-void process_end(uint64_t result)
-{
-    (void)result;
-    abort();
 }
 
 static int start(void **state)

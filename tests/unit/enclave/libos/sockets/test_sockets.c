@@ -7,6 +7,7 @@
 
 #include "../../../check.h"
 #include "../heap.h"
+#include "../stage.h"
 #include "enclave/inside/enclave.h"
 #include "enclave/libos/clock.h"
 #include "enclave/libos/door/door.h"
@@ -21,8 +22,6 @@
 
 #define INET 2 /* AF_INET */
 
-static uint8_t buffer[DOOR_BUFFER_SIZE];
-static unsigned char *buffer_place = buffer;
 static uint64_t answer;
 static struct door_address told; /* what lies in the buffer after each call */
 static unsigned closed;
@@ -32,44 +31,8 @@ uint64_t door_ask(uint64_t number, uint64_t a, uint64_t b, uint64_t c)
     (void)a, (void)b, (void)c;
     closed += number == DOOR_CLOSE;
     if (number == DOOR_ACCEPT || number == DOOR_RECEIVE || number == DOOR_NAME)
-        memcpy(buffer, &told, sizeof told);
+        memcpy(stage_buffer, &told, sizeof told);
     return answer;
-}
-
-bool enclave_is_outside(uintptr_t address, uint64_t size)
-{
-    (void)address, (void)size;
-    return true;
-}
-
-unsigned char **door_buffer(void)
-{
-    return &buffer_place;
-}
-
-uint64_t clock_ticks(void)
-{
-    return 0;
-}
-
-struct thread *thread_self(void)
-{
-    return thread_at(0);
-}
-
-void lock_given_up(void)
-{
-    abort();
-}
-
-void wait_poll(void)
-{
-}
-
-void process_end(uint64_t result)
-{
-    (void)result;
-    abort();
 }
 
 static const uint64_t wrong[] = {101,
@@ -162,7 +125,7 @@ static void copies_no_more_than_there_is_room_for(void **state)
     (void)state;
     told = (struct door_address){.size = 0};
     memset(bytes, 0x11, sizeof bytes);
-    memset(buffer, 0x22, sizeof buffer);
+    memset(stage_buffer, 0x22, sizeof stage_buffer);
     answer = 65535;
     assert_int_equal(door_receive(5, INET, &from, bytes, 10, SOCKET_CUT), 65535);
     assert_int_equal(bytes[9], 0x22);
@@ -182,7 +145,7 @@ static void the_hosts_word_of_an_error_is_a_known_one(void **state)
     const int said[] = {0, ECONNREFUSED, ENOSYS, -5, 100000};
     const int known[] = {0, ECONNREFUSED, EIO, EIO, EIO};
     for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
-        memcpy(buffer, &said[i], sizeof said[i]);
+        memcpy(stage_buffer, &said[i], sizeof said[i]);
         assert_int_equal(socket_of(file)->ops->get_option(file, SOCKET_LEVEL, OPTION_ERROR, &value,
                                                           sizeof value),
                          sizeof value);

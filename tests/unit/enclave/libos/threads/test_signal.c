@@ -33,36 +33,6 @@ uint64_t door_ask(uint64_t number, uint64_t a, uint64_t b, uint64_t c)
     return 0;
 }
 
-/* So that no answer is good for long, and the host is asked each time. */
-uint64_t clock_ticks(void)
-{
-    static uint64_t ticks;
-    return ticks += UINT64_C(1) << 40;
-}
-
-bool enclave_is_outside(uintptr_t address, uint64_t size)
-{
-    (void)address;
-    (void)size;
-    return true;
-}
-
-unsigned char **door_buffer(void)
-{
-    static unsigned char *none;
-    return &none;
-}
-
-struct thread *thread_self(void)
-{
-    return thread_at(0);
-}
-
-void lock_given_up(void)
-{
-    abort();
-}
-
 void process_end(uint64_t result)
 {
     end_result = result;

@@ -87,32 +87,9 @@ uint64_t clock_ticks(void)
     return atomic_fetch_add(&ticks, UINT64_C(1) << 40);
 }
 
-bool enclave_is_outside(uintptr_t address, uint64_t size)
-{
-    (void)address;
-    (void)size;
-    return true;
-}
-
-unsigned char **door_buffer(void)
-{
-    static unsigned char *none;
-    return &none;
-}
-
 struct thread *thread_self(void)
 {
     return thread_at(mine);
-}
-
-void wait_poll(void)
-{
-}
-
-void process_end(uint64_t result)
-{
-    (void)result;
-    abort();
 }
 
 static atomic_size_t given_up;
