@@ -1,11 +1,10 @@
 #include "cli/enclave_folder.h"
 
-#include <limits.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/text.h"
+#include "cli/program_folder.h"
 
 #define PROGRAM "caisson-enclave-host"
 
@@ -50,13 +49,8 @@ static int try_folder(const char *folder, struct enclave_folder *out, struct err
 static int find_beside_program(struct enclave_folder *out, struct error *err)
 {
     char program[PATH_MAX];
-    ssize_t len = readlink("/proc/self/exe", program, sizeof program - 1);
-    if (len < 0)
-        return error_set(err, ERROR_UNAVAILABLE, "/proc is not mounted");
-    program[len] = '\0';
-    char *slash = strrchr(program, '/');
-    if (slash)
-        *slash = '\0';
+    if (program_folder_find(program, err) < 0)
+        return -1;
     TEXT_AUTO shared = text_format("%s/../share/caisson/enclave", program);
     return try_folder(program, out, NULL) == 0 ? 0 : try_folder(shared, out, err);
 }

@@ -1,10 +1,10 @@
 #include "cli/guest_folder.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/text.h"
+#include "cli/program_folder.h"
 
 static bool has_manifest(const char *folder)
 {
@@ -23,13 +23,8 @@ static bool try_folder(char *folder, char **out)
 static int find_beside_program(char **out, struct error *err)
 {
     char program[PATH_MAX];
-    ssize_t len = readlink("/proc/self/exe", program, sizeof program - 1);
-    if (len < 0)
-        return error_set(err, ERROR_UNAVAILABLE, "/proc is not mounted");
-    program[len] = '\0';
-    char *slash = strrchr(program, '/');
-    if (slash)
-        *slash = '\0';
+    if (program_folder_find(program, err) < 0)
+        return -1;
     if (try_folder(text_format("%s/guest", program), out) ||
         try_folder(text_format("%s/../share/caisson/guest", program), out))
         return 0;

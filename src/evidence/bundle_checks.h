@@ -7,10 +7,10 @@
 #include "evidence/checks.h"
 #include "evidence/runtime_statement.h"
 
-/* The runtime data that is hashed when it is asked with our nonce: known is all but the numbers,
- * and which fragments were loaded. -1 for a nonce of impossible size. */
-int bundle_expect_runtime_data(struct span nonce, const struct runtime_data *found,
-                               struct buf *out);
+/* The REPORT_DATA of who was asked with our nonce: known is all but the numbers, and which
+ * fragments were loaded, which are taken as found. -1 for a nonce of impossible size. */
+int bundle_expect_report_data(struct span nonce, const struct runtime_data *found,
+                              uint8_t out[REPORT_DATA_SIZE]);
 
 /* `data` is what the bundle's runtime data says, where that can be read; else `unread` says why. */
 void bundle_check_nonce(const struct runtime_data *data, const struct error *unread,

@@ -78,14 +78,19 @@ static void check_guest(const struct bundle *bundle, const struct bundle_expecta
     (void)checks_judge(checks, &rule_cmdline, same, expectation->cmdline, bundle->cmdline);
 }
 
-int bundle_expect_runtime_data(struct span nonce, const struct runtime_data *found, struct buf *out)
+int bundle_expect_report_data(struct span nonce, const struct runtime_data *found,
+                              uint8_t out[REPORT_DATA_SIZE])
 {
+    BUF_AUTO bytes = BUF_WITH_LIMIT(RUNTIME_DATA_SIZE_MAX);
     struct runtime_data data = *found;
     if (nonce.size > sizeof data.nonce)
         return -1;
     memcpy(data.nonce, nonce.data, nonce.size);
     data.nonce_size = nonce.size;
-    return runtime_data_write(&data, out, NULL);
+    if (runtime_data_write(&data, &bytes, NULL) < 0)
+        return -1;
+    runtime_data_report_data(buf_span(&bytes), out);
+    return 0;
 }
 
 enum verdict bundle_verify(const struct bundle *bundle,
@@ -96,17 +101,15 @@ enum verdict bundle_verify(const struct bundle *bundle,
     struct span certificates[BUNDLE_CERTIFICATES_MAX];
     uint8_t host_data[SHA256_SIZE];
     uint8_t report_data[REPORT_DATA_SIZE];
-    BUF_AUTO runtime_data = BUF_WITH_LIMIT(RUNTIME_DATA_SIZE_MAX);
     RUNTIME_STATEMENT_AUTO found;
     struct error unread = {0};
     memset(result, 0, sizeof *result);
     (void)runtime_statement_read(buf_span(&bundle->runtime_data), &found, &unread);
     /* Only a nonce of impossible size fails here; then nothing has been checked: refused. */
-    if (bundle_expect_runtime_data(expectation->nonce, &found.data, &runtime_data) < 0)
+    if (bundle_expect_report_data(expectation->nonce, &found.data, report_data) < 0)
         return VERDICT_REFUSED;
     for (size_t i = 0; i < bundle->certificate_count; i++)
         certificates[i] = buf_span(&bundle->certificates[i]);
-    runtime_data_report_data(buf_span(&runtime_data), report_data);
     sha256_digest(expectation->policy, host_data);
 
     const struct snp_evidence evidence = {buf_span(&bundle->report), certificates,

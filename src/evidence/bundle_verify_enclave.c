@@ -31,15 +31,13 @@ enum verdict bundle_verify_enclave(const struct bundle *bundle,
     struct dcap_appraisal appraisal = {.tee = DCAP_SGX};
     uint8_t config_id[SHA256_SIZE];
     uint8_t report_data[REPORT_DATA_SIZE];
-    BUF_AUTO runtime_data = BUF_WITH_LIMIT(RUNTIME_DATA_SIZE_MAX);
     RUNTIME_STATEMENT_AUTO found;
     struct error unread = {0};
     memset(result, 0, sizeof *result);
     (void)runtime_statement_read(buf_span(&bundle->runtime_data), &found, &unread);
     /* Only a nonce of impossible size fails here; then nothing has been checked: refused. */
-    if (bundle_expect_runtime_data(expectation->nonce, &found.data, &runtime_data) < 0)
+    if (bundle_expect_report_data(expectation->nonce, &found.data, report_data) < 0)
         return VERDICT_REFUSED;
-    runtime_data_report_data(buf_span(&runtime_data), report_data);
     sha256_digest(expectation->policy, config_id);
     want(&appraisal, DCAP_REPORT_DATA, report_data, sizeof report_data);
     want(&appraisal, DCAP_CONFIGID, config_id, sizeof config_id); /* then zeros */
