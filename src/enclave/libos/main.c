@@ -7,6 +7,7 @@
 #include "enclave/libos/door/door.h"
 #include "enclave/libos/gate/gate.h"
 #include "enclave/libos/gate/libc.h"
+#include "enclave/libos/processes/process.h"
 #include "enclave/libos/program/emulate.h"
 #include "enclave/libos/program/memory.h"
 #include "enclave/libos/program/program.h"
@@ -97,7 +98,7 @@ static int64_t run_program(void)
     if (!gate_take_program(&begin.rip, &begin.rsp))
         return -EPERM;
     lock_take();
-    (void)thread_new();
+    (void)thread_new(process_first(), PROCESS_FIRST);
     thread_self()->state = THREAD_RUNS;
     lock_release();
     program_set_fs(0);

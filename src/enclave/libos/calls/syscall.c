@@ -24,16 +24,14 @@
 #define NANOSECONDS   UINT64_C(1000000000)
 #define ADDRESS_LIMIT (UINT64_C(1) << 47)
 
-static struct vfs *files;
-
 struct vfs *syscall_files(void)
 {
-    return files;
+    return &process_self()->vfs;
 }
 
 struct file *syscall_file(uint64_t number)
 {
-    return file_table_get(&files->files, (int)number);
+    return file_table_get(&syscall_files()->files, (int)number);
 }
 
 /* --- the process ------------------------------------------------------------------------------ */
@@ -41,7 +39,7 @@ struct file *syscall_file(uint64_t number)
 static uint64_t do_process(struct program_frame *frame)
 {
     (void)frame;
-    return SYSCALL_PROCESS;
+    return (uint64_t)process_self()->number;
 }
 
 static uint64_t do_zero(struct program_frame *frame)
@@ -53,13 +51,13 @@ static uint64_t do_zero(struct program_frame *frame)
 static uint64_t do_uid(struct program_frame *frame)
 {
     (void)frame;
-    return files->creds.uid;
+    return syscall_files()->creds.uid;
 }
 
 static uint64_t do_gid(struct program_frame *frame)
 {
     (void)frame;
-    return files->creds.gid;
+    return syscall_files()->creds.gid;
 }
 
 static uint64_t do_arch_prctl(struct program_frame *frame)
@@ -104,7 +102,7 @@ static uint64_t do_prlimit64(struct program_frame *frame)
 {
     const struct rlimit64 stack = {PROGRAM_STACK_SIZE, PROGRAM_STACK_SIZE};
     const struct rlimit64 unlimited = {RLIM64_INFINITY, RLIM64_INFINITY};
-    if (frame->rdi > SYSCALL_PROCESS)
+    if (frame->rdi != 0 && (int)frame->rdi != process_self()->number)
         return SYSCALL_ERROR(ESRCH);
     if (frame->rsi >= RLIM_NLIMITS)
         return SYSCALL_ERROR(EINVAL);
@@ -396,7 +394,6 @@ void syscall_answer(struct program_frame *frame)
 
 void syscall_begin(const struct program *program, struct vfs *vfs)
 {
-    files = vfs;
     file_changed = wait_files_changed;
     socket_unix_begin(vfs);
     syscall_begin_memory(program->heap);

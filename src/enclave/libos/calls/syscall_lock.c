@@ -98,7 +98,7 @@ static void tell(struct flock *lock, const struct lock_range *range, bool is_pro
     lock->l_whence = WHENCE_SET;
     lock->l_start = (int64_t)range->first;
     lock->l_len = range->last == INT64_MAX ? 0 : (int64_t)(range->last - range->first) + 1;
-    lock->l_pid = is_process ? SYSCALL_PROCESS : -1;
+    lock->l_pid = is_process ? process_self()->number : -1;
 }
 
 int syscall_lock_control(struct file *file, unsigned command, uint64_t at)

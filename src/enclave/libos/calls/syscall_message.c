@@ -377,7 +377,7 @@ static uint64_t give_control(struct socket_message *message, uint64_t at, uint64
                              bool cloexec)
 {
     const struct creds *creds = &syscall_files()->creds;
-    const uint32_t own[3] = {SYSCALL_PROCESS, creds->uid, creds->gid};
+    const uint32_t own[3] = {(uint32_t)process_self()->number, creds->uid, creds->gid};
     uint64_t end = at + room, start = at;
     if (message->has_creds && end - at >= sizeof(struct control) + sizeof own) {
         memcpy((void *)(at + sizeof(struct control)), own, sizeof own);

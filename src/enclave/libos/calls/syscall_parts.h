@@ -6,6 +6,7 @@
 
 #include "enclave/libos/calls/syscall.h"
 #include "enclave/libos/door/door_calls.h"
+#include "enclave/libos/processes/process.h"
 #include "enclave/libos/program/memory.h"
 
 #define SYSCALL_FAULT SYSCALL_ERROR(EFAULT)
@@ -21,12 +22,10 @@ static inline bool can_write(uint64_t at, uint64_t size)
     return memory_allows(at, size, MEMORY_READ | MEMORY_WRITE);
 }
 
-#define SYSCALL_PROCESS 1 /* getpid(2) */
-
 /* F_SETLK and its kin of fcntl(2); `at` is where the program has its struct flock. */
 int syscall_lock_control(struct file *file, unsigned command, uint64_t at);
 
-/* The program's files. */
+/* The files of the process for which this thread runs. */
 struct vfs *syscall_files(void);
 
 /* The open file of a number, borrowed; NULL for none. */

@@ -4,7 +4,7 @@
 
 #include "enclave/libos/bytes.h"
 #include "enclave/libos/calls/syscall_parts.h"
-#include "enclave/libos/threads/process.h"
+#include "enclave/libos/threads/finish.h"
 #include "enclave/libos/threads/signal_frame.h"
 #include "enclave/libos/threads/wait.h"
 
@@ -132,7 +132,7 @@ uint64_t syscall_sigaltstack(struct program_frame *frame)
 uint64_t syscall_rt_sigreturn(struct program_frame *frame)
 {
     if (signal_frame_leave(frame) < 0)
-        process_end(DOOR_DIED | SIGSEGV);
+        finish_all(DOOR_DIED | SIGSEGV);
     return frame->rax;
 }
 
@@ -150,7 +150,8 @@ static int raise(struct thread *thread, uint64_t number)
 uint64_t syscall_kill(struct program_frame *frame)
 {
     int whom = (int)frame->rdi;
-    if (whom != SYSCALL_PROCESS && whom != 0 && whom != -SYSCALL_PROCESS)
+    int own = process_self()->number;
+    if (whom != own && whom != 0 && whom != -own)
         return SYSCALL_ERROR(ESRCH);
     return (uint64_t)raise(NULL, frame->rsi);
 }
@@ -172,7 +173,7 @@ uint64_t syscall_tgkill(struct program_frame *frame)
 {
     if ((int)frame->rdi <= 0)
         return SYSCALL_ERROR(EINVAL);
-    if ((int)frame->rdi != SYSCALL_PROCESS)
+    if ((int)frame->rdi != process_self()->number)
         return SYSCALL_ERROR(ESRCH);
     return raise_in((int)frame->rsi, frame->rdx);
 }
@@ -191,15 +192,15 @@ static int queue(struct thread *thread, uint64_t number, uint64_t at)
 
 uint64_t syscall_rt_sigqueueinfo(struct program_frame *frame)
 {
-    if ((int)frame->rdi != SYSCALL_PROCESS)
+    if ((int)frame->rdi != process_self()->number)
         return SYSCALL_ERROR(ESRCH);
     return (uint64_t)queue(NULL, frame->rsi, frame->rdx);
 }
 
 uint64_t syscall_rt_tgsigqueueinfo(struct program_frame *frame)
 {
-    struct thread *thread = (int)frame->rdi == SYSCALL_PROCESS ? thread_find((int)frame->rsi)
-                                                               : NULL;
+    struct thread *thread = (int)frame->rdi == process_self()->number ? thread_find((int)frame->rsi)
+                                                                      : NULL;
     return (uint64_t)(thread ? queue(thread, frame->rdx, frame->r10) : -ESRCH);
 }
 

@@ -9,9 +9,9 @@
 #include "enclave/libos/clock.h"
 #include "enclave/libos/door/door.h"
 #include "enclave/libos/log.h"
+#include "enclave/libos/threads/finish.h"
 #include "enclave/libos/threads/futex.h"
 #include "enclave/libos/threads/lock.h"
-#include "enclave/libos/threads/process.h"
 #include "enclave/libos/threads/thread.h"
 #include "enclave/libos/threads/wait.h"
 
@@ -53,7 +53,7 @@ static void put_number(uint64_t address, int number)
 static uint64_t make(const struct program_frame *frame, const struct clone_args *args)
 {
     int status = check_clone(args);
-    struct thread *thread = status == 0 ? thread_new() : NULL;
+    struct thread *thread = status == 0 ? thread_new(process_self(), 0) : NULL;
     if (!thread)
         return status < 0 ? (uint64_t)status : SYSCALL_ERROR(EAGAIN);
     thread->begin = *frame;
@@ -114,7 +114,7 @@ uint64_t syscall_clone3(struct program_frame *frame)
 
 uint64_t syscall_exit_group(struct program_frame *frame)
 {
-    process_end(frame->rdi & DOOR_CODE);
+    finish_all(frame->rdi & DOOR_CODE);
 }
 
 /* One entry of the list: the lock's word lies `offset` behind it. */
@@ -155,7 +155,7 @@ uint64_t syscall_exit(struct program_frame *frame)
         put_number(self->clear_number, 0);
         (void)futex_wake(self->clear_number, 1, FUTEX_ALL);
     }
-    process_end_thread(frame->rdi);
+    finish_thread(frame->rdi);
 }
 
 /* --- names ------------------------------------------------------------------------------------ */

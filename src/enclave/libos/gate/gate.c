@@ -9,7 +9,8 @@
 #include "enclave/libos/calls/syscall.h"
 #include "enclave/libos/gate/gate_parts.h"
 #include "enclave/libos/log.h"
-#include "enclave/libos/threads/process.h"
+#include "enclave/libos/processes/process.h"
+#include "enclave/libos/threads/finish.h"
 
 static struct container container;
 static atomic_bool is_ready; /* for the program's thread */
@@ -35,7 +36,7 @@ static int begin(struct container *all, struct error *err)
     (void)text_copy(name.id, sizeof name.id, all->id);
     for (unsigned i = 0; i < 3; i++)
         streams |= all->standard[i] != 0 ? 1U << i : 0;
-    syscall_begin(&all->program, &all->vfs);
+    syscall_begin(&all->program, all->vfs);
     atomic_store(&is_ready, true);
     all->state = PROGRAM_RUNNING;
     if (door_begin(streams) == 0)
@@ -51,7 +52,7 @@ static int tell_end(struct container *all, struct error *err)
     uint64_t value;
     if (all->state != PROGRAM_RUNNING)
         return 0;
-    if (!process_outcome(&value))
+    if (!finish_outcome(&value))
         value = DOOR_DIED | SIGKILL;
     unsigned number = value & DOOR_DIED ? (unsigned)(value & DOOR_CODE) : 0;
     unsigned code = number ? 0 : (unsigned)(value & DOOR_CODE);
@@ -129,6 +130,8 @@ int gate_serve(const struct door_start *start)
     struct error err;
     uint8_t *bytes = malloc(DOOR_BUFFER_SIZE);
     all->start = *start;
+    process_begin();
+    all->vfs = &process_first()->vfs;
     gate_init(&all->gate, &enclave_machine_ops, all, all->start.tee);
     int status = !bytes ? error_memory(&err) : gate_start(&all->gate, &err);
     if (status == 0)

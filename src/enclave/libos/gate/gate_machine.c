@@ -109,7 +109,7 @@ static int machine_mount_overlay(void *argument, const char *id, struct policy_l
         stack[i] = layer->layer;
     }
     all->state = PROGRAM_ROOT;
-    int status = root_mount(&all->vfs, stack, layers.count);
+    int status = root_mount(all->vfs, stack, layers.count);
     if (status < 0)
         return error_set(err, ERROR_INVALID, "the layers make no root (errno %d)", -status);
     (void)text_copy(all->id, sizeof all->id, id);
@@ -164,8 +164,8 @@ static int machine_find_user(void *argument, const struct request_process *proce
     BUF_AUTO group = BUF_WITH_LIMIT(USER_FILE_MAX);
     if (all->state != PROGRAM_ROOT)
         return not_here("second process that the host starts", err);
-    if (read_file(&all->vfs, "/etc/passwd", &passwd, err) < 0 ||
-        read_file(&all->vfs, "/etc/group", &group, err) < 0)
+    if (read_file(all->vfs, "/etc/passwd", &passwd, err) < 0 ||
+        read_file(all->vfs, "/etc/group", &group, err) < 0)
         return -1;
     if (user_resolve(process->user, buf_span(&passwd), buf_span(&group), out, err) < 0)
         return -1;

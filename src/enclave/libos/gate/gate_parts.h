@@ -31,7 +31,7 @@ struct container {
     struct gate_layer layers[REQUEST_LAYERS_MAX];
     char id[REQUEST_CONTAINER_MAX + 1];
     enum program_state state;
-    struct vfs vfs;
+    struct vfs *vfs; /* the first process' */
     uint32_t groups[USER_GROUPS_MAX];
     struct program program;
     uint64_t stack;

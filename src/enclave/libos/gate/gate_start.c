@@ -84,12 +84,12 @@ static void become(struct container *all, const struct spec *spec)
     uint64_t kept = bits_of(sets[user->user.id == 0 ? POLICY_PERMITTED : POLICY_AMBIENT]);
     for (size_t i = 1; i < user->group_count; i++)
         all->groups[i - 1] = user->groups[i].id;
-    all->vfs.umask = (uint16_t)spec->umask;
-    all->vfs.creds = (struct creds){.uid = user->user.id,
-                                    .gid = user->groups[0].id,
-                                    .groups = all->groups,
-                                    .group_count = user->group_count - 1,
-                                    .capabilities = kept & bits_of(sets[POLICY_BOUNDING])};
+    all->vfs->umask = (uint16_t)spec->umask;
+    all->vfs->creds = (struct creds){.uid = user->user.id,
+                                     .gid = user->groups[0].id,
+                                     .groups = all->groups,
+                                     .group_count = user->group_count - 1,
+                                     .capabilities = kept & bits_of(sets[POLICY_BOUNDING])};
 }
 
 /* The folder is made where it is missing, as the utility VM does. */
@@ -128,7 +128,7 @@ static int find_program(struct container *all, const struct spec *spec, char pat
         const char *end = strchr(at, ':');
         int size = end ? (int)(end - at) : (int)strlen(at);
         int len = snprintf(path, PATH_MAX, "%.*s/%s", size, size > 0 ? at : ".", name);
-        if (len > 0 && len < PATH_MAX && vfs_access(&all->vfs, AT_FDCWD, path, 1, 0) == 0)
+        if (len > 0 && len < PATH_MAX && vfs_access(all->vfs, AT_FDCWD, path, 1, 0) == 0)
             return 0;
         at = end ? end + 1 : NULL;
     }
@@ -155,9 +155,9 @@ static int put_all(struct buf *words, struct policy_list texts, struct error *er
 static int load_words(struct container *all, struct program_words *words, size_t environment)
 {
     char path[PROGRAM_PATH_MAX];
-    int status = program_find(&all->vfs, words, path);
+    int status = program_find(all->vfs, words, path);
     if (status == 0)
-        status = program_load(&all->vfs, path, &all->program);
+        status = program_load(all->vfs, path, &all->program);
     return status < 0 ? status
                       : program_stack(&all->program, words->texts, words->size, words->arguments,
                                       environment, &all->stack);
@@ -185,18 +185,18 @@ static int load(struct container *all, const struct spec *spec, struct error *er
     unsigned streams = 0;
     for (unsigned i = 0; i < 3; i++)
         streams |= all->standard[i] != 0 ? 1U << i : 0;
-    int status = streams_open(&all->vfs, streams);
+    int status = streams_open(all->vfs, streams);
     if (status < 0)
         return cannot("/dev/null", status, err);
-    if (enter_folder(&all->vfs, spec->cwd, err) < 0)
+    if (enter_folder(all->vfs, spec->cwd, err) < 0)
         return -1;
     become(all, spec);
-    status = vfs_chdir(&all->vfs, spec->cwd);
+    status = vfs_chdir(all->vfs, spec->cwd);
     if (status < 0)
         return cannot(spec->cwd, status, err);
     if (find_program(all, spec, path, err) < 0)
         return -1;
-    all->program = (struct program){.uid = all->vfs.creds.uid, .gid = all->vfs.creds.gid};
+    all->program = (struct program){.uid = all->vfs->creds.uid, .gid = all->vfs->creds.gid};
     return load_program(all, spec, path, err);
 }
 
@@ -214,7 +214,7 @@ int gate_start_program(void *argument, const struct spec *spec, uint64_t process
         memset(all->standard, 0, sizeof all->standard);
         return -1;
     }
-    all->vfs.files.limit = limits.values[RLIMIT_NOFILE].rlim_cur;
+    all->vfs->files.limit = limits.values[RLIMIT_NOFILE].rlim_cur;
     syscall_set_hostname(spec->hostname);
     all->state = PROGRAM_LOADED;
     return 0;

@@ -4,8 +4,8 @@
 #include "enclave/libos/program/memory.h"
 #include "enclave/libos/program/program.h"
 #include "enclave/libos/threads/deliver.h"
+#include "enclave/libos/threads/finish.h"
 #include "enclave/libos/threads/lock.h"
-#include "enclave/libos/threads/process.h"
 #include "enclave/libos/threads/thread.h"
 #include "enclave/libos/threads/wait.h"
 
@@ -51,7 +51,7 @@ bool enclave_exception(struct sgx_gprs *state, const struct sgx_exinfo *fault)
 {
     uint32_t vector = state->exit_info & SGX_EXIT_VECTOR;
     if (!is_of_program(state)) {
-        process_lost();
+        finish_lost();
         return false;
     }
     if (vector == VECTOR_UD && is_syscall(state->rip)) {

@@ -10,7 +10,7 @@
 #include "enclave/libos/log.h"
 #include "enclave/libos/program/memory.h"
 #include "enclave/libos/threads/alarm.h"
-#include "enclave/libos/threads/process.h"
+#include "enclave/libos/threads/finish.h"
 #include "enclave/libos/threads/signal_frame.h"
 #include "enclave/libos/threads/wait.h"
 
@@ -43,7 +43,7 @@ static bool may_restart(const struct program_frame *frame)
 static _Noreturn void end_by(int number)
 {
     log_number("the program ended by the signal ", (uint64_t)number);
-    process_end(DOOR_DIED | (unsigned)number);
+    finish_all(DOOR_DIED | (unsigned)number);
 }
 
 static void enter(struct program_frame *frame, const struct signal_info *info,
@@ -129,7 +129,7 @@ void deliver_exception(struct program_frame *frame, const struct thread_exceptio
     log_number("the program ended by the exception ", exception->vector);
     log_number("at ", frame->rip - (uintptr_t)__ehdr_start);
     log_number("accessing ", exception->address);
-    process_end(DOOR_DIED | (unsigned)info.number);
+    finish_all(DOOR_DIED | (unsigned)info.number);
 }
 
 /* --- from the gate ---------------------------------------------------------------------------- */

@@ -4,8 +4,9 @@
 #include <asm/siginfo.h>
 #include <asm/signal.h>
 
+#include "enclave/libos/processes/process.h"
+#include "enclave/libos/threads/finish.h"
 #include "enclave/libos/threads/lock.h"
-#include "enclave/libos/threads/process.h"
 #include "enclave/libos/threads/thread.h"
 
 #define NEVER_BLOCKED (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
@@ -160,7 +161,7 @@ int signal_send(struct thread *thread, const struct signal_info *info)
 {
     uint64_t bit = SIGNAL_BIT(info->number);
     if (info->number == SIGKILL)
-        process_end(DOOR_DIED | SIGKILL);
+        finish_all(DOOR_DIED | SIGKILL);
     const struct thread *taker = thread ? (can_take(thread, bit) ? thread : NULL) : choose(bit);
     bool is_awaited = taker && taker->signals.awaited & bit;
     if (taker && !is_awaited && signal_is_ignored(info->number))
@@ -173,7 +174,8 @@ int signal_send(struct thread *thread, const struct signal_info *info)
 
 int signal_raise(struct thread *thread, int number)
 {
-    const struct signal_info info = {number, thread ? SI_TKILL : SI_USER, {THREAD_MAIN, 0}};
+    const struct signal_info info = {
+        number, thread ? SI_TKILL : SI_USER, {(uint64_t)process_self()->number, 0}};
     return signal_send(thread, &info);
 }
 

@@ -1,7 +1,8 @@
 #include "enclave/libos/threads/thread.h"
 
+#include "enclave/libos/processes/process.h"
+
 static struct thread threads[THREADS_MAX];
-static int last_number;
 
 size_t thread_index(const struct thread *thread)
 {
@@ -22,21 +23,14 @@ struct thread *thread_find(int number)
     return NULL;
 }
 
-/* Numbers that are used last come again last, as Linux does it. */
-static int next_number(void)
-{
-    do
-        last_number = last_number < THREAD_NUMBER_MAX ? last_number + 1 : THREAD_MAIN;
-    while (thread_find(last_number));
-    return last_number;
-}
-
-struct thread *thread_new(void)
+struct thread *thread_new(struct process *process, int number)
 {
     for (size_t i = 0; i < THREADS_MAX; i++) {
         if (threads[i].state != THREAD_FREE)
             continue;
-        threads[i] = (struct thread){.number = next_number(), .state = THREAD_ASKED};
+        threads[i] = (struct thread){.number = number != 0 ? number : process_new_number(),
+                                     .process = process,
+                                     .state = THREAD_ASKED};
         return &threads[i];
     }
     return NULL;

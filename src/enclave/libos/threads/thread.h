@@ -1,6 +1,6 @@
 /*
- * The threads of the program: one for each TCS, by the TCS's number. All of it is guarded by the
- * lock (lock.h), but for what a thread alone reads and writes.
+ * The threads: one for each TCS, by the TCS's number. All of it is guarded by the lock (lock.h),
+ * but for what a thread alone reads and writes.
  */
 #ifndef CAISSON_ENCLAVE_LIBOS_THREADS_THREAD_H
 #define CAISSON_ENCLAVE_LIBOS_THREADS_THREAD_H
@@ -15,8 +15,9 @@
 
 #define THREADS_MAX DOOR_THREADS_MAX
 
-#define THREAD_MAIN       1       /* the number of the first thread, and of the process */
 #define THREAD_NUMBER_MAX 4194303 /* as Linux has it */
+
+struct process;
 
 enum thread_state { THREAD_FREE, THREAD_ASKED, THREAD_RUNS };
 
@@ -29,7 +30,8 @@ struct thread_exception {
 
 struct thread {
     enum thread_state state;
-    int number; /* gettid(2) */
+    int number;              /* gettid(2) */
+    struct process *process; /* for which it runs (processes/process.h) */
 
     /* wait.c: the queue in which it is, the next one there, and whether it was taken out. */
     struct wait_queue *queue;
@@ -61,8 +63,9 @@ struct thread *thread_at(size_t index);
 /* The thread that runs, or is to run, by this number; NULL for none. */
 struct thread *thread_find(int number);
 
-/* A free one, with a new number, as THREAD_ASKED. NULL when there is none. */
-struct thread *thread_new(void);
+/* A free one of this process, as THREAD_ASKED, with this number, or a new one for 0. NULL when
+ * there is none. */
+struct thread *thread_new(struct process *process, int number);
 void thread_free(struct thread *thread);
 
 /* Threads that are not free, and a bit for each (bit 0 is index 0). */

@@ -4,8 +4,8 @@
 #include "enclave/inside/enclave.h"
 #include "enclave/libos/clock.h"
 #include "enclave/libos/door/door.h"
+#include "enclave/libos/threads/finish.h"
 #include "enclave/libos/threads/lock.h"
-#include "enclave/libos/threads/process.h"
 #include "enclave/libos/threads/thread.h"
 #include "enclave/libos/threads/wait.h"
 #include "stage.h"
@@ -47,7 +47,7 @@ STAGE_DEFAULT void wait_poll(void)
 {
 }
 
-STAGE_DEFAULT void process_end(uint64_t result)
+STAGE_DEFAULT void finish_all(uint64_t result)
 {
     (void)result;
     abort();

@@ -16,8 +16,8 @@
 #include "enclave/libos/files/epoll.h"
 #include "enclave/libos/files/pipe.h"
 #include "enclave/libos/files/timer.h"
+#include "enclave/libos/threads/finish.h"
 #include "enclave/libos/threads/lock.h"
-#include "enclave/libos/threads/process.h"
 #include "enclave/libos/threads/thread.h"
 #include "enclave/libos/threads/wait.h"
 

@@ -15,8 +15,8 @@
 #include "enclave/libos/sockets/socket.h"
 #include "enclave/libos/sockets/socket_options.h"
 #include "enclave/libos/sockets/socket_unix.h"
+#include "enclave/libos/threads/finish.h"
 #include "enclave/libos/threads/lock.h"
-#include "enclave/libos/threads/process.h"
 #include "enclave/libos/threads/thread.h"
 #include "enclave/libos/threads/wait.h"
 

@@ -8,9 +8,10 @@
 #include "enclave/inside/enclave.h"
 #include "enclave/libos/clock.h"
 #include "enclave/libos/door/door.h"
+#include "enclave/libos/processes/process.h"
 #include "enclave/libos/threads/alarm.h"
+#include "enclave/libos/threads/finish.h"
 #include "enclave/libos/threads/lock.h"
-#include "enclave/libos/threads/process.h"
 #include "enclave/libos/threads/thread.h"
 
 static uint64_t now_ns = 1000;
@@ -33,7 +34,7 @@ uint64_t door_ask(uint64_t number, uint64_t a, uint64_t b, uint64_t c)
     return 0;
 }
 
-void process_end(uint64_t result)
+void finish_all(uint64_t result)
 {
     end_result = result;
     longjmp(ended, 1);
@@ -48,7 +49,7 @@ static int start(void **state)
     struct signal_info info;
     (void)state;
     while (thread_count() < 3)
-        (void)thread_new();
+        (void)thread_new(process_first(), 0);
     for (size_t i = 0; i < 3; i++) {
         while (signal_take(thread_at(i), UINT64_MAX, &info) != 0)
             continue;

@@ -11,9 +11,10 @@
 #include "enclave/inside/enclave.h"
 #include "enclave/libos/clock.h"
 #include "enclave/libos/door/door.h"
+#include "enclave/libos/processes/process.h"
+#include "enclave/libos/threads/finish.h"
 #include "enclave/libos/threads/futex.h"
 #include "enclave/libos/threads/lock.h"
-#include "enclave/libos/threads/process.h"
 #include "enclave/libos/threads/wait.h"
 
 #define MANY   8
@@ -106,7 +107,7 @@ static int start(void **state)
     atomic_store(&kind, HONEST);
     host_wakes(0);
     while (thread_count() < MANY)
-        (void)thread_new();
+        (void)thread_new(process_first(), 0);
     return 0;
 }
 
@@ -381,7 +382,7 @@ static void has_as_many_threads_as_places(void **state)
     size_t before = thread_count();
     struct thread *last = NULL;
     struct thread *next;
-    while ((next = thread_new()))
+    while ((next = thread_new(process_first(), 0)))
         last = next;
     assert_int_equal(thread_count(), THREADS_MAX);
     assert_int_equal(thread_bits(), UINT64_MAX);
@@ -389,7 +390,7 @@ static void has_as_many_threads_as_places(void **state)
     int number = last->number;
     thread_free(last);
     assert_null(thread_find(number));
-    assert_true(thread_new()->number != number); /* not at once again */
+    assert_true(thread_new(process_first(), 0)->number != number); /* not at once again */
     for (size_t i = before; i < THREADS_MAX; i++)
         thread_free(thread_at(i));
 }

@@ -1,20 +1,20 @@
-/* The program as a whole: how it ends. */
-#ifndef CAISSON_ENCLAVE_LIBOS_THREADS_PROCESS_H
-#define CAISSON_ENCLAVE_LIBOS_THREADS_PROCESS_H
+/* How the program that runs in this enclave ends, and a thread of it. */
+#ifndef CAISSON_ENCLAVE_LIBOS_THREADS_FINISH_H
+#define CAISSON_ENCLAVE_LIBOS_THREADS_FINISH_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 /* With the lock. Ends all threads; the first result (door_calls.h) counts. */
-_Noreturn void process_end(uint64_t result);
+_Noreturn void finish_all(uint64_t result);
 
 /* A thread of the library OS went wrong, and is lost: no other goes on. */
-void process_lost(void);
+void finish_lost(void);
 
 /* Whether the program is over, and what it came to (door_calls.h). Without the lock. */
-bool process_outcome(uint64_t *result);
+bool finish_outcome(uint64_t *result);
 
 /* With the lock: this thread ends, and with the last one the program, by this exit code. */
-_Noreturn void process_end_thread(uint64_t code);
+_Noreturn void finish_thread(uint64_t code);
 
 #endif

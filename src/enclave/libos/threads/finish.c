@@ -1,4 +1,4 @@
-#include "enclave/libos/threads/process.h"
+#include "enclave/libos/threads/finish.h"
 
 #include <asm/signal.h>
 #include <stdatomic.h>
@@ -11,7 +11,7 @@
 static _Atomic uint64_t outcome;
 static atomic_bool is_over;
 
-_Noreturn void process_end(uint64_t result)
+_Noreturn void finish_all(uint64_t result)
 {
     uint64_t all = thread_bits();
     if (!is_over)
@@ -25,14 +25,14 @@ _Noreturn void process_end(uint64_t result)
 
 /* Whatever the lost thread holds stays held. The host wakes the others, or they stay where they
  * are. */
-void process_lost(void)
+void finish_lost(void)
 {
     outcome = DOOR_DIED | SIGKILL;
     is_over = true;
     lock_end();
 }
 
-bool process_outcome(uint64_t *result)
+bool finish_outcome(uint64_t *result)
 {
     bool over = is_over;
     *result = outcome;
@@ -44,10 +44,10 @@ _Noreturn void lock_given_up(void)
     program_end(outcome);
 }
 
-_Noreturn void process_end_thread(uint64_t code)
+_Noreturn void finish_thread(uint64_t code)
 {
     if (thread_count() == 1)
-        process_end(code & DOOR_CODE);
+        finish_all(code & DOOR_CODE);
     signal_forget(thread_self());
     thread_free(thread_self());
     lock_release();
