@@ -105,7 +105,17 @@ static int64_t run_program(void)
     return (int64_t)program_run(&begin);
 }
 
-/* What was asked for inside (syscall_thread.c) in this thread's place, once. */
+static void serve(void *argument)
+{
+    struct thread *self = argument;
+    self->service(self->service_argument);
+    lock_take();
+    thread_free(self);
+    lock_release();
+    program_end(DOOR_ENDED);
+}
+
+/* What was asked for inside (syscall_thread.c, a service) in this thread's place, once. */
 static int64_t run_thread(void)
 {
     struct thread *self = thread_self();
@@ -116,6 +126,8 @@ static int64_t run_thread(void)
     lock_release();
     if (!is_asked)
         return -ESRCH;
+    if (self->service)
+        return (int64_t)program_serve(serve, self);
     program_set_fs(self->begin_fs);
     program_load_control(&self->begin_mxcsr, &self->begin_control);
     return (int64_t)program_run(&self->begin);

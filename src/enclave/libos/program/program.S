@@ -203,6 +203,22 @@ function program_end
         pop     %rbx
         ret
 
+/* uint64_t program_serve(work, argument): RUN_STACK as program_run() leaves it, so that
+ * program_end() comes back from here too. */
+function program_serve
+        push    %rbx
+        push    %rbp
+        push    %r12
+        push    %r13
+        push    %r14
+        push    %r15
+        sub     $8, %rsp
+        mov     %rsp, %gs:RUN_STACK
+        mov     %rdi, %rax
+        mov     %rsi, %rdi
+        call    *%rax
+        ud2
+
 /* Into and out of 64-byte-aligned memory, by XSAVE's standard format. */
 function program_save_vectors
         mov     $XFRM_KNOWN, %eax

@@ -25,6 +25,9 @@ struct program_frame {
 uint64_t program_run(const struct program_frame *begin);
 _Noreturn void program_end(uint64_t value);
 
+/* The same for a thread without a program: `work` ends by program_end(). */
+uint64_t program_serve(void (*work)(void *argument), void *argument);
+
 /* Where the program's thread-local storage is, from the next return to it on. */
 void program_set_fs(uint64_t address);
 uint64_t program_get_fs(void);

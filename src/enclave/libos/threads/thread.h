@@ -1,6 +1,9 @@
 /*
  * The threads: one for each TCS, by the TCS's number. All of it is guarded by the lock (lock.h),
  * but for what a thread alone reads and writes.
+ *
+ * Services share the pool. They are threads of the library OS's own: without a number, blocked for
+ * all signals, and the program is over without them.
  */
 #ifndef CAISSON_ENCLAVE_LIBOS_THREADS_THREAD_H
 #define CAISSON_ENCLAVE_LIBOS_THREADS_THREAD_H
@@ -52,6 +55,9 @@ struct thread {
     uint64_t begin_fs;
     uint32_t begin_mxcsr;
     uint16_t begin_control; /* of x87 */
+
+    void (*service)(void *argument); /* what a service does; NULL for the program's threads */
+    void *service_argument;
 };
 
 /* This thread. By its TCS in the image (thread_inside.c); a test's own elsewhere. */
@@ -68,8 +74,17 @@ struct thread *thread_find(int number);
 struct thread *thread_new(struct process *process, int number);
 void thread_free(struct thread *thread);
 
-/* Threads that are not free, and a bit for each (bit 0 is index 0). */
+/* Has this run in a thread of the pool: without the lock, and the thread is free again when it
+ * returns. -EAGAIN when the pool or the host has none. */
+int thread_start_service(void (*service)(void *argument), void *argument);
+
+/* Threads of the program. */
 size_t thread_count(void);
+/* All that are not free: a bit for each (bit 0 is index 0). */
 uint64_t thread_bits(void);
+
+/* Whether the caller is a thread of the pool; else it is the gate's, for which there is no struct
+ * thread, and no lock. By its TCS, too. */
+bool thread_is_of_pool(void);
 
 #endif

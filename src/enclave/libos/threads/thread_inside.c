@@ -8,6 +8,11 @@ struct thread *thread_self(void)
     return thread_at(enclave_this_thread()->index);
 }
 
+bool thread_is_of_pool(void)
+{
+    return enclave_this_thread()->index < THREADS_MAX;
+}
+
 unsigned char **door_buffer(void)
 {
     static unsigned char *buffers[THREADS_MAX + 1]; /* the last one is the gate's */

@@ -37,6 +37,11 @@ STAGE_DEFAULT struct thread *thread_self(void)
     return thread_at(0);
 }
 
+STAGE_DEFAULT bool thread_is_of_pool(void)
+{
+    return true;
+}
+
 STAGE_DEFAULT void lock_given_up(void)
 {
     abort();

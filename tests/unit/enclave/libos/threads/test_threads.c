@@ -25,6 +25,9 @@
 
 enum host { HONEST, RESTLESS, DEAF }; /* RESTLESS ends every stay at once; DEAF wakes nobody */
 
+static uint64_t spawned; /* the index of the last thread that was asked for */
+static bool spawns = true;
+
 static _Atomic enum host kind;
 static pthread_mutex_t host_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t host_changed = PTHREAD_COND_INITIALIZER;
@@ -78,6 +81,10 @@ uint64_t door_ask(uint64_t number, uint64_t a, uint64_t b, uint64_t c)
         return park(a);
     if (number == DOOR_WAKE && atomic_load(&kind) != DEAF)
         host_wakes(a);
+    if (number == DOOR_SPAWN) {
+        spawned = a;
+        return spawns ? 0 : (uint64_t)-ENOMEM;
+    }
     return 0;
 }
 
@@ -395,6 +402,50 @@ static void has_as_many_threads_as_places(void **state)
         thread_free(thread_at(i));
 }
 
+static void serve_nothing(void *argument)
+{
+    (void)argument;
+}
+
+static void services_are_none_of_the_programs_threads(void **state)
+{
+    (void)state;
+    static int argument;
+    size_t before = thread_count();
+    uint64_t bits = thread_bits();
+    assert_int_equal(thread_start_service(serve_nothing, &argument), 0);
+    struct thread *service = thread_at(spawned);
+    assert_int_equal(service->state, THREAD_ASKED);
+    assert_ptr_equal(service->service, serve_nothing);
+    assert_ptr_equal(service->service_argument, &argument);
+    assert_int_equal(thread_count(), before);
+    assert_int_equal(thread_bits(), bits | UINT64_C(1) << spawned); /* it is woken at the end */
+    assert_null(thread_find(0));
+    assert_false(signal_interrupts(service));
+    thread_free(service);
+    assert_int_equal(thread_bits(), bits);
+}
+
+static void a_service_has_a_place_that_is_free_and_not_the_first(void **state)
+{
+    (void)state;
+    size_t count = 0;
+    uint64_t bits = thread_bits();
+    thread_free(thread_at(0));
+    spawns = false;
+    assert_int_equal(thread_start_service(serve_nothing, NULL), -EAGAIN);
+    assert_int_equal(thread_bits(), bits & ~UINT64_C(1));
+    spawns = true;
+    while (thread_start_service(serve_nothing, NULL) == 0) {
+        assert_int_not_equal(spawned, 0);
+        count++;
+    }
+    assert_int_equal(count, THREADS_MAX - MANY);
+    for (size_t i = MANY; i < THREADS_MAX; i++)
+        thread_free(thread_at(i));
+    assert_ptr_equal(thread_new(process_first(), 0), thread_at(0));
+}
+
 /* The last test: nobody gets the lock afterwards. */
 static void whoever_waits_for_the_lock_ends_with_the_program(void **state)
 {
@@ -426,6 +477,8 @@ int main(void)
         cmocka_unit_test_setup(changes_a_word_and_wakes, start),
         cmocka_unit_test_setup(a_lock_whose_owner_ended_says_so, start),
         cmocka_unit_test_setup(has_as_many_threads_as_places, start),
+        cmocka_unit_test_setup(services_are_none_of_the_programs_threads, start),
+        cmocka_unit_test_setup(a_service_has_a_place_that_is_free_and_not_the_first, start),
         cmocka_unit_test_setup(whoever_waits_for_the_lock_ends_with_the_program, start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
