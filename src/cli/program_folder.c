@@ -5,12 +5,14 @@
 
 int program_folder_find(char out[PATH_MAX], struct error *err)
 {
-    ssize_t len = readlink("/proc/self/exe", out, PATH_MAX - 1);
+    char path[PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", path, sizeof path - 1);
     if (len < 0)
         return error_set(err, ERROR_UNAVAILABLE, "/proc is not mounted");
-    out[len] = '\0';
-    char *slash = strrchr(out, '/');
+    path[len] = '\0';
+    char *slash = strrchr(path, '/');
     if (slash)
         *slash = '\0';
+    memcpy(out, path, strlen(path) + 1);
     return 0;
 }

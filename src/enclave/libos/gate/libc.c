@@ -14,8 +14,6 @@
 #define HEAD 16 /* bytes before a piece, for its size: alignment stays */
 
 int *___errno_location(void);
-void *reallocarray(void *old, size_t count, size_t size);
-void explicit_bzero(void *data, size_t size);
 void __stdio_exit_needed(void);
 int __lockfile(void *file);
 void __unlockfile(void *file);
