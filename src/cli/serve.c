@@ -36,7 +36,7 @@ static const struct option_rule options[] = {
 
 /* What runs, and what it runs by. */
 struct serving {
-    struct config *config;
+    struct config *config; /* the service's, once it is open */
     struct service *service;
     struct tls_server *tls; /* NULL: plain HTTP */
     struct server *server;
@@ -90,11 +90,13 @@ static void warn_of_simulation(const struct config *config)
 
 static int start(struct serving *serving, struct error *err)
 {
-    const struct config *config = serving->config;
+    struct config *config = serving->config;
     bool made;
     serving->service = service_open(config, post, &made, err);
-    if (!serving->service)
+    if (!serving->service) {
+        serving->config = NULL;
         return -1;
+    }
     if (made)
         log_warning("made a master key in %s: keep a copy; without it nothing sealed can be read",
                     config->state);
@@ -110,13 +112,6 @@ static int start(struct serving *serving, struct error *err)
     return 0;
 }
 
-static void free_config(struct config *config)
-{
-    if (config)
-        config_fini(config);
-    free(config);
-}
-
 static struct config *make_config(const struct args *args, struct error *err)
 {
     struct config *config = calloc(1, sizeof *config);
@@ -126,23 +121,24 @@ static struct config *make_config(const struct args *args, struct error *err)
     }
     if (read_config(args, config, err) == 0)
         return config;
-    free_config(config);
+    config_free(config);
     return NULL;
 }
 
-/* Goes on by `next`, which is `serving`'s then. The last step that may fail is the one that
- * changes nothing where it does. */
+/* Goes on by `next`, which it takes. The last step that may fail is the one that changes nothing
+ * where it does. */
 static int change(struct serving *serving, struct config *next, struct error *err)
 {
     struct tls_server *tls = NULL;
     if (config_check_change(serving->config, next, err) < 0 ||
-        (serving->tls && serve_tls_open(next, &tls, err) < 0))
+        (serving->tls && serve_tls_open(next, &tls, err) < 0)) {
+        config_free(next);
         return -1;
+    }
     if (service_reload(serving->service, next, err) < 0) {
         tls_server_free(tls);
         return -1;
     }
-    free_config(serving->config);
     serving->config = next;
     if (tls)
         server_set_tls(serving->server, tls);
@@ -158,7 +154,6 @@ static void reload(struct serving *serving, const struct args *args)
     struct config *next = make_config(args, &err);
     if (!next || change(serving, next, &err) < 0) {
         log_error("the configuration stays as it is: %s", err.text);
-        free_config(next);
         return;
     }
     warn_of_simulation(next);
@@ -204,9 +199,10 @@ static void wait_for_end(struct serving *serving, const struct args *args, const
 static void stop(struct serving *serving)
 {
     server_stop(serving->server);
+    if (!serving->service)
+        config_free(serving->config);
     service_close(serving->service);
     tls_server_free(serving->tls);
-    free_config(serving->config);
 }
 
 static int run(const struct args *args, struct error *err)

@@ -20,8 +20,7 @@ static bool is_cross_site(const struct call *call)
         return true;
     if (!origin)
         return false;
-    struct span scheme = span_of_text(call->service->settings.config->plain ? "http://"
-                                                                            : "https://");
+    struct span scheme = span_of_text(call->settings->config->plain ? "http://" : "https://");
     return !host || origin->size != scheme.size + host->size ||
            memcmp(origin->data, scheme.data, scheme.size) != 0 ||
            memcmp(origin->data + scheme.size, host->data, host->size) != 0;
@@ -89,7 +88,7 @@ static bool by_bearer(const struct call *call, struct administrator *out,
     struct span token = service_bearer(call);
     if (token.size == 0)
         return false;
-    if (oidc_check(call->service->settings.oidc, call->tenant, token, call->now, out->name,
+    if (oidc_check(call->settings->oidc, call->tenant, token, call->now, out->name,
                    sizeof out->name, &err) == 0)
         return true;
     (void)error_context(&err, "the bearer token");

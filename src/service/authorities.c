@@ -65,7 +65,7 @@ void authorities_refresh(struct authorities *authorities, service_fetch *fetch, 
         key_source_refresh(&authorities->at[i].keys, fetch, now);
 }
 
-void authorities_adopt(struct authorities *authorities, struct authorities *before)
+void authorities_adopt(struct authorities *authorities, const struct authorities *before)
 {
     for (size_t i = 0; i < authorities->count; i++) {
         for (size_t k = 0; k < before->count; k++)

@@ -19,7 +19,7 @@ void authorities_close(struct authorities *authorities);
 
 /* As key_source_refresh() and key_source_adopt(), of each authority's keys. */
 void authorities_refresh(struct authorities *authorities, service_fetch *fetch, int64_t now);
-void authorities_adopt(struct authorities *authorities, struct authorities *before);
+void authorities_adopt(struct authorities *authorities, const struct authorities *before);
 
 /* ERROR_REFUSED unless the issuer is an authority of this tenant, and one of its keys signed the
  * message. *out is the authority. */

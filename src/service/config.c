@@ -484,3 +484,10 @@ void config_fini(struct config *config)
     }
     *config = (struct config){0};
 }
+
+void config_free(struct config *config)
+{
+    if (config)
+        config_fini(config);
+    free(config);
+}

@@ -100,6 +100,7 @@ struct config {
  * key. The caller calls config_fini(), also after a failure. */
 int config_read(struct span text, const char *folder, struct config *out, struct error *err);
 void config_fini(struct config *config);
+void config_free(struct config *config); /* of one that was allocated; NULL is nothing */
 #define CONFIG_AUTO __attribute__((cleanup(config_fini))) struct config
 
 /* ERROR_REFUSED, with its key, for what cannot change from one configuration to the next while the

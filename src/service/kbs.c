@@ -61,7 +61,7 @@ static int add_cookie(const struct call *call, const char *id, struct server_ans
 {
     return buf_printf(&answer->headers, err,
                       "Set-Cookie: kbs-session-id=%s; Path=/kbs/v0; Max-Age=%d; HttpOnly%s\r\n", id,
-                      KBS_SESSION_LIFE, call->service->settings.config->plain ? "" : "; Secure");
+                      KBS_SESSION_LIFE, call->settings->config->plain ? "" : "; Secure");
 }
 
 void kbs_auth(const struct call *call, struct server_answer *answer)
@@ -123,12 +123,12 @@ static int read_request(struct handshake *handshake, struct error *err)
 
 static int verify(struct handshake *handshake, struct error *err)
 {
-    const struct service *service = handshake->call->service;
+    const struct settings *settings = handshake->call->settings;
     struct maa_trust trust = {.time = handshake->call->now,
-                              .chains = service->settings.chains,
-                              .collaterals = service->settings.collaterals,
-                              .files = service->settings.files,
-                              .tcb_statuses = service->settings.config->tcb_statuses};
+                              .chains = settings->chains,
+                              .collaterals = settings->collaterals,
+                              .files = settings->files,
+                              .tcb_statuses = settings->config->tcb_statuses};
     struct attestation *attestation = handshake->attestation;
     int verified = is_tdx(handshake)
                        ? kbs_verify_tdx(&handshake->given, &trust, &attestation->result, err)

@@ -6,23 +6,31 @@
 #include "base/text.h"
 #include "os/file.h"
 
-static void free_keys(struct key_set *keys)
+/* A set and how many sources have it: the one of before a reload may still be in use. */
+struct shared_keys {
+    atomic_uint holders;
+    struct key_set set;
+};
+
+static void release_keys(struct shared_keys *keys)
 {
-    if (keys)
-        key_set_fini(keys);
+    if (!keys || atomic_fetch_sub(&keys->holders, 1) > 1)
+        return;
+    key_set_fini(&keys->set);
     free(keys);
 }
 
-static struct key_set *parse_keys(struct span text, struct error *err)
+static struct shared_keys *parse_keys(struct span text, struct error *err)
 {
-    struct key_set *keys = calloc(1, sizeof *keys);
+    struct shared_keys *keys = calloc(1, sizeof *keys);
     if (!keys) {
         (void)error_memory(err);
         return NULL;
     }
-    if (key_set_read(text, keys, err) == 0)
+    atomic_init(&keys->holders, 1);
+    if (key_set_read(text, &keys->set, err) == 0)
         return keys;
-    free_keys(keys);
+    release_keys(keys);
     return NULL;
 }
 
@@ -47,7 +55,7 @@ int key_source_open(struct key_source *source, const char *issuer, const char *t
 
 void key_source_close(struct key_source *source)
 {
-    free_keys(source->keys);
+    release_keys(source->keys);
     if (source->is_open)
         (void)pthread_rwlock_destroy(&source->lock);
     *source = (struct key_source){0};
@@ -57,7 +65,7 @@ static void fetch_keys(struct key_source *source, service_fetch *fetch)
 {
     struct error err = {0};
     BUF_AUTO text = BUF_WITH_LIMIT(KEY_SET_SIZE_MAX);
-    struct key_set *keys = NULL;
+    struct shared_keys *keys = NULL;
     if (fetch(source->place->path, source->place->ca, &text, &err) == 0)
         keys = parse_keys(buf_span(&text), &err);
     if (!keys) {
@@ -65,10 +73,10 @@ static void fetch_keys(struct key_source *source, service_fetch *fetch)
         return;
     }
     (void)pthread_rwlock_wrlock(&source->lock);
-    struct key_set *before = source->keys;
+    struct shared_keys *before = source->keys;
     source->keys = keys;
     (void)pthread_rwlock_unlock(&source->lock);
-    free_keys(before);
+    release_keys(before);
 }
 
 void key_source_refresh(struct key_source *source, service_fetch *fetch, int64_t now)
@@ -87,23 +95,23 @@ static bool same_text(const char *a, const char *b)
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-void key_source_adopt(struct key_source *source, struct key_source *before)
+void key_source_adopt(struct key_source *source, const struct key_source *before)
 {
-    if (source->keys || !source->place->is_url || !before->place->is_url ||
+    if (source->keys || !before->keys || !source->place->is_url || !before->place->is_url ||
         !same_text(source->issuer, before->issuer) ||
         !same_text(source->place->path, before->place->path) ||
         !same_text(source->place->ca, before->place->ca))
         return;
+    (void)atomic_fetch_add(&before->keys->holders, 1);
     source->keys = before->keys;
     source->tried = before->tried;
-    before->keys = NULL;
 }
 
 int key_source_check(struct key_source *source, const struct jws *jws, struct error *err)
 {
     (void)pthread_rwlock_rdlock(&source->lock);
     int result = source->keys
-                     ? key_set_check(source->keys, jws, err)
+                     ? key_set_check(&source->keys->set, jws, err)
                      : error_set(err, ERROR_NOT_FOUND, "its keys could not be fetched yet");
     (void)pthread_rwlock_unlock(&source->lock);
     if (result == 0)

@@ -22,10 +22,10 @@ struct key_source {
     const char *issuer, *tenant;     /* for messages */
     const struct config_keys *place; /* all borrowed */
     bool is_open;
-    pthread_rwlock_t lock; /* for `keys` */
-    struct key_set *keys;  /* NULL until they were fetched */
-    int64_t tried;         /* when they were last fetched, or not */
-    atomic_bool is_wanted; /* somebody came with a key that is not there */
+    pthread_rwlock_t lock;    /* for `keys` */
+    struct shared_keys *keys; /* NULL until they were fetched */
+    int64_t tried;            /* when they were last fetched, or not */
+    atomic_bool is_wanted;    /* somebody came with a key that is not there */
 };
 
 /* Reads the file, or waits for key_source_refresh(). The caller closes it, also after a failure. */
@@ -37,9 +37,10 @@ void key_source_close(struct key_source *source);
  * logged, and what is there stays. */
 void key_source_refresh(struct key_source *source, service_fetch *fetch, int64_t now);
 
-/* Takes what another source has fetched of the same issuer from the same place, where this one has
- * nothing yet. Nobody else may use either. */
-void key_source_adopt(struct key_source *source, struct key_source *before);
+/* Shares what another source has fetched of the same issuer from the same place, where this one has
+ * nothing yet. By the thread that refreshes; others may check by the one before, not yet by this.
+ */
+void key_source_adopt(struct key_source *source, const struct key_source *before);
 
 /* ERROR_REFUSED unless one of the keys signed the message; any number of threads at once. */
 int key_source_check(struct key_source *source, const struct jws *jws, struct error *err);

@@ -36,13 +36,13 @@ void attestation_cleanup(struct attestation **attestation)
 
 int attestation_verify(struct attestation *attestation, struct error *err)
 {
-    const struct service *service = attestation->call->service;
-    const struct config *config = service->settings.config;
+    const struct settings *settings = attestation->call->settings;
+    const struct config *config = settings->config;
     struct maa_trust trust = {
         .time = attestation->call->now,
-        .chains = service->settings.chains,
-        .collaterals = service->settings.collaterals,
-        .files = service->settings.files,
+        .chains = settings->chains,
+        .collaterals = settings->collaterals,
+        .files = settings->files,
         .tcb_statuses = config->tcb_statuses,
         .endorser = {config->uvm_issuer, config->uvm_feed, config->uvm_minimum_svn},
     };

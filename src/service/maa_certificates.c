@@ -31,7 +31,7 @@ void maa_get_certificates(const struct call *call, struct server_answer *answer)
     size_t count;
     if (!maa_check_api_version(call, answer))
         return;
-    if (signers_get(call->service->settings.signers, call->tenant, keys, &count, &err) < 0) {
+    if (signers_get(call->settings->signers, call->tenant, keys, &count, &err) < 0) {
         answer_error(answer, HTTP_SERVER_ERROR, NULL, err.text);
         return;
     }
@@ -72,7 +72,7 @@ static int read_certificate(const json_t *payload, struct buf *der, struct error
 /* One of the signers must have signed the wish: without any, the configuration names the first. */
 static int change(const struct call *call, bool add, struct buf *der, struct error *err)
 {
-    struct signers *signers = call->service->settings.signers;
+    struct signers *signers = call->settings->signers;
     POLICY_MESSAGE_AUTO message;
     if (policy_message_read(without_quotes(call->request->body), &message, err) < 0 ||
         read_certificate(message.payload, der, err) < 0)

@@ -88,7 +88,7 @@ static int check_signer(const struct call *call, struct error *err)
     jwk_init(&message.signer);
     if (body.size > 0 && policy_message_read(body, &message, err) < 0)
         return error_context(err, "the JWS");
-    return signers_check(call->service->settings.signers, call->tenant,
+    return signers_check(call->settings->signers, call->tenant,
                          message.is_signed ? &message.signer : NULL, call->now, err);
 }
 

@@ -72,7 +72,7 @@ void oidc_refresh(struct oidc *oidc, service_fetch *fetch, int64_t now)
         key_source_refresh(&oidc->at[i].keys, fetch, now);
 }
 
-void oidc_adopt(struct oidc *oidc, struct oidc *before)
+void oidc_adopt(struct oidc *oidc, const struct oidc *before)
 {
     for (size_t i = 0; i < oidc->count; i++) {
         for (size_t k = 0; k < before->count; k++)

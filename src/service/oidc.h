@@ -21,7 +21,7 @@ void oidc_close(struct oidc *oidc);
 
 /* As key_source_refresh() and key_source_adopt(), of each issuer's keys. */
 void oidc_refresh(struct oidc *oidc, service_fetch *fetch, int64_t now);
-void oidc_adopt(struct oidc *oidc, struct oidc *before);
+void oidc_adopt(struct oidc *oidc, const struct oidc *before);
 
 /* Whether this token proves an administrator of the tenant: `name`, of `size` bytes, says who.
  * ERROR_REFUSED with the reason. */

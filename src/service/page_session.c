@@ -18,7 +18,7 @@ static void describe(const struct call *call, const struct administrator *who,
     answer_value(
         json_pack("{s:s, s:s, s:b, s:I, s:b}", "tenant", call->tenant->name, "name", who->name,
                   "session", who->is_session, "expires", (json_int_t)who->expires, "simulated",
-                  call->service->settings.config->simulated != NULL),
+                  call->settings->config->simulated != NULL),
         HTTP_OK, answer);
 }
 
@@ -41,7 +41,8 @@ void page_make_code(const struct call *call, struct server_answer *answer)
         answer_error(answer, HTTP_FORBIDDEN, NULL, "a session makes no code; a certificate does");
         return;
     }
-    struct session session = {.expires = call->now + SESSION_CODE_LIFE};
+    struct session session = {.generation = call->settings->generation,
+                              .expires = call->now + SESSION_CODE_LIFE};
     memcpy(session.certificate, who.certificate, sizeof session.certificate);
     if (!text_copy(session.tenant, sizeof session.tenant, call->tenant->name) ||
         !text_copy(session.name, sizeof session.name, who.name) ||

@@ -43,7 +43,7 @@ static int read_kept(const struct call *call, const char *name, struct question 
 static int read_question(const struct call *call, struct question *out, struct error *err)
 {
     static const char *const keys[] = {"attestation", "kind", "request", "policy", NULL};
-    struct json_limits limits = {call->service->settings.config->limits.body, WHAT_IF_DEPTH_MAX};
+    struct json_limits limits = {call->settings->config->limits.body, WHAT_IF_DEPTH_MAX};
     json_auto_t *body = json_parse_object(call->request->body, &limits, err);
     const char *name = NULL, *kind = NULL, *policy = NULL;
     json_t *request = NULL;

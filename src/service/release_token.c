@@ -19,10 +19,10 @@ static int check_signer(const struct call *call, const char *issuer, const struc
                         struct jwt_rule *rule, struct error *err)
 {
     const struct config_authority *authority = NULL;
-    if (is_own(call->service->settings.config, issuer))
+    if (is_own(call->settings->config, issuer))
         return signing_check(call->service->signing, jws, err);
-    if (authorities_check(call->service->settings.authorities, call->tenant, issuer, jws,
-                          &authority, err) < 0)
+    if (authorities_check(call->settings->authorities, call->tenant, issuer, jws, &authority, err) <
+        0)
         return -1;
     rule->leeway = SIGNING_SKEW;
     rule->audience = authority->audience;

@@ -98,8 +98,7 @@ void service_answer(struct call *call, struct server_answer *answer)
         return;
     }
     const struct span *host = http_header_find(request->http, "Host");
-    call->tenant = config_find_tenant(call->service->settings.config,
-                                      host ? *host : span_of(NULL, 0));
+    call->tenant = config_find_tenant(call->settings->config, host ? *host : span_of(NULL, 0));
     if (!call->tenant && !route->is_own) {
         answer_error(answer, HTTP_NOT_FOUND, NULL, "there is no tenant of this host's name");
         return;

@@ -16,16 +16,27 @@
 
 /* --- the server's owner ----------------------------------------------------------------------- */
 
+static struct settings *hold_settings(struct service *service)
+{
+    (void)pthread_mutex_lock(&service->mutex);
+    struct settings *settings = settings_hold(service->settings);
+    (void)pthread_mutex_unlock(&service->mutex);
+    return settings;
+}
+
 static void on_answer(void *context, const struct server_request *request,
                       struct server_answer *answer)
 {
     struct service *service = context;
     char who[SESSION_NAME_SIZE] = "";
-    struct call call = {
-        .service = service, .request = request, .now = (int64_t)time(NULL), .who = who};
-    (void)pthread_rwlock_rdlock(&service->lock);
+    struct settings *settings = hold_settings(service);
+    struct call call = {.service = service,
+                        .settings = settings,
+                        .request = request,
+                        .now = (int64_t)time(NULL),
+                        .who = who};
     service_answer(&call, answer);
-    (void)pthread_rwlock_unlock(&service->lock);
+    settings_release(settings);
     if (answer->status == 0)
         answer_error(answer, HTTP_SERVER_ERROR, NULL, "nothing answered");
     atomic_fetch_add(&service->requests, 1);
@@ -75,32 +86,43 @@ static int open_vault(struct service *service, const struct config *config, bool
 
 static int open_signing(struct service *service, struct error *err)
 {
-    service->own.url = service->settings.config->evidence;
-    service->own.chains = service->settings.chains;
+    service->own.url = service->settings->config->evidence;
+    service->own.chains = service->settings->chains;
     service->signing = signing_open(service->store, service->vault,
                                     service->own.url ? &service->own : NULL, (int64_t)time(NULL),
                                     err);
     return service->signing ? 0 : -1;
 }
 
-static int open_parts(struct service *service, const struct config *config, bool *made,
-                      struct error *err)
+static int open_store(struct service *service, const char *state, struct error *err)
 {
-    const char *state = config->state;
     TEXT_AUTO store = text_format("%s/store", state);
     if (!store)
         return error_memory(err);
     if (dir_make_all(state, 0700, err) < 0)
         return -1;
     service->store = database_open(store, err);
+    return service->store ? 0 : -1;
+}
+
+/* Takes the configuration. */
+static int open_settings(struct service *service, struct config *config, struct error *err)
+{
+    if (open_store(service, config->state, err) < 0) {
+        config_free(config);
+        return -1;
+    }
+    service->settings = settings_new(config, service->store, err);
+    return service->settings ? 0 : -1;
+}
+
+static int open_parts(struct service *service, struct config *config, bool *made, struct error *err)
+{
+    if (open_settings(service, config, err) < 0 || open_vault(service, config, made, err) < 0)
+        return -1;
     service->recent = recent_new(config->tenant_count, err);
     service->sessions = service->recent ? sessions_new(err) : NULL;
-    if (!service->sessions)
-        return -1;
-    if (!service->store || open_vault(service, config, made, err) < 0)
-        return -1;
-    if (settings_open(&service->settings, config, service->store, err) < 0 ||
-        open_signing(service, err) < 0)
+    if (!service->sessions || open_signing(service, err) < 0)
         return -1;
     service->policies = policies_new(service->store, err);
     service->refusals = service->policies ? refusals_new(err) : NULL;
@@ -109,24 +131,12 @@ static int open_parts(struct service *service, const struct config *config, bool
     return service->metrics ? 0 : -1;
 }
 
-/* Writers first: a reload waits for the requests that have begun, and for no others. */
-static int init_lock(pthread_rwlock_t *lock)
-{
-    pthread_rwlockattr_t how;
-    if (pthread_rwlockattr_init(&how) != 0)
-        return -1;
-    int result = pthread_rwlockattr_setkind_np(&how, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-    if (result == 0)
-        result = pthread_rwlock_init(lock, &how);
-    (void)pthread_rwlockattr_destroy(&how);
-    return result;
-}
-
-struct service *service_open(const struct config *config, service_post *post, bool *made,
+struct service *service_open(struct config *config, service_post *post, bool *made,
                              struct error *err)
 {
     struct service *service = calloc(1, sizeof *service);
-    if (!service || init_lock(&service->lock) != 0) {
+    if (!service || pthread_mutex_init(&service->mutex, NULL) != 0) {
+        config_free(config);
         free(service);
         (void)error_memory(err);
         return NULL;
@@ -159,10 +169,10 @@ void service_close(struct service *service)
     signing_close(service->signing);
     sessions_free(service->sessions);
     recent_free(service->recent);
-    settings_close(&service->settings);
+    settings_release(service->settings);
     vault_close(service->vault);
     database_close(service->store);
-    (void)pthread_rwlock_destroy(&service->lock);
+    (void)pthread_mutex_destroy(&service->mutex);
     free(service);
 }
 
@@ -174,31 +184,31 @@ static void set_recent(struct service *service, const struct config *config)
     recent_set_tenants(service->recent, names, config->tenant_count);
 }
 
-int service_reload(struct service *service, const struct config *config, struct error *err)
+int service_reload(struct service *service, struct config *config, struct error *err)
 {
-    struct settings next;
-    if (config_check_change(service->settings.config, config, err) < 0)
-        return -1;
-    if (settings_open(&next, config, service->store, err) < 0) {
-        settings_close(&next);
+    struct settings *before = service->settings;
+    if (config_check_change(before->config, config, err) < 0) {
+        config_free(config);
         return -1;
     }
-    (void)pthread_rwlock_wrlock(&service->lock);
-    struct settings before = service->settings;
-    settings_adopt(&next, &before);
+    struct settings *next = settings_new(config, service->store, err);
+    if (!next)
+        return -1;
+    settings_follow(next, before);
+    (void)pthread_mutex_lock(&service->mutex);
     service->settings = next;
-    service->own.chains = next.chains;
-    (void)pthread_rwlock_unlock(&service->lock);
+    (void)pthread_mutex_unlock(&service->mutex);
+    service->own.chains = next->chains;
     set_recent(service, config);
-    sessions_end_without_certificate(service->sessions);
-    settings_close(&before);
+    sessions_end_without_certificate(service->sessions, next->generation);
+    settings_release(before);
     return 0;
 }
 
 int service_refresh(struct service *service, struct error *err)
 {
-    if (collaterals_refresh(service->settings.collaterals, err) < 0 ||
-        snp_files_refresh(service->settings.files, err) < 0 ||
+    if (collaterals_refresh(service->settings->collaterals, err) < 0 ||
+        snp_files_refresh(service->settings->files, err) < 0 ||
         service_note_counted(service, (int64_t)time(NULL), err) < 0)
         return -1;
     return signing_refresh(service->signing, (int64_t)time(NULL), err);
@@ -207,6 +217,6 @@ int service_refresh(struct service *service, struct error *err)
 void service_refresh_issuers(struct service *service, service_fetch *fetch)
 {
     int64_t now = (int64_t)time(NULL);
-    oidc_refresh(service->settings.oidc, fetch, now);
-    authorities_refresh(service->settings.authorities, fetch, now);
+    oidc_refresh(service->settings->oidc, fetch, now);
+    authorities_refresh(service->settings->authorities, fetch, now);
 }

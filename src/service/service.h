@@ -19,16 +19,17 @@ typedef int service_fetch(const char *url, const char *ca, struct buf *out, stru
 typedef int service_post(const char *url, struct span body, struct buf *out, struct error *err);
 
 /* Opens the store and its keys in the configuration's folder, which is made where it is not there;
- * *made says that a master key was made. The configuration is borrowed; `post` is for evidence of
- * the service's own, where the configuration wants it. */
-struct service *service_open(const struct config *config, service_post *post, bool *made,
+ * *made says that a master key was made. Takes the configuration, which was allocated, also where
+ * it fails; `post` is for evidence of the service's own, where the configuration wants it. */
+struct service *service_open(struct config *config, service_post *post, bool *made,
                              struct error *err);
 void service_close(struct service *service);
 
-/* Goes on by another configuration, which is borrowed in the place of the one before; requests wait
- * meanwhile, no longer than those that have begun. ERROR_REFUSED for what cannot change
- * (config_check_change()). After any failure all is as before. By the thread that refreshes. */
-int service_reload(struct service *service, const struct config *config, struct error *err);
+/* Goes on by another configuration, which it takes, also where it fails: requests from now on are
+ * answered by it, those that have begun by the one before, which ends with the last of them.
+ * ERROR_REFUSED for what cannot change (config_check_change()). After any failure all is as before.
+ * By the thread that refreshes. */
+int service_reload(struct service *service, struct config *config, struct error *err);
 
 /* What a server is given. */
 struct server_owner service_owner(struct service *service);

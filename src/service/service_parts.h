@@ -18,8 +18,8 @@
 #include "service/signing.h"
 
 struct service {
-    pthread_rwlock_t lock; /* for `settings`: each request reads them, a reload replaces them */
-    struct settings settings;
+    pthread_mutex_t mutex; /* for `settings`, where a thread other than the reloading one looks */
+    struct settings *settings; /* the present ones; a request holds those that it began with */
     struct database *store;
     struct vault *vault;
     struct signing *signing;
@@ -36,7 +36,8 @@ struct service {
 /* A request as a route's function sees it. */
 struct call {
     struct service *service;
-    const struct config_tenant *tenant;
+    const struct settings *settings;
+    const struct config_tenant *tenant; /* the settings' */
     const struct server_request *request;
     const char *rest; /* of the path, behind the route's */
     int64_t now;      /* seconds since 1970 */

@@ -18,6 +18,7 @@ struct place {
 struct sessions {
     pthread_mutex_t mutex; /* for all that follows */
     uint64_t next;
+    uint64_t generation; /* before it only certificates count */
     struct place places[SESSIONS_PLACES_MAX];
 };
 
@@ -38,6 +39,12 @@ void sessions_free(struct sessions *sessions)
         return;
     (void)pthread_mutex_destroy(&sessions->mutex);
     free(sessions);
+}
+
+static bool is_outdated(const struct sessions *sessions, const struct session *session)
+{
+    return session->generation < sessions->generation &&
+           span_is_zero(span_of(session->certificate, sizeof session->certificate));
 }
 
 /* A free place; where the tenant has all of its own in use, that of its oldest. */
@@ -70,7 +77,8 @@ int sessions_make(struct sessions *sessions, enum session_kind kind, const struc
         return -1;
     memcpy(word, buf_text(&text), SESSION_WORD_SIZE);
     (void)pthread_mutex_lock(&sessions->mutex);
-    struct place *place = take_place(sessions, session->tenant, now);
+    bool outdated = is_outdated(sessions, session);
+    struct place *place = outdated ? NULL : take_place(sessions, session->tenant, now);
     if (place) {
         *place = (struct place){.kind = kind, .order = sessions->next++, .session = *session};
         sha256_digest(buf_span(&text), place->digest);
@@ -78,6 +86,8 @@ int sessions_make(struct sessions *sessions, enum session_kind kind, const struc
     (void)pthread_mutex_unlock(&sessions->mutex);
     explicit_bzero(bytes, sizeof bytes);
     explicit_bzero(text.data, text.size);
+    if (outdated)
+        return error_set(err, ERROR_REFUSED, "the configuration has changed; sign in again");
     return place ? 0 : error_set(err, ERROR_LIMIT, "too many sessions");
 }
 
@@ -132,13 +142,13 @@ void sessions_end(struct sessions *sessions, struct span word)
     (void)pthread_mutex_unlock(&sessions->mutex);
 }
 
-void sessions_end_without_certificate(struct sessions *sessions)
+void sessions_end_without_certificate(struct sessions *sessions, uint64_t generation)
 {
     (void)pthread_mutex_lock(&sessions->mutex);
+    sessions->generation = generation;
     for (size_t i = 0; i < SESSIONS_PLACES_MAX; i++) {
         struct place *place = &sessions->places[i];
-        const struct session *session = &place->session;
-        if (span_is_zero(span_of(session->certificate, sizeof session->certificate)))
+        if (is_outdated(sessions, &place->session))
             *place = (struct place){0};
     }
     (void)pthread_mutex_unlock(&sessions->mutex);

@@ -25,6 +25,7 @@ struct session {
     char tenant[DATABASE_NAME_MAX + 1];
     char name[SESSION_NAME_SIZE];     /* of the administrator, as the log has it */
     uint8_t certificate[SHA256_SIZE]; /* by which it was proved; all zero: by other means */
+    uint64_t generation;              /* of the settings by which (service/settings.h) */
     int64_t expires;                  /* seconds since 1970 */
 };
 
@@ -33,7 +34,8 @@ struct sessions;
 struct sessions *sessions_new(struct error *err);
 void sessions_free(struct sessions *sessions);
 
-/* Makes one of this kind, and its word. Any thread may call these. */
+/* Makes one of this kind, and its word. ERROR_REFUSED where it would have been ended already
+ * (below). Any thread may call these. */
 int sessions_make(struct sessions *sessions, enum session_kind kind, const struct session *session,
                   int64_t now, char word[SESSION_WORD_SIZE], struct error *err);
 
@@ -47,7 +49,8 @@ bool sessions_take_code(struct sessions *sessions, struct span word, const char 
 
 void sessions_end(struct sessions *sessions, struct span word);
 
-/* Ends all that were not proved by a certificate: whoever vouched may not be believed any more. */
-void sessions_end_without_certificate(struct sessions *sessions);
+/* Ends all that were not proved by a certificate, by settings before this generation: whoever
+ * vouched may not be believed any more. */
+void sessions_end_without_certificate(struct sessions *sessions, uint64_t generation);
 
 #endif

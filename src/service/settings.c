@@ -1,5 +1,7 @@
 #include "service/settings.h"
 
+#include <stdlib.h>
+
 #include "base/text.h"
 #include "os/file.h"
 #include "service/authorities.h"
@@ -43,10 +45,9 @@ static int read_simulated(struct settings *settings, struct error *err)
     return 0;
 }
 
-int settings_open(struct settings *settings, const struct config *config, struct database *store,
-                  struct error *err)
+static int open_parts(struct settings *settings, struct database *store, struct error *err)
 {
-    *settings = (struct settings){.config = config};
+    const struct config *config = settings->config;
     if (read_simulated(settings, err) < 0)
         return -1;
     settings->chains = snp_chains_new(settings->roots, settings->root_count, err);
@@ -60,19 +61,45 @@ int settings_open(struct settings *settings, const struct config *config, struct
     return settings->oidc ? 0 : -1;
 }
 
-void settings_close(struct settings *settings)
+struct settings *settings_new(struct config *config, struct database *store, struct error *err)
 {
+    struct settings *settings = calloc(1, sizeof *settings);
+    if (!settings) {
+        config_free(config);
+        (void)error_memory(err);
+        return NULL;
+    }
+    settings->config = config;
+    atomic_init(&settings->holders, 1);
+    if (open_parts(settings, store, err) == 0)
+        return settings;
+    settings_release(settings);
+    return NULL;
+}
+
+struct settings *settings_hold(struct settings *settings)
+{
+    (void)atomic_fetch_add(&settings->holders, 1);
+    return settings;
+}
+
+void settings_release(struct settings *settings)
+{
+    if (!settings || atomic_fetch_sub(&settings->holders, 1) > 1)
+        return;
     oidc_close(settings->oidc);
     authorities_close(settings->authorities);
     signers_close(settings->signers);
     snp_files_close(settings->files);
     collaterals_close(settings->collaterals);
     snp_chains_free(settings->chains);
-    *settings = (struct settings){0};
+    config_free(settings->config);
+    free(settings);
 }
 
-void settings_adopt(struct settings *settings, struct settings *before)
+void settings_follow(struct settings *settings, const struct settings *before)
 {
+    settings->generation = before->generation + 1;
     authorities_adopt(settings->authorities, before->authorities);
     oidc_adopt(settings->oidc, before->oidc);
 }

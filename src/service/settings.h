@@ -1,15 +1,20 @@
 /*
  * What a configuration makes of itself: whom evidence, tokens and policies are believed. A reload
- * replaces it while the service runs.
+ * puts another in its place while the service runs; a request that has begun goes on by the one
+ * that it began with.
  */
 #ifndef CAISSON_SERVICE_SETTINGS_H
 #define CAISSON_SERVICE_SETTINGS_H
+
+#include <stdatomic.h>
 
 #include "service/config.h"
 #include "service/database.h"
 
 struct settings {
-    const struct config *config; /* borrowed */
+    struct config *config; /* its own */
+    uint64_t generation;   /* a later one has a higher number */
+    atomic_uint holders;
     struct trusted_root roots[CONFIG_ROOTS_MAX];
     size_t root_count;
     struct snp_chains *chains;
@@ -20,14 +25,18 @@ struct settings {
     struct oidc *oidc;
 };
 
-/* Reads the files that the configuration names. The store is borrowed. The caller closes it, also
- * after a failure. */
-int settings_open(struct settings *settings, const struct config *config, struct database *store,
-                  struct error *err);
-void settings_close(struct settings *settings);
+/* Reads the files that the configuration names. Takes the configuration, also where it fails; the
+ * store is borrowed. The caller is its first holder. */
+struct settings *settings_new(struct config *config, struct database *store, struct error *err);
 
-/* Takes over what was fetched for the ones before, where it is of the same place. Nobody else may
- * use either. */
-void settings_adopt(struct settings *settings, struct settings *before);
+/* One more holder, by whoever knows that there is one; any number of threads. */
+struct settings *settings_hold(struct settings *settings);
+
+/* One less: the last one frees it. NULL is nothing. */
+void settings_release(struct settings *settings);
+
+/* Goes on where the ones before end: with what was fetched for them, where it is of the same place.
+ * By the thread that refreshes; others may use the ones before, but not yet these. */
+void settings_follow(struct settings *settings, const struct settings *before);
 
 #endif

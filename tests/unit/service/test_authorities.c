@@ -218,6 +218,7 @@ static void those_that_follow_adopt_what_was_fetched_of_the_same_place(void **st
     authorities_adopt(elsewhere, before);
     check_refused(check(elsewhere, &other.tenants[0], FAR, "one", &err), &err, "could not");
     authorities_adopt(after, before);
+    check_ok(check(before, &config.tenants[0], FAR, "one", &err), &err);
     authorities_close(before);
     check_ok(check(after, &config.tenants[0], FAR, "one", &err), &err);
     buf_fini(&far.text);

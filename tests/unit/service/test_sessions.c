@@ -89,6 +89,31 @@ static void one_too_many_ends_the_tenants_oldest(void **state)
     assert_true(is_open(other, "other", NOW));
 }
 
+static void who_was_vouched_for_by_settings_of_before_is_out(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    char word[SESSION_WORD_SIZE], certified[SESSION_WORD_SIZE], later[SESSION_WORD_SIZE];
+    struct session by_certificate = {
+        .tenant = "acme", .name = "admin", .certificate = {1}, .expires = NOW + 10};
+    struct session by_token = {.tenant = "acme", .name = "admin", .expires = NOW + 10};
+    make(SESSION_OPEN, "acme", 10, word);
+    check_ok(sessions_make(sessions, SESSION_OPEN, &by_certificate, NOW, certified, &err), &err);
+    by_token.generation = 1;
+    check_ok(sessions_make(sessions, SESSION_OPEN, &by_token, NOW, later, &err), &err);
+    sessions_end_without_certificate(sessions, 1);
+    assert_false(is_open(word, "acme", NOW));
+    assert_true(is_open(certified, "acme", NOW));
+    assert_true(is_open(later, "acme", NOW));
+    /* A request that began before the reload and ends after it. */
+    by_token.generation = 0;
+    check_refused(sessions_make(sessions, SESSION_OPEN, &by_token, NOW, word, &err), &err,
+                  "sign in again");
+    check_refused(sessions_make(sessions, SESSION_CODE, &by_token, NOW, word, &err), &err,
+                  "sign in again");
+    check_ok(sessions_make(sessions, SESSION_CODE, &by_certificate, NOW, word, &err), &err);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_sessions, close_sessions)
 
 int main(void)
@@ -97,6 +122,7 @@ int main(void)
         CASE(lets_in_who_has_the_word_until_it_ends),
         CASE(a_code_is_good_once_and_no_session),
         CASE(one_too_many_ends_the_tenants_oldest),
+        CASE(who_was_vouched_for_by_settings_of_before_is_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
