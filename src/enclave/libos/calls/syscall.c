@@ -13,7 +13,6 @@
 #include "enclave/libos/door/door.h"
 #include "enclave/libos/files/pipe.h"
 #include "enclave/libos/log.h"
-#include "enclave/libos/sockets/socket_unix.h"
 #include "enclave/libos/threads/deliver.h"
 #include "enclave/libos/threads/lock.h"
 #include "enclave/libos/threads/thread.h"
@@ -394,7 +393,7 @@ void syscall_answer(struct program_frame *frame)
 
 void syscall_begin(const struct program *program, struct vfs *vfs)
 {
+    vfs->files.process = PROCESS_FIRST;
     file_changed = wait_files_changed;
-    socket_unix_begin(vfs);
     syscall_begin_memory(program->heap);
 }

@@ -17,12 +17,13 @@ enum { WHENCE_SET, WHENCE_CUR, WHENCE_END };
 static int set_lock(struct file *file, enum lock_kind kind, const struct lock_range *range,
                     bool waits)
 {
+    int process = syscall_files()->files.process;
     file_get(file);
-    int status = lock_set(file, kind, range);
+    int status = lock_set(file, kind, process, range);
     while (status == -EAGAIN && waits) {
         status = wait_on(&wait_files, DOOR_FOREVER, NULL, 0);
         if (status == 0)
-            status = lock_set(file, kind, range);
+            status = lock_set(file, kind, process, range);
     }
     file_put(file);
     return status;
@@ -89,7 +90,7 @@ static int take_type(const struct file *file, const struct flock *from, bool set
 }
 
 /* What is in the way, as F_GETLK writes it. */
-static void tell(struct flock *lock, const struct lock_range *range, bool is_process)
+static void tell(struct flock *lock, const struct lock_range *range, int owner)
 {
     lock->l_type = F_UNLCK;
     if (range->type == LOCK_NONE)
@@ -98,7 +99,7 @@ static void tell(struct flock *lock, const struct lock_range *range, bool is_pro
     lock->l_whence = WHENCE_SET;
     lock->l_start = (int64_t)range->first;
     lock->l_len = range->last == INT64_MAX ? 0 : (int64_t)(range->last - range->first) + 1;
-    lock->l_pid = is_process ? process_self()->number : -1;
+    lock->l_pid = owner;
 }
 
 int syscall_lock_control(struct file *file, unsigned command, uint64_t at)
@@ -108,7 +109,7 @@ int syscall_lock_control(struct file *file, unsigned command, uint64_t at)
     enum lock_kind kind = is_open ? LOCK_OPEN : LOCK_PROCESS;
     struct flock lock;
     struct lock_range range;
-    bool is_process;
+    int owner;
     if (!can_read(at, sizeof lock) || (!sets && !can_write(at, sizeof lock)))
         return -EFAULT;
     memcpy(&lock, (const void *)at, sizeof lock);
@@ -123,8 +124,8 @@ int syscall_lock_control(struct file *file, unsigned command, uint64_t at)
         return status;
     if (sets)
         return set_lock(file, kind, &range, command == F_SETLKW || command == F_OFD_SETLKW);
-    lock_find(file, kind, &range, &is_process);
-    tell(&lock, &range, is_process);
+    lock_find(file, kind, syscall_files()->files.process, &range, &owner);
+    tell(&lock, &range, owner);
     memcpy((void *)at, &lock, sizeof lock);
     return 0;
 }

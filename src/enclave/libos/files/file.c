@@ -123,7 +123,7 @@ int file_dup_to(struct file_table *table, int number, int to, bool cloexec)
     struct file *before = table->slots[to].file;
     table->slots[to] = (struct file_slot){file_get(file), cloexec};
     if (before)
-        lock_closed(before);
+        lock_closed(before, table->process);
     file_put(before);
     return to;
 }
@@ -134,7 +134,7 @@ int file_close(struct file_table *table, int number)
     if (!file)
         return -EBADF;
     table->slots[number] = (struct file_slot){NULL, false};
-    lock_closed(file);
+    lock_closed(file, table->process);
     file_put(file);
     return 0;
 }
@@ -164,6 +164,20 @@ void file_table_close_on_exec(struct file_table *table)
         if (table->slots[i].cloexec)
             (void)file_close(table, (int)i);
     }
+}
+
+int file_table_copy(const struct file_table *from, struct file_table *to)
+{
+    struct file_slot *slots = from->count > 0 ? alloc_array(from->count, sizeof *slots) : NULL;
+    if (from->count > 0 && !slots)
+        return -ENOMEM;
+    for (size_t i = 0; i < from->count; i++) {
+        slots[i] = from->slots[i];
+        if (slots[i].file)
+            (void)file_get(slots[i].file);
+    }
+    *to = (struct file_table){.slots = slots, .count = from->count, .limit = from->limit};
+    return 0;
 }
 
 void file_table_fini(struct file_table *table)

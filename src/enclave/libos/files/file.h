@@ -55,6 +55,7 @@ struct file_table {
     struct file_slot *slots;
     size_t count;
     size_t limit; /* RLIMIT_NOFILE */
+    int process;  /* whose it is, as locks on files know it (lock_file.h) */
 };
 
 /* Puts a file, whose reference it takes on success, at the lowest free number from `least` on.
@@ -71,6 +72,10 @@ int file_close(struct file_table *table, int number);
 void file_close_range(struct file_table *table, size_t first, size_t last);
 int file_is_cloexec(const struct file_table *table, int number);
 int file_set_cloexec(struct file_table *table, int number, bool cloexec);
+
+/* What fork(2) does: the same numbers of the same open files, for a process that is yet to be told.
+ * -ENOMEM: nothing was done. */
+int file_table_copy(const struct file_table *from, struct file_table *to);
 
 /* What execve(2) does. */
 void file_table_close_on_exec(struct file_table *table);

@@ -8,20 +8,30 @@
 struct file_lock {
     struct file_lock *next; /* at the same node */
     enum lock_kind kind;
-    const struct file *owner; /* NULL for the process */
+    const struct file *file; /* the owner: an open file, or NULL and */
+    int process;             /* a process */
     struct lock_range range;
+};
+
+/* Who asks. */
+struct owner {
+    enum lock_kind kind;
+    const struct file *file;
+    int process;
 };
 
 static size_t lock_count;
 
-static const struct file *owner_of(const struct file *file, enum lock_kind kind)
+static struct owner owner_of(const struct file *file, enum lock_kind kind, int process)
 {
-    return kind == LOCK_PROCESS ? NULL : file;
+    bool is_process = kind == LOCK_PROCESS;
+    return (struct owner){kind, is_process ? NULL : file, is_process ? process : LOCK_NOBODY};
 }
 
-static bool is_own(const struct file_lock *lock, const struct file *file, enum lock_kind kind)
+static bool is_own(const struct file_lock *lock, const struct owner *owner)
 {
-    return lock->kind == kind && lock->owner == owner_of(file, kind);
+    return lock->kind == owner->kind && lock->file == owner->file &&
+           lock->process == owner->process;
 }
 
 static bool meets(const struct lock_range *a, const struct lock_range *b)
@@ -30,31 +40,32 @@ static bool meets(const struct lock_range *a, const struct lock_range *b)
 }
 
 /* Two that are not one owner's, of which one is exclusive. */
-static bool conflicts(const struct file_lock *lock, const struct file *file, enum lock_kind kind,
+static bool conflicts(const struct file_lock *lock, const struct owner *owner,
                       const struct lock_range *range)
 {
-    if ((lock->kind == LOCK_FLOCK) != (kind == LOCK_FLOCK) || is_own(lock, file, kind))
+    if ((lock->kind == LOCK_FLOCK) != (owner->kind == LOCK_FLOCK) || is_own(lock, owner))
         return false;
     if (lock->range.type != LOCK_EXCLUSIVE && range->type != LOCK_EXCLUSIVE)
         return false;
     return meets(&lock->range, range);
 }
 
-static const struct file_lock *find_conflict(const struct file *file, enum lock_kind kind,
+static const struct file_lock *find_conflict(const struct file *file, const struct owner *owner,
                                              const struct lock_range *range)
 {
     const struct file_lock *lock = file->node->locks;
-    while (lock && !conflicts(lock, file, kind, range))
+    while (lock && !conflicts(lock, owner, range))
         lock = lock->next;
     return lock;
 }
 
-static struct file_lock *make(const struct file *file, enum lock_kind kind, struct lock_range range)
+static struct file_lock *make(const struct owner *owner, struct lock_range range)
 {
     struct file_lock *lock = alloc_zeroed(1, sizeof *lock);
     if (!lock)
         return NULL;
-    *lock = (struct file_lock){.kind = kind, .owner = owner_of(file, kind), .range = range};
+    *lock = (struct file_lock){
+        .kind = owner->kind, .file = owner->file, .process = owner->process, .range = range};
     lock_count++;
     return lock;
 }
@@ -91,16 +102,17 @@ static void cut(struct file_lock **place, const struct lock_range *range, struct
 }
 
 /* All memory is had before anything changes. */
-int lock_set(struct file *file, enum lock_kind kind, const struct lock_range *range)
+int lock_set(struct file *file, enum lock_kind kind, int process, const struct lock_range *range)
 {
+    const struct owner owner = owner_of(file, kind, process);
     if (!file->node)
         return -EBADF;
-    if (range->type != LOCK_NONE && find_conflict(file, kind, range))
+    if (range->type != LOCK_NONE && find_conflict(file, &owner, range))
         return -EAGAIN;
     if (range->type != LOCK_NONE && lock_count + 2 > LOCKS_MAX)
         return -ENOLCK;
-    struct file_lock *spare = make(file, kind, *range);
-    struct file_lock *own = range->type == LOCK_NONE ? NULL : make(file, kind, *range);
+    struct file_lock *spare = make(&owner, *range);
+    struct file_lock *own = range->type == LOCK_NONE ? NULL : make(&owner, *range);
     if (!spare || (!own && range->type != LOCK_NONE)) {
         drop(&spare);
         drop(&own);
@@ -108,7 +120,7 @@ int lock_set(struct file *file, enum lock_kind kind, const struct lock_range *ra
     }
     for (struct file_lock **place = &file->node->locks; *place;) {
         struct file_lock *lock = *place;
-        if (is_own(lock, file, kind) && meets(&lock->range, range))
+        if (is_own(lock, &owner) && meets(&lock->range, range))
             cut(place, range, &spare);
         if (*place == lock)
             place = &lock->next;
@@ -123,22 +135,25 @@ int lock_set(struct file *file, enum lock_kind kind, const struct lock_range *ra
     return 0;
 }
 
-void lock_find(struct file *file, enum lock_kind kind, struct lock_range *range, bool *is_process)
+void lock_find(struct file *file, enum lock_kind kind, int process, struct lock_range *range,
+               int *owner)
 {
-    const struct file_lock *lock = file->node ? find_conflict(file, kind, range) : NULL;
-    *is_process = lock && lock->kind == LOCK_PROCESS;
+    const struct owner own = owner_of(file, kind, process);
+    const struct file_lock *lock = file->node ? find_conflict(file, &own, range) : NULL;
+    *owner = lock ? lock->process : LOCK_NOBODY;
     range->type = LOCK_NONE;
     if (lock)
         *range = lock->range;
 }
 
-static void give_back(struct file *file, bool is_process)
+/* All that an open file has, or, without one, a process. */
+static void give_back(struct file *at, const struct file *file, int process)
 {
     bool any = false;
-    if (!file->node)
+    if (!at->node)
         return;
-    for (struct file_lock **place = &file->node->locks; *place;) {
-        bool is_theirs = is_process ? (*place)->kind == LOCK_PROCESS : (*place)->owner == file;
+    for (struct file_lock **place = &at->node->locks; *place;) {
+        bool is_theirs = (*place)->file == file && (*place)->process == process;
         any = any || is_theirs;
         if (is_theirs)
             drop(place);
@@ -149,12 +164,12 @@ static void give_back(struct file *file, bool is_process)
         file_changed();
 }
 
-void lock_closed(struct file *file)
+void lock_closed(struct file *file, int process)
 {
-    give_back(file, true);
+    give_back(file, NULL, process);
 }
 
 void lock_released(struct file *file)
 {
-    give_back(file, false);
+    give_back(file, file, LOCK_NOBODY);
 }

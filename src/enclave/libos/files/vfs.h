@@ -1,9 +1,9 @@
 /*
- * The files of the one process of an enclave: its root, where it stands, its open files, and the
- * system calls on paths. Calls answer as the kernel's do, 0 or more, or a negative errno; their
- * flags are the kernel's numbers. What comes out of the program's memory (paths, buffers) is the
- * caller's to copy and to check; paths here are C strings of at most PATH_MAX - 1 bytes, else
- * -ENAMETOOLONG.
+ * The files as one process has them: its root, where it stands, its open files, and the system
+ * calls on paths. Processes share the tree and what is open, and have a struct vfs each. Calls
+ * answer as the kernel's do, 0 or more, or a negative errno; their flags are the kernel's numbers.
+ * What comes out of the program's memory (paths, buffers) is the caller's to copy and to check;
+ * paths here are C strings of at most PATH_MAX - 1 bytes, else -ENAMETOOLONG.
  *
  * `at` is AT_FDCWD or an open directory, by which a relative path begins.
  *
@@ -27,6 +27,7 @@ struct vfs {
     struct node *cwd;
     uint16_t umask;
     struct creds creds;
+    uint32_t *groups; /* where those of `creds` are the vfs' own; else NULL */
     struct file_table files;
     struct file_clock clock;
     struct file_random random; /* of the enclave's own; zeroed: there are no such devices */
@@ -56,6 +57,13 @@ struct file_system_stat {
  * is borrowed. */
 void vfs_init(struct vfs *vfs, struct tree *root, struct file_clock clock);
 void vfs_fini(struct vfs *vfs);
+
+/* What fork(2) does: `to` becomes the same over the same tree and the same open files. Whose it is
+ * (to->files.process) the caller says. -ENOMEM: `to` is nothing then. */
+int vfs_fork(const struct vfs *from, struct vfs *to);
+
+/* The supplementary groups, copied. -ENOMEM: they are what they were. */
+int vfs_set_groups(struct vfs *vfs, const uint32_t *groups, size_t count);
 
 /* Hides a directory by a tree, which the vfs borrows. Asks for no permission: it is for who sets
  * the container up. */

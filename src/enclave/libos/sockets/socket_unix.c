@@ -6,20 +6,19 @@
 #include "enclave/libos/bytes.h"
 #include "enclave/libos/files/pipe.h"
 #include "enclave/libos/files/walk.h"
+#include "enclave/libos/processes/process.h"
 #include "enclave/libos/sockets/socket_options.h"
 
 #define SHUTDOWN_MOST 2 /* SHUT_RDWR */
-#define PROCESS       1
 
-static struct vfs *files;
 static struct unix_socket *all;
 
 static const struct file_kind unix_kind;
 static const struct socket_ops unix_ops;
 
-void socket_unix_begin(struct vfs *vfs)
+static struct vfs *own_files(void)
 {
-    files = vfs;
+    return &process_self()->vfs;
 }
 
 /* --- making ----------------------------------------------------------------------------------- */
@@ -92,10 +91,10 @@ static struct unix_socket *find_abstract(const struct socket_address *name)
 static int find_path(const char *path, struct unix_socket **out)
 {
     struct walk walk;
-    int status = walk_path(files, AT_FDCWD, path, 0, &walk);
+    int status = walk_path(own_files(), AT_FDCWD, path, 0, &walk);
     if (status < 0)
         return status;
-    status = access_node(&files->creds, walk.node, ACCESS_WRITE);
+    status = access_node(&own_files()->creds, walk.node, ACCESS_WRITE);
     *out = all;
     while (*out && (*out)->node != walk.node)
         *out = (*out)->next;
@@ -121,9 +120,9 @@ int unix_find(const struct socket_address *address, int type, struct unix_socket
 static int bind_path(struct unix_socket *socket, const char *path)
 {
     struct walk walk = {.node = NULL};
-    int status = vfs_mknod(files, AT_FDCWD, path, FILE_SOCKET << 12 | 0777, 0, 0);
+    int status = vfs_mknod(own_files(), AT_FDCWD, path, FILE_SOCKET << 12 | 0777, 0, 0);
     if (status == 0)
-        status = walk_path(files, AT_FDCWD, path, 0, &walk);
+        status = walk_path(own_files(), AT_FDCWD, path, 0, &walk);
     if (status < 0)
         return status == -EEXIST ? -EADDRINUSE : status;
     socket->node = node_get(walk.node);
@@ -307,9 +306,9 @@ static int unix_set_option(struct file *file, int level, int name, const void *v
 static int unix_get_option(struct file *file, int level, int name, void *value, size_t size)
 {
     struct unix_socket *socket = unix_of(file);
-    const int creds[3] = {socket->is_connected ? PROCESS : 0,
-                          socket->is_connected ? (int)files->creds.uid : -1,
-                          socket->is_connected ? (int)files->creds.gid : -1};
+    const int creds[3] = {socket->is_connected ? process_self()->number : 0,
+                          socket->is_connected ? (int)own_files()->creds.uid : -1,
+                          socket->is_connected ? (int)own_files()->creds.gid : -1};
     int number = 0;
     if (level != SOCKET_LEVEL)
         return -EOPNOTSUPP;

@@ -57,7 +57,4 @@ unsigned unix_poll(struct file *file);
 /* All that waits goes, and the files with it. */
 void unix_drop_packets(struct unix_socket *socket);
 
-/* Whose files the names of sockets are among; borrowed. */
-void socket_unix_begin(struct vfs *vfs);
-
 #endif

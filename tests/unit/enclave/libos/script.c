@@ -293,23 +293,23 @@ static int64_t try_flock(struct file *file, uint64_t how)
 {
     struct lock_range range = {.last = INT64_MAX};
     range.type = how & LOCK_UN ? LOCK_NONE : how & LOCK_EX ? LOCK_EXCLUSIVE : LOCK_SHARED;
-    return lock_set(file, LOCK_FLOCK, &range);
+    return lock_set(file, LOCK_FLOCK, 1, &range);
 }
 
 static int64_t vfs_locks(const struct operation *at, struct file *first, struct file *second,
                          char *out)
 {
     struct lock_range range = {at->number, at->number + LOCK_SIZE - 1, LOCK_EXCLUSIVE};
-    bool is_process;
+    int owner;
     if (is(at, "flock")) {
         (void)try_flock(first, at->number);
         return try_flock(second, at->number2);
     }
-    (void)lock_set(first, LOCK_OPEN, &range);
+    (void)lock_set(first, LOCK_OPEN, 1, &range);
     range = (struct lock_range){at->number2, at->number2 + LOCK_SIZE - 1, LOCK_SHARED};
-    int64_t result = lock_set(second, LOCK_OPEN, &range);
+    int64_t result = lock_set(second, LOCK_OPEN, 1, &range);
     range = (struct lock_range){.last = INT64_MAX, .type = LOCK_EXCLUSIVE};
-    lock_find(second, LOCK_OPEN, &range, &is_process);
+    lock_find(second, LOCK_OPEN, 1, &range, &owner);
     (void)snprintf(out, BYTES, "%d %lld", range.type == LOCK_NONE, (long long)range.first);
     return result;
 }
