@@ -2,7 +2,6 @@
 
 #include <asm/prctl.h>
 #include <asm/unistd_64.h>
-#include <linux/resource.h>
 #include <linux/time.h>
 #include <linux/utsname.h>
 #include <string.h>
@@ -35,28 +34,10 @@ struct file *syscall_file(uint64_t number)
 
 /* --- the process ------------------------------------------------------------------------------ */
 
-static uint64_t do_process(struct program_frame *frame)
-{
-    (void)frame;
-    return (uint64_t)process_self()->number;
-}
-
 static uint64_t do_zero(struct program_frame *frame)
 {
     (void)frame;
     return 0;
-}
-
-static uint64_t do_uid(struct program_frame *frame)
-{
-    (void)frame;
-    return syscall_files()->creds.uid;
-}
-
-static uint64_t do_gid(struct program_frame *frame)
-{
-    (void)frame;
-    return syscall_files()->creds.gid;
 }
 
 static uint64_t do_arch_prctl(struct program_frame *frame)
@@ -94,24 +75,6 @@ static uint64_t do_uname(struct program_frame *frame)
     if (!can_write(frame->rdi, sizeof name))
         return SYSCALL_FAULT;
     __builtin_memcpy((void *)frame->rdi, &name, sizeof name);
-    return 0;
-}
-
-static uint64_t do_prlimit64(struct program_frame *frame)
-{
-    const struct rlimit64 stack = {PROGRAM_STACK_SIZE, PROGRAM_STACK_SIZE};
-    const struct rlimit64 unlimited = {RLIM64_INFINITY, RLIM64_INFINITY};
-    if (frame->rdi != 0 && (int)frame->rdi != process_self()->number)
-        return SYSCALL_ERROR(ESRCH);
-    if (frame->rsi >= RLIM_NLIMITS)
-        return SYSCALL_ERROR(EINVAL);
-    if (frame->rdx != 0)
-        return SYSCALL_ERROR(EPERM);
-    if (frame->r10 == 0)
-        return 0;
-    if (!can_write(frame->r10, sizeof stack))
-        return SYSCALL_FAULT;
-    *(struct rlimit64 *)frame->r10 = frame->rsi == RLIMIT_STACK ? stack : unlimited;
     return 0;
 }
 
@@ -182,6 +145,8 @@ static syscall_fn *const table[SYSCALLS_MAX] = {
     [__NR_arch_prctl] = do_arch_prctl,
     [__NR_bind] = syscall_bind,
     [__NR_brk] = syscall_brk,
+    [__NR_capget] = syscall_capget,
+    [__NR_capset] = syscall_capset,
     [__NR_chdir] = syscall_chdir,
     [__NR_chmod] = syscall_chmod,
     [__NR_chown] = syscall_chown,
@@ -232,23 +197,32 @@ static syscall_fn *const table[SYSCALLS_MAX] = {
     [__NR_get_robust_list] = syscall_get_robust_list,
     [__NR_getcwd] = syscall_getcwd,
     [__NR_getdents64] = syscall_getdents64,
-    [__NR_getegid] = do_gid,
-    [__NR_geteuid] = do_uid,
-    [__NR_getgid] = do_gid,
+    [__NR_getegid] = syscall_getegid,
+    [__NR_geteuid] = syscall_geteuid,
+    [__NR_getgid] = syscall_getgid,
+    [__NR_getgroups] = syscall_getgroups,
     [__NR_getitimer] = syscall_getitimer,
     [__NR_getpeername] = syscall_getpeername,
-    [__NR_getpid] = do_process,
-    [__NR_getppid] = do_zero,
+    [__NR_getpgid] = syscall_getpgid,
+    [__NR_getpgrp] = syscall_getpgrp,
+    [__NR_getpid] = syscall_getpid,
+    [__NR_getppid] = syscall_getppid,
+    [__NR_getpriority] = syscall_getpriority,
     [__NR_getrandom] = do_getrandom,
+    [__NR_getresgid] = syscall_getresgid,
+    [__NR_getresuid] = syscall_getresuid,
+    [__NR_getrlimit] = syscall_getrlimit,
+    [__NR_getrusage] = syscall_getrusage,
+    [__NR_getsid] = syscall_getsid,
     [__NR_getsockname] = syscall_getsockname,
     [__NR_getsockopt] = syscall_getsockopt,
     [__NR_gettid] = syscall_gettid,
     [__NR_gettimeofday] = do_gettimeofday,
-    [__NR_getuid] = do_uid,
+    [__NR_getuid] = syscall_getuid,
     [__NR_getxattr] = syscall_getxattr,
     [__NR_ioctl] = syscall_ioctl,
-    [__NR_lchown] = syscall_lchown,
     [__NR_kill] = syscall_kill,
+    [__NR_lchown] = syscall_lchown,
     [__NR_lgetxattr] = syscall_lgetxattr,
     [__NR_link] = syscall_link,
     [__NR_linkat] = syscall_linkat,
@@ -278,10 +252,11 @@ static syscall_fn *const table[SYSCALLS_MAX] = {
     [__NR_pipe2] = syscall_pipe2,
     [__NR_poll] = syscall_poll,
     [__NR_ppoll] = syscall_ppoll,
+    [__NR_prctl] = syscall_prctl,
     [__NR_pread64] = syscall_pread64,
     [__NR_preadv] = syscall_preadv,
     [__NR_preadv2] = syscall_preadv2,
-    [__NR_prlimit64] = do_prlimit64,
+    [__NR_prlimit64] = syscall_prlimit64,
     [__NR_pselect6] = syscall_pselect6,
     [__NR_pwrite64] = syscall_pwrite64,
     [__NR_pwritev] = syscall_pwritev,
@@ -317,8 +292,21 @@ static syscall_fn *const table[SYSCALLS_MAX] = {
     [__NR_sendto] = syscall_sendto,
     [__NR_set_robust_list] = syscall_set_robust_list,
     [__NR_set_tid_address] = syscall_set_tid_address,
+    [__NR_setfsgid] = syscall_setfsgid,
+    [__NR_setfsuid] = syscall_setfsuid,
+    [__NR_setgid] = syscall_setgid,
+    [__NR_setgroups] = syscall_setgroups,
     [__NR_setitimer] = syscall_setitimer,
+    [__NR_setpgid] = syscall_setpgid,
+    [__NR_setpriority] = syscall_setpriority,
+    [__NR_setregid] = syscall_setregid,
+    [__NR_setresgid] = syscall_setresgid,
+    [__NR_setresuid] = syscall_setresuid,
+    [__NR_setreuid] = syscall_setreuid,
+    [__NR_setrlimit] = syscall_setrlimit,
+    [__NR_setsid] = syscall_setsid,
     [__NR_setsockopt] = syscall_setsockopt,
+    [__NR_setuid] = syscall_setuid,
     [__NR_setxattr] = syscall_setxattr,
     [__NR_shutdown] = syscall_shutdown,
     [__NR_sigaltstack] = syscall_sigaltstack,
@@ -333,6 +321,7 @@ static syscall_fn *const table[SYSCALLS_MAX] = {
     [__NR_sync] = do_zero,
     [__NR_sync_file_range] = syscall_fsync, /* likewise */
     [__NR_syncfs] = syscall_fsync,
+    [__NR_sysinfo] = syscall_sysinfo,
     [__NR_tgkill] = syscall_tgkill,
     [__NR_time] = do_time,
     [__NR_timer_create] = syscall_timer_create,
@@ -343,6 +332,7 @@ static syscall_fn *const table[SYSCALLS_MAX] = {
     [__NR_timerfd_create] = syscall_timerfd_create,
     [__NR_timerfd_gettime] = syscall_timerfd_gettime,
     [__NR_timerfd_settime] = syscall_timerfd_settime,
+    [__NR_times] = syscall_times,
     [__NR_tkill] = syscall_tkill,
     [__NR_truncate] = syscall_truncate,
     [__NR_umask] = syscall_umask,
@@ -352,6 +342,8 @@ static syscall_fn *const table[SYSCALLS_MAX] = {
     [__NR_utime] = syscall_utime,
     [__NR_utimensat] = syscall_utimensat,
     [__NR_utimes] = syscall_utimes,
+    [__NR_wait4] = syscall_wait4,
+    [__NR_waitid] = syscall_waitid,
     [__NR_write] = syscall_write,
     [__NR_writev] = syscall_writev,
 };
@@ -391,9 +383,8 @@ void syscall_answer(struct program_frame *frame)
     lock_release();
 }
 
-void syscall_begin(const struct program *program, struct vfs *vfs)
+void syscall_begin(const struct program *program)
 {
-    vfs->files.process = PROCESS_FIRST;
     file_changed = wait_files_changed;
     syscall_begin_memory(program->heap);
 }

@@ -6,8 +6,8 @@
 #include "enclave/libos/program/load.h"
 #include "enclave/libos/program/program.h"
 
-/* Before the first call of syscall_answer() (program.h). The files are borrowed. */
-void syscall_begin(const struct program *program, struct vfs *vfs);
+/* Before the first call of syscall_answer() (program.h). */
+void syscall_begin(const struct program *program);
 /* What uname(2) says, cut at 64 characters. */
 void syscall_set_hostname(const char *name);
 
@@ -77,19 +77,14 @@ syscall_fn syscall_pselect6;
 syscall_fn syscall_select;
 
 /* syscall_signal.c */
-syscall_fn syscall_kill;
 syscall_fn syscall_pause;
 syscall_fn syscall_rt_sigaction;
 syscall_fn syscall_rt_sigpending;
 syscall_fn syscall_rt_sigprocmask;
-syscall_fn syscall_rt_sigqueueinfo;
 syscall_fn syscall_rt_sigreturn;
 syscall_fn syscall_rt_sigsuspend;
 syscall_fn syscall_rt_sigtimedwait;
-syscall_fn syscall_rt_tgsigqueueinfo;
 syscall_fn syscall_sigaltstack;
-syscall_fn syscall_tgkill;
-syscall_fn syscall_tkill;
 
 /* syscall_timer.c */
 syscall_fn syscall_alarm;
@@ -174,6 +169,55 @@ syscall_fn syscall_epoll_wait; /* and epoll_pwait */
 syscall_fn syscall_timerfd_create;
 syscall_fn syscall_timerfd_gettime;
 syscall_fn syscall_timerfd_settime;
+
+/* syscall_process.c */
+syscall_fn syscall_getpgid;
+syscall_fn syscall_getpgrp;
+syscall_fn syscall_getpid;
+syscall_fn syscall_getppid;
+syscall_fn syscall_getsid;
+syscall_fn syscall_kill;
+syscall_fn syscall_rt_sigqueueinfo;
+syscall_fn syscall_rt_tgsigqueueinfo;
+syscall_fn syscall_setpgid;
+syscall_fn syscall_setsid;
+syscall_fn syscall_tgkill;
+syscall_fn syscall_tkill;
+
+/* syscall_wait.c */
+syscall_fn syscall_wait4;
+syscall_fn syscall_waitid;
+
+/* syscall_identity.c */
+syscall_fn syscall_capget;
+syscall_fn syscall_capset;
+syscall_fn syscall_getegid;
+syscall_fn syscall_geteuid;
+syscall_fn syscall_getgid;
+syscall_fn syscall_getgroups;
+syscall_fn syscall_getresgid;
+syscall_fn syscall_getresuid;
+syscall_fn syscall_getuid;
+syscall_fn syscall_setfsgid;
+syscall_fn syscall_setfsuid;
+syscall_fn syscall_setgid;
+syscall_fn syscall_setgroups;
+syscall_fn syscall_setregid;
+syscall_fn syscall_setresgid;
+syscall_fn syscall_setresuid;
+syscall_fn syscall_setreuid;
+syscall_fn syscall_setuid;
+
+/* syscall_prctl.c */
+syscall_fn syscall_getpriority;
+syscall_fn syscall_getrlimit;
+syscall_fn syscall_getrusage;
+syscall_fn syscall_prctl;
+syscall_fn syscall_prlimit64;
+syscall_fn syscall_setpriority;
+syscall_fn syscall_setrlimit;
+syscall_fn syscall_sysinfo;
+syscall_fn syscall_times;
 
 /* syscall_lock.c */
 syscall_fn syscall_flock;

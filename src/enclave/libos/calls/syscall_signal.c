@@ -53,6 +53,9 @@ uint64_t syscall_rt_sigaction(struct program_frame *frame)
         memcpy(&wanted, (const void *)frame->rsi, sizeof wanted);
     int number = frame->rdi <= SIGNALS ? (int)frame->rdi : 0;
     int status = signal_set_action(number, is_set ? &wanted : NULL, &before);
+    if (status == 0 && is_set && number == SIGCHLD)
+        process_self()->ignores_children = wanted.handler == (uintptr_t)SIG_IGN ||
+                                           wanted.flags & SA_NOCLDWAIT;
     if (status == 0 && frame->rdx != 0)
         memcpy((void *)frame->rdx, &before, sizeof before);
     return (uint64_t)status;
@@ -134,74 +137,6 @@ uint64_t syscall_rt_sigreturn(struct program_frame *frame)
     if (signal_frame_leave(frame) < 0)
         finish_all(DOOR_DIED | SIGSEGV);
     return frame->rax;
-}
-
-/* --- sending ---------------------------------------------------------------------------------- */
-
-/* 0 asks whether there is somebody. */
-static int raise(struct thread *thread, uint64_t number)
-{
-    if (number > SIGNALS)
-        return -EINVAL;
-    return number == 0 ? 0 : signal_raise(thread, (int)number);
-}
-
-/* There is one process, which is its group too. */
-uint64_t syscall_kill(struct program_frame *frame)
-{
-    int whom = (int)frame->rdi;
-    int own = process_self()->number;
-    if (whom != own && whom != 0 && whom != -own)
-        return SYSCALL_ERROR(ESRCH);
-    return (uint64_t)raise(NULL, frame->rsi);
-}
-
-static uint64_t raise_in(int number, uint64_t signal)
-{
-    struct thread *thread = number > 0 ? thread_find(number) : NULL;
-    if (number <= 0)
-        return SYSCALL_ERROR(EINVAL);
-    return (uint64_t)(thread ? raise(thread, signal) : -ESRCH);
-}
-
-uint64_t syscall_tkill(struct program_frame *frame)
-{
-    return raise_in((int)frame->rdi, frame->rsi);
-}
-
-uint64_t syscall_tgkill(struct program_frame *frame)
-{
-    if ((int)frame->rdi <= 0)
-        return SYSCALL_ERROR(EINVAL);
-    if ((int)frame->rdi != process_self()->number)
-        return SYSCALL_ERROR(ESRCH);
-    return raise_in((int)frame->rsi, frame->rdx);
-}
-
-static int queue(struct thread *thread, uint64_t number, uint64_t at)
-{
-    struct signal_info info = {.number = (int)number};
-    if (!can_read(at, INFO_SIZE))
-        return -EFAULT;
-    if (number > SIGNALS)
-        return -EINVAL;
-    memcpy(&info.code, (const uint8_t *)at + 8, sizeof info.code);
-    memcpy(info.words, (const uint8_t *)at + WORDS_AT, sizeof info.words);
-    return number == 0 ? 0 : signal_send(thread, &info);
-}
-
-uint64_t syscall_rt_sigqueueinfo(struct program_frame *frame)
-{
-    if ((int)frame->rdi != process_self()->number)
-        return SYSCALL_ERROR(ESRCH);
-    return (uint64_t)queue(NULL, frame->rsi, frame->rdx);
-}
-
-uint64_t syscall_rt_tgsigqueueinfo(struct program_frame *frame)
-{
-    struct thread *thread = (int)frame->rdi == process_self()->number ? thread_find((int)frame->rsi)
-                                                                      : NULL;
-    return (uint64_t)(thread ? queue(thread, frame->rdx, frame->r10) : -ESRCH);
 }
 
 /* --- awaiting --------------------------------------------------------------------------------- */

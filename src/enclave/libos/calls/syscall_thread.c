@@ -65,6 +65,7 @@ static uint64_t make(const struct program_frame *frame, const struct clone_args 
     thread->begin_fs = args->flags & CLONE_SETTLS ? args->tls : program_get_fs();
     program_save_control(&thread->begin_mxcsr, &thread->begin_control);
     thread->signals.mask = thread_self()->signals.mask;
+    memcpy(thread->name, thread_self()->name, sizeof thread->name);
     if (args->flags & CLONE_CHILD_CLEARTID)
         thread->clear_number = args->child_tid;
     int number = thread->number;

@@ -22,32 +22,13 @@ void vfs_fini(struct vfs *vfs)
     node_put(vfs->cwd);
     node_put(vfs->root);
     vfs->root = vfs->cwd = NULL;
-    libos_free(vfs->groups);
-    vfs->groups = NULL;
-}
-
-int vfs_set_groups(struct vfs *vfs, const uint32_t *groups, size_t count)
-{
-    uint32_t *copy = count > 0 ? alloc_array(count, sizeof *copy) : NULL;
-    if (count > 0 && !copy)
-        return -ENOMEM;
-    if (count > 0)
-        memcpy(copy, groups, count * sizeof *copy);
-    libos_free(vfs->groups);
-    vfs->groups = copy;
-    vfs->creds.groups = copy;
-    vfs->creds.group_count = count;
-    return 0;
 }
 
 int vfs_fork(const struct vfs *from, struct vfs *to)
 {
     *to = *from;
-    to->groups = NULL;
     to->files = (struct file_table){0};
     int status = file_table_copy(&from->files, &to->files);
-    if (status == 0)
-        status = vfs_set_groups(to, from->creds.groups, from->creds.group_count);
     if (status < 0) {
         file_table_fini(&to->files);
         *to = (struct vfs){0};

@@ -27,7 +27,6 @@ struct vfs {
     struct node *cwd;
     uint16_t umask;
     struct creds creds;
-    uint32_t *groups; /* where those of `creds` are the vfs' own; else NULL */
     struct file_table files;
     struct file_clock clock;
     struct file_random random; /* of the enclave's own; zeroed: there are no such devices */
@@ -59,11 +58,9 @@ void vfs_init(struct vfs *vfs, struct tree *root, struct file_clock clock);
 void vfs_fini(struct vfs *vfs);
 
 /* What fork(2) does: `to` becomes the same over the same tree and the same open files. Whose it is
- * (to->files.process) the caller says. -ENOMEM: `to` is nothing then. */
+ * (to->files.process), and by whose identity it asks (to->creds), the caller says. -ENOMEM: `to` is
+ * nothing then. */
 int vfs_fork(const struct vfs *from, struct vfs *to);
-
-/* The supplementary groups, copied. -ENOMEM: they are what they were. */
-int vfs_set_groups(struct vfs *vfs, const uint32_t *groups, size_t count);
 
 /* Hides a directory by a tree, which the vfs borrows. Asks for no permission: it is for who sets
  * the container up. */

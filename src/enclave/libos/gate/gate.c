@@ -36,7 +36,7 @@ static int begin(struct container *all, struct error *err)
     (void)text_copy(name.id, sizeof name.id, all->id);
     for (unsigned i = 0; i < 3; i++)
         streams |= all->standard[i] != 0 ? 1U << i : 0;
-    syscall_begin(&all->program, all->vfs);
+    syscall_begin(&all->program);
     atomic_store(&is_ready, true);
     all->state = PROGRAM_RUNNING;
     if (door_begin(streams) == 0)

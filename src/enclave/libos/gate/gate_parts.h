@@ -32,7 +32,6 @@ struct container {
     char id[REQUEST_CONTAINER_MAX + 1];
     enum program_state state;
     struct vfs *vfs; /* the first process' */
-    uint32_t groups[USER_GROUPS_MAX];
     struct program program;
     uint64_t stack;
     uint32_t standard[3]; /* streams of the channel; 0 for none */

@@ -9,6 +9,7 @@
 #include "enclave/libos/calls/syscall.h"
 #include "enclave/libos/files/streams.h"
 #include "enclave/libos/gate/gate_parts.h"
+#include "enclave/libos/processes/process.h"
 #include "policy/capabilities.h"
 
 #define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -76,20 +77,31 @@ static uint64_t bits_of(struct policy_list names)
     return bits;
 }
 
-/* As a kernel leaves them behind execve(2): all but root have the ambient ones alone. */
+static struct identity_ids all_of(uint32_t id)
+{
+    return (struct identity_ids){id, id, id, id};
+}
+
+/* As a kernel leaves them behind execve(2): all but root have the ambient ones alone. Root gets no
+ * more by another execve(2) than the policy permits. */
 static void become(struct container *all, const struct spec *spec)
 {
     const struct policy_list *sets = spec->capabilities.sets;
     const struct user *user = spec->user;
-    uint64_t kept = bits_of(sets[user->user.id == 0 ? POLICY_PERMITTED : POLICY_AMBIENT]);
+    struct identity *identity = &process_first()->identity;
+    bool is_root = user->user.id == 0;
+    uint64_t bounding = bits_of(sets[POLICY_BOUNDING]);
+    uint64_t kept = bits_of(sets[is_root ? POLICY_PERMITTED : POLICY_AMBIENT]) & bounding;
+    *identity = (struct identity){
+        .ids = {all_of(user->user.id), all_of(user->groups[0].id)},
+        .group_count = user->group_count - 1,
+        .sets = {kept, kept, bits_of(sets[POLICY_INHERITABLE]) & (is_root ? kept : bounding)},
+        .bounding = is_root ? kept : bounding,
+        .ambient = is_root ? 0 : kept};
     for (size_t i = 1; i < user->group_count; i++)
-        all->groups[i - 1] = user->groups[i].id;
+        identity->groups[i - 1] = user->groups[i].id;
     all->vfs->umask = (uint16_t)spec->umask;
-    all->vfs->creds = (struct creds){.uid = user->user.id,
-                                     .gid = user->groups[0].id,
-                                     .groups = all->groups,
-                                     .group_count = user->group_count - 1,
-                                     .capabilities = kept & bits_of(sets[POLICY_BOUNDING])};
+    process_identify(process_first());
 }
 
 /* The folder is made where it is missing, as the utility VM does. */
@@ -214,7 +226,9 @@ int gate_start_program(void *argument, const struct spec *spec, uint64_t process
         memset(all->standard, 0, sizeof all->standard);
         return -1;
     }
-    all->vfs->files.limit = limits.values[RLIMIT_NOFILE].rlim_cur;
+    limits_init(&process_first()->limits, limits.values[RLIMIT_NOFILE].rlim_cur,
+                PROGRAM_STACK_SIZE);
+    all->vfs->files.limit = limits_files(&process_first()->limits);
     syscall_set_hostname(spec->hostname);
     all->state = PROGRAM_LOADED;
     return 0;

@@ -1,6 +1,13 @@
 #include "enclave/libos/processes/process.h"
 
+#include <asm/errno.h>
+#include <asm/siginfo.h>
+#include <asm/signal.h>
+
+#include "enclave/libos/door/door_calls.h"
+#include "enclave/libos/files/file.h"
 #include "enclave/libos/threads/thread.h"
+#include "enclave/libos/wipe.h"
 
 static struct process processes[PROCESSES_MAX];
 
@@ -57,4 +64,126 @@ int process_new_number(void)
         last = last < THREAD_NUMBER_MAX ? last + 1 : PROCESS_FIRST;
     while (is_used(last));
     return last;
+}
+
+/* --- making ----------------------------------------------------------------------------------- */
+
+static struct process *find_free(void)
+{
+    for (size_t i = 0; i < PROCESSES_MAX; i++) {
+        if (processes[i].state == PROCESS_FREE)
+            return &processes[i];
+    }
+    return NULL;
+}
+
+static int make_secret(const struct vfs *vfs, uint8_t secret[PROCESS_SECRET_SIZE])
+{
+    return vfs->random.fill ? vfs->random.fill(vfs->random.arg, secret, PROCESS_SECRET_SIZE) : -EIO;
+}
+
+int process_new(struct process *parent, int exit_signal, struct process **out)
+{
+    struct process *process = find_free();
+    if (!process)
+        return -EAGAIN;
+    *process = (struct process){.number = process_new_number(),
+                                .group = parent->group,
+                                .session = parent->session,
+                                .parent = parent,
+                                .exit_signal = exit_signal,
+                                .ignores_children = parent->ignores_children,
+                                .nice = parent->nice,
+                                .identity = parent->identity,
+                                .limits = parent->limits};
+    int status = make_secret(&parent->vfs, process->secret);
+    if (status == 0)
+        status = vfs_fork(&parent->vfs, &process->vfs);
+    if (status < 0)
+        return status;
+    process->state = PROCESS_ALIVE;
+    process_identify(process);
+    *out = process;
+    return 0;
+}
+
+void process_identify(struct process *process)
+{
+    process->vfs.creds = identity_creds(&process->identity);
+    process->vfs.files.process = process->number;
+}
+
+/* --- ending ----------------------------------------------------------------------------------- */
+
+uint32_t process_status(uint64_t result)
+{
+    uint32_t code = (uint32_t)(result & DOOR_CODE);
+    return result & DOOR_DIED ? code : code << 8;
+}
+
+void process_forget(struct process *process)
+{
+    process->state = PROCESS_FREE;
+}
+
+static struct signal_info describe(const struct process *process)
+{
+    uint32_t status = process->status;
+    bool has_died = (status & 0x7F) != 0;
+    uint64_t user = process->identity.ids[IDENTITY_USER].real;
+    return (struct signal_info){
+        process->exit_signal,
+        has_died ? CLD_KILLED : CLD_EXITED,
+        {(uint32_t)process->number | user << 32, has_died ? status & 0x7F : status >> 8}};
+}
+
+/* kernel/signal.c, do_notify_parent(). */
+static void tell_parent(struct process *process)
+{
+    struct process *parent = process->parent;
+    const struct signal_info info = describe(process);
+    if (process->exit_signal == SIGCHLD && parent->ignores_children)
+        process_forget(process);
+    if (info.number != 0)
+        (void)process_signal(parent, &info);
+    wait_wake_all(&process_changes);
+}
+
+static struct process *find_heir(const struct process *process)
+{
+    struct process *heir = process->parent;
+    while (heir->parent && !(heir->keeps_orphans && heir->state == PROCESS_ALIVE))
+        heir = heir->parent;
+    return heir;
+}
+
+/* What is left of its children: kernel/exit.c, forget_original_parent(). */
+static void hand_on(struct process *process)
+{
+    struct process *heir = find_heir(process);
+    for (size_t i = 0; i < PROCESSES_MAX; i++) {
+        struct process *child = &processes[i];
+        if (child->state == PROCESS_FREE || child->parent != process)
+            continue;
+        const struct signal_info info = {
+            child->death_signal, SI_USER, {(uint32_t)process->number, 0}};
+        child->parent = heir;
+        child->exit_signal = SIGCHLD;
+        if (child->state == PROCESS_ENDED)
+            tell_parent(child);
+        else if (info.number != 0)
+            (void)process_signal(child, &info);
+    }
+}
+
+void process_end(struct process *process, uint32_t status)
+{
+    vfs_fini(&process->vfs);
+    libos_wipe(process->secret, sizeof process->secret);
+    process->state = PROCESS_ENDED;
+    process->status = status;
+    process->post = NULL;
+    process->post_to = NULL;
+    hand_on(process);
+    tell_parent(process);
 }

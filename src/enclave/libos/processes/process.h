@@ -3,6 +3,8 @@
  * the first enclave's, and all of it is under the lock (threads/lock.h). Who runs for a process has
  * thread->process: its own threads, and those that stand for threads of another enclave. In such an
  * enclave the table has its one process, with nothing but the number.
+ *
+ * Whoever waits for children waits in process_changes. When number 1 ends, all end (finish.h).
  */
 #ifndef CAISSON_ENCLAVE_LIBOS_PROCESSES_PROCESS_H
 #define CAISSON_ENCLAVE_LIBOS_PROCESSES_PROCESS_H
@@ -12,6 +14,9 @@
 #include <stdint.h>
 
 #include "enclave/libos/files/vfs.h"
+#include "enclave/libos/processes/identity.h"
+#include "enclave/libos/processes/limits.h"
+#include "enclave/libos/threads/wait.h"
 
 #define PROCESSES_MAX 256 /* those that have ended and were not waited for count */
 #define PROCESS_FIRST 1   /* its number; what remains of others becomes its children */
@@ -29,8 +34,21 @@ struct process {
     int number;             /* getpid(2) */
     int group, session;     /* numbers */
     struct process *parent; /* NULL: number 1's */
-    struct vfs vfs;
+    int exit_signal;        /* that the parent gets at its end; 0: none */
+    int death_signal;       /* that it gets at its parent's (PR_SET_PDEATHSIG); 0: none */
+    uint32_t status;        /* as wait(2) tells it, when it has ended */
+    bool has_executed;      /* since it was made: its parent may not change its group */
+    bool keeps_orphans;     /* PR_SET_CHILD_SUBREAPER */
+    bool ignores_children;  /* SIG_IGN or SA_NOCLDWAIT for SIGCHLD: they leave no status */
+    int nice;               /* -20 to 19; kept and told, and nothing else */
+    struct vfs vfs;         /* its creds are the identity's */
+    struct identity identity;
+    struct limits limits;
     uint8_t secret[PROCESS_SECRET_SIZE]; /* whoever speaks for it over a wire knows it */
+
+    /* Sends it a signal where it runs; NULL: here, as this enclave's process. */
+    int (*post)(struct process *process, const struct signal_info *info);
+    void *post_to;
 };
 
 /* Number 1, which process_begin() makes. Without the lock until the program runs. */
@@ -46,5 +64,37 @@ struct process *process_at(size_t index); /* below PROCESSES_MAX, free ones too 
 
 /* A new number, which no thread, process, group or session has. */
 int process_new_number(void);
+
+/* A child, with copies of all that a process has, a number and a secret. It is another who runs it.
+ * -EAGAIN when there are as many as there may be, -ENOMEM. */
+int process_new(struct process *parent, int exit_signal, struct process **out);
+
+/* After a change of its identity or of its files: these ask by it, and their locks are its. */
+void process_identify(struct process *process);
+
+/* It has come to this (a status as wait(2) tells it). What is its own goes, its children become
+ * others', its parent hears of it. Not for number 1. */
+void process_end(struct process *process, uint32_t status);
+/* The status that a result means (door_calls.h). */
+uint32_t process_status(uint64_t result);
+
+/* wait4(2): a child that has ended, of those that `who` means: -1 any, 0 of the parent's group, a
+ * number, or a group's negative. `options` are wait(2)'s __WCLONE and __WALL. 0, *out NULL when
+ * none of them has ended; -ECHILD when there are none. */
+int process_find_ended(const struct process *parent, int who, unsigned options,
+                       struct process **out);
+/* It was waited for. */
+void process_forget(struct process *process);
+extern struct wait_queue process_changes;
+
+/* To a process that is there; one that has ended takes no notice. As signal_send(). */
+int process_signal(struct process *process, const struct signal_info *info);
+
+/* kill(2), with this information; a number of 0 asks whether there is one. -ESRCH, -EPERM. */
+int process_kill(struct process *from, int whom, const struct signal_info *info);
+
+/* setpgid(2), setsid(2): 0 or the session; as they answer. */
+int process_set_group(struct process *self, int number, int group);
+int process_set_session(struct process *self);
 
 #endif

@@ -266,6 +266,11 @@ bool memory_allows(uintptr_t at, size_t size, unsigned access)
     return true;
 }
 
+size_t memory_all(void)
+{
+    return memory.count;
+}
+
 size_t memory_used(void)
 {
     size_t used = 0;

@@ -48,7 +48,8 @@ int memory_clear(uintptr_t at, size_t size);
 /* Whether the program may do this with all these bytes. */
 bool memory_allows(uintptr_t at, size_t size, unsigned access);
 
-/* Pages that are mapped. */
+/* Pages that are mapped, and that there are. */
 size_t memory_used(void);
+size_t memory_all(void);
 
 #endif

@@ -174,9 +174,12 @@ int signal_send(struct thread *thread, const struct signal_info *info)
 
 int signal_raise(struct thread *thread, int number)
 {
+    struct process *self = process_self();
     const struct signal_info info = {
-        number, thread ? SI_TKILL : SI_USER, {(uint64_t)process_self()->number, 0}};
-    return signal_send(thread, &info);
+        number,
+        thread ? SI_TKILL : SI_USER,
+        {(uint32_t)self->number | (uint64_t)self->identity.ids[IDENTITY_USER].real << 32, 0}};
+    return self->post ? process_signal(self, &info) : signal_send(thread, &info);
 }
 
 /* --- taking ----------------------------------------------------------------------------------- */

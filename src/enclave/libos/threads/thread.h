@@ -19,6 +19,7 @@
 #define THREADS_MAX DOOR_THREADS_MAX
 
 #define THREAD_NUMBER_MAX 4194303 /* as Linux has it */
+#define THREAD_NAME_SIZE  16      /* bytes with the end */
 
 struct process;
 
@@ -35,6 +36,7 @@ struct thread {
     enum thread_state state;
     int number;              /* gettid(2) */
     struct process *process; /* for which it runs (processes/process.h) */
+    char name[THREAD_NAME_SIZE];
 
     /* wait.c: the queue in which it is, the next one there, and whether it was taken out. */
     struct wait_queue *queue;
