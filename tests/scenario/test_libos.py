@@ -261,6 +261,19 @@ class Layers(unittest.TestCase):
         self.assertEqual(self.inside("/bin/ls", "/dev").stdout.split()[:3], [b"fd", b"full", b"null"])
         self.assertEqual(self.inside("/usr/bin/wc", "-c", "/etc/motd").stdout, b"15 /etc/motd\n")
 
+    def test_proc_says_what_programs_look_for(self):
+        inside = self.inside("/bin/bash", "-c", """
+            read -r name rest </proc/self/comm; echo $name
+            while read -r key value; do [[ $key == VmSize: ]] && echo "$key" ${value##* }; done </proc/self/status
+            echo there >/dev/stdout; read -r line </dev/stdin; echo $line
+            cd /proc/self/fd; echo *; cd ..; pwd -P
+            exec 9</etc/motd; read -r line </proc/self/fd/9; echo $line; echo </proc/none""", data=b"input\n")  # fmt: skip
+        self.assertEqual(inside.stdout, b"bash\nVmSize: kB\nthere\ninput\n0 1 2 3\n/proc/1\na line\n", inside.stderr)
+        self.assertIn(b"/proc/none: No such file", inside.stderr)
+        self.assertEqual(self.inside("/bin/ls", "/sys/devices/system/cpu").stdout, b"kernel_max\nonline\npossible\npresent\n")
+        self.assertEqual(self.inside("/bin/cat", "/proc/self/cmdline").stdout, b"/bin/cat\0/proc/self/cmdline\0")
+        self.assertEqual(self.inside("/bin/cat", "/proc/self/exe").stdout, open("/bin/cat", "rb").read())
+
     def test_curl_speaks_http_through_the_door(self):
         class Page(http.server.BaseHTTPRequestHandler):
             def do_GET(self):

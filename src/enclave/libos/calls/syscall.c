@@ -12,6 +12,7 @@
 #include "enclave/libos/door/door.h"
 #include "enclave/libos/files/pipe.h"
 #include "enclave/libos/log.h"
+#include "enclave/libos/system.h"
 #include "enclave/libos/threads/deliver.h"
 #include "enclave/libos/threads/lock.h"
 #include "enclave/libos/threads/thread.h"
@@ -56,25 +57,11 @@ static uint64_t do_arch_prctl(struct program_frame *frame)
     return 0;
 }
 
-static struct new_utsname name = {.sysname = "Linux",
-                                  .nodename = "caisson",
-                                  .release = "6.12.0-caisson",
-                                  .version = "caisson library OS",
-                                  .machine = "x86_64",
-                                  .domainname = "(none)"};
-
-void syscall_set_hostname(const char *text)
-{
-    size_t len = strnlen(text, sizeof name.nodename - 1);
-    __builtin_memcpy(name.nodename, text, len);
-    name.nodename[len] = 0;
-}
-
 static uint64_t do_uname(struct program_frame *frame)
 {
-    if (!can_write(frame->rdi, sizeof name))
+    if (!can_write(frame->rdi, sizeof(struct new_utsname)))
         return SYSCALL_FAULT;
-    __builtin_memcpy((void *)frame->rdi, &name, sizeof name);
+    *(struct new_utsname *)frame->rdi = *system_name();
     return 0;
 }
 

@@ -8,8 +8,6 @@
 
 /* Before the first call of syscall_answer() (program.h). */
 void syscall_begin(const struct program *program);
-/* What uname(2) says, cut at 64 characters. */
-void syscall_set_hostname(const char *name);
 
 typedef uint64_t syscall_fn(struct program_frame *frame);
 

@@ -9,6 +9,7 @@
 #include "enclave/libos/clock.h"
 #include "enclave/libos/door/door.h"
 #include "enclave/libos/log.h"
+#include "enclave/libos/system.h"
 #include "enclave/libos/threads/finish.h"
 #include "enclave/libos/threads/futex.h"
 #include "enclave/libos/threads/lock.h"
@@ -18,7 +19,6 @@
 #define SECOND          UINT64_C(1000000000)
 #define ADDRESS_LIMIT   (UINT64_C(1) << 47)
 #define ROBUST_MOST     2048 /* locks of one list, as the kernel has it */
-#define PROCESSORS      8    /* that a program is told of */
 #define CLONE3_SIZE_MAX 4096 /* bytes, as the kernel has it */
 #define COMMAND         (~(unsigned)(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME)) /* of futex */
 
@@ -197,7 +197,7 @@ uint64_t syscall_get_robust_list(struct program_frame *frame)
 /* The host's processors are its own affair: a fixed set. */
 uint64_t syscall_sched_getaffinity(struct program_frame *frame)
 {
-    const uint64_t all = (UINT64_C(1) << PROCESSORS) - 1;
+    const uint64_t all = (UINT64_C(1) << SYSTEM_PROCESSORS) - 1;
     if (frame->rsi < sizeof all || frame->rsi % sizeof all != 0)
         return SYSCALL_ERROR(EINVAL);
     if (frame->rdi != 0 && !thread_find((int)frame->rdi))

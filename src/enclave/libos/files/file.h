@@ -24,6 +24,8 @@ struct file_kind {
     unsigned (*poll)(struct file *file); /* of POLLIN and the like; NULL: read and write */
     int (*ioctl)(struct file *file, unsigned request, void *argument); /* -ENOTTY */
     void (*release)(struct file *file);                                /* the last number is gone */
+    /* Another open file of the same thing, by /proc: sets the kind and the state. -ENXIO */
+    int (*open_again)(const struct file *from, struct file *to);
 };
 
 struct file {

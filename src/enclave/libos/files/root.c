@@ -8,6 +8,8 @@
 #include "enclave/libos/clock.h"
 #include "enclave/libos/door/door.h"
 #include "enclave/libos/files/devices.h"
+#include "enclave/libos/files/proc.h"
+#include "enclave/libos/files/sysfs.h"
 #include "enclave/libos/files/verity.h"
 #include "enclave/libos/log.h"
 
@@ -64,19 +66,37 @@ int root_check_layer(const struct root_layer *layer)
     return status;
 }
 
-static int make_dev(struct vfs *vfs)
+/* Makes the folder where it is missing. */
+static int mount_at(struct vfs *vfs, const char *path, struct tree *tree, const char *options)
+{
+    int status = vfs_mkdir(vfs, AT_FDCWD, path, 0755);
+    if (status == 0 || status == -EEXIST)
+        status = vfs_mount(vfs, path, tree);
+    if (status == 0)
+        proc_note_mount(path, tree, options);
+    return status;
+}
+
+static int mount_dev(struct vfs *vfs)
 {
     struct tree_options options = {
         .limit = ROOT_LIMIT, .device = 2, .mode = 0755, .clock = vfs->clock};
     struct tree *dev = NULL;
-    int status = vfs_mkdir(vfs, AT_FDCWD, "/dev", 0755);
-    if (status == -EEXIST)
-        status = 0;
-    if (status == 0)
-        status = tree_new(&options, &dev);
+    int status = tree_new(&options, &dev);
     if (status == 0)
         status = devices_make(dev);
-    return status < 0 ? status : vfs_mount(vfs, "/dev", dev);
+    return status < 0 ? status : mount_at(vfs, "/dev", dev, "rw,nosuid");
+}
+
+static int mount_system(struct vfs *vfs)
+{
+    struct tree *proc = NULL, *sys = NULL;
+    int status = proc_new(vfs->clock, &proc);
+    if (status == 0)
+        status = mount_at(vfs, "/proc", proc, "rw,nosuid,nodev,noexec");
+    if (status == 0)
+        status = sysfs_new(vfs->clock, &sys);
+    return status < 0 ? status : mount_at(vfs, "/sys", sys, "ro,nosuid,nodev,noexec");
 }
 
 int root_mount(struct vfs *vfs, const struct root_layer *layers, size_t count)
@@ -102,5 +122,7 @@ int root_mount(struct vfs *vfs, const struct root_layer *layers, size_t count)
         return status;
     vfs_init(vfs, root, clock);
     vfs->random = (struct file_random){fill, NULL};
-    return make_dev(vfs);
+    proc_note_mount("/", root, "rw,relatime");
+    status = mount_dev(vfs);
+    return status < 0 ? status : mount_system(vfs);
 }

@@ -1,4 +1,4 @@
-/* The container's files in an enclave: layers that the host's disks hold, and /dev. */
+/* The container's files in an enclave: layers that the host's disks hold, /dev, /proc and /sys. */
 #ifndef CAISSON_ENCLAVE_LIBOS_FILES_ROOT_H
 #define CAISSON_ENCLAVE_LIBOS_FILES_ROOT_H
 
@@ -17,8 +17,8 @@ struct root_layer {
 /* Whether the disk begins as the layer of this root hash: 0, or a negative errno. */
 int root_check_layer(const struct root_layer *layer);
 
-/* Mounts the layers, top first, and /dev. Their root hashes are the caller's to have compared with
- * the policy. What was made until an error stays: the enclave ends then. */
+/* Mounts the layers, top first, /dev, /proc and /sys. Their root hashes are the caller's to have
+ * compared with the policy. What was made until an error stays: the enclave ends then. */
 int root_mount(struct vfs *vfs, const struct root_layer *layers, size_t count);
 
 #endif

@@ -13,8 +13,12 @@ struct special {
     int (*list)(struct node *directory, uint64_t position, tree_emit emit, void *arg);
     /* Of a link whose target is: its size, -ERANGE. */
     int (*read_link)(struct node *node, char *out, size_t size);
+    /* Of a link that leads to a node and not to a path: counted. 1: it is as any other. */
+    int (*follow)(struct node *link, struct node **out);
     /* Sets file->kind and what that needs. */
     int (*open)(struct node *node, struct file *file);
+    /* The last reference is gone. */
+    void (*release)(struct node *node);
 };
 
 #endif

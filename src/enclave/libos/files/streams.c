@@ -1,5 +1,6 @@
 #include "enclave/libos/files/streams.h"
 
+#include <linux/errno.h>
 #include <linux/fcntl.h>
 #include <linux/poll.h>
 
@@ -36,7 +37,18 @@ static unsigned stream_poll(struct file *file)
     return one.ready & (wanted | POLLERR | POLLHUP);
 }
 
-static const struct file_kind stream_kind = {.is_stream = true,
+static int stream_open_again(const struct file *from, struct file *to)
+{
+    bool is_input = stream_handle(from) == 0;
+    if ((to->flags & O_ACCMODE) != (is_input ? O_RDONLY : O_WRONLY))
+        return -EACCES;
+    to->kind = from->kind;
+    to->state = from->state;
+    return 0;
+}
+
+static const struct file_kind stream_kind = {.open_again = stream_open_again,
+                                             .is_stream = true,
                                              .read = stream_read,
                                              .write = stream_write,
                                              .poll = stream_poll,

@@ -53,6 +53,8 @@ void node_put(struct node *node)
     if (!node || --node->references > 0)
         return;
     struct account *account = &node->tree->account;
+    if (node->special && node->special->release)
+        node->special->release(node);
     pages_cut(&node->pages, 0, account);
     xattrs_fini(node);
     lowers_fini(&node->directory.lowers);
@@ -233,7 +235,7 @@ static int check_free(struct node *directory, struct span name)
         return -EEXIST;
     if (directory->directory.is_removed)
         return -ENOENT;
-    return is_special_directory(directory) ? -EPERM : 0;
+    return is_special_directory(directory) ? -ENOENT : 0;
 }
 
 int tree_create(struct node *directory, struct span name, const struct node_new *what,

@@ -82,14 +82,35 @@ static int go_to_root(struct way *way)
     return 0;
 }
 
+/* To where a link of /proc leads without a path, whose text is kept: 1 for a link as any other. */
+static int jump(struct way *way, struct node *link)
+{
+    struct walk *walk = way->walk;
+    struct node *node;
+    int status = link->special && link->special->follow ? link->special->follow(link, &node) : 1;
+    if (status != 0)
+        return status;
+    if (way->flags & (WALK_NO_MAGIC | WALK_BENEATH | WALK_IN_ROOT)) {
+        node_put(node);
+        return way->flags & WALK_NO_MAGIC ? -ELOOP : -EXDEV;
+    }
+    libos_free(walk->path);
+    walk->path = alloc_zeroed(1, WALK_PATH_MAX);
+    if (walk->path)
+        (void)node_read_link(link, walk->path, WALK_PATH_MAX - 1);
+    go(walk, node);
+    return walk->path ? 0 : -ENOMEM;
+}
+
 /* Puts a link's target in front of what is left. */
 static int follow(struct way *way, struct node *link)
 {
     char target[WALK_PATH_MAX];
     if (way->flags & WALK_NO_SYMLINKS || ++way->links > LINKS_MAX)
         return -ELOOP;
-    if (link->special && way->flags & WALK_NO_MAGIC)
-        return -ELOOP;
+    int status = jump(way, link);
+    if (status <= 0)
+        return status;
     int size = node_read_link(link, target, sizeof target - 1);
     if (size <= 0)
         return size < 0 ? size : -ENOENT;
@@ -221,6 +242,7 @@ void walk_fini(struct walk *walk)
     node_put(walk->node);
     node_put(walk->directory);
     node_put(walk->walked);
+    libos_free(walk->path);
     *walk = (struct walk){.last = WALK_ROOT};
 }
 
@@ -257,6 +279,15 @@ int walk_directory_path(const struct vfs *vfs, const struct node *directory, cha
     return fits ? (int)start : -ERANGE;
 }
 
+static char *copy_text(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = libos_alloc(size);
+    if (copy)
+        memcpy(copy, text, size);
+    return copy;
+}
+
 char *walk_whole_path(struct vfs *vfs, const struct walk *walk)
 {
     char text[WALK_PATH_MAX];
@@ -266,6 +297,8 @@ char *walk_whole_path(struct vfs *vfs, const struct walk *walk)
         directory = walk->node;
     if (!directory)
         return NULL;
+    if (walk->path && walk->node && !walk->directory && !is_root_of_name)
+        return copy_text(walk->path);
     int start = is_directory(directory) ? walk_directory_path(vfs, directory, text, sizeof text)
                                         : (int)sizeof text;
     if (start < 0)

@@ -28,6 +28,7 @@ struct walk {
     enum walk_last last;
     bool is_directory;   /* the path ends with a slash */
     struct node *walked; /* where it has got to; the functions' own */
+    char *path;          /* what a link of /proc said that led there last, or NULL */
 };
 
 /* On success walk_fini() is due. */

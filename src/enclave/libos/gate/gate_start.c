@@ -10,6 +10,8 @@
 #include "enclave/libos/files/streams.h"
 #include "enclave/libos/gate/gate_parts.h"
 #include "enclave/libos/processes/process.h"
+#include "enclave/libos/program/facts.h"
+#include "enclave/libos/system.h"
 #include "policy/capabilities.h"
 
 #define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -167,12 +169,16 @@ static int put_all(struct buf *words, struct policy_list texts, struct error *er
 static int load_words(struct container *all, struct program_words *words, size_t environment)
 {
     char path[PROGRAM_PATH_MAX];
+    const char *named = words->texts;
     int status = program_find(all->vfs, words, path);
     if (status == 0)
         status = program_load(all->vfs, path, &all->program);
-    return status < 0 ? status
-                      : program_stack(&all->program, words->texts, words->size, words->arguments,
-                                      environment, &all->stack);
+    if (status == 0)
+        status = program_stack(&all->program, words->texts, words->size, words->arguments,
+                               environment, &all->stack);
+    if (status == 0)
+        program_facts_begin(all->vfs, named, path, &all->program, all->stack);
+    return status;
 }
 
 /* The path, the arguments and the environment. Programs expect HOME. */
@@ -229,7 +235,7 @@ int gate_start_program(void *argument, const struct spec *spec, uint64_t process
     limits_init(&process_first()->limits, limits.values[RLIMIT_NOFILE].rlim_cur,
                 PROGRAM_STACK_SIZE);
     all->vfs->files.limit = limits_files(&process_first()->limits);
-    syscall_set_hostname(spec->hostname);
+    system_set_hostname(spec->hostname);
     all->state = PROGRAM_LOADED;
     return 0;
 }

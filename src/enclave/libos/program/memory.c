@@ -278,3 +278,18 @@ size_t memory_used(void)
         used += (memory.pages[i] & MAPPED) != 0;
     return used;
 }
+
+bool memory_next(uintptr_t at, struct memory_run *out)
+{
+    const uint8_t shown = MAPPED | ACCESS;
+    size_t i = at > memory.first ? (at - memory.first + MEMORY_PAGE - 1) / MEMORY_PAGE : 0;
+    while (i < memory.count && !(memory.pages[i] & MAPPED))
+        i++;
+    if (i >= memory.count)
+        return false;
+    size_t end = i;
+    while (end < memory.count && (memory.pages[end] & shown) == (memory.pages[i] & shown))
+        end++;
+    *out = (struct memory_run){address_of(i), address_of(end), memory.pages[i] & ACCESS};
+    return true;
+}

@@ -52,4 +52,13 @@ bool memory_allows(uintptr_t at, size_t size, unsigned access);
 size_t memory_used(void);
 size_t memory_all(void);
 
+/* Pages beside each other that are mapped with the same access. */
+struct memory_run {
+    uintptr_t begin, end;
+    unsigned access;
+};
+
+/* The first of them at or behind an address (begin is cut to it); false for none. */
+bool memory_next(uintptr_t at, struct memory_run *out);
+
 #endif
