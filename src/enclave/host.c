@@ -20,6 +20,8 @@
 
 int host_descriptor(const struct host *host, uint32_t handle)
 {
+    if (handle == DOOR_CHILDREN)
+        return host_children_descriptor(host);
     return handle < STREAMS ? host->program[handle] : host_net_descriptor(host, handle);
 }
 
@@ -178,6 +180,8 @@ static uint64_t answer(void *context, uint64_t number, const uint64_t arguments[
         [DOOR_NEXT] = host_answer_next,   [DOOR_INPUT] = host_answer_input,
         [DOOR_BEGIN] = host_answer_begin,
     };
+    if (number >= DOOR_CHILD)
+        return (uint64_t)host_children_answer(context, number);
     if (number >= DOOR_SOCKET)
         return (uint64_t)host_net_answer(context, number, arguments);
     if (number >= sizeof answers / sizeof *answers || !answers[number])
@@ -209,11 +213,15 @@ static void keep_sigpipe(bool is_kept, sigset_t *before)
     }
 }
 
+/* The gate's thread, or a child's in its place: nobody wakes it. */
 static int run_gate(struct host *host, uint64_t *result, struct error *err)
 {
-    struct host_thread gate = {
-        .host = host, .index = DOOR_GATE_THREAD, .buffer = calloc(1, DOOR_BUFFER_SIZE)};
-    const uint64_t arguments[4] = {DOOR_RUN_GATE, (uintptr_t)gate.buffer};
+    struct host_thread gate = {.host = host,
+                               .index = DOOR_GATE_THREAD,
+                               .token = -1,
+                               .buffer = calloc(1, DOOR_BUFFER_SIZE)};
+    const uint64_t arguments[4] = {host->is_child ? DOOR_RUN_CHILD : DOOR_RUN_GATE,
+                                   (uintptr_t)gate.buffer};
     const struct enclave_host calls = {answer, &gate};
     sigset_t before;
     if (!gate.buffer)
@@ -227,8 +235,8 @@ static int run_gate(struct host *host, uint64_t *result, struct error *err)
     return outcome;
 }
 
-int enclave_host_run(struct enclave *enclave, const struct enclave_image *image,
-                     const struct enclave_host_run *wanted, struct error *err)
+static int run(struct enclave *enclave, const struct enclave_image *image,
+               const struct enclave_host_run *wanted, bool is_child, struct error *err)
 {
     static const struct enclave_host calls = {.answer = answer};
     /* The program's threads, where they are inside still, go on with this until the process ends.
@@ -239,6 +247,7 @@ int enclave_host_run(struct enclave *enclave, const struct enclave_image *image,
                          .image = image,
                          .run = wanted,
                          .calls = &calls,
+                         .is_child = is_child,
                          .program = {-1, -1, -1},
                          .gate = {-1, -1, -1},
                          .input = BUF_WITH_LIMIT(2 * DOOR_BUFFER_SIZE),
@@ -250,4 +259,16 @@ int enclave_host_run(struct enclave *enclave, const struct enclave_image *image,
     if (result & DOOR_UNABLE)
         return error_system(err, (int)(result & (DOOR_UNABLE - 1)), "the library OS gave up");
     return 0;
+}
+
+int enclave_host_run(struct enclave *enclave, const struct enclave_image *image,
+                     const struct enclave_host_run *wanted, struct error *err)
+{
+    return run(enclave, image, wanted, false, err);
+}
+
+int enclave_host_run_child(struct enclave *enclave, const struct enclave_image *image,
+                           const struct enclave_host_run *wanted, struct error *err)
+{
+    return run(enclave, image, wanted, true, err);
 }

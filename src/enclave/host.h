@@ -10,6 +10,8 @@
 #include "enclave/libos/door/door_calls.h"
 #include "enclave/load.h"
 
+struct host_nursery;
+
 struct enclave_host_run {
     int channel;              /* borrowed: a stream socket, to whom the gate speaks */
     const char *tee;          /* "sgx", "sgx-simulated" */
@@ -17,6 +19,7 @@ struct enclave_host_run {
     size_t disk_count;
     const struct sgx_targetinfo *target; /* for whom reports are made; NULL for nobody */
     void (*log)(const char *line);       /* what the library OS tells */
+    const struct host_nursery *nursery;  /* of further enclaves (host_nursery.h); NULL for none */
 };
 
 /* Runs the gate in the enclave's first thread until it was told to power off, or the socket's other
@@ -24,5 +27,10 @@ struct enclave_host_run {
  * error_system() tells with which errno the library OS gave up. */
 int enclave_host_run(struct enclave *enclave, const struct enclave_image *image,
                      const struct enclave_host_run *run, struct error *err);
+
+/* The same for a child's enclave, whose first thread dials the first enclave: until that wire ends.
+ * The process ends by itself where the program does. */
+int enclave_host_run_child(struct enclave *enclave, const struct enclave_image *image,
+                           const struct enclave_host_run *run, struct error *err);
 
 #endif

@@ -144,6 +144,8 @@ static void *run_program(void *argument)
         host->run->log(err.text);
     for (size_t i = 0; i < 3; i++)
         fd_close(&host->program[i]);
+    if (host->is_child)
+        _exit(0); /* its first thread waits for nothing but its wire */
     (void)!write(host->ended, &one, sizeof one);
     return NULL;
 }

@@ -10,20 +10,19 @@
  * process opens nothing, starts nothing and connects to nothing any more.
  */
 #include <errno.h>
-#include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/hex.h"
 #include "base/text.h"
 #include "enclave/aesm.h"
 #include "enclave/hardware.h"
-#include "enclave/host.h"
+#include "enclave/host_confine.h"
+#include "enclave/host_nursery.h"
 #include "enclave/model.h"
 #include "enclave/platform.h"
 #include "os/fd.h"
@@ -118,65 +117,30 @@ static int take(int argc, char *argv[], struct given *given, struct error *err)
     return 0;
 }
 
-/* What this process has no use for any more, whoever has taken it over. SYSCALLs of the enclave do
- * not come this far: they trap (Syscall User Dispatch). */
-static int confine(struct error *err)
-{
-    static const int refused[] = {
-        SCMP_SYS(open),
-        SCMP_SYS(openat),
-        SCMP_SYS(openat2),
-        SCMP_SYS(creat),
-        SCMP_SYS(execve),
-        SCMP_SYS(execveat),
-        SCMP_SYS(fork),
-        SCMP_SYS(vfork),
-        SCMP_SYS(socket),
-        SCMP_SYS(connect),
-        SCMP_SYS(bind),
-        SCMP_SYS(ptrace),
-        SCMP_SYS(unshare),
-        SCMP_SYS(setns),
-        SCMP_SYS(process_vm_writev),
-        SCMP_SYS(mount),
-        SCMP_SYS(keyctl),
-        SCMP_SYS(bpf),
-        SCMP_SYS(perf_event_open),
-        SCMP_SYS(unlink),
-        SCMP_SYS(unlinkat),
-        SCMP_SYS(rename),
-        SCMP_SYS(process_vm_readv),
-        SCMP_SYS(mkdir),
-        SCMP_SYS(io_uring_setup),
-    };
-    const struct rlimit none = {0, 0};
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
-    int status = filter ? 0 : -ENOMEM;
-    for (size_t i = 0; status == 0 && i < sizeof refused / sizeof *refused; i++)
-        status = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), refused[i], 0);
-    if (status == 0)
-        status = seccomp_load(filter);
-    seccomp_release(filter);
-    if (status < 0)
-        return error_system(err, -status, "seccomp");
-    if (prctl(PR_SET_DUMPABLE, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0)
-        return error_system(err, errno, "confinement");
-    return 0;
-}
-
 static int run(int argc, char *argv[], struct given *given, struct error *err)
 {
     struct enclave_image image;
+    struct host_nursery nursery;
     (void)signal(SIGPIPE, SIG_IGN);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return error_system(err, errno, "PR_SET_NO_NEW_PRIVS");
     if (take(argc, argv, given, err) < 0 ||
         enclave_image_parse(buf_span(&given->image), &image, err) < 0)
         return -1;
+    const struct host_recipe recipe = {.driver = given->driver,
+                                       .image = &image,
+                                       .sigstruct = given->sigstruct,
+                                       .options = &given->options,
+                                       .confine_nursery = host_confine_nursery,
+                                       .confine_child = host_confine};
+    if (host_nursery_begin(&recipe, &given->run, &nursery, err) < 0)
+        return -1;
     struct enclave *enclave = enclave_load(given->driver, &image, given->sigstruct, &given->options,
                                            err);
-    if (!enclave || confine(err) < 0)
+    if (!enclave || host_confine(err) < 0)
         return -1;
+    nursery.base = enclave->base;
+    given->run.nursery = &nursery;
     return enclave_host_run(enclave, &image, &given->run, err);
 }
 

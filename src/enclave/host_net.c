@@ -49,8 +49,7 @@ static int grow(struct host_net *net)
     return 0;
 }
 
-/* Takes the descriptor. */
-static int64_t add(struct host *host, int fd)
+int64_t host_net_add(struct host *host, int fd)
 {
     if (!host->net)
         host->net = calloc(1, sizeof *host->net);
@@ -111,7 +110,7 @@ static int64_t answer_socket(struct host_thread *thread, int fd, const uint64_t 
     if ((family != AF_INET && family != AF_INET6) || (type != SOCK_STREAM && type != SOCK_DGRAM))
         return -EAFNOSUPPORT;
     int made = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, (int)arguments[1]);
-    return made < 0 ? -errno : add(thread->host, made);
+    return made < 0 ? -errno : host_net_add(thread->host, made);
 }
 
 static int64_t answer_close(struct host_thread *thread, int fd, const uint64_t arguments[3])
@@ -152,7 +151,7 @@ static int64_t answer_accept(struct host_thread *thread, int fd, const uint64_t 
     if (made < 0)
         return -errno;
     give_address(thread, &address, size, 0);
-    return add(thread->host, made);
+    return host_net_add(thread->host, made);
 }
 
 static int64_t answer_send(struct host_thread *thread, int fd, const uint64_t arguments[3])

@@ -30,6 +30,7 @@ struct host {
     pthread_mutex_t lock;     /* of what follows, and of the driver where pages change */
     pthread_cond_t has_ended; /* a thread has */
     size_t running;
+    bool is_child;        /* of another enclave: its process ends with the program */
     bool is_over;         /* the program has come to a result */
     int outcome;          /* 0, or -1 with `error` */
     uint64_t result;      /* what it came to */
@@ -72,7 +73,13 @@ int64_t host_alarm(struct host *host, uint64_t deadline);
 /* host_net.c: what is about sockets, and the descriptor of such a handle, or -1. */
 int64_t host_net_answer(struct host_thread *thread, uint64_t number, const uint64_t arguments[3]);
 int host_net_descriptor(const struct host *host, uint64_t handle);
+/* With the lock. Takes the descriptor: its handle, or a negative errno. */
+int64_t host_net_add(struct host *host, int fd);
 void host_net_fini(struct host *host);
+
+/* host_children.c: what is about further enclaves, and where sockets arrive, or -1. */
+int64_t host_children_answer(struct host_thread *thread, uint64_t number);
+int host_children_descriptor(const struct host *host);
 
 /* host.c: the descriptor of a handle (struct door_ready), or -1. */
 int host_descriptor(const struct host *host, uint32_t handle);

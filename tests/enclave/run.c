@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 #include "base/hex.h"
-#include "enclave/host.h"
+#include "enclave/host_nursery.h"
 #include "enclave/model.h"
 #include "measure/sigstruct_sign.h"
 #include "os/fd.h"
@@ -102,10 +102,17 @@ static int host(const char *path, const struct given *given, int channel, struct
     if (file_read(path, &file, err) < 0 || enclave_image_parse(buf_span(&file), &image, err) < 0 ||
         sign(&image, sigstruct, err) < 0)
         return -1;
+    const struct host_recipe recipe = {
+        .driver = &driver_model, .image = &image, .sigstruct = sigstruct, .options = &options};
+    struct host_nursery nursery;
+    if (host_nursery_begin(&recipe, &run, &nursery, err) < 0)
+        return -1;
     double begin = now_ms();
     struct enclave *enclave = enclave_load(&driver_model, &image, sigstruct, &options, err);
     if (given->has_times)
         (void)fprintf(stderr, "enclave-run: loaded in %.2f ms\n", now_ms() - begin);
+    nursery.base = enclave ? enclave->base : 0;
+    run.nursery = &nursery;
     return enclave ? enclave_host_run(enclave, &image, &run, err) : -1;
 }
 

@@ -100,18 +100,29 @@ class Run(EnclaveCase):
         self.assertEqual((record["tee"], record["status"]), ("sgx-simulated", "running"))
         self.assertIn("SIMULATED", self.caisson("ps").stdout.decode())
         self.assertIn("an enclave has no", self.caisson("exec", name, "/usr/bin/id", check=False).stderr.decode())
-        host = cli.children_of(record["monitor"])
-        self.assertEqual(len(host), 1)
-        with open(f"/proc/{host[0]}/status", encoding="ascii") as file:
-            status = file.read()
-        self.assertIn("NoNewPrivs:\t1", status)
-        self.assertIn("Seccomp:\t2", status)
-        if os.geteuid() == 0:
-            self.assertNotIn("Uid:\t0", status)
+        hosts = cli.children_of(record["monitor"])
+        self.assertEqual(len(hosts), 2)  # the enclave's, and the nursery of further ones
+        for host in hosts:
+            with open(f"/proc/{host}/status", encoding="ascii") as file:
+                status = file.read()
+            self.assertIn("NoNewPrivs:\t1", status)
+            self.assertIn("Seccomp:\t2", status)
+            if os.geteuid() == 0:
+                self.assertNotIn("Uid:\t0", status)
         self.caisson("stop", "-t", "1", name)
-        self.eventually(lambda: not cli.is_alive(host[0]), what="end of the enclave's process")
+        self.eventually(lambda: not any(map(cli.is_alive, hosts)), what="end of the enclave's processes")
         self.assertNotIn("no\n", self.logs(name))
 
+    def test_no_process_stays_when_one_is_killed(self):
+        for part in ("monitor", "host"):
+            name = self.name()
+            self.caisson("run", "-q", *TEE, "-d", "-i", "--name", name, self.oci, "/bin/dash", "-c", "echo begun; read x")
+            self.eventually(lambda name=name: "begun" in self.logs(name), what="first line")
+            record = json.loads(self.caisson("inspect", name).stdout)
+            record = record[0] if isinstance(record, list) else record
+            hosts = cli.children_of(record["monitor"])
+            cli.kill(record["monitor"] if part == "monitor" else hosts[0])
+            self.eventually(lambda hosts=hosts: not any(map(cli.is_alive, hosts)), what="end of all when the " + part + " is killed")
 
     def test_a_signal_comes_where_the_policy_lets_it(self):
         name = self.name()

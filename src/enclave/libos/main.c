@@ -13,6 +13,8 @@
 #include "enclave/libos/program/program.h"
 #include "enclave/libos/threads/lock.h"
 #include "enclave/libos/threads/thread.h"
+#include "enclave/libos/wire/arrivals.h"
+#include "enclave/libos/wire/child.h"
 
 /* The range becomes 512 MiB, of which the half before the image is the program's. */
 ENCLAVE_NOTE(DOOR_THREADS_MAX + 1, 3, 0x40000, 0x8100000);
@@ -74,20 +76,45 @@ static int prepare_heap(void)
     return 0;
 }
 
-static int64_t run_gate(void)
+/* Once, by the gate's thread or in its place. */
+static int prepare(void)
 {
     static atomic_bool is_used;
-    static struct door_start start;
     if (atomic_exchange(&is_used, true))
         return -EBUSY;
-    int result = door_take_start(&start);
-    if (result == 0)
-        result = prepare_heap();
+    int result = prepare_heap();
     if (result == 0)
         result = prepare_memory();
+    return result == 0 ? emulate_begin() : result;
+}
+
+static int64_t run_gate(void)
+{
+    static struct door_start start;
+    int result = door_take_start(&start);
     if (result == 0)
-        result = emulate_begin();
+        result = prepare();
     return result < 0 ? result : gate_serve(&start);
+}
+
+/* No gate here: the first enclave's has decided what runs in this container. */
+static int64_t run_child(void)
+{
+    static const uint32_t first = ARRIVAL_PROCESS;
+    int64_t result = prepare();
+    if (result < 0)
+        return result;
+    struct wire *wire = libos_alloc(sizeof *wire);
+    if (!wire)
+        return -ENOMEM;
+    result = wire_dial(wire);
+    if (result < 0)
+        return result;
+    result = wire_send(wire, &first, sizeof first);
+    if (result == 0)
+        result = child_serve(wire);
+    wire_close(wire);
+    return result;
 }
 
 /* What the gate loaded, once. */
@@ -139,6 +166,8 @@ static int64_t run(uint64_t what)
     uint64_t index = enclave_this_thread()->index;
     if (what == DOOR_RUN_GATE && index == DOOR_GATE_THREAD)
         return run_gate();
+    if (what == DOOR_RUN_CHILD && index == DOOR_GATE_THREAD)
+        return run_child();
     if (what == DOOR_RUN_PROGRAM && index == 0)
         return run_program();
     return what == DOOR_RUN_THREAD && index < THREADS_MAX ? run_thread() : -EINVAL;

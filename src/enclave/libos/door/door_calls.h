@@ -51,9 +51,15 @@ enum door_number {
                         buffer; or -errno */
     DOOR_SET_OPTION, /* handle, level << 32 | name, bytes in the buffer: 0, or -errno */
     DOOR_GET_OPTION, /* handle, level << 32 | name, bytes at most: how many, or -errno */
+    DOOR_CHILD,      /* one more enclave as this one is entered with DOOR_RUN_CHILD: 0, or -errno */
+    DOOR_DIAL,       /* a child's: the handle of a new stream socket, whose other end arrives at the
+                        first enclave's host; or -errno */
+    DOOR_ARRIVE, /* the first enclave's: the handle of the next one that has arrived, -EAGAIN for
+                    none; DOOR_CHILDREN is ready for reading when there is one */
 };
 
-#define DOOR_STREAMS 3 /* handles below are the standard streams */
+#define DOOR_STREAMS  3          /* handles below are the standard streams */
+#define DOOR_CHILDREN UINT32_MAX /* a handle to wait for alone: of sockets that arrive */
 
 /* An address of a socket, size 0 for none; of a datagram that was received, MSG_TRUNC too. */
 struct door_address {
@@ -104,6 +110,7 @@ enum door_clock { DOOR_CLOCK_REAL, DOOR_CLOCK_MONOTONIC, DOOR_CLOCKS };
 #define DOOR_RUN_PROGRAM 1
 #define DOOR_RUN_THREAD  2
 #define DOOR_RUN_GATE    3
+#define DOOR_RUN_CHILD   4 /* in the gate's place, where DOOR_CHILD asked for it */
 
 #define DOOR_GATE_THREAD DOOR_THREADS_MAX
 
@@ -112,9 +119,9 @@ struct door_start {
     uint8_t target[512]; /* TARGETINFO of who signs reports */
 };
 
-/* What a thread comes to: the gate 0, the program its exit code, or DOOR_DIED and the signal that
- * ended the program, or DOOR_ENDED when the thread alone has ended, or DOOR_UNABLE and the errno
- * with which nothing was run. */
+/* What a thread comes to: the gate, or a child, 0, the program its exit code, or DOOR_DIED and the
+ * signal that ended the program, or DOOR_ENDED when the thread alone has ended, or DOOR_UNABLE and
+ * the errno with which nothing was run. */
 #define DOOR_CODE   0xFFU
 #define DOOR_DIED   0x100U
 #define DOOR_ENDED  0x200U

@@ -2,14 +2,13 @@
 
 #include <linux/errno.h>
 
-#include "crypto/digest.h"
 #include "enclave/libos/seal/aes_gcm.h"
+#include "enclave/libos/seal/hmac.h"
 #include "enclave/libos/wipe.h"
 
-#define VERSION      1
-#define SIGNED_SIZE  72 /* of the head: all but the tag */
-#define KEY_ID_SIZE  32
-#define SHA256_BLOCK 64
+#define VERSION     1
+#define SIGNED_SIZE 72 /* of the head: all but the tag */
+#define KEY_ID_SIZE 32
 #define SEALED_FLAGS                                                                               \
     (SGX_INIT | SGX_DEBUG | SGX_MODE64 | SGX_PROVISION_KEY | SGX_TOKEN_KEY | SGX_KSS)
 
@@ -32,29 +31,6 @@ static const uint8_t magic[8] = {'C', 'A', 'I', 'S', 'S', 'E', 'A', 'L'};
 static const char key_context[21] = "caisson sealed data 1"; /* without a terminator */
 static const uint8_t zero_iv[AES_GCM_IV_SIZE];
 
-/* HMAC (FIPS 198-1) with SHA-256 and a key that is no longer than a block. */
-static void hmac(const uint8_t key[SGX_KEY_SIZE], const struct span *parts, size_t count,
-                 uint8_t out[SHA256_SIZE])
-{
-    struct sha256 ctx;
-    uint8_t pad[SHA256_BLOCK];
-    for (size_t i = 0; i < sizeof pad; i++)
-        pad[i] = (uint8_t)((i < SGX_KEY_SIZE ? key[i] : 0) ^ 0x36);
-    sha256_init(&ctx);
-    sha256_update(&ctx, span_of(pad, sizeof pad));
-    for (size_t i = 0; i < count; i++)
-        sha256_update(&ctx, parts[i]);
-    sha256_final(&ctx, out);
-    for (size_t i = 0; i < sizeof pad; i++)
-        pad[i] ^= 0x36 ^ 0x5C;
-    sha256_init(&ctx);
-    sha256_update(&ctx, span_of(pad, sizeof pad));
-    sha256_update(&ctx, span_of(out, SHA256_SIZE));
-    sha256_final(&ctx, out);
-    libos_wipe(pad, sizeof pad);
-    libos_wipe(&ctx, sizeof ctx);
-}
-
 static int derive(const struct seal_processor *processor, const struct head *head,
                   uint8_t out[AES_GCM_KEY_SIZE])
 {
@@ -70,7 +46,7 @@ static int derive(const struct seal_processor *processor, const struct head *hea
     memcpy(request.key_id, head->key_id, sizeof request.key_id);
     uint32_t status = processor->key(processor->arg, &request, key);
     if (status == 0)
-        hmac(key, parts, sizeof parts / sizeof *parts, out);
+        hmac_by_key(key, parts, sizeof parts / sizeof *parts, out);
     libos_wipe(key, sizeof key);
     return status == 0 ? 0 : -EACCES;
 }

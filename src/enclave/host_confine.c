@@ -1,0 +1,115 @@
+#include "enclave/host_confine.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+/* What holding an enclave takes: bytes of descriptors that are open, memory, threads, signals and
+ * time. SYSCALLs of the enclave do not come this far: they trap (Syscall User Dispatch). */
+static const int of_all[] = {
+    SCMP_SYS(read),
+    SCMP_SYS(write),
+    SCMP_SYS(writev),
+    SCMP_SYS(pwritev2),
+    SCMP_SYS(sendto),
+    SCMP_SYS(sendmsg),
+    SCMP_SYS(recvfrom),
+    SCMP_SYS(recvmsg),
+    SCMP_SYS(shutdown),
+    SCMP_SYS(socketpair),
+    SCMP_SYS(close),
+    SCMP_SYS(fstat),
+    SCMP_SYS(newfstatat), /* glibc's fstat() */
+    SCMP_SYS(fcntl),
+    SCMP_SYS(ioctl), /* of /dev/sgx_enclave */
+    SCMP_SYS(poll),
+    SCMP_SYS(ppoll),
+    SCMP_SYS(eventfd2),
+    SCMP_SYS(pipe2),
+    SCMP_SYS(mmap),
+    SCMP_SYS(munmap),
+    SCMP_SYS(mremap),
+    SCMP_SYS(mprotect),
+    SCMP_SYS(madvise),
+    SCMP_SYS(brk),
+    SCMP_SYS(futex),
+    SCMP_SYS(set_robust_list),
+    SCMP_SYS(rseq),
+    SCMP_SYS(sched_yield),
+    SCMP_SYS(sched_getaffinity),
+    SCMP_SYS(arch_prctl),
+    SCMP_SYS(prctl),
+    SCMP_SYS(rt_sigaction),
+    SCMP_SYS(rt_sigprocmask),
+    SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(rt_sigtimedwait),
+    SCMP_SYS(sigaltstack),
+    SCMP_SYS(tgkill),
+    SCMP_SYS(getpid),
+    SCMP_SYS(gettid),
+    SCMP_SYS(getrandom),
+    SCMP_SYS(clock_gettime),
+    SCMP_SYS(clock_nanosleep),
+    SCMP_SYS(restart_syscall),
+    SCMP_SYS(exit),
+    SCMP_SYS(exit_group),
+};
+
+/* And what making a further one takes, up to the child's own filter. */
+static const int of_nursery[] = {
+    SCMP_SYS(clone),        SCMP_SYS(getppid),   SCMP_SYS(close_range),
+    SCMP_SYS(memfd_secret), SCMP_SYS(ftruncate), SCMP_SYS(prlimit64),
+    SCMP_SYS(seccomp),      SCMP_SYS(openat), /* /dev/sgx_enclave */
+};
+
+static int allow(scmp_filter_ctx filter, const int *numbers, size_t count)
+{
+    int status = 0;
+    for (size_t i = 0; status == 0 && i < count; i++)
+        status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, numbers[i], 0);
+    return status;
+}
+
+/* Threads are made by clone(2), whose flags a filter sees; libc falls back to it. */
+static int allow_threads(scmp_filter_ctx filter)
+{
+    int status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+                                  SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+    return status < 0 ? status
+                      : seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+}
+
+static int fill(scmp_filter_ctx filter, bool is_nursery)
+{
+    int status = allow(filter, of_all, sizeof of_all / sizeof *of_all);
+    if (status == 0)
+        status = allow_threads(filter);
+    if (status == 0 && is_nursery)
+        status = allow(filter, of_nursery, sizeof of_nursery / sizeof *of_nursery);
+    return status < 0 ? status : seccomp_load(filter);
+}
+
+static int confine(bool is_nursery, struct error *err)
+{
+    const struct rlimit none = {0, 0};
+    if (prctl(PR_SET_DUMPABLE, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0)
+        return error_system(err, errno, "confinement");
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+    int status = filter ? fill(filter, is_nursery) : -ENOMEM;
+    seccomp_release(filter);
+    return status < 0 ? error_system(err, -status, "seccomp") : 0;
+}
+
+int host_confine(struct error *err)
+{
+    return confine(false, err);
+}
+
+int host_confine_nursery(struct error *err)
+{
+    return confine(true, err);
+}

@@ -1,0 +1,14 @@
+/* What the processes of caisson-enclave-host may still do once they have all that they need: by
+ * seccomp, and without dumps. */
+#ifndef CAISSON_ENCLAVE_HOST_CONFINE_H
+#define CAISSON_ENCLAVE_HOST_CONFINE_H
+
+#include "base/error.h"
+
+/* A process that holds an enclave: it opens, starts and connects to nothing any more. */
+int host_confine(struct error *err);
+
+/* The nursery (host_nursery.h): it forks, and what it forks makes an enclave. */
+int host_confine_nursery(struct error *err);
+
+#endif

@@ -1,0 +1,259 @@
+#include "enclave/host_nursery.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "os/fd.h"
+
+#define PAIR_FLAGS (SOCK_SEQPACKET | SOCK_CLOEXEC)
+
+/* In the nursery's process, and what is forked from it. */
+struct nursery {
+    const struct host_recipe *recipe;
+    const struct enclave_host_run *run;
+    int orders;   /* its end */
+    int arrivals; /* children's */
+    int ready;    /* to the child that is kept ready, or -1 */
+};
+
+static void say(const struct nursery *nursery, const char *line)
+{
+    if (nursery->run->log)
+        nursery->run->log(line);
+}
+
+/* Dies when the process does that forked it, which may be gone already. */
+static bool die_with(pid_t parent)
+{
+    return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent;
+}
+
+/* All but the standard streams and these, the lower one first. */
+static void close_others(int a, int b)
+{
+    (void)close_range(STDERR_FILENO + 1, (unsigned)a - 1, 0);
+    if (b > a + 1)
+        (void)close_range((unsigned)a + 1, (unsigned)b - 1, 0);
+    (void)close_range((unsigned)b + 1, ~0U, 0);
+}
+
+static void keep_two(int a, int b)
+{
+    if (a < b)
+        close_others(a, b);
+    else
+        close_others(b, a);
+}
+
+/* Whole packets of one size, both ways; false for any other. */
+static bool put(int fd, const void *message, size_t size)
+{
+    return send(fd, message, size, MSG_NOSIGNAL) == (ssize_t)size;
+}
+
+static bool take(int fd, void *message, size_t size)
+{
+    ssize_t got;
+    do
+        got = recv(fd, message, size, MSG_TRUNC);
+    while (got < 0 && errno == EINTR);
+    return got == (ssize_t)size;
+}
+
+/* --- a child's host --------------------------------------------------------------------------- */
+
+static int be_child(const struct nursery *nursery, int line, struct error *err)
+{
+    const struct host_recipe *recipe = nursery->recipe;
+    const struct host_nursery to_first = {.orders = -1, .arrivals = nursery->arrivals, .kept = -1};
+    struct enclave_host_run run = *nursery->run;
+    uint8_t go;
+    run.nursery = &to_first;
+    run.channel = -1;
+    struct enclave *enclave = enclave_load(recipe->driver, recipe->image, recipe->sigstruct,
+                                           recipe->options, err);
+    if (!enclave || (recipe->confine_child && recipe->confine_child(err) < 0))
+        return -1;
+    if (!put(line, &enclave->base, sizeof enclave->base) || !take(line, &go, sizeof go))
+        return 0; /* nobody wants it any more */
+    (void)close(line);
+    return enclave_host_run_child(enclave, recipe->image, &run, err);
+}
+
+static _Noreturn void start_child(const struct nursery *nursery, int line, pid_t parent)
+{
+    struct error err = {0};
+    keep_two(line, nursery->arrivals);
+    (void)prctl(PR_SET_NAME, "enclave-child");
+    if (die_with(parent) && be_child(nursery, line, &err) < 0)
+        say(nursery, err.text);
+    _exit(0); /* threads may be inside */
+}
+
+/* --- the nursery ------------------------------------------------------------------------------ */
+
+/* One more, to be kept ready. */
+static void fork_one(struct nursery *nursery)
+{
+    int pair[2];
+    pid_t parent = getpid();
+    if (socketpair(AF_UNIX, PAIR_FLAGS, 0, pair) < 0)
+        return;
+    pid_t pid = fork();
+    if (pid == 0)
+        start_child(nursery, pair[1], parent);
+    (void)close(pair[1]);
+    nursery->ready = pair[0];
+    if (pid < 0)
+        fd_close(&nursery->ready);
+}
+
+/* Lets the one that is ready go, if it has come to lie where it has to. */
+static int release_one(struct nursery *nursery, uint64_t base)
+{
+    const uint8_t go = 1;
+    uint64_t found = 0;
+    int status = -EAGAIN;
+    if (nursery->ready < 0)
+        fork_one(nursery);
+    if (nursery->ready < 0)
+        return status;
+    if (take(nursery->ready, &found, sizeof found)) {
+        if (found != base)
+            say(nursery, "a further enclave does not lie where the first one does");
+        else if (put(nursery->ready, &go, sizeof go))
+            status = 0;
+    }
+    fd_close(&nursery->ready);
+    return status;
+}
+
+/* The first host's process ends it, or the end of the orders. */
+static _Noreturn void serve(struct nursery *nursery, pid_t parent)
+{
+    struct error err = {0};
+    uint64_t base;
+    keep_two(nursery->orders, nursery->arrivals);
+    (void)signal(SIGCHLD, SIG_IGN); /* children are nobody's to wait for */
+    (void)prctl(PR_SET_NAME, "enclave-nursery");
+    bool goes_on = die_with(parent);
+    if (goes_on && nursery->recipe->confine_nursery && nursery->recipe->confine_nursery(&err) < 0) {
+        say(nursery, err.text);
+        goes_on = false;
+    }
+    while (goes_on && take(nursery->orders, &base, sizeof base)) {
+        int32_t status = release_one(nursery, base);
+        goes_on = put(nursery->orders, &status, sizeof status);
+        if (status == 0)
+            fork_one(nursery);
+    }
+    _exit(0);
+}
+
+/* --- the first host --------------------------------------------------------------------------- */
+
+static void close_pair(int pair[2])
+{
+    fd_close(&pair[0]);
+    fd_close(&pair[1]);
+}
+
+int host_nursery_begin(const struct host_recipe *recipe, const struct enclave_host_run *run,
+                       struct host_nursery *out, struct error *err)
+{
+    int orders[2] = {-1, -1};
+    int arrivals[2] = {-1, -1};
+    pid_t parent = getpid();
+    pid_t pid = -1;
+    if (socketpair(AF_UNIX, PAIR_FLAGS, 0, orders) == 0 &&
+        socketpair(AF_UNIX, PAIR_FLAGS, 0, arrivals) == 0)
+        pid = fork();
+    if (pid < 0) {
+        (void)error_system(err, errno, "a process for further enclaves");
+        close_pair(orders);
+        close_pair(arrivals);
+        return -1;
+    }
+    if (pid == 0) {
+        struct nursery nursery = {recipe, run, orders[1], arrivals[1], -1};
+        serve(&nursery, parent);
+    }
+    (void)close(orders[1]);
+    *out = (struct host_nursery){.orders = orders[0], .arrivals = arrivals[0], .kept = arrivals[1]};
+    return 0;
+}
+
+void host_nursery_end(struct host_nursery *nursery)
+{
+    fd_close(&nursery->orders);
+    fd_close(&nursery->arrivals);
+    fd_close(&nursery->kept);
+}
+
+int host_nursery_order(const struct host_nursery *nursery)
+{
+    int32_t status;
+    if (!put(nursery->orders, &nursery->base, sizeof nursery->base) ||
+        !take(nursery->orders, &status, sizeof status))
+        return -EAGAIN;
+    return status;
+}
+
+/* --- sockets ---------------------------------------------------------------------------------- */
+
+union control {
+    struct cmsghdr head;
+    char bytes[CMSG_SPACE(sizeof(int))];
+};
+
+static int send_socket(int fd, int socket)
+{
+    char byte = 0;
+    struct iovec part = {&byte, 1};
+    union control control = {.bytes = {0}};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof control.bytes};
+    control.head = (struct cmsghdr){
+        .cmsg_len = CMSG_LEN(sizeof socket), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+    memcpy(CMSG_DATA(&control.head), &socket, sizeof socket);
+    return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+}
+
+int host_nursery_dial(const struct host_nursery *nursery)
+{
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+        return -errno;
+    int status = send_socket(nursery->arrivals, pair[1]);
+    (void)close(pair[1]);
+    if (status == 0)
+        return pair[0];
+    (void)close(pair[0]);
+    return status;
+}
+
+int host_nursery_arrive(const struct host_nursery *nursery)
+{
+    char byte;
+    struct iovec part = {&byte, 1};
+    union control control;
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof control.bytes};
+    ssize_t got = recvmsg(nursery->arrivals, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (got < 0)
+        return -errno;
+    const struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+    int fd = -1;
+    if (head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS &&
+        head->cmsg_len == CMSG_LEN(sizeof fd))
+        memcpy(&fd, CMSG_DATA(head), sizeof fd);
+    return fd < 0 ? -EAGAIN : fd;
+}
