@@ -12,6 +12,8 @@
 #include "enclave/libos/door/door.h"
 #include "enclave/libos/files/pipe.h"
 #include "enclave/libos/log.h"
+#include "enclave/libos/remote/mirror.h"
+#include "enclave/libos/remote/remote_call.h"
 #include "enclave/libos/system.h"
 #include "enclave/libos/threads/deliver.h"
 #include "enclave/libos/threads/lock.h"
@@ -352,12 +354,19 @@ static uint64_t answer_unknown(uint64_t number)
     return SYSCALL_ERROR(ENOSYS);
 }
 
-static uint64_t call(struct program_frame *frame)
+uint64_t mirror_make_call(struct program_frame *frame)
 {
     uint64_t number = frame->rax;
     if (number >= SYSCALLS_MAX || !table[number])
         return answer_unknown(number);
     return table[number](frame);
+}
+
+static uint64_t call(struct program_frame *frame)
+{
+    if (remote_carries(frame))
+        return remote_call(frame);
+    return mirror_make_call(frame);
 }
 
 void syscall_answer(struct program_frame *frame)

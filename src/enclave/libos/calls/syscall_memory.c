@@ -1,9 +1,11 @@
 /* mmap and its kin, for a program that has one thread. */
+#include <asm/unistd_64.h>
 #include <linux/fcntl.h>
 #include <linux/mman.h>
 
 #include "enclave/libos/calls/syscall_parts.h"
 #include "enclave/libos/program/rewrite.h"
+#include "enclave/libos/remote/remote_call.h"
 
 static uint64_t heap_begin, heap_now, heap_most; /* addresses: of brk */
 
@@ -57,6 +59,8 @@ static int check_file(const struct file *file, uint64_t flags, uint64_t access, 
 /* What the file has; zeros behind its end. */
 static int fill(struct file *file, uint64_t offset, uintptr_t at, size_t size)
 {
+    if (!file)
+        return -EBADF;
     for (size_t done = 0; done < size;) {
         int64_t got = file_read(file, offset + done, (void *)(at + done), size - done);
         if (got <= 0)
@@ -66,17 +70,42 @@ static int fill(struct file *file, uint64_t offset, uintptr_t at, size_t size)
     return 0;
 }
 
-static uint64_t map_file(const struct program_frame *frame, struct file *file, bool is_fixed)
+uint64_t syscall_check_mapping(const struct program_frame *frame)
 {
+    return (uint64_t)check_file(syscall_file(frame->r8), frame->r10, frame->rdx, frame->r9);
+}
+
+/* The same where the file is in another enclave. Meanwhile the lock is let go, and what another
+ * thread unmaps is not written to. */
+static int fetch(const struct program_frame *frame, uintptr_t at, size_t size)
+{
+    for (size_t done = 0; done < size;) {
+        const uint64_t arguments[REMOTE_ARGUMENTS] = {frame->r8, at + done, size - done,
+                                                      frame->r9 + done};
+        int64_t got = (int64_t)remote_make_call(__NR_pread64, arguments);
+        if (got <= 0)
+            return (int)got;
+        done += (size_t)got;
+    }
+    return 0;
+}
+
+static uint64_t map_file(const struct program_frame *frame, bool is_fixed)
+{
+    const uint64_t arguments[REMOTE_ARGUMENTS] = {frame->rdi, frame->rsi, frame->rdx,
+                                                  frame->r10, frame->r8,  frame->r9};
     uintptr_t at = frame->rdi;
     size_t size = frame->rsi;
-    int result = check_file(file, frame->r10, frame->rdx, frame->r9);
+    bool is_remote = remote_is_child();
+    int result = (int)(is_remote ? remote_make_call(__NR_mmap, arguments)
+                                 : syscall_check_mapping(frame));
     if (result == 0)
         result = memory_map(&at, size, MEMORY_READ | MEMORY_WRITE, is_fixed);
     if (result < 0)
         return (uint64_t)result;
     size = page_up(size); /* as Linux does: the last page shows all that the file has */
-    result = fill(file, frame->r9, at, size);
+    result = is_remote ? fetch(frame, at, size)
+                       : fill(syscall_file(frame->r8), frame->r9, at, size);
     if (result == 0 && (frame->rdx & (PROT_WRITE | PROT_EXEC)) == PROT_EXEC)
         rewrite_code(at, size);
     if (result == 0)
@@ -99,7 +128,7 @@ uint64_t syscall_mmap(struct program_frame *frame)
     if ((flags & ~known) != 0 || (type != MAP_PRIVATE && type != MAP_SHARED) || frame->rdx > 7)
         return SYSCALL_ERROR(EINVAL);
     if (!(flags & MAP_ANONYMOUS))
-        return map_file(frame, syscall_file(frame->r8), is_fixed);
+        return map_file(frame, is_fixed);
     int result = memory_map(&at, frame->rsi, (unsigned)frame->rdx, is_fixed);
     return result < 0 ? (uint64_t)result : at;
 }

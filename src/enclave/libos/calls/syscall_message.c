@@ -3,29 +3,19 @@
 #include <linux/fcntl.h>
 #include <linux/poll.h>
 #include <linux/time_types.h>
-#include <linux/uio.h>
 
 #include "enclave/libos/bytes.h"
 #include "enclave/libos/calls/syscall_parts.h"
 #include "enclave/libos/calls/syscall_socket.h"
+#include "enclave/libos/calls/syscall_vector.h"
 #include "enclave/libos/threads/signal.h"
 #include "enclave/libos/threads/wait.h"
 
-#define PARTS_MAX   1024                /* UIO_MAXIOV */
 #define MESSAGE_MAX (UINT64_C(1) << 18) /* bytes of several parts that go at once */
 #define SEVERAL_MAX 1024                /* messages of sendmmsg and recvmmsg */
 #define SOCKET_SOL  1                   /* SOL_SOCKET */
 
 enum { CONTROL_FILES = 1, CONTROL_CREDS = 2 }; /* SCM_RIGHTS, SCM_CREDENTIALS */
-
-/* As the program has it: struct msghdr of <linux/socket.h>. */
-struct header {
-    uint64_t name;
-    uint32_t name_size, zero;
-    uint64_t parts, part_count;
-    uint64_t control, control_size;
-    uint32_t flags, zero_too;
-};
 
 struct control {
     uint64_t size; /* with this head */
@@ -33,64 +23,6 @@ struct control {
 };
 
 #define CONTROL_ROOM(size) (((size) + 7) & ~(uint64_t)7)
-
-/* Where the bytes lie in the program's memory. A copy: another thread may change its own. */
-struct parts {
-    struct iovec *items;
-    size_t count;
-    uint64_t total;
-    struct iovec one; /* where there is no more than one */
-};
-
-static int take_parts(uint64_t at, uint64_t count, struct parts *out)
-{
-    *out = (struct parts){.items = &out->one, .count = (size_t)count};
-    if (count > PARTS_MAX)
-        return -EMSGSIZE;
-    if (!can_read(at, count * sizeof *out->items))
-        return -EFAULT;
-    if (count > 1)
-        out->items = libos_alloc((size_t)count * sizeof *out->items);
-    if (!out->items)
-        return -ENOMEM;
-    memcpy(out->items, (const void *)at, (size_t)count * sizeof *out->items);
-    for (size_t i = 0; i < out->count; i++) {
-        if (__builtin_add_overflow(out->total, out->items[i].iov_len, &out->total) ||
-            (int64_t)out->total < 0)
-            return -EINVAL;
-    }
-    return 0;
-}
-
-static void parts_fini(struct parts *parts)
-{
-    if (parts->items != &parts->one)
-        libos_free(parts->items);
-}
-
-/* Copies between the parts, from byte `offset` of them on, and `bytes`. */
-static int copy_parts(const struct parts *parts, uint64_t offset, uint8_t *bytes, size_t size,
-                      bool gathers)
-{
-    for (size_t i = 0; i < parts->count && size > 0; i++) {
-        uint64_t at = (uint64_t)parts->items[i].iov_base, room = parts->items[i].iov_len;
-        if (offset >= room) {
-            offset -= room;
-            continue;
-        }
-        size_t part = room - offset < size ? (size_t)(room - offset) : size;
-        if (gathers ? !can_read(at + offset, part) : !can_write(at + offset, part))
-            return -EFAULT;
-        if (gathers)
-            memcpy(bytes, (const void *)(at + offset), part);
-        else
-            memcpy((void *)(at + offset), bytes, part);
-        bytes += part;
-        size -= part;
-        offset = 0;
-    }
-    return 0;
-}
 
 /* --- sending ---------------------------------------------------------------------------------- */
 
@@ -105,7 +37,7 @@ static uint64_t deadline_of(uint64_t timeout)
 }
 
 /* One try with what is left of the parts. */
-static int64_t send_once(struct file *file, const struct parts *parts, uint64_t done,
+static int64_t send_once(struct file *file, const struct syscall_vector *parts, uint64_t done,
                          struct socket_message *message)
 {
     const struct socket *socket = socket_of(file);
@@ -121,7 +53,7 @@ static int64_t send_once(struct file *file, const struct parts *parts, uint64_t 
     message->bytes = libos_alloc(message->size + 1);
     if (!message->bytes)
         return -ENOMEM;
-    int64_t result = copy_parts(parts, done, message->bytes, message->size, true);
+    int64_t result = syscall_copy_vector(parts, done, message->bytes, message->size, true);
     if (result == 0)
         result = socket->ops->send(file, message);
     libos_free(message->bytes);
@@ -129,7 +61,7 @@ static int64_t send_once(struct file *file, const struct parts *parts, uint64_t 
 }
 
 /* All of a stream, unless it fails; what was sent counts more than an error after it. */
-static int64_t send_all(struct file *file, const struct parts *parts,
+static int64_t send_all(struct file *file, const struct syscall_vector *parts,
                         struct socket_message *message)
 {
     const struct socket *socket = socket_of(file);
@@ -154,7 +86,7 @@ static int64_t send_all(struct file *file, const struct parts *parts,
     return (int64_t)done;
 }
 
-static uint64_t send_parts(struct file *file, const struct parts *parts,
+static uint64_t send_parts(struct file *file, const struct syscall_vector *parts,
                            struct socket_message *message)
 {
     bool is_quiet = message->flags & SOCKET_NO_SIGNAL;
@@ -169,13 +101,11 @@ static uint64_t send_parts(struct file *file, const struct parts *parts,
 uint64_t syscall_sendto(struct program_frame *frame)
 {
     struct socket_message message = {.flags = (unsigned)frame->r10};
-    struct parts parts = {.items = &parts.one,
-                          .count = 1,
-                          .total = frame->rdx,
-                          .one = {(void *)frame->rsi, frame->rdx}};
+    struct syscall_vector parts;
     struct socket *socket;
     int status;
     struct file *file = syscall_socket_file(frame->rdi, &socket, &status);
+    syscall_one_vector(frame->rsi, frame->rdx, &parts);
     if (status == 0 && frame->r8 != 0)
         status = syscall_take_address(frame->r8, (uint32_t)frame->r9, &message.address);
     return status < 0 ? (uint64_t)status : send_parts(file, &parts, &message);
@@ -198,7 +128,7 @@ static int take_files(uint64_t at, uint64_t size, struct socket_message *out)
     return 0;
 }
 
-static int take_control(const struct header *header, struct socket_message *out)
+static int take_control(const struct syscall_header *header, struct socket_message *out)
 {
     uint64_t at = header->control, end = at + header->control_size;
     struct control control;
@@ -221,7 +151,7 @@ static int take_control(const struct header *header, struct socket_message *out)
     return 0;
 }
 
-static int take_header(uint64_t at, struct header *out)
+static int take_header(uint64_t at, struct syscall_header *out)
 {
     if (!can_read(at, sizeof *out))
         return -EFAULT;
@@ -233,8 +163,8 @@ static int64_t send_header(struct file *file, uint64_t at, unsigned flags)
 {
     struct file *files[SOCKET_FILES_MAX];
     struct socket_message message = {.flags = flags, .files = files};
-    struct header header;
-    struct parts parts;
+    struct syscall_header header;
+    struct syscall_vector parts;
     int status = take_header(at, &header);
     if (status == 0 && header.name != 0)
         status = syscall_take_address(header.name, header.name_size, &message.address);
@@ -242,9 +172,9 @@ static int64_t send_header(struct file *file, uint64_t at, unsigned flags)
         status = take_control(&header, &message);
     if (status < 0)
         return status;
-    status = take_parts(header.parts, header.part_count, &parts);
+    status = syscall_take_vector(header.parts, header.part_count, &parts);
     int64_t sent = status < 0 ? status : (int64_t)send_parts(file, &parts, &message);
-    parts_fini(&parts);
+    syscall_vector_fini(&parts);
     return sent;
 }
 
@@ -258,7 +188,7 @@ uint64_t syscall_sendmsg(struct program_frame *frame)
 
 /* --- receiving -------------------------------------------------------------------------------- */
 
-static int64_t receive_once(struct file *file, const struct parts *parts, uint64_t done,
+static int64_t receive_once(struct file *file, const struct syscall_vector *parts, uint64_t done,
                             struct socket_message *message)
 {
     const struct socket *socket = socket_of(file);
@@ -275,14 +205,14 @@ static int64_t receive_once(struct file *file, const struct parts *parts, uint64
         return -ENOMEM;
     int64_t got = socket->ops->receive(file, message);
     size_t there = got > (int64_t)message->size ? message->size : (size_t)got;
-    if (got > 0 && copy_parts(parts, done, message->bytes, there, false) < 0)
+    if (got > 0 && syscall_copy_vector(parts, done, message->bytes, there, false) < 0)
         got = -EFAULT;
     libos_free(message->bytes);
     return got;
 }
 
 /* With MSG_WAITALL all of a stream, unless it ends, fails or brings files. */
-static int64_t receive_all(struct file *file, const struct parts *parts,
+static int64_t receive_all(struct file *file, const struct syscall_vector *parts,
                            struct socket_message *message)
 {
     const struct socket *socket = socket_of(file);
@@ -315,7 +245,7 @@ static void drop_files(struct socket_message *message, size_t first)
         file_put(message->files[i]);
 }
 
-static int64_t receive_parts(struct file *file, const struct parts *parts,
+static int64_t receive_parts(struct file *file, const struct syscall_vector *parts,
                              struct socket_message *message)
 {
     file_get(file);
@@ -333,15 +263,13 @@ uint64_t syscall_recvfrom(struct program_frame *frame)
 {
     struct file *files[SOCKET_FILES_MAX];
     struct socket_message message = {.flags = (unsigned)frame->r10, .files = files};
-    struct parts parts = {.items = &parts.one,
-                          .count = 1,
-                          .total = frame->rdx,
-                          .one = {(void *)frame->rsi, frame->rdx}};
+    struct syscall_vector parts;
     struct socket *socket;
     int status;
     struct file *file = syscall_socket_file(frame->rdi, &socket, &status);
     if (status < 0)
         return (uint64_t)status;
+    syscall_one_vector(frame->rsi, frame->rdx, &parts);
     int64_t got = receive_parts(file, &parts, &message);
     drop_files(&message, 0);
     if (got >= 0 && frame->r8 != 0)
@@ -399,7 +327,7 @@ static uint64_t give_control(struct socket_message *message, uint64_t at, uint64
     return (at < end ? at : end) - start;
 }
 
-static int give_header(struct header *header, uint64_t at, struct socket_message *message,
+static int give_header(struct syscall_header *header, uint64_t at, struct socket_message *message,
                        bool cloexec)
 {
     bool has_room = header->control != 0 && header->control_size <= UINT32_MAX &&
@@ -425,14 +353,14 @@ static int64_t receive_header(struct file *file, uint64_t at, unsigned flags)
 {
     struct file *files[SOCKET_FILES_MAX];
     struct socket_message message = {.flags = flags, .files = files};
-    struct header header;
-    struct parts parts;
+    struct syscall_header header;
+    struct syscall_vector parts;
     int status = take_header(at, &header);
     if (status < 0)
         return status;
-    status = take_parts(header.parts, header.part_count, &parts);
+    status = syscall_take_vector(header.parts, header.part_count, &parts);
     int64_t got = status < 0 ? status : receive_parts(file, &parts, &message);
-    parts_fini(&parts);
+    syscall_vector_fini(&parts);
     if (got < 0)
         return got;
     status = give_header(&header, at, &message, flags & SOCKET_CLOEXEC);
@@ -450,7 +378,7 @@ uint64_t syscall_recvmsg(struct program_frame *frame)
 /* --- several ---------------------------------------------------------------------------------- */
 
 struct header_and_size {
-    struct header header;
+    struct syscall_header header;
     uint32_t size, zero;
 };
 
@@ -479,7 +407,7 @@ static uint64_t do_several(const struct program_frame *frame, one_fn *one)
         if (result < 0)
             break;
         size = (uint32_t)result;
-        memcpy((void *)(at + sizeof(struct header)), &size, sizeof size);
+        memcpy((void *)(at + sizeof(struct syscall_header)), &size, sizeof size);
     }
     file_put(file);
     return done > 0 ? done : (uint64_t)result;

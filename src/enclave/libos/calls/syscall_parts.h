@@ -8,22 +8,35 @@
 #include "enclave/libos/door/door_calls.h"
 #include "enclave/libos/processes/process.h"
 #include "enclave/libos/program/memory.h"
+#include "enclave/libos/threads/thread.h"
 
 #define SYSCALL_FAULT SYSCALL_ERROR(EFAULT)
 
-/* The program's memory: nothing of it is touched before one of these has allowed it. */
+/* The program's memory: nothing of it is touched before one of these has allowed it. A thread that
+ * makes calls for another has room of its own in its place. */
+static inline bool can_reach(uint64_t at, uint64_t size, unsigned access)
+{
+    const struct thread_room *room = thread_self()->room;
+    if (!room)
+        return memory_allows(at, size, access);
+    return size == 0 || (at >= room->begin && at <= room->end && size <= room->end - at);
+}
+
 static inline bool can_read(uint64_t at, uint64_t size)
 {
-    return memory_allows(at, size, MEMORY_READ);
+    return can_reach(at, size, MEMORY_READ);
 }
 
 static inline bool can_write(uint64_t at, uint64_t size)
 {
-    return memory_allows(at, size, MEMORY_READ | MEMORY_WRITE);
+    return can_reach(at, size, MEMORY_READ | MEMORY_WRITE);
 }
 
 /* F_SETLK and its kin of fcntl(2); `at` is where the program has its struct flock. */
 int syscall_lock_control(struct file *file, unsigned command, uint64_t at);
+
+/* Whether mmap(2) of a file could be with these arguments: 0 or a negative errno. */
+uint64_t syscall_check_mapping(const struct program_frame *frame);
 
 /* The files of the process for which this thread runs. */
 struct vfs *syscall_files(void);

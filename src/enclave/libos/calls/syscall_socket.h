@@ -4,6 +4,15 @@
 
 #include "enclave/libos/sockets/socket.h"
 
+/* As the program has it: struct msghdr of <linux/socket.h>. */
+struct syscall_header {
+    uint64_t name;
+    uint32_t name_size, zero;
+    uint64_t parts, part_count;
+    uint64_t control, control_size;
+    uint32_t flags, zero_too;
+};
+
 /* The open file of a number, and its socket; *status is -EBADF or -ENOTSOCK. */
 struct file *syscall_socket_file(uint64_t number, struct socket **out, int *status);
 

@@ -121,18 +121,30 @@ size_t door_put_ready(const struct door_ready *handles, size_t count)
     return count;
 }
 
+size_t door_add_ready(const struct door_ready *one, size_t count)
+{
+    size_t index = count < DOOR_READY_MAX ? count : DOOR_READY_MAX - 1;
+    __builtin_memcpy(outside() + index * sizeof *one, one, sizeof *one);
+    return index + 1;
+}
+
 int64_t door_park(uint64_t deadline, size_t count)
 {
     return door_check(door_ask(DOOR_PARK, deadline, count, 0), count);
 }
 
+void door_get_one_ready(struct door_ready *one, size_t index)
+{
+    if (index < DOOR_READY_MAX)
+        __builtin_memcpy(&one->ready,
+                         outside() + index * sizeof *one + offsetof(struct door_ready, ready),
+                         sizeof one->ready);
+}
+
 void door_get_ready(struct door_ready *handles, size_t count)
 {
-    const uint8_t *from = outside();
     for (size_t i = 0; i < count && i < DOOR_READY_MAX; i++)
-        __builtin_memcpy(&handles[i].ready,
-                         from + i * sizeof *handles + offsetof(struct door_ready, ready),
-                         sizeof handles[i].ready);
+        door_get_one_ready(&handles[i], i);
 }
 
 void door_wake(uint64_t bits, uint64_t kicked)

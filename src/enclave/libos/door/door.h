@@ -37,10 +37,15 @@ int door_restrict(uint64_t offset, uint64_t size, unsigned access);
 
 /* Puts what the next door_park() is to wait for into the buffer: how many of them. */
 size_t door_put_ready(const struct door_ready *handles, size_t count);
+/* One more behind `count` of them, in the place of the last one where there is no room: how many.
+ */
+size_t door_add_ready(const struct door_ready *one, size_t count);
 /* How many are ready, which may be none, or a negative errno; none of it is to be relied on. */
 int64_t door_park(uint64_t deadline, size_t count);
 /* What door_park() told of the handles, up to `count` of them. */
 void door_get_ready(struct door_ready *handles, size_t count);
+/* Of the one at this index. */
+void door_get_one_ready(struct door_ready *one, size_t index);
 void door_wake(uint64_t bits, uint64_t kicked);
 int door_spawn(size_t index);
 void door_alarm(uint64_t deadline);

@@ -160,6 +160,10 @@ static void wake(const struct thread *thread)
 int signal_send(struct thread *thread, const struct signal_info *info)
 {
     uint64_t bit = SIGNAL_BIT(info->number);
+    if (thread && thread->mirror) {
+        thread->mirror->raised |= bit; /* it is told where its thread is */
+        return 0;
+    }
     if (info->number == SIGKILL)
         finish_all(DOOR_DIED | SIGKILL);
     const struct thread *taker = thread ? (can_take(thread, bit) ? thread : NULL) : choose(bit);

@@ -32,6 +32,21 @@ struct thread_exception {
     uint64_t address;      /* of the access, or 0 */
 };
 
+/* What the system calls of a thread may touch, where it is not the program's memory: addresses. */
+struct thread_room {
+    uint64_t begin, end;
+};
+
+/* Of a service that makes the calls of a thread in another enclave (remote/mirror.h). */
+struct thread_mirror {
+    uint32_t handle; /* of the host's: there its other end has something to say */
+    /* With the lock, without waiting: whether the call in hand is to end. `is_ready` is the host's
+     * word that there is something. */
+    bool (*is_called)(struct thread_mirror *mirror, bool is_ready);
+    bool is_hasty;   /* nothing is waited for */
+    uint64_t raised; /* signals that the call raised at its thread: a bit each */
+};
+
 struct thread {
     enum thread_state state;
     int number;              /* gettid(2) */
@@ -60,6 +75,9 @@ struct thread {
 
     void (*service)(void *argument); /* what a service does; NULL for the program's threads */
     void *service_argument;
+
+    const struct thread_room *room; /* NULL: the program's memory */
+    struct thread_mirror *mirror;   /* NULL: none */
 };
 
 /* This thread. By its TCS in the image (thread_inside.c); a test's own elsewhere. */

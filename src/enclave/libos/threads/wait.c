@@ -1,6 +1,7 @@
 #include "enclave/libos/threads/wait.h"
 
 #include <asm/errno.h>
+#include <linux/poll.h>
 
 #include "enclave/libos/clock.h"
 #include "enclave/libos/door/door.h"
@@ -46,15 +47,31 @@ void wait_files_changed(void)
     wait_wake_all(&wait_files);
 }
 
-/* One stay outside: whether there is something to look at. */
+/* One stay outside: whether there is something to look at. *is_called when the host says so of what
+ * a mirror's thread has to say. */
 static bool park(struct thread *thread, uint64_t deadline, const struct door_ready *handles,
-                 size_t count)
+                 size_t count, bool *is_called)
 {
+    struct door_ready call = {.events = POLLIN};
     count = door_put_ready(handles, count);
+    if (thread->mirror) {
+        call.handle = thread->mirror->handle;
+        count = door_add_ready(&call, count);
+    }
     lock_release();
     int64_t ready = door_park(deadline, count);
+    if (thread->mirror && ready > 0)
+        door_get_one_ready(&call, count - 1);
     lock_take();
-    return thread->is_woken || (count > 0 && ready > 0);
+    *is_called = call.ready != 0;
+    return thread->is_woken || (count > 0 && ready > (*is_called ? 1 : 0));
+}
+
+/* Whether the wait is over for something that came to this thread itself. */
+static bool is_interrupted(const struct thread *thread, bool is_called)
+{
+    struct thread_mirror *mirror = thread->mirror;
+    return mirror ? mirror->is_called(mirror, is_called) : signal_interrupts(thread);
 }
 
 int wait_on(struct wait_queue *queue, uint64_t deadline, const struct door_ready *handles,
@@ -62,15 +79,18 @@ int wait_on(struct wait_queue *queue, uint64_t deadline, const struct door_ready
 {
     struct thread *self = thread_self();
     int result = 0;
+    bool is_called = false;
+    if (self->mirror && self->mirror->is_hasty)
+        return -EAGAIN;
     self->is_woken = false;
     if (queue)
         join(queue, self);
     for (;;) {
-        if (signal_interrupts(self)) {
+        if (is_interrupted(self, is_called)) {
             result = -EINTR;
             break;
         }
-        if (park(self, deadline, handles, count))
+        if (park(self, deadline, handles, count, &is_called))
             break;
         wait_poll();
         if (deadline != DOOR_FOREVER && clock_now(DOOR_CLOCK_MONOTONIC) >= deadline) {
