@@ -1,6 +1,7 @@
-/* The store: what it keeps, what it refuses, and what kill -9 cannot take. */
+/* The store: what it keeps, what it refuses, who waits for whom, and what kill -9 cannot take. */
 #include "../check.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -423,6 +424,106 @@ static void kill_takes_nothing_that_was_acknowledged(void **state)
     }
 }
 
+/* --- several threads
+ * -------------------------------------------------------------------------- */
+
+struct reader {
+    struct database *store;
+    char value[16];
+    uint64_t last, names;
+    struct error err;
+};
+
+static int count_name(void *context, const char *name, struct error *err)
+{
+    (void)err;
+    *(uint64_t *)context += strcmp(name, key.name) == 0;
+    return 0;
+}
+
+static void *read_all(void *argument)
+{
+    struct reader *reader = argument;
+    uint64_t revision;
+    BUF_AUTO value = BUF_WITH_LIMIT(sizeof reader->value - 1);
+    if (database_get(reader->store, &key, &value, &revision, &reader->err) < 0 ||
+        database_last(reader->store, "acme", &reader->last, &reader->err) < 0 ||
+        database_list(reader->store, "acme", "key", "", 10, count_name, &reader->names,
+                      &reader->err) < 0)
+        return NULL;
+    (void)snprintf(reader->value, sizeof reader->value, "%s", buf_text(&value));
+    return NULL;
+}
+
+/* In the middle of a change, which waits until another thread has read. */
+static int make_once_read(void *context, const struct database_entry *last, struct buf *out,
+                          struct error *err)
+{
+    pthread_t thread;
+    (void)last;
+    if (pthread_create(&thread, NULL, read_all, context) != 0 || pthread_join(thread, NULL) != 0)
+        return error_set(err, ERROR_UNAVAILABLE, "no thread");
+    return buf_append_text(out, "entry", err);
+}
+
+static void who_reads_waits_for_no_change(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    DATABASE_AUTO store = open_store();
+    uint64_t revision = DATABASE_ABSENT;
+    struct reader during = {.store = store}, after = {.store = store};
+    const struct database_draft draft = {"acme", make_once_read, &during};
+    check_ok(database_put(store, &key, span_of_text("before"), &revision, &err), &err);
+    check_ok(database_append(store, &draft, 1, &err), &err);
+    assert_string_equal(during.err.text, "");
+    assert_string_equal(during.value, "before");
+    assert_int_equal(during.last, 0);
+    assert_int_equal(during.names, 1);
+    check_ok(database_put(store, &key, span_of_text("after"), &revision, &err), &err);
+    (void)read_all(&after);
+    assert_string_equal(after.value, "after");
+    assert_int_equal(after.last, 1);
+}
+
+#define THREADS 8 /* more than there are connections */
+#define CHANGES 10
+
+/* Changes a record of its own, and reads each change back. */
+static void *change_and_read(void *argument)
+{
+    struct reader *own = argument;
+    const struct database_key mine = {"acme", "key", own->value};
+    uint64_t revision = DATABASE_ABSENT, read;
+    for (uint64_t i = 0; i < CHANGES; i++) {
+        BUF_AUTO value = BUF_WITH_LIMIT(sizeof i);
+        if (database_put(own->store, &mine, span_of(&i, sizeof i), &revision, &own->err) < 0 ||
+            database_get(own->store, &mine, &value, &read, &own->err) < 0)
+            return NULL;
+        own->names += read == revision && span_equal(buf_span(&value), span_of(&i, sizeof i));
+    }
+    return NULL;
+}
+
+static void who_was_told_of_a_change_reads_it(void **state)
+{
+    (void)state;
+    DATABASE_AUTO store = open_store();
+    pthread_t threads[THREADS];
+    struct reader own[THREADS] = {0};
+    for (size_t i = 0; i < THREADS; i++) {
+        own[i].store = store;
+        (void)snprintf(own[i].value, sizeof own[i].value, "of thread %zu", i);
+        assert_int_equal(pthread_create(&threads[i], NULL, change_and_read, &own[i]), 0);
+    }
+    for (size_t i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    for (size_t i = 0; i < THREADS; i++) {
+        assert_string_equal(own[i].err.text, "");
+        assert_int_equal(own[i].names, CHANGES);
+    }
+}
+
 int main(void)
 {
 #define IN_A_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
@@ -438,6 +539,8 @@ int main(void)
         IN_A_FOLDER(refuses_files_that_are_no_store),
         IN_A_FOLDER(only_its_owner_may_read_the_file),
         IN_A_FOLDER(backup_is_a_store_with_the_same_records),
+        IN_A_FOLDER(who_reads_waits_for_no_change),
+        IN_A_FOLDER(who_was_told_of_a_change_reads_it),
         IN_A_FOLDER(kill_takes_nothing_that_was_acknowledged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
