@@ -14,7 +14,9 @@
 
 #define TURNS      10
 #define TURN_READS 100
-#define PAUSE_US   300 /* between two reads: a writer that waits for the reader would get its turn */
+#define PAUSE_US                                                                                   \
+    300 /* between two reads: a writer that waits for the reader would get its turn                \
+         */
 
 static const struct database_key key = {"acme", "resource", "default/secret/one"};
 static struct database *store;

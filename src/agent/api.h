@@ -4,19 +4,25 @@
  * (broker_routes.c).
  *
  * Theory of operation: one loop takes requests of up to API_CONNECTIONS_MAX connections, each
- * whole, within bounds and within its time, however slowly it comes; then each is answered in turn,
- * with the service's answer waited for, and its connection closed. One connection more ends the
- * oldest, whose request has not come whole. Whoever floods it keeps other containers of the same
- * machine from asking, and nobody else: what a policy places into containers is brought by another
- * process.
+ * whole, within bounds and within its time, however slowly it comes. What needs no service it
+ * answers at once. What does, API_WORKERS threads answer, the oldest first, so that a service that
+ * is slow or silent holds nobody up who does not ask a service: at most API_WAITING_MAX wait so,
+ * and one more is told to come later. Each connection is closed with its answer. One connection
+ * more ends the oldest, whose request has not come whole. Whoever floods it keeps other containers
+ * of the same machine from asking, and nobody else: what a policy places into containers is brought
+ * by another process.
  */
 #ifndef CAISSON_AGENT_API_H
 #define CAISSON_AGENT_API_H
+
+#include <pthread.h>
 
 #include "agent/link.h"
 #include "format/http.h"
 
 #define API_CONNECTIONS_MAX 32
+#define API_WORKERS         4
+#define API_WAITING_MAX     16 /* that wait for a service, or for a worker */
 #define API_HEAD_MAX        8192
 #define API_BODY_MAX        ((size_t)64 << 10)
 #define API_REQUEST_MS      10000 /* a request's time, from its connection on */
@@ -27,6 +33,7 @@ struct private_key;
 struct api {
     const struct agent_config *config;
     int starter;
+    pthread_mutex_t key_mutex;       /* for `release_key` until it is there */
     struct private_key *release_key; /* RSA; NULL before the first release. It never leaves. */
 };
 
@@ -36,11 +43,16 @@ struct api_answer {
     struct buf body;  /* wiped */
 };
 
-/* Answers a request; the path is the request's own, undecoded. */
+/* Answers a request; the path is the request's own, undecoded. Any number of threads. */
 typedef void api_route(struct api *api, const struct http_request *request, struct span body,
                        struct api_answer *answer);
 api_route sidecar_answer;
 api_route broker_routes_answer;
+
+/* Whether the answer to a request takes a service's. */
+typedef bool api_asks(const struct http_request *request);
+api_asks sidecar_asks;
+api_asks broker_routes_ask;
 
 /* Replaces what the answer holds by {"error": …}, with the status that fits the error's code. */
 void api_refuse(struct api_answer *answer, const struct error *why);
@@ -49,8 +61,12 @@ void api_refuse(struct api_answer *answer, const struct error *why);
 const struct agent_service *api_find_service(const struct api *api, const char *endpoint,
                                              struct error *err);
 
-/* Serves the two sockets, which listen and do not block, until the starter ends. */
-int api_serve(const struct agent_config *config, int starter, int sidecar, int broker,
+/* Starts the threads, which confine() takes system calls from too. Once a process; the two sockets
+ * listen and do not block. The configuration is borrowed for good. */
+int api_start(const struct agent_config *config, int starter, int sidecar, int broker,
               struct error *err);
+
+/* Serves the two sockets until the starter ends; then there is nothing left but to _exit(). */
+int api_serve(struct error *err);
 
 #endif

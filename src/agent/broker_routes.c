@@ -92,6 +92,11 @@ static bool begins(struct span path, const char *prefix)
     return path.size >= strlen(prefix) && memcmp(path.data, prefix, strlen(prefix)) == 0;
 }
 
+bool broker_routes_ask(const struct http_request *request)
+{
+    return begins(request->path, RESOURCE_PREFIX) || span_equal_text(request->path, "/aa/token");
+}
+
 void broker_routes_answer(struct api *api, const struct http_request *request, struct span body,
                           struct api_answer *answer)
 {

@@ -40,6 +40,8 @@ int confine(struct error *err)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     int result = filter ? add_rules(filter) : -ENOMEM;
+    if (result == 0) /* of all threads */
+        result = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
     if (result == 0)
         result = seccomp_load(filter);
     seccomp_release(filter);

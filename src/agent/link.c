@@ -1,6 +1,7 @@
 #include "agent/link.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sys/socket.h>
 
 #include "base/text.h"
@@ -88,6 +89,18 @@ int link_send(int fd, enum exchange_kind kind, struct span bytes, struct error *
     return 0;
 }
 
+/* The starter answers in turn. */
+static int ask(int fd, struct buf *message, struct error *err)
+{
+    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    (void)pthread_mutex_lock(&mutex);
+    int result = link_send(fd, EXCHANGE_REPORT, buf_span(message), err);
+    if (result == 0)
+        result = link_receive(fd, EXCHANGE_REPORTED, message, err);
+    (void)pthread_mutex_unlock(&mutex);
+    return result;
+}
+
 int link_report(int fd, enum exchange_hash hash, struct span runtime_data, struct buf *report,
                 struct buf *certificates, struct error *err)
 {
@@ -96,9 +109,7 @@ int link_report(int fd, enum exchange_hash hash, struct span runtime_data, struc
         return error_set(err, ERROR_LIMIT, "runtime data of %zu bytes; %zu are taken",
                          runtime_data.size, EXCHANGE_RUNTIME_MAX);
     if (buf_append_byte(&message, (uint8_t)hash, err) < 0 ||
-        buf_append(&message, runtime_data, err) < 0 ||
-        link_send(fd, EXCHANGE_REPORT, buf_span(&message), err) < 0 ||
-        link_receive(fd, EXCHANGE_REPORTED, &message, err) < 0)
+        buf_append(&message, runtime_data, err) < 0 || ask(fd, &message, err) < 0)
         return -1;
     if (message.size < 1 + EXCHANGE_REPORT_SIZE)
         return error_set(err, ERROR_PROTOCOL, "a report of %zu bytes", message.size);

@@ -28,12 +28,13 @@ struct agent_config {
 /* Reads the message 'C', its first byte included. ERROR_INVALID. */
 int agent_config_read(struct span message, struct agent_config *out, struct error *err);
 
-/* Receives one message, of the kind `wanted`. Blocks. */
+/* Receives one message, of the kind `wanted`. Blocks. One thread at a time. */
 int link_receive(int fd, enum exchange_kind wanted, struct buf *out, struct error *err);
 
 int link_send(int fd, enum exchange_kind kind, struct span bytes, struct error *err);
 
-/* Asks for a report; both buffers are filled anew. ERROR_REFUSED with the starter's reason. */
+/* Asks for a report; both buffers are filled anew. ERROR_REFUSED with the starter's reason. Any
+ * number of threads: one asks at a time. */
 int link_report(int fd, enum exchange_hash hash, struct span runtime_data, struct buf *report,
                 struct buf *certificates, struct error *err);
 

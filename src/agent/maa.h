@@ -29,10 +29,13 @@ struct maa_release {
     int64_t timeout_ms;
 };
 
-/* Appends the released key as a JWK; the caller wipes it. *wrapping is an RSA key, made where it is
- * NULL, whose public half the token binds. The vault's signature is not checked: TLS says who it
+/* An RSA key that keys are released for; half a minute's work for a slow machine. */
+struct private_key *maa_release_key_new(struct error *err);
+
+/* Appends the released key as a JWK; the caller wipes it. The token binds the public half of
+ * `wrapping`, which was made so (above). The vault's signature is not checked: TLS says who it
  * is, and only who has the key's secret can say what it is. */
-int maa_release(const struct maa_release *release, struct private_key **wrapping, struct buf *out,
-                struct error *err);
+int maa_release(const struct maa_release *release, const struct private_key *wrapping,
+                struct buf *out, struct error *err);
 
 #endif

@@ -68,7 +68,9 @@ int main(void)
     struct buf message = BUF_WITH_LIMIT(EXCHANGE_MESSAGE_MAX);
     if (prctl(PR_SET_DUMPABLE, 0) < 0 ||
         link_receive(STARTER, EXCHANGE_CONFIG, &message, &err) < 0 ||
-        agent_config_read(buf_span(&message), &config, &err) < 0 || confine(&err) < 0)
+        agent_config_read(buf_span(&message), &config, &err) < 0 ||
+        (config.serves && api_start(&config, STARTER, 1, 2, &err) < 0) || confine(&err) < 0)
         return 2;
-    return (config.serves ? api_serve(&config, STARTER, 1, 2, &err) : fetch(&config, &err)) < 0;
+    /* Not by exit(), which takes away what other threads still use. */
+    _exit((config.serves ? api_serve(&err) : fetch(&config, &err)) < 0);
 }

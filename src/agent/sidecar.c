@@ -106,6 +106,17 @@ static int attest_maa(struct api *api, const json_t *request, struct buf *out, s
     return put_member(out, "token", buf_span(&token), err);
 }
 
+/* Made by the first who asks; others wait for it. */
+static const struct private_key *get_release_key(struct api *api, struct error *err)
+{
+    (void)pthread_mutex_lock(&api->key_mutex);
+    if (!api->release_key)
+        api->release_key = maa_release_key_new(err);
+    const struct private_key *key = api->release_key;
+    (void)pthread_mutex_unlock(&api->key_mutex);
+    return key;
+}
+
 static int release_key(struct api *api, const json_t *request, struct buf *out, struct error *err)
 {
     struct maa_release release = {.starter = api->starter, .timeout_ms = API_SERVICE_MS};
@@ -113,8 +124,10 @@ static int release_key(struct api *api, const json_t *request, struct buf *out, 
     release.attester = get_service(api, request, "maa_endpoint", err);
     release.vault = release.attester ? get_service(api, request, "akv_endpoint", err) : NULL;
     if (!release.vault || json_get_text(request, "kid", &release.kid, err) < 0 ||
-        json_find_text(request, "access_token", &release.access_token, err) < 0 ||
-        maa_release(&release, &api->release_key, &key, err) < 0)
+        json_find_text(request, "access_token", &release.access_token, err) < 0)
+        return -1;
+    const struct private_key *wrapping = get_release_key(api, err);
+    if (!wrapping || maa_release(&release, wrapping, &key, err) < 0)
         return -1;
     return put_member(out, "key", buf_span(&key), err);
 }
@@ -124,12 +137,22 @@ static int release_key(struct api *api, const json_t *request, struct buf *out, 
 static const struct {
     const char *path;
     int (*answer)(struct api *api, const json_t *request, struct buf *out, struct error *err);
+    bool asks; /* a service */
 } posts[] = {
-    {"/attest/raw", attest_raw},
-    {"/attest/combined", attest_combined},
-    {"/attest/maa", attest_maa},
-    {"/key/release", release_key},
+    {"/attest/raw", attest_raw, false},
+    {"/attest/combined", attest_combined, false},
+    {"/attest/maa", attest_maa, true},
+    {"/key/release", release_key, true},
 };
+
+bool sidecar_asks(const struct http_request *request)
+{
+    for (size_t i = 0; i < sizeof posts / sizeof *posts; i++) {
+        if (posts[i].asks && span_equal_text(request->path, posts[i].path))
+            return true;
+    }
+    return false;
+}
 
 static int answer_post(struct api *api, const struct http_request *request, struct span body,
                        struct buf *out, struct error *err)

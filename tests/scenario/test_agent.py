@@ -1,10 +1,13 @@
 #!/usr/bin/python3
 """The attestation agent by itself, among hostile services and hostile containers. No machine is started."""
 import base64
+import concurrent.futures
 import contextlib
+import glob
 import hashlib
 import http.client
 import json
+import select
 import shutil
 import socket
 import struct
@@ -23,6 +26,7 @@ from lib.starter import Agent
 # Of VCEK, ASK and ARK, in a certificate table (AMD 56421, GHCB specification, section 4.1.8.1).
 GUIDS = ("63da758d-e664-4564-adc5-f4b93be8accd", "4ab7b379-bbac-4fe4-a02f-05aef327c782",
          "c0b406a4-a803-4952-9743-3fb6014cd0ae")  # fmt: skip
+WORKERS, WAITING_MAX = 4, 16  # src/agent/api.h
 RESOURCES = {"default/secret/db": b"swordfish\n", "app/key/one": bytes(range(256)), "a/b/big": bytes(70000)}
 
 
@@ -272,18 +276,57 @@ class Serves(AgentCase):
                 self.assertIn("error", json.loads(body))
         self.assertIsNone(self.served.process.poll())
 
-    def test_a_service_that_says_nothing_ends_by_its_time(self):
-        """Its connections are taken by the kernel, and nobody answers: the one who asked is told, the next is served."""
+    def ask_silent(self, served, url):
+        """A question that takes an answer of the service's; nobody waits for it here."""
+        body = json.dumps({"maa_endpoint": url, "runtime_data": "YQ=="}).encode()
+        sock = socket.create_connection(("127.0.0.1", served.sidecar), timeout=90)
+        self.addCleanup(sock.close)
+        sock.sendall(b"POST /attest/maa HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        return sock
+
+    def test_a_service_that_says_nothing_holds_nobody_up_and_ends_by_its_time(self):
+        """Its connections are taken, and nobody answers. As many as are asked at once hang, more wait for them, and one
+        too many is told; what takes no service is answered meanwhile, and another service's as soon as one has ended."""
         silent = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(silent.close)
+        silent.settimeout(60)
         url = f"https://localhost:{silent.getsockname()[1]}"
-        served = self.agent([self.service(self.kbs, url=url)], serves=True)
-        connection = http.client.HTTPConnection("127.0.0.1", served.sidecar, timeout=90)
-        self.addCleanup(connection.close)
-        connection.request("POST", "/attest/maa", json.dumps({"maa_endpoint": url, "runtime_data": "YQ=="}))
-        answer = connection.getresponse()
-        self.assertEqual((answer.status, list(json.loads(answer.read()))), (500, ["error"]))
+        served = self.agent([self.service(self.kbs), self.service(self.kbs, url=url)], serves=True)
+        hanging = [self.ask_silent(served, url) for _ in range(WORKERS)]
+        for _ in hanging:
+            sock, _ = silent.accept()
+            self.addCleanup(sock.close)
+        raw = ("POST", "/attest/raw", {"runtime_data": "YQ=="})
+        self.assertEqual(self.ask(*raw, port=served.sidecar)[0], 200)
         self.assertEqual(self.ask("GET", "/status", port=served.sidecar)[0], 200)
+        self.assertEqual(self.ask("GET", "/aa/evidence?runtime_data=a", port=served.broker)[0], 200)
+        waiting = [self.ask_silent(served, url) for _ in range(WAITING_MAX + 1 - WORKERS)]
+        told = select.select(waiting, [], [], 60)[0]
+        self.assertEqual(len(told), 1)
+        self.assertIn(b"503", told[0].recv(100))
+        self.assertEqual(self.ask(*raw, port=served.sidecar)[0], 200)
+        for sock in hanging:
+            self.assertEqual(select.select([sock], [], [], 0)[0], [])
+        answer = http.client.HTTPResponse(hanging[0])
+        answer.begin()
+        self.assertEqual((answer.status, list(json.loads(answer.read()))), (500, ["error"]))
+        self.assertIsNone(served.process.poll())
+
+    def test_several_services_are_asked_at_once(self):
+        """One hangs, and the other answers."""
+        silent = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(silent.close)
+        silent.settimeout(60)
+        url = f"https://localhost:{silent.getsockname()[1]}"
+        served = self.agent([self.service(self.kbs), self.service(self.kbs, url=url)], serves=True)
+        hanging = self.ask_silent(served, url)
+        self.addCleanup(silent.accept()[0].close)
+        self.assertEqual(self.ask("GET", "/cdh/resource/default/secret/db", port=served.broker), (200, b"swordfish\n"))
+        asked = {"maa_endpoint": self.kbs.url, "runtime_data": "YQ=="}
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda _: self.ask("POST", "/attest/maa", asked, port=served.sidecar)[0], range(16)))
+        self.assertEqual(answers, [200] * 16)
+        self.assertEqual(select.select([hanging], [], [], 0)[0], [])
 
     def test_who_floods_it_holds_nobody_up(self):
         """More connections than it takes, which say nothing or byte after byte: others are answered, though none of them
@@ -308,8 +351,11 @@ class Serves(AgentCase):
 
     def test_it_has_no_system_calls_but_its_own(self):
         self.ask("GET", "/status")
-        with open(f"/proc/{self.served.process.pid}/status", encoding="ascii") as file:
-            self.assertIn("Seccomp:\t2", file.read())
+        tasks = glob.glob(f"/proc/{self.served.process.pid}/task/*/status")
+        self.assertEqual(len(tasks), 1 + WORKERS)
+        for task in tasks:
+            with open(task, encoding="ascii") as file:
+                self.assertIn("Seccomp:\t2", file.read())
 
 
 if __name__ == "__main__":
