@@ -201,6 +201,8 @@ int main(int argc, char *argv[])
         {"abort", hello_abort},
         {"wait", hello_wait},
         {"sockets", hello_sockets},
+        {"processes", hello_processes},
+        {"identities", hello_identities},
     };
     for (size_t i = 0; argc > 1 && i < sizeof all / sizeof *all; i++) {
         if (strcmp(argv[1], all[i].name) == 0)

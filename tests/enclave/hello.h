@@ -13,6 +13,8 @@ int hello_files(void);
 int hello_more(void);
 int hello_events(void);
 int hello_sockets(void);
+int hello_processes(void);
+int hello_identities(void);
 
 /* Threads: at work, while the program ends, and after the first one's end. */
 int hello_threads(void);

@@ -135,6 +135,19 @@ class Libos(unittest.TestCase):
                 self.assertEqual(process.stdout.readline(), name)
             self.assertEqual(process.wait(timeout=60), 3)
 
+    def test_processes_in_one_memory_do_what_they_do_outside(self):
+        result = self.same("processes")
+        self.assertEqual(result.returncode, 0)
+        self.assertIn(b"vfork 1 1 7\nback 1 1\n", result.stdout)
+
+    def test_a_process_becomes_another_user(self):
+        result = self.inside("identities")
+        self.assertEqual(result.returncode, 0)
+        self.assertEqual(result.stdout, b"""groups 0 0\ngroups -1 22\ngroups 2 0\ngroup 0 0\nuser 0 0\nids 5 6 7\nroot -1 1\nroot -1 1
+groups -1 1\nkill -1 1\nopen -1 13\nsaved 0 0\nids 5 7 7\nlimit 0 0\nlimit -1 9\nlimit -1 1\nlimit 0 0\nwas 60 0 0\n""")
+        if os.geteuid() == 0:
+            self.assertEqual(run(HELLO, "identities").stdout, result.stdout)
+
     def test_what_is_not_there_says_so_once(self):
         result = self.inside("unknown")
         self.assertEqual(result.returncode, 0)

@@ -186,6 +186,10 @@ syscall_fn syscall_tkill;
 syscall_fn syscall_wait4;
 syscall_fn syscall_waitid;
 
+/* syscall_fork.c */
+syscall_fn syscall_fork;
+syscall_fn syscall_vfork;
+
 /* syscall_identity.c */
 syscall_fn syscall_capget;
 syscall_fn syscall_capset;

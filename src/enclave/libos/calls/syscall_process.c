@@ -79,7 +79,7 @@ static int raise_in(int group, int number, const struct signal_info *info)
 {
     struct process *self = process_self();
     struct thread *thread = thread_find(number);
-    bool is_own = thread && thread->process == self && !self->post;
+    bool is_own = thread && thread->process == self;
     if (number <= 0 || group == 0)
         return -EINVAL;
     if (info->number < 0 || info->number > SIGNALS)

@@ -53,9 +53,10 @@ uint64_t syscall_rt_sigaction(struct program_frame *frame)
         memcpy(&wanted, (const void *)frame->rsi, sizeof wanted);
     int number = frame->rdi <= SIGNALS ? (int)frame->rdi : 0;
     int status = signal_set_action(number, is_set ? &wanted : NULL, &before);
-    if (status == 0 && is_set && number == SIGCHLD)
-        process_self()->ignores_children = wanted.handler == (uintptr_t)SIG_IGN ||
-                                           wanted.flags & SA_NOCLDWAIT;
+    if (status == 0 && is_set && number == SIGCHLD) {
+        process_self()->ignores_children = wanted.handler == (uintptr_t)SIG_IGN;
+        process_self()->forgets_children = wanted.flags & SA_NOCLDWAIT;
+    }
     if (status == 0 && frame->rdx != 0)
         memcpy((void *)frame->rdx, &before, sizeof before);
     return (uint64_t)status;

@@ -5,10 +5,12 @@
 #include <linux/time_types.h>
 
 #include "enclave/libos/bytes.h"
+#include "enclave/libos/calls/syscall_fork.h"
 #include "enclave/libos/calls/syscall_parts.h"
 #include "enclave/libos/clock.h"
 #include "enclave/libos/door/door.h"
 #include "enclave/libos/log.h"
+#include "enclave/libos/processes/persona.h"
 #include "enclave/libos/system.h"
 #include "enclave/libos/threads/finish.h"
 #include "enclave/libos/threads/futex.h"
@@ -31,8 +33,8 @@
 
 static int check_clone(const struct clone_args *args)
 {
-    if ((args->flags & THREAD_FLAGS) != THREAD_FLAGS) {
-        log_line("ENOSYS: ", "a process of its own, by clone");
+    if ((args->flags & THREAD_FLAGS) != THREAD_FLAGS || persona_is_there()) {
+        log_line("ENOSYS: ", "clone, for what is neither a thread nor a process");
         return -ENOSYS;
     }
     if ((args->flags & ~(uint64_t)KNOWN_FLAGS) != 0 ||
@@ -50,8 +52,10 @@ static void put_number(uint64_t address, int number)
 }
 
 /* `args->stack` is the stack pointer. */
-static uint64_t make(const struct program_frame *frame, const struct clone_args *args)
+static uint64_t make(struct program_frame *frame, const struct clone_args *args)
 {
+    if (syscall_is_process(args))
+        return syscall_make_process(frame, args);
     int status = check_clone(args);
     struct thread *thread = status == 0 ? thread_new(process_self(), 0) : NULL;
     if (!thread)
@@ -82,6 +86,7 @@ static uint64_t make(const struct program_frame *frame, const struct clone_args 
 uint64_t syscall_clone(struct program_frame *frame)
 {
     const struct clone_args args = {.flags = frame->rdi & ~(uint64_t)CSIGNAL,
+                                    .exit_signal = frame->rdi & CSIGNAL,
                                     .stack = frame->rsi,
                                     .parent_tid = frame->rdx,
                                     .child_tid = frame->r10,
@@ -115,6 +120,8 @@ uint64_t syscall_clone3(struct program_frame *frame)
 
 uint64_t syscall_exit_group(struct program_frame *frame)
 {
+    if (persona_is_there())
+        return (uint64_t)persona_end(frame, frame->rdi & DOOR_CODE);
     finish_all(frame->rdi & DOOR_CODE);
 }
 
@@ -151,6 +158,8 @@ static void end_robust_locks(const struct thread *self)
 uint64_t syscall_exit(struct program_frame *frame)
 {
     struct thread *self = thread_self();
+    if (persona_is_there())
+        return (uint64_t)persona_end(frame, frame->rdi & DOOR_CODE);
     end_robust_locks(self);
     if (self->clear_number != 0 && can_write(self->clear_number, sizeof(int))) {
         put_number(self->clear_number, 0);

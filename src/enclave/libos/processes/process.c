@@ -93,6 +93,7 @@ int process_new(struct process *parent, int exit_signal, struct process **out)
                                 .parent = parent,
                                 .exit_signal = exit_signal,
                                 .ignores_children = parent->ignores_children,
+                                .forgets_children = parent->forgets_children,
                                 .nice = parent->nice,
                                 .identity = parent->identity,
                                 .limits = parent->limits};
@@ -111,6 +112,22 @@ void process_identify(struct process *process)
 {
     process->vfs.creds = identity_creds(&process->identity);
     process->vfs.files.process = process->number;
+}
+
+void process_cancel(struct process *process)
+{
+    vfs_fini(&process->vfs);
+    libos_wipe(process->secret, sizeof process->secret);
+    process->state = PROCESS_FREE;
+}
+
+void process_execute(struct process *process)
+{
+    process->has_executed = true;
+    process->forgets_children = false;
+    file_table_close_on_exec(&process->vfs.files);
+    identity_exec(&process->identity);
+    process_identify(process);
 }
 
 /* --- ending ----------------------------------------------------------------------------------- */
@@ -142,7 +159,7 @@ static void tell_parent(struct process *process)
 {
     struct process *parent = process->parent;
     const struct signal_info info = describe(process);
-    if (process->exit_signal == SIGCHLD && parent->ignores_children)
+    if (process->exit_signal == SIGCHLD && (parent->ignores_children || parent->forgets_children))
         process_forget(process);
     if (info.number != 0)
         (void)process_signal(parent, &info);
@@ -178,8 +195,7 @@ static void hand_on(struct process *process)
 
 void process_end(struct process *process, uint32_t status)
 {
-    vfs_fini(&process->vfs);
-    libos_wipe(process->secret, sizeof process->secret);
+    process_cancel(process);
     process->state = PROCESS_ENDED;
     process->status = status;
     process->post = NULL;

@@ -39,7 +39,8 @@ struct process {
     uint32_t status;        /* as wait(2) tells it, when it has ended */
     bool has_executed;      /* since it was made: its parent may not change its group */
     bool keeps_orphans;     /* PR_SET_CHILD_SUBREAPER */
-    bool ignores_children;  /* SIG_IGN or SA_NOCLDWAIT for SIGCHLD: they leave no status */
+    bool ignores_children;  /* SIG_IGN for SIGCHLD: they leave no status; */
+    bool forgets_children;  /* SA_NOCLDWAIT: nor do they, until it executes a program */
     int nice;               /* -20 to 19; kept and told, and nothing else */
     struct vfs vfs;         /* its creds are the identity's */
     struct identity identity;
@@ -68,6 +69,13 @@ int process_new_number(void);
 /* A child, with copies of all that a process has, a number and a secret. It is another who runs it.
  * -EAGAIN when there are as many as there may be, -ENOMEM. */
 int process_new(struct process *parent, int exit_signal, struct process **out);
+
+/* It never ran: nobody hears of it. */
+void process_cancel(struct process *process);
+
+/* It has begun another program: files that are closed then are closed, and capabilities are what
+ * execve(2) leaves. */
+void process_execute(struct process *process);
 
 /* After a change of its identity or of its files: these ask by it, and their locks are its. */
 void process_identify(struct process *process);

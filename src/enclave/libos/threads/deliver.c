@@ -8,6 +8,7 @@
 
 #include "enclave/libos/door/door.h"
 #include "enclave/libos/log.h"
+#include "enclave/libos/processes/persona.h"
 #include "enclave/libos/program/memory.h"
 #include "enclave/libos/threads/alarm.h"
 #include "enclave/libos/threads/finish.h"
@@ -40,8 +41,13 @@ static bool may_restart(const struct program_frame *frame)
     }
 }
 
-static _Noreturn void end_by(int number)
+/* A thread that is another process for a while goes on as what it was. */
+static void end_by(struct program_frame *frame, int number)
 {
+    if (persona_is_there()) {
+        (void)persona_end(frame, DOOR_DIED | (unsigned)number);
+        return;
+    }
     log_number("the program ended by the signal ", (uint64_t)number);
     finish_all(DOOR_DIED | (unsigned)number);
 }
@@ -52,8 +58,10 @@ static void enter(struct program_frame *frame, const struct signal_info *info,
     const struct signal_action *action = signal_action(info->number);
     bool again = was_interrupted && action->flags & SA_RESTART && may_restart(frame);
     uint64_t flags = action->flags;
-    if (signal_frame_enter(frame, info, fault, again) < 0)
-        end_by(SIGSEGV); /* no stack for the handler */
+    if (signal_frame_enter(frame, info, fault, again) < 0) {
+        end_by(frame, SIGSEGV); /* no stack for the handler */
+        return;
+    }
     if (flags & SA_RESETHAND) {
         const struct signal_action none = {0};
         (void)signal_set_action(info->number, &none, NULL);
@@ -71,8 +79,10 @@ bool deliver_signals(struct program_frame *frame)
     while (signal_take(self, ~signals->mask, &info) != 0) {
         if (signal_is_ignored(info.number))
             continue;
-        if (signal_action(info.number)->handler == (uintptr_t)SIG_DFL)
-            end_by(info.number);
+        if (signal_action(info.number)->handler == (uintptr_t)SIG_DFL) {
+            end_by(frame, info.number);
+            return deliver_signals(frame);
+        }
         enter(frame, &info, &nothing, was_interrupted && !is_handled);
         is_handled = true;
     }
@@ -124,6 +134,10 @@ void deliver_exception(struct program_frame *frame, const struct thread_exceptio
     bool is_blocked = thread_self()->signals.mask & SIGNAL_BIT(info.number);
     if (!is_blocked && handler != (uintptr_t)SIG_DFL && handler != (uintptr_t)SIG_IGN) {
         enter(frame, &info, exception, false);
+        return;
+    }
+    if (persona_is_there()) {
+        end_by(frame, info.number);
         return;
     }
     log_number("the program ended by the exception ", exception->vector);

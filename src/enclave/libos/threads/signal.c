@@ -3,6 +3,7 @@
 #include <asm/errno.h>
 #include <asm/siginfo.h>
 #include <asm/signal.h>
+#include <string.h>
 
 #include "enclave/libos/processes/process.h"
 #include "enclave/libos/threads/finish.h"
@@ -91,36 +92,56 @@ static void drop(struct signal_queue *queue, uint64_t set)
 
 /* --- actions ---------------------------------------------------------------------------------- */
 
-bool signal_is_ignored(int number)
+static struct signal_action *actions_of(const struct thread *thread)
 {
-    const struct signal_action *action = &actions[number];
+    return thread->signals.actions ? thread->signals.actions : actions;
+}
+
+static bool is_ignored(const struct signal_action *action, int number)
+{
     return action->handler == (uintptr_t)SIG_IGN ||
            (action->handler == (uintptr_t)SIG_DFL && LEFT_OUT & SIGNAL_BIT(number));
 }
 
-const struct signal_action *signal_action(int number)
+bool signal_is_ignored(int number)
 {
-    return &actions[number];
+    return is_ignored(signal_action(number), number);
 }
 
+const struct signal_action *signal_action(int number)
+{
+    return &actions_of(thread_self())[number];
+}
+
+void signal_copy_actions(struct signal_action out[SIGNALS + 1])
+{
+    memcpy(out, actions_of(thread_self()), sizeof actions);
+}
+
+/* Of all threads for which the actions are those of this one. */
 static void drop_everywhere(uint64_t set)
 {
-    drop(&process, set);
-    for (size_t i = 0; i < THREADS_MAX; i++)
-        drop(&thread_at(i)->signals.pending, set);
+    const struct signal_action *of = thread_self()->signals.actions;
+    if (!of)
+        drop(&process, set);
+    for (size_t i = 0; i < THREADS_MAX; i++) {
+        if (thread_at(i)->signals.actions == of)
+            drop(&thread_at(i)->signals.pending, set);
+    }
 }
 
 int signal_set_action(int number, const struct signal_action *wanted, struct signal_action *before)
 {
     if (number < 1 || number > SIGNALS || (wanted && NEVER_BLOCKED & SIGNAL_BIT(number)))
         return -EINVAL;
+    struct signal_action *action = &actions_of(thread_self())[number];
     if (before)
-        *before = actions[number];
+        *before = *action;
     if (!wanted)
         return 0;
-    actions[number] = *wanted;
-    actions[number].mask &= ~NEVER_BLOCKED;
-    if (signal_is_ignored(number))
+    *action = *wanted;
+    action->mask &= ~NEVER_BLOCKED;
+    if (is_ignored(action, number))
         drop_everywhere(SIGNAL_BIT(number));
     return 0;
 }
@@ -145,7 +166,7 @@ static bool can_take(const struct thread *thread, uint64_t bit)
 static const struct thread *choose(uint64_t bit)
 {
     for (size_t i = 0; i < THREADS_MAX; i++) {
-        if (can_take(thread_at(i), bit))
+        if (!thread_at(i)->signals.actions && can_take(thread_at(i), bit))
             return thread_at(i);
     }
     return NULL;
@@ -160,15 +181,18 @@ static void wake(const struct thread *thread)
 int signal_send(struct thread *thread, const struct signal_info *info)
 {
     uint64_t bit = SIGNAL_BIT(info->number);
+    bool is_apart = thread && thread->signals.actions;
     if (thread && thread->mirror) {
         thread->mirror->raised |= bit; /* it is told where its thread is */
         return 0;
     }
-    if (info->number == SIGKILL)
+    if (info->number == SIGKILL && !is_apart)
         finish_all(DOOR_DIED | SIGKILL);
     const struct thread *taker = thread ? (can_take(thread, bit) ? thread : NULL) : choose(bit);
     bool is_awaited = taker && taker->signals.awaited & bit;
-    if (taker && !is_awaited && signal_is_ignored(info->number))
+    const struct signal_action *action = &(is_apart ? thread->signals.actions
+                                                    : actions)[info->number];
+    if (taker && !is_awaited && is_ignored(action, info->number))
         return 0;
     int status = put(thread ? &thread->signals.pending : &process, info);
     if (status == 0 && taker)
@@ -178,19 +202,19 @@ int signal_send(struct thread *thread, const struct signal_info *info)
 
 int signal_raise(struct thread *thread, int number)
 {
-    struct process *self = process_self();
+    const struct process *self = process_self();
     const struct signal_info info = {
         number,
         thread ? SI_TKILL : SI_USER,
         {(uint32_t)self->number | (uint64_t)self->identity.ids[IDENTITY_USER].real << 32, 0}};
-    return self->post ? process_signal(self, &info) : signal_send(thread, &info);
+    return signal_send(thread, &info);
 }
 
 /* --- taking ----------------------------------------------------------------------------------- */
 
 uint64_t signal_pending(const struct thread *thread)
 {
-    return thread->signals.pending.set | process.set;
+    return thread->signals.pending.set | (thread->signals.actions ? 0 : process.set);
 }
 
 bool signal_interrupts(const struct thread *thread)
@@ -202,7 +226,7 @@ bool signal_interrupts(const struct thread *thread)
 int signal_take(struct thread *thread, uint64_t set, struct signal_info *out)
 {
     int number = take(&thread->signals.pending, set, out);
-    return number != 0 ? number : take(&process, set, out);
+    return number != 0 || thread->signals.actions ? number : take(&process, set, out);
 }
 
 void signal_set_mask(struct thread *thread, uint64_t mask)
@@ -223,9 +247,14 @@ void signal_lend_mask(struct thread *thread, uint64_t mask)
     signal_set_mask(thread, mask);
 }
 
-void signal_forget(struct thread *thread)
+void signal_drop(struct thread *thread)
 {
     drop(&thread->signals.pending, UINT64_MAX);
+}
+
+void signal_forget(struct thread *thread)
+{
+    signal_drop(thread);
     thread->signals.mask = UINT64_MAX;
     signal_set_mask(thread, UINT64_MAX);
 }

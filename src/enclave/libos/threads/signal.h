@@ -38,11 +38,15 @@ struct signal_thread {
     uint64_t stack;      /* sigaltstack */
     uint64_t stack_size; /* bytes; 0: there is none */
     struct signal_queue pending;
+    /* Of a thread that is a process of its own (persona.h): its actions, and it takes no signal of
+     * the enclave's process. Else NULL. */
+    struct signal_action *actions;
 };
 
 struct thread;
 
-/* What the process does; -EINVAL for a signal for which nothing can be set. Either may be NULL. */
+/* What this thread's process does; -EINVAL for a signal for which nothing can be set. Either may be
+ * NULL. */
 int signal_set_action(int number, const struct signal_action *wanted, struct signal_action *before);
 const struct signal_action *signal_action(int number);
 
@@ -71,8 +75,13 @@ void signal_set_mask(struct thread *thread, uint64_t mask);
  * to see it. */
 void signal_lend_mask(struct thread *thread, uint64_t mask);
 
-/* When a thread ends: what was pending for it alone is gone. */
+/* What is pending for the thread alone is gone. */
+void signal_drop(struct thread *thread);
+/* When a thread ends: likewise. */
 void signal_forget(struct thread *thread);
+
+/* All actions of this thread's process, by their signals' numbers. */
+void signal_copy_actions(struct signal_action out[SIGNALS + 1]);
 
 /* execve(2): handlers go, what is ignored stays so. */
 void signal_reset(void);

@@ -62,6 +62,7 @@ struct thread {
     uint32_t futex_bits;
 
     struct signal_thread signals;
+    struct persona *persona; /* what it was before, if it is another process for a while */
 
     uint64_t clear_number; /* address that is cleared when the thread ends, or 0 */
     uint64_t robust;       /* address of the list of robust locks, or 0 */
