@@ -203,6 +203,7 @@ int main(int argc, char *argv[])
         {"sockets", hello_sockets},
         {"processes", hello_processes},
         {"identities", hello_identities},
+        {"spawn", hello_spawn},
     };
     for (size_t i = 0; argc > 1 && i < sizeof all / sizeof *all; i++) {
         if (strcmp(argv[1], all[i].name) == 0)

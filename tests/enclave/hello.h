@@ -15,6 +15,7 @@ int hello_events(void);
 int hello_sockets(void);
 int hello_processes(void);
 int hello_identities(void);
+int hello_spawn(void);
 
 /* Threads: at work, while the program ends, and after the first one's end. */
 int hello_threads(void);
