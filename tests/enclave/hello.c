@@ -209,5 +209,9 @@ int main(int argc, char *argv[])
         if (strcmp(argv[1], all[i].name) == 0)
             return all[i].run();
     }
+    if (argc > 1 && strcmp(argv[1], "exec") == 0)
+        return hello_exec(argv[0]);
+    if (argc == 5 && strcmp(argv[1], "exec-after") == 0)
+        return hello_exec_after(argv);
     return say(argc, argv);
 }

@@ -148,6 +148,13 @@ groups -1 1\nkill -1 1\nopen -1 13\nsaved 0 0\nids 5 7 7\nlimit 0 0\nlimit -1 9\
         if os.geteuid() == 0:
             self.assertEqual(run(HELLO, "identities").stdout, result.stdout)
 
+    def test_another_program_takes_the_place_of_one(self):
+        with tempfile.TemporaryDirectory() as folder:
+            outside = subprocess.run([HELLO, "exec"], cwd=folder, capture_output=True, timeout=60, check=False)
+        result = self.inside("exec")
+        self.assertEqual((result.returncode, result.stdout, result.stderr.splitlines()[-1]), (43, b"2 by a number\nnone 42 0.428571\n", b"to the other stream"))
+        self.assertEqual((outside.returncode, outside.stdout), (result.returncode, result.stdout))
+
     def test_what_is_not_there_says_so_once(self):
         result = self.inside("unknown")
         self.assertEqual(result.returncode, 0)
@@ -179,7 +186,7 @@ groups -1 1\nkill -1 1\nopen -1 13\nsaved 0 0\nids 5 7 7\nlimit 0 0\nlimit -1 9\
 
 
 PROGRAMS = ("/bin/true", "/bin/false", "/bin/echo", "/bin/cat", "/bin/ls", "/bin/dash", "/usr/bin/sort", "/usr/bin/sha256sum", "/usr/bin/wc", "/usr/bin/xz", "/usr/bin/zstd",
-            "/bin/bash", "/bin/sed", "/usr/bin/mawk", "/bin/tar", "/usr/bin/find", "/usr/bin/python3", "/usr/bin/curl")
+            "/bin/bash", "/bin/sed", "/usr/bin/mawk", "/bin/tar", "/usr/bin/find", "/usr/bin/python3", "/usr/bin/curl", "/usr/bin/env", "/usr/bin/printenv")
 
 
 def libraries(program):
@@ -248,6 +255,18 @@ class Layers(unittest.TestCase):
         self.same("/usr/bin/sha256sum", "/bin/ls", "/lib64/ld-linux-x86-64.so.2")
         self.same("/bin/dash", "-c", "cd /dev; read x; echo $x $((6 * 7)); pwd; exit 9", data=b"word\n")
         self.same("/bin/dash", "-c", "exec 3>&1 >/dev/null; echo no; echo yes >&3")
+
+    def test_programs_start_others_in_their_place(self):
+        self.same("/bin/dash", "-c", "cd /bin; exec ls -d /etc /none true")
+        self.same("/bin/bash", "-c", 'exec -a name "$0" -c "exec dash -c \'exec echo deep\'"', "/bin/bash")
+        self.same("/usr/bin/env", "-i", "X=1", "Y=2", "/usr/bin/printenv")
+        self.same("/usr/bin/env", "/none")
+        self.same("/bin/bash", "-c", "exec /none; echo not here")
+        self.same("/bin/bash", "-c", "shopt -s execfail; exec /none; exec cat", data=b"a line\n")
+        self.same("/usr/bin/env", "-i", "/bin/dash", "-c", "exec 3>/dev/null; exec 2>&3; exec cat /none")
+        self.assertEqual(self.inside("/bin/dash", "-c", "exec /etc/outer x").stdout, b"-n  and /etc/script /etc/outer x\n")
+        self.assertEqual(self.inside("/bin/dash", "-c", "exec /etc/loop").returncode, 127)
+        self.assertEqual(self.inside("/bin/dash", "-c", "exec /etc/secret").returncode, 126)
 
     def test_programs_with_threads_answer_as_outside(self):
         with open("/lib64/ld-linux-x86-64.so.2", "rb") as file:

@@ -49,7 +49,7 @@
 .macro clean_vectors
         mov     $XFRM_KNOWN, %eax
         xor     %edx, %edx
-        xrstor  clean_state(%rip)
+        xrstor  enclave_clean_state(%rip)
 .endm
 
 /* Needs a stack of the enclave's. */
@@ -61,7 +61,9 @@
         .section .rodata
         .balign 64
 /* XRSTOR from here initialises: no component is in the header. MXCSR and FCW as after a reset. */
-clean_state:
+        .globl  enclave_clean_state
+        .hidden enclave_clean_state
+enclave_clean_state:
         .short  0x37F
         .zero   22
         .long   0x1F80

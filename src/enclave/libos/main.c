@@ -150,6 +150,8 @@ static int64_t run_thread(void)
     bool is_asked = self->state == THREAD_ASKED;
     if (is_asked)
         self->state = THREAD_RUNS;
+    if (self->must_end)
+        program_want();
     lock_release();
     if (!is_asked)
         return -ESRCH;

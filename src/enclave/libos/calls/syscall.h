@@ -68,6 +68,10 @@ syscall_fn syscall_umask;
 syscall_fn syscall_unlink;
 syscall_fn syscall_unlinkat;
 
+/* syscall_exec.c */
+syscall_fn syscall_execve;
+syscall_fn syscall_execveat;
+
 /* syscall_poll.c */
 syscall_fn syscall_poll;
 syscall_fn syscall_ppoll;

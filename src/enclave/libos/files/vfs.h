@@ -71,6 +71,10 @@ void vfs_unmount(struct vfs *vfs, struct tree *tree);
 int vfs_open(struct vfs *vfs, int at, const char *path, unsigned flags, uint16_t mode,
              uint64_t resolve);
 
+/* What execve(2) runs: a plain file that may be executed, for reading, which file_put() ends.
+ * -EACCES for anything else. `flags` are AT_EMPTY_PATH and AT_SYMLINK_NOFOLLOW. */
+int vfs_open_program(struct vfs *vfs, int at, const char *path, unsigned flags, struct file **out);
+
 int vfs_chdir(struct vfs *vfs, const char *path);
 int vfs_fchdir(struct vfs *vfs, int number);
 /* Its size with the zero byte. */

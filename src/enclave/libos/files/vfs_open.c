@@ -145,3 +145,24 @@ int vfs_open(struct vfs *vfs, int at, const char *path, unsigned flags, uint16_t
     walk_fini(&walk);
     return status;
 }
+
+int vfs_open_program(struct vfs *vfs, int at, const char *path, unsigned flags, struct file **out)
+{
+    struct walk walk;
+    int status = flags & ~(unsigned)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) ? -EINVAL : 0;
+    unsigned how = (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0) |
+                   (flags & AT_SYMLINK_NOFOLLOW ? WALK_NOFOLLOW : 0);
+    if (status == 0)
+        status = walk_path(vfs, at, path, how, &walk);
+    if (status < 0)
+        return status;
+    unsigned type = walk.node->mode >> 12;
+    if (type != EXT4_FILE || walk.node->special)
+        status = type == EXT4_LINK ? -ELOOP : -EACCES;
+    if (status == 0)
+        status = access_node(&vfs->creds, walk.node, ACCESS_EXECUTE);
+    if (status == 0)
+        status = file_new(&file_plain, O_RDONLY, walk.node, out);
+    walk_fini(&walk);
+    return status;
+}

@@ -166,18 +166,19 @@ static int put_all(struct buf *words, struct policy_list texts, struct error *er
 }
 
 /* What is named, or its interpreter, and a stack with the words. */
-static int load_words(struct container *all, struct program_words *words, size_t environment)
+static int load_words(struct container *all, const struct program_words *words)
 {
-    char path[PROGRAM_PATH_MAX];
-    const char *named = words->texts;
-    int status = program_find(all->vfs, words, path);
+    const struct program_name name = {.at = AT_FDCWD, .path = words->texts};
+    struct program_source source;
+    struct program_image *image;
+    program_source_init(&source, process_first());
+    int status = program_open(&source, &name, words, &image);
+    if (status < 0)
+        return status;
+    status = program_load(image, &all->program, &all->stack);
     if (status == 0)
-        status = program_load(all->vfs, path, &all->program);
-    if (status == 0)
-        status = program_stack(&all->program, words->texts, words->size, words->arguments,
-                               environment, &all->stack);
-    if (status == 0)
-        program_facts_begin(all->vfs, named, path, &all->program, all->stack);
+        program_facts_begin(all->vfs, words->texts, image->path, &all->program, all->stack);
+    program_close(image);
     return status;
 }
 
@@ -192,8 +193,9 @@ static int load_program(struct container *all, const struct spec *spec, const ch
     if (put(&words, path, err) < 0 || put_all(&words, spec->args, err) < 0 ||
         put_all(&words, spec->env, err) < 0 || (!has_home && put(&words, home, err) < 0))
         return -1;
-    struct program_words all_words = {(const char *)words.data, words.size, spec->args.count};
-    int status = load_words(all, &all_words, spec->env.count + (has_home ? 0 : 1));
+    const struct program_words all_words = {(const char *)words.data, words.size, spec->args.count,
+                                            spec->env.count + (has_home ? 0 : 1)};
+    int status = load_words(all, &all_words);
     return status < 0 ? cannot(path, status, err) : 0;
 }
 
@@ -214,7 +216,6 @@ static int load(struct container *all, const struct spec *spec, struct error *er
         return cannot(spec->cwd, status, err);
     if (find_program(all, spec, path, err) < 0)
         return -1;
-    all->program = (struct program){.uid = all->vfs->creds.uid, .gid = all->vfs->creds.gid};
     return load_program(all, spec, path, err);
 }
 

@@ -43,6 +43,19 @@ static bool find_pages(uintptr_t at, size_t size, size_t *begin, size_t *end)
     return true;
 }
 
+bool memory_has(uintptr_t at, size_t size)
+{
+    size_t begin, end;
+    return find_pages(at, size, &begin, &end);
+}
+
+void memory_reset(void)
+{
+    for (size_t i = 0; i < memory.count; i++)
+        memory.pages[i] &= (uint8_t)~MAPPED;
+    memory.next = 0;
+}
+
 static bool find_room(size_t from, size_t count, size_t *begin)
 {
     size_t run = 0;

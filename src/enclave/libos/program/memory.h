@@ -32,6 +32,12 @@ struct memory_leaves {
 /* `first` is a page's address, `size` whole pages; what is beyond MEMORY_PAGES_MAX stays unused. */
 void memory_init(uintptr_t first, size_t size, const struct memory_leaves *leaves);
 
+/* For another program: nothing is mapped. */
+void memory_reset(void);
+
+/* Whether the range has all these bytes. */
+bool memory_has(uintptr_t at, size_t size);
+
 /* Zeroed pages at *at (fixed, in the place of what was there), or where there is room: *at is set.
  * -EINVAL for what are no pages of the range, -ENOMEM when there is no room. */
 int memory_map(uintptr_t *at, size_t size, unsigned access, bool is_fixed);

@@ -232,6 +232,12 @@ function program_load_vectors
         xrstor64 (%rdi)
         ret
 
+function program_clean_vectors
+        mov     $XFRM_KNOWN, %eax
+        xor     %edx, %edx
+        xrstor  enclave_clean_state(%rip)
+        ret
+
 function program_save_control
         stmxcsr (%rdi)
         fnstcw  (%rsi)

@@ -58,6 +58,8 @@ void program_want(void);
 #define PROGRAM_VECTORS_SIZE 2752 /* bytes: XSAVE's standard format up to AVX-512 */
 void program_save_vectors(void *area);
 void program_load_vectors(const void *area);
+/* As after a reset. */
+void program_clean_vectors(void);
 void program_save_control(uint32_t *mxcsr, uint16_t *control);
 void program_load_control(const uint32_t *mxcsr, const uint16_t *control);
 

@@ -96,6 +96,7 @@ int script_words(const struct script *script, const char *path, const struct pro
     memcpy(to, rest, (size_t)(end - rest));
     *out = (struct program_words){.texts = texts,
                                   .size = (size_t)(to - texts) + (size_t)(end - rest),
-                                  .arguments = words->arguments + (script->argument[0] ? 2 : 1)};
+                                  .arguments = words->arguments + (script->argument[0] ? 2 : 1),
+                                  .environment = words->environment};
     return 0;
 }

@@ -20,8 +20,9 @@ int script_read(const uint8_t *head, size_t size, struct script *out);
 /* What a program is started with: texts, each with its end: its path, arguments, environment. */
 struct program_words {
     const char *texts;
-    size_t size;      /* bytes */
-    size_t arguments; /* how many */
+    size_t size;        /* bytes */
+    size_t arguments;   /* how many */
+    size_t environment; /* likewise */
 };
 
 /* The interpreter's arguments: itself, the script's one, the script's path, and the rest of those

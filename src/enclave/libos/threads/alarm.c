@@ -60,6 +60,12 @@ int alarm_end(int alarm)
     return 0;
 }
 
+void alarm_reset(void)
+{
+    for (int i = ALARM_REAL + 1; i < ALARMS; i++)
+        alarms[i].is_there = false;
+}
+
 int alarm_set(int alarm, uint64_t first, uint64_t interval)
 {
     struct alarm *one = find(alarm);

@@ -19,6 +19,9 @@ int alarm_new(const struct signal_info *info, int target);
 /* -EINVAL for one that is not there, as all that follow. */
 int alarm_end(int alarm);
 
+/* Ends all but ALARM_REAL, as execve(2) does. */
+void alarm_reset(void);
+
 /* In nanoseconds. `first` of 0 stops it. An interval of 0: once. */
 int alarm_set(int alarm, uint64_t first, uint64_t interval);
 /* How long until it runs out (0: it is stopped), and its interval. */

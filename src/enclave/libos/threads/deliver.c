@@ -76,6 +76,10 @@ bool deliver_signals(struct program_frame *frame)
     bool was_interrupted = frame->number != PROGRAM_NO_CALL && frame->rax == (uint64_t)-EINTR;
     bool is_handled = false;
     struct signal_info info;
+    if (self->must_end && persona_is_there())
+        (void)persona_end(frame, DOOR_DIED | SIGKILL);
+    if (self->must_end)
+        finish_thread(0);
     while (signal_take(self, ~signals->mask, &info) != 0) {
         if (signal_is_ignored(info.number))
             continue;

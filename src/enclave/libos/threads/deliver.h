@@ -5,8 +5,8 @@
 #include "enclave/libos/program/program.h"
 #include "enclave/libos/threads/thread.h"
 
-/* With the lock, at the end of a system call or an interrupt. True when the call in `frame` has to
- * be made again: it was interrupted, and nothing came of that. */
+/* With the lock, at the end of a system call or an interrupt. A thread that must end does. True
+ * when the call in `frame` has to be made again: it was interrupted, and nothing came of that. */
 bool deliver_signals(struct program_frame *frame);
 
 /* What the program itself did: its handler is entered, or the program ends. */

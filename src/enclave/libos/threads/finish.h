@@ -14,6 +14,10 @@ void finish_lost(void);
 /* Whether the program is over, and what it came to (door_calls.h). Without the lock. */
 bool finish_outcome(uint64_t *result);
 
+/* With the lock, for another program: ends all other threads, waits until they are gone, and makes
+ * this one the first. -EINTR when this thread is itself to end; signals are not looked at. */
+int finish_others(void);
+
 /* With the lock: this thread ends, and with the last one the program, by this exit code. */
 _Noreturn void finish_thread(uint64_t code);
 

@@ -220,7 +220,7 @@ uint64_t signal_pending(const struct thread *thread)
 bool signal_interrupts(const struct thread *thread)
 {
     const struct signal_thread *mine = &thread->signals;
-    return (signal_pending(thread) & (~mine->mask | mine->awaited)) != 0;
+    return thread->must_end || (signal_pending(thread) & (~mine->mask | mine->awaited)) != 0;
 }
 
 int signal_take(struct thread *thread, uint64_t set, struct signal_info *out)

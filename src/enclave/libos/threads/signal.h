@@ -62,7 +62,7 @@ int signal_raise(struct thread *thread, int number);
 /* Those pending for this thread or the process. */
 uint64_t signal_pending(const struct thread *thread);
 
-/* Whether a wait of this thread is over for a signal. */
+/* Whether a wait of this thread is over, for a signal or its own end. */
 bool signal_interrupts(const struct thread *thread);
 
 /* Takes the lowest of the pending ones in this set: its number, or 0. */

@@ -9,19 +9,17 @@
 #include "enclave/libos/bytes.h"
 #include "enclave/libos/program/memory.h"
 
-#define RED_ZONE      128
-#define INFO_SIZE     128 /* of siginfo */
-#define INFO_WORDS    16  /* where the words begin in it */
-#define USER_CS       0x33
-#define USER_SS       0x2B
-#define XSTATE_AT     512 /* XSAVE's header, in the standard format */
-#define XSTATE_SIZE   64
-#define CONTROL_AT    24 /* MXCSR */
-#define MXCSR_KNOWN   0xFFFFU
-#define MXCSR_INITIAL 0x1F80U
-#define FCW_INITIAL   0x37FU
-#define SOFTWARE_AT   464 /* where the kernel describes the area */
-#define XFRM_KNOWN    0xE7U
+#define RED_ZONE    128
+#define INFO_SIZE   128 /* of siginfo */
+#define INFO_WORDS  16  /* where the words begin in it */
+#define USER_CS     0x33
+#define USER_SS     0x2B
+#define XSTATE_AT   512 /* XSAVE's header, in the standard format */
+#define XSTATE_SIZE 64
+#define CONTROL_AT  24 /* MXCSR */
+#define MXCSR_KNOWN 0xFFFFU
+#define SOFTWARE_AT 464 /* where the kernel describes the area */
+#define XFRM_KNOWN  0xE7U
 /* In the context's reserved words: the call that is made again, whose number follows. Who changes
  * it changes what the program does next, as with every register in the frame. */
 #define AGAIN_MARK UINT64_C(0x6E69616761)
@@ -55,17 +53,6 @@ static void save_vectors(uint8_t *area)
     memcpy(area + PROGRAM_VECTORS_SIZE, &magic_end, sizeof magic_end);
 }
 
-/* As after a reset; `area` is aligned to 64 bytes. */
-static void load_initial(uint8_t area[PROGRAM_VECTORS_SIZE])
-{
-    const uint32_t mxcsr = MXCSR_INITIAL;
-    const uint16_t control = FCW_INITIAL;
-    memset(area, 0, PROGRAM_VECTORS_SIZE);
-    memcpy(area, &control, sizeof control);
-    memcpy(area + CONTROL_AT, &mxcsr, sizeof mxcsr);
-    program_load_vectors(area);
-}
-
 /* XRSTOR refuses reserved bits, which the program may have set: they are taken away. */
 static int load_vectors(uint64_t at)
 {
@@ -73,7 +60,7 @@ static int load_vectors(uint64_t at)
     uint32_t magic, mxcsr;
     uint64_t components;
     if (at == 0) {
-        load_initial(area);
+        program_clean_vectors();
         return 0;
     }
     if (at % 64 != 0 || !memory_allows(at, sizeof area, MEMORY_READ))
@@ -176,7 +163,6 @@ int signal_frame_enter(struct program_frame *frame, const struct signal_info *in
                        const struct thread_exception *fault, bool again)
 {
     const struct signal_action action = *signal_action(info->number);
-    _Alignas(64) uint8_t initial[PROGRAM_VECTORS_SIZE];
     uint64_t top = find_top(frame, &action);
     uint64_t vectors = (top - PROGRAM_VECTORS_SIZE - sizeof(uint32_t)) & ~UINT64_C(63);
     uint64_t place = ((vectors - sizeof(struct rt_frame)) & ~UINT64_C(15)) - 8;
@@ -184,7 +170,7 @@ int signal_frame_enter(struct program_frame *frame, const struct signal_info *in
         return -EFAULT;
     struct rt_frame *at = (struct rt_frame *)place; /* NOLINT: checked */
     save_vectors((uint8_t *)vectors);               /* NOLINT: checked */
-    load_initial(initial);
+    program_clean_vectors();
     at->restorer = action.restorer;
     put_context(frame, fault, vectors, again, &at->context);
     memset(at->info, 0, sizeof at->info);

@@ -52,6 +52,7 @@ struct thread {
     int number;              /* gettid(2) */
     struct process *process; /* for which it runs (processes/process.h) */
     char name[THREAD_NAME_SIZE];
+    bool must_end; /* before it goes on in the program: another program takes its place */
 
     /* wait.c: the queue in which it is, the next one there, and whether it was taken out. */
     struct wait_queue *queue;

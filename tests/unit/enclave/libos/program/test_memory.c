@@ -138,6 +138,29 @@ static void refuses_what_is_no_range_of_it(void **state)
     assert_int_equal(memory_used(), 0);
 }
 
+static void another_program_finds_nothing_mapped(void **state)
+{
+    (void)state;
+    uintptr_t at = map(3, MEMORY_READ | MEMORY_WRITE);
+    memset((void *)at, 0x55, 3 * P);
+    memory_reset();
+    assert_int_equal(memory_used(), 0);
+    assert_false(memory_allows(at, 1, MEMORY_READ));
+    assert_int_equal(map(PAGES, MEMORY_READ), (uintptr_t)range); /* none is accepted twice */
+    assert_true(span_is_zero(span_of(range, sizeof range)));
+}
+
+static void knows_what_it_has(void **state)
+{
+    (void)state;
+    assert_true(memory_has((uintptr_t)range, sizeof range));
+    assert_true(memory_has((uintptr_t)range + P + 1, 1));
+    assert_false(memory_has((uintptr_t)range - 1, 2));
+    assert_false(memory_has((uintptr_t)range, sizeof range + 1));
+    assert_false(memory_has((uintptr_t)range, SIZE_MAX));
+    assert_false(memory_has((uintptr_t)range + P, 0));
+}
+
 static void says_when_the_host_gives_no_page(void **state)
 {
     (void)state;
@@ -226,6 +249,8 @@ int main(void)
         cmocka_unit_test_setup(pages_that_come_again_are_zero, set_up),
         cmocka_unit_test_setup(finds_room_until_there_is_none, set_up),
         cmocka_unit_test_setup(refuses_what_is_no_range_of_it, set_up),
+        cmocka_unit_test_setup(another_program_finds_nothing_mapped, set_up),
+        cmocka_unit_test_setup(knows_what_it_has, set_up),
         cmocka_unit_test_setup(grows_in_its_place_or_elsewhere, set_up),
         cmocka_unit_test_setup(shrinks, set_up),
         cmocka_unit_test_setup(refuses_to_resize_what_cannot_be, set_up),

@@ -283,6 +283,12 @@ static void refuses_timers_that_are_not_there(void **state)
     assert_int_equal(count, ALARMS - 1);
     for (int i = 1; i < ALARMS; i++)
         assert_int_equal(alarm_end(i), 0);
+    for (int i = 1; i < ALARMS; i++)
+        assert_int_equal(alarm_new(&info, 0), i);
+    alarm_reset(); /* another program has but alarm(2)'s */
+    for (int i = 1; i < ALARMS; i++)
+        assert_int_equal(alarm_end(i), -EINVAL);
+    assert_int_equal(alarm_set(ALARM_REAL, 0, 0), 0);
 }
 
 int main(void)

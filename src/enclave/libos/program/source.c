@@ -1,0 +1,46 @@
+#include "enclave/libos/program/source.h"
+
+#include "enclave/libos/processes/process.h"
+
+static int open_file(void *argument, const struct program_name *name, struct program_file *out)
+{
+    struct process *process = argument;
+    struct file *file;
+    int status = vfs_open_program(&process->vfs, name->at, name->path, name->flags, &file);
+    if (status == 0)
+        *out = (struct program_file){.handle = (uintptr_t)file, .size = file->node->size};
+    return status;
+}
+
+static int64_t read_file(void *argument, const struct program_file *file, uint64_t offset,
+                         void *out, size_t size)
+{
+    (void)argument;
+    return file_read((struct file *)file->handle, offset, out, size); /* NOLINT: open_file()'s */
+}
+
+static void close_file(void *argument, const struct program_file *file)
+{
+    (void)argument;
+    file_put((struct file *)file->handle); /* NOLINT: open_file()'s */
+}
+
+static void begin(void *argument)
+{
+    struct process *process = argument;
+    identity_exec(&process->identity);
+    process_identify(process);
+    process->has_executed = true;
+    file_table_close_on_exec(&process->vfs.files);
+}
+
+void program_source_init(struct program_source *source, struct process *process)
+{
+    *source = (struct program_source){.open = open_file,
+                                      .read = read_file,
+                                      .close = close_file,
+                                      .begun = begin,
+                                      .argument = process,
+                                      .uid = process->vfs.creds.uid,
+                                      .gid = process->vfs.creds.gid};
+}
