@@ -238,7 +238,9 @@ int mirror_pack(const struct mirror_call *call, const struct remote_answer *answ
     int status = remote_put(out, NULL, sizeof(struct remote_head));
     if (status == 0)
         status = remote_put(out, answer, sizeof *answer);
-    for (size_t i = 0; i < REMOTE_ARGUMENTS && status == 0 && (int64_t)answer->result >= 0; i++)
-        status = put_argument(call, i, answer->result, out);
+    for (size_t i = 0; i < REMOTE_ARGUMENTS && status == 0; i++) {
+        if ((int64_t)answer->result >= 0 || call->row->arguments[i].is_always)
+            status = put_argument(call, i, answer->result, out);
+    }
     return status;
 }

@@ -45,7 +45,8 @@ int remote_begin(struct remote_call *call)
     default:
         call->has_data = false;
     }
-    return status;
+    call->is_bad = status == -EFAULT; /* which counts less than what else is wrong */
+    return call->is_bad ? 0 : status;
 }
 
 void remote_call_fini(struct remote_call *call)
@@ -132,11 +133,9 @@ static int put_data(struct remote_call *call, uint64_t most, uint32_t *place)
 {
     uint64_t left = call->data.total - call->done;
     call->piece = left < most ? left : most;
-    uint64_t allowed = syscall_vector_allows(&call->data, call->done, call->piece, call->is_out);
-    *place = REMOTE_THERE;
-    if (allowed < call->piece && allowed == 0)
-        *place = REMOTE_BAD;
-    call->piece = allowed;
+    uint64_t allowed = syscall_vector_allows(&call->data, call->done, left, call->is_out);
+    *place = left > 0 && allowed == 0 ? REMOTE_BAD : REMOTE_THERE;
+    call->piece = allowed < call->piece ? allowed : call->piece;
     if (*place == REMOTE_BAD)
         return 0;
     if (call->is_out) {
@@ -243,7 +242,9 @@ static int put_argument(struct remote_call *call, size_t i)
         call->sent[i] = REMOTE_NULL;
         return 0;
     }
-    call->sent[i] = REMOTE_THERE;
+    call->sent[i] = call->is_bad && i == 1 ? REMOTE_BAD : REMOTE_THERE;
+    if (call->sent[i] == REMOTE_BAD)
+        return 0;
     if (is_header)
         return put_header(call, &argument);
     if (call->has_data && i == 1)

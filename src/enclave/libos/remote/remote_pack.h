@@ -16,6 +16,7 @@ struct remote_call {
     struct syscall_vector data; /* where the program has what goes in pieces */
     bool has_data;
     bool is_out;    /* such bytes come back */
+    bool is_bad;    /* or they are not the program's memory */
     uint64_t done;  /* how many of them went before */
     uint64_t piece; /* how many are in this parcel */
     uint32_t room;  /* struct remote_request */
@@ -25,8 +26,8 @@ struct remote_call {
     struct remote_buffer parcel;
 };
 
-/* Finds the row's data: -EFAULT and what else the program's struct iovec or msghdr says. The call
- * is ended by remote_call_fini(), whatever comes of it. */
+/* Finds the row's data: what is wrong with the program's struct iovec or msghdr, if it can be read.
+ * The call is ended by remote_call_fini(), whatever comes of it. */
 int remote_begin(struct remote_call *call);
 void remote_call_fini(struct remote_call *call);
 

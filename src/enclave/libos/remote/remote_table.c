@@ -30,6 +30,7 @@
 #define PARTS_IN       {.kind = REMOTE_PARTS_IN, .by = 3, .size = 1, .most = REMOTE_PIECE_MAX}
 #define PARTS_OUT      {.kind = REMOTE_PARTS_OUT, .by = 3, .is_answer = true, .size = 1, .most = REMOTE_PIECE_MAX}
 #define HEADER(way)    {.kind = way, .size = 1, .most = REMOTE_PIECE_MAX}
+#define HEAD           {.kind = REMOTE_BOTH, .size = 8, .most = 8, .is_always = true}
 #define MASK           {.kind = REMOTE_MASK}
 #define ONCE(...)      {.way = REMOTE_ONCE, .arguments = {__VA_ARGS__}}
 #define PIECES(...)    {.way = REMOTE_PIECES, .arguments = {__VA_ARGS__}}
@@ -58,8 +59,8 @@ static const struct remote_row rows[CALLS_MAX] = {
     [__NR_accept4]           = ONCE(N, ROOMED(2, ADDRESS), BOTH(4), N),
     [__NR_access]            = ONCE(PATH, N),
     [__NR_bind]              = ONCE(N, WORDS(REMOTE_IN, 2, 1, ADDRESS), N),
-    [__NR_capget]            = ONCE(BOTH(8), BOTH(24)),
-    [__NR_capset]            = ONCE(BOTH(8), IN(24)),
+    [__NR_capget]            = ONCE(HEAD, BOTH(24)),
+    [__NR_capset]            = ONCE(HEAD, IN(24)),
     [__NR_chdir]             = ONCE(PATH),
     [__NR_chmod]             = ONCE(PATH, N),
     [__NR_chown]             = ONCE(PATH, N, N),

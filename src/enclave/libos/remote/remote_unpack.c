@@ -88,8 +88,10 @@ int64_t remote_unpack(struct remote_call *call, const struct remote_buffer *parc
     bool is_there = remote_take(&reader, sizeof(struct remote_head)) &&
                     remote_get(&reader, answer, sizeof *answer);
     bool has_result = is_there && (int64_t)answer->result >= 0;
-    for (size_t i = 0; has_result && i < REMOTE_ARGUMENTS && status == 0; i++)
-        status = give_argument(call, i, &reader, answer->result);
+    for (size_t i = 0; is_there && i < REMOTE_ARGUMENTS && status == 0; i++) {
+        if (has_result || call->row->arguments[i].is_always)
+            status = give_argument(call, i, &reader, answer->result);
+    }
     *is_wrong = !is_there || status == -EPROTO || (status == 0 && reader.left > 0) ||
                 (call->row->way == REMOTE_PIECES && has_result && answer->result > call->piece &&
                  call->has_data);

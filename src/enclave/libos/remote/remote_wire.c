@@ -1,16 +1,131 @@
-/* Remote calls over wires, one a thread: for the image. */
+#include "enclave/libos/remote/remote_wire.h"
+
+#include <asm/errno.h>
 #include <asm/signal.h>
 
+#include "enclave/libos/bytes.h"
 #include "enclave/libos/door/door_calls.h"
+#include "enclave/libos/processes/process.h"
+#include "enclave/libos/remote/mirror.h"
 #include "enclave/libos/remote/remote_call.h"
 #include "enclave/libos/threads/finish.h"
+#include "enclave/libos/threads/lock.h"
+#include "enclave/libos/threads/thread.h"
+#include "enclave/libos/wipe.h"
+#include "enclave/libos/wire/arrivals.h"
+
+_Static_assert(REMOTE_MESSAGE_MAX == WIRE_MESSAGE_MAX, "a message is a wire's");
+_Static_assert(sizeof((struct remote_hello){0}.secret) == PROCESS_SECRET_SIZE, "a process' secret");
+
+static int send(void *end, const void *bytes, size_t size)
+{
+    return wire_send(end, bytes, size);
+}
+
+static int64_t receive(void *end, void *out, size_t room, bool may_interrupt)
+{
+    return may_interrupt ? wire_receive(end, out, room) : wire_receive_patiently(end, out, room);
+}
+
+/* What is not ready at the host has nothing but what came with a message before. */
+static int64_t receive_now(void *end, void *out, size_t room, bool is_ready)
+{
+    const struct wire *wire = end;
+    return is_ready || wire->in.size > 0 ? wire_receive_now(end, out, room) : -EAGAIN;
+}
+
+static struct remote_link link_of(struct wire *wire)
+{
+    return (struct remote_link){send, receive, receive_now, wire};
+}
+
+/* --- a child's side --------------------------------------------------------------------------- */
+
+/* By a thread's index, which outlives the thread: the next one of the same index goes on by it. */
+struct child_end {
+    struct remote_side side;
+    struct wire wire;
+};
+
+static struct child_end *ends[THREADS_MAX];
+
+/* Without the lock. */
+static int dial(struct child_end *end)
+{
+    const struct process *process = process_first(); /* the one that this enclave is */
+    struct remote_hello hello = {ARRIVAL_CALLS, (uint32_t)process->number, {0}};
+    memcpy(hello.secret, process->secret, sizeof hello.secret);
+    int status = wire_dial(&end->wire);
+    if (status == 0)
+        status = wire_send(&end->wire, &hello, sizeof hello);
+    libos_wipe(hello.secret, sizeof hello.secret);
+    if (status < 0)
+        wire_close(&end->wire);
+    return status;
+}
 
 struct remote_side *remote_side(void)
 {
-    return NULL; /* no child's enclave has a wire yet */
+    struct child_end **place = &ends[thread_index(thread_self())];
+    if (*place)
+        return &(*place)->side;
+    struct child_end *end = alloc_zeroed(1, sizeof *end);
+    if (!end)
+        return NULL;
+    lock_release();
+    int status = dial(end);
+    lock_take();
+    if (status < 0) {
+        libos_free(end);
+        return NULL;
+    }
+    end->side.link = link_of(&end->wire);
+    *place = end;
+    return &end->side;
 }
 
 _Noreturn void remote_lost(void)
 {
     finish_all(DOOR_DIED | SIGKILL);
+}
+
+/* --- the first enclave's side ----------------------------------------------------------------- */
+
+/* Takes the same time wherever they differ. */
+static bool is_same(const uint8_t *a, const uint8_t *b, size_t size)
+{
+    uint8_t differs = 0;
+    for (size_t i = 0; i < size; i++)
+        differs |= a[i] ^ b[i];
+    return differs == 0;
+}
+
+/* With the lock: the number of the process that the message proves, or 0. */
+static int proved_by(const void *first, size_t size)
+{
+    struct remote_hello hello;
+    if (size != sizeof hello)
+        return 0;
+    memcpy(&hello, first, sizeof hello);
+    const struct process *process = process_find((int)hello.process);
+    bool is_proved = hello.arrival == ARRIVAL_CALLS && process && process != process_first() &&
+                     process->state == PROCESS_ALIVE &&
+                     is_same(hello.secret, process->secret, sizeof hello.secret);
+    libos_wipe(hello.secret, sizeof hello.secret);
+    return is_proved ? process->number : 0;
+}
+
+void mirror_serve_wire(struct wire *wire, const void *first, size_t size)
+{
+    lock_take();
+    int process = proved_by(first, size);
+    struct remote_side *side = process != 0 ? alloc_zeroed(1, sizeof *side) : NULL;
+    lock_release();
+    if (!side)
+        return;
+    side->link = link_of(wire);
+    mirror_serve(side, process, wire->handle);
+    lock_take();
+    libos_free(side);
+    lock_release();
 }

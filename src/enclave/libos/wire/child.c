@@ -3,6 +3,7 @@
 
 #include <asm/errno.h>
 
+#include "enclave/libos/remote/remote_wire.h"
 #include "enclave/libos/wire/arrivals.h"
 
 int64_t child_serve(struct wire *wire)
@@ -13,7 +14,5 @@ int64_t child_serve(struct wire *wire)
 
 void arrival_serve(struct wire *wire, const void *first, size_t size)
 {
-    (void)wire;
-    (void)first;
-    (void)size;
+    mirror_serve_wire(wire, first, size); /* if it is for calls */
 }
