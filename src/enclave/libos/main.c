@@ -7,10 +7,12 @@
 #include "enclave/libos/door/door.h"
 #include "enclave/libos/gate/gate.h"
 #include "enclave/libos/gate/libc.h"
+#include "enclave/libos/processes/child.h"
 #include "enclave/libos/processes/process.h"
 #include "enclave/libos/program/emulate.h"
 #include "enclave/libos/program/memory.h"
 #include "enclave/libos/program/program.h"
+#include "enclave/libos/remote/remote_call.h"
 #include "enclave/libos/threads/lock.h"
 #include "enclave/libos/threads/thread.h"
 #include "enclave/libos/wire/arrivals.h"
@@ -117,11 +119,15 @@ static int64_t run_child(void)
     return result;
 }
 
-/* What the gate loaded, once. */
+/* What the gate loaded, or the first enclave told, once. */
 static int64_t run_program(void)
 {
     struct program_frame begin = {
         .flags = PROGRAM_FLAGS_FIXED, .is_whole = 1, .number = PROGRAM_NO_CALL};
+    if (remote_is_child()) {
+        uint64_t result = program_serve(child_load, &begin);
+        return result == CHILD_LOADED ? (int64_t)program_run(&begin) : (int64_t)result;
+    }
     if (!gate_take_program(&begin.rip, &begin.rsp))
         return -EPERM;
     lock_take();

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "enclave/inside/enclave.h"
+#include "enclave/libos/calls/own_call.h"
 #include "enclave/libos/calls/syscall_parts.h"
 #include "enclave/libos/clock.h"
 #include "enclave/libos/door/door.h"
@@ -358,7 +359,7 @@ static uint64_t answer_unknown(uint64_t number)
     return SYSCALL_ERROR(ENOSYS);
 }
 
-uint64_t mirror_make_call(struct program_frame *frame)
+static uint64_t make_call(struct program_frame *frame)
 {
     uint64_t number = frame->rax;
     if (number >= SYSCALLS_MAX || !table[number])
@@ -366,11 +367,17 @@ uint64_t mirror_make_call(struct program_frame *frame)
     return table[number](frame);
 }
 
+uint64_t mirror_make_call(struct program_frame *frame)
+{
+    syscall_fn *own = own_call(frame->rax);
+    return own ? own(frame) : make_call(frame);
+}
+
 static uint64_t call(struct program_frame *frame)
 {
     if (remote_carries(frame))
         return remote_call(frame);
-    return mirror_make_call(frame);
+    return make_call(frame);
 }
 
 void syscall_answer(struct program_frame *frame)

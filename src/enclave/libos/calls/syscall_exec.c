@@ -1,11 +1,14 @@
 /* execve and execveat. */
+#include <asm/unistd_64.h>
 #include <linux/fcntl.h>
 
 #include "enclave/libos/bytes.h"
 #include "enclave/libos/calls/syscall_parts.h"
-#include "enclave/libos/log.h"
 #include "enclave/libos/processes/persona.h"
+#include "enclave/libos/processes/spawn.h"
 #include "enclave/libos/program/exec.h"
+#include "enclave/libos/remote/remote_call.h"
+#include "enclave/libos/remote/remote_source.h"
 
 #define TEXT_MAX 131072 /* bytes of one text with its end (MAX_ARG_STRLEN) */
 #define HERE     ((uint64_t)AT_FDCWD)
@@ -104,23 +107,30 @@ static int own_path(const struct program_name *name, char out[SYSCALL_PATH_MAX])
     return 0;
 }
 
+static void find_source(struct program_source *source)
+{
+    static const uint64_t nothing[REMOTE_ARGUMENTS];
+    if (!remote_is_child()) {
+        program_source_init(source, process_self());
+        return;
+    }
+    remote_source_init(source, (uint32_t)remote_make_call(__NR_geteuid, nothing),
+                       (uint32_t)remote_make_call(__NR_getegid, nothing));
+}
+
 static int execute(struct program_frame *frame, const struct program_name *name,
                    const struct program_words *words)
 {
     struct program_source source;
     struct program_image *image;
-    program_source_init(&source, process_self());
+    find_source(&source);
     int status = program_open(&source, name, words, &image);
     if (status < 0)
         return status;
-    if (persona_is_there()) {
-        log_line("ENOSYS: ", "execve in a process that shares its memory");
-        status = -ENOSYS;
-    } else {
+    if (!persona_is_there())
         status = exec_image(frame, image);
-    }
     program_close(image);
-    return status;
+    return persona_is_there() ? spawn_program(frame, name, words) : status;
 }
 
 static uint64_t exec(struct program_frame *frame, uint64_t at, uint64_t path, uint64_t arguments,

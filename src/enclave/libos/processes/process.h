@@ -26,7 +26,8 @@
 enum process_state {
     PROCESS_FREE,
     PROCESS_ALIVE,
-    PROCESS_ENDED, /* it has a status that its parent may ask for, and nothing else */
+    PROCESS_ENDING, /* no call is made for it any more, but for those that are being made */
+    PROCESS_ENDED,  /* it has a status that its parent may ask for, and nothing else */
 };
 
 struct process {

@@ -34,7 +34,7 @@ static void find_file(struct vfs *vfs, const char *path)
     node_put(facts.file);
     facts.file = NULL;
     facts.path[0] = 0;
-    if (walk_path(vfs, AT_FDCWD, path, 0, &walk) < 0)
+    if (!vfs->root || walk_path(vfs, AT_FDCWD, path, 0, &walk) < 0)
         return;
     char *whole = walk_whole_path(vfs, &walk);
     size_t len = whole ? strnlen(whole, sizeof facts.path - 1) : 0;

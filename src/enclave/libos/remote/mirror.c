@@ -96,6 +96,8 @@ static int answer(struct mirror *mirror, int own, struct mirror_call *call,
     self->mirror = NULL;
     self->room = NULL;
     self->process = NULL;
+    if (process->state != PROCESS_ALIVE)
+        wait_wake_all(&process_changes); /* who waits for the last call (processes/line.c) */
     answer.signals = mirror->thread.raised;
     return mirror_pack(call, &answer, out);
 }

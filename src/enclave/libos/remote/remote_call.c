@@ -4,6 +4,7 @@
 #include <linux/prctl.h>
 
 #include "enclave/libos/bytes.h"
+#include "enclave/libos/calls/own_call.h"
 #include "enclave/libos/calls/syscall_parts.h"
 #include "enclave/libos/processes/process.h"
 #include "enclave/libos/remote/remote_pack.h"
@@ -180,7 +181,7 @@ bool remote_carries(const struct program_frame *frame)
 {
     const uint64_t arguments[2] = {frame->rdi, frame->rsi};
     const struct remote_row *row = is_child ? remote_row(frame->rax) : NULL;
-    if (!row || frame->rax == __NR_mmap)
+    if (!row || frame->rax == __NR_mmap || frame->rax >= OWN_FIRST)
         return false;
     if (frame->rax == __NR_prctl && (frame->rdi == PR_SET_NAME || frame->rdi == PR_GET_NAME))
         return false;

@@ -5,6 +5,8 @@
 #include <linux/fcntl.h>
 #include <linux/prctl.h>
 
+#include "enclave/libos/calls/own_call.h"
+
 #define CALLS_MAX 512
 
 /* clang-format off */
@@ -215,6 +217,11 @@ static const struct remote_row rows[CALLS_MAX] = {
     [__NR_waitid]            = ONCE(N, N, BOTH(INFO), N, BOTH(USAGE)),
     [__NR_write]             = PIECES(N, DATA_IN, N),
     [__NR_writev]            = PIECES(N, PARTS_IN, N),
+
+    [OWN_OPEN_PROGRAM]       = ONCE(N, PATH, N, OUT(8)),
+    [OWN_EXECUTED]           = ONCE(N),
+    [OWN_CHILD_ACTION]       = ONCE(N, N),
+    [OWN_NUMBER]             = ONCE(N),
 };
 /* clang-format on */
 

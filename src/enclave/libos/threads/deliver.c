@@ -160,8 +160,38 @@ void deliver_post(int number)
     door_wake(UINT64_MAX, UINT64_MAX);
 }
 
+#define NOTES 64
+
+/* The poster writes at `written`, whoever has the lock reads at `taken`. */
+static struct {
+    struct signal_info infos[NOTES];
+    atomic_uint written, taken;
+} notes;
+
+void deliver_post_info(const struct signal_info *info)
+{
+    unsigned at = atomic_load(&notes.written);
+    if (at - atomic_load(&notes.taken) < NOTES) {
+        notes.infos[at % NOTES] = *info;
+        atomic_store(&notes.written, at + 1);
+    } else if (info->number < SIGNAL_RT) {
+        (void)atomic_fetch_or(&posted, SIGNAL_BIT(info->number));
+    }
+    door_wake(UINT64_MAX, UINT64_MAX);
+}
+
+static void take_notes(void)
+{
+    for (unsigned at; (at = atomic_load(&notes.taken)) != atomic_load(&notes.written);) {
+        const struct signal_info info = notes.infos[at % NOTES];
+        atomic_store(&notes.taken, at + 1);
+        (void)signal_send(NULL, &info);
+    }
+}
+
 void wait_poll(void)
 {
+    take_notes();
     for (uint64_t bits = atomic_exchange(&posted, 0); bits != 0; bits &= bits - 1) {
         const struct signal_info info = {__builtin_ctzll(bits) + 1, SI_USER, {0, 0}};
         (void)signal_send(NULL, &info);

@@ -5,6 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Before the program runs: what is called once, without the lock, before it is over. */
+void finish_tells(void (*tell)(uint64_t result));
+
 /* With the lock. Ends all threads; the first result (door_calls.h) counts. */
 _Noreturn void finish_all(uint64_t result);
 

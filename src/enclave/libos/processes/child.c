@@ -1,0 +1,150 @@
+/* A child's enclave: what it is told to be, the signals that it gets, and what it tells at its end.
+ */
+#include "enclave/libos/processes/child.h"
+
+#include <asm/errno.h>
+#include <asm/signal.h>
+
+#include "enclave/libos/alloc.h"
+#include "enclave/libos/bytes.h"
+#include "enclave/libos/calls/syscall.h"
+#include "enclave/libos/door/door.h"
+#include "enclave/libos/log.h"
+#include "enclave/libos/processes/order.h"
+#include "enclave/libos/program/exec.h"
+#include "enclave/libos/remote/remote_call.h"
+#include "enclave/libos/remote/remote_source.h"
+#include "enclave/libos/threads/deliver.h"
+#include "enclave/libos/threads/finish.h"
+#include "enclave/libos/threads/lock.h"
+#include "enclave/libos/threads/thread.h"
+#include "enclave/libos/wipe.h"
+#include "enclave/libos/wire/child.h"
+
+static struct {
+    struct wire *wire;
+    struct order order;
+    char *texts; /* order.size bytes */
+} child;
+
+/* --- the order -------------------------------------------------------------------------------- */
+
+/* Its texts are program_open()'s to look into. */
+static bool is_good(const struct order *order)
+{
+    return order->kind == ORDER_PROGRAM && order->process > PROCESS_FIRST &&
+           order->process <= THREAD_NUMBER_MAX && order->size <= ORDER_TEXTS_MAX &&
+           order->path_size > 0 && order->path_size < order->size &&
+           order->path_size <= PROGRAM_PATH_MAX;
+}
+
+static int take_bytes(struct wire *wire, void *out, size_t size)
+{
+    for (size_t done = 0; done < size;) {
+        int64_t got = wire_receive_patiently(wire, (uint8_t *)out + done, size - done);
+        if (got <= 0)
+            return -EIO;
+        done += (size_t)got;
+    }
+    return 0;
+}
+
+static int take_order(struct wire *wire)
+{
+    struct order *order = &child.order;
+    int64_t got = wire_receive_patiently(wire, order, sizeof *order);
+    if (got != sizeof *order || !is_good(order))
+        return -EPROTO;
+    child.wire = wire;
+    child.texts = libos_alloc(order->size);
+    if (!child.texts)
+        return -ENOMEM;
+    int status = take_bytes(wire, child.texts, order->size);
+    if (status == 0 && child.texts[order->path_size - 1] != 0)
+        status = -EPROTO;
+    return status;
+}
+
+/* Nothing else runs yet. */
+static void become(struct order *order)
+{
+    struct process *process = process_first();
+    process_begin();
+    process->number = (int)order->process;
+    memcpy(process->secret, order->secret, sizeof process->secret);
+    libos_wipe(order->secret, sizeof order->secret);
+    remote_begin_child();
+}
+
+/* Without the lock, once. */
+static void tell_end(uint64_t result)
+{
+    const struct order_result message = {result};
+    (void)wire_send(child.wire, &message, sizeof message);
+}
+
+int64_t child_serve(struct wire *wire)
+{
+    struct order_signal message;
+    int64_t got = take_order(wire);
+    if (got < 0)
+        return got;
+    become(&child.order);
+    finish_tells(tell_end);
+    if (door_begin(0) < 0)
+        return -EAGAIN;
+    while ((got = wire_receive_patiently(wire, &message, sizeof message)) == sizeof message) {
+        const struct signal_info info = {
+            message.number, message.code, {message.words[0], message.words[1]}};
+        deliver_post_info(&info);
+    }
+    return got == 0 ? 0 : -EPROTO;
+}
+
+/* --- the first thread ------------------------------------------------------------------------- */
+
+static void take_signals(const struct order *order)
+{
+    const struct signal_action ignore = {.handler = (uintptr_t)SIG_IGN};
+    for (int i = 1; i <= SIGNALS; i++) {
+        if (order->ignored & SIGNAL_BIT(i))
+            (void)signal_set_action(i, &ignore, NULL);
+    }
+    signal_set_mask(thread_self(), order->mask);
+}
+
+static int load(struct program_frame *frame)
+{
+    const struct order *order = &child.order;
+    const struct program_name name = {order->at, child.texts, order->flags};
+    const struct program_words words = {child.texts + order->path_size,
+                                        order->size - order->path_size, order->arguments,
+                                        order->environment};
+    struct program_source source;
+    struct program_image *image;
+    remote_source_init(&source, order->uid, order->gid);
+    int status = program_open(&source, &name, &words, &image);
+    if (status < 0)
+        return status;
+    status = exec_image(frame, image);
+    program_close(image);
+    return status;
+}
+
+void child_load(void *frame)
+{
+    lock_take();
+    struct thread *self = thread_new(process_first(), process_first()->number);
+    self->state = THREAD_RUNS;
+    memcpy(self->name, child.order.name, sizeof self->name);
+    self->name[sizeof self->name - 1] = 0;
+    take_signals(&child.order);
+    int status = load(frame);
+    if (status < 0) {
+        log_number("the program ended: it cannot be opened, errno ", (uint64_t)-status);
+        finish_all(DOOR_DIED | SIGKILL);
+    }
+    libos_free(child.texts);
+    lock_release();
+    program_end(CHILD_LOADED);
+}

@@ -1,0 +1,15 @@
+/* A child's enclave: the first thread of its process. What serves its process wire is child_serve()
+ * (wire/child.h). */
+#ifndef CAISSON_ENCLAVE_LIBOS_PROCESSES_CHILD_H
+#define CAISSON_ENCLAVE_LIBOS_PROCESSES_CHILD_H
+
+#include "enclave/libos/program/program.h"
+
+#define CHILD_LOADED UINT64_MAX /* no result of a program (door_calls.h) */
+
+/* In the place of the first thread, by program_serve(): loads what the order says, so that *frame
+ * (struct program_frame) can be run, and comes back with CHILD_LOADED, or with what the program
+ * came to, which has ended already. */
+_Noreturn void child_load(void *frame);
+
+#endif

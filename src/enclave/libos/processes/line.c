@@ -1,0 +1,218 @@
+#include "enclave/libos/processes/line.h"
+
+#include <asm/errno.h>
+#include <asm/siginfo.h>
+#include <asm/signal.h>
+#include <linux/poll.h>
+
+#include "enclave/libos/bytes.h"
+#include "enclave/libos/door/door_calls.h"
+#include "enclave/libos/processes/order.h"
+#include "enclave/libos/threads/lock.h"
+#include "enclave/libos/threads/thread.h"
+#include "enclave/libos/threads/wait.h"
+#include "enclave/libos/wire/arrivals.h"
+
+#define SIGNALS_MAX 64 /* that wait to be sent; of others the number alone is kept */
+
+enum line_state {
+    LINE_ASKED,   /* no enclave has arrived for it */
+    LINE_THERE,   /* it is the opener's */
+    LINE_STARTED, /* it is its thread's */
+    LINE_BROKEN,
+};
+
+struct line {
+    struct line *next; /* of those for which none has arrived, the oldest first */
+    struct process *process;
+    struct wire *wire; /* borrowed from its thread */
+    enum line_state state;
+    struct wait_queue changed;
+    struct signal_info signals[SIGNALS_MAX];
+    size_t signal_count;
+    uint64_t more; /* signals beyond, a bit each */
+};
+
+static struct line *asked;
+
+/* --- opening ---------------------------------------------------------------------------------- */
+
+static void join(struct line *line)
+{
+    struct line **place = &asked;
+    while (*place)
+        place = &(*place)->next;
+    *place = line;
+}
+
+/* Signals wait: they would find a thread that is half another process. */
+static void await(struct line *line, enum line_state state)
+{
+    struct thread *self = thread_self();
+    uint64_t mask = self->signals.mask;
+    self->signals.mask = UINT64_MAX;
+    while (line->state == state)
+        (void)wait_on(&line->changed, DOOR_FOREVER, NULL, 0);
+    self->signals.mask = mask;
+}
+
+int line_open(struct process *process, struct line **out)
+{
+    struct line *line = alloc_zeroed(1, sizeof *line);
+    if (!line)
+        return -ENOMEM;
+    line->process = process;
+    join(line);
+    if (arrivals_ask() < 0) {
+        struct line **place = &asked;
+        while (*place != line)
+            place = &(*place)->next;
+        *place = line->next;
+        libos_free(line);
+        return -EAGAIN;
+    }
+    await(line, LINE_ASKED);
+    *out = line;
+    return 0;
+}
+
+static int send_piece(struct line *line, const void *bytes, size_t size)
+{
+    lock_release();
+    int status = wire_send(line->wire, bytes, size);
+    lock_take();
+    return status < 0 ? -EAGAIN : 0;
+}
+
+int line_send(struct line *line, const void *bytes, size_t size)
+{
+    int status = 0;
+    for (size_t done = 0; status == 0 && done < size;) {
+        size_t piece = size - done < WIRE_MESSAGE_MAX ? size - done : WIRE_MESSAGE_MAX;
+        status = send_piece(line, (const uint8_t *)bytes + done, piece);
+        done += piece;
+    }
+    return status;
+}
+
+static void go_on(struct line *line, enum line_state state)
+{
+    line->state = state;
+    wait_wake_all(&line->changed);
+}
+
+void line_give_up(struct line *line)
+{
+    go_on(line, LINE_BROKEN);
+}
+
+/* --- signals ---------------------------------------------------------------------------------- */
+
+static int post(struct process *process, const struct signal_info *info)
+{
+    struct line *line = process->post_to;
+    bool is_there = false;
+    for (size_t i = 0; i < line->signal_count; i++)
+        is_there |= line->signals[i].number == info->number && info->number < SIGNAL_RT;
+    if (is_there)
+        return 0;
+    if (line->signal_count < SIGNALS_MAX)
+        line->signals[line->signal_count++] = *info;
+    else if (info->number < SIGNAL_RT)
+        line->more |= SIGNAL_BIT(info->number);
+    else
+        return -EAGAIN;
+    wait_wake_all(&line->changed);
+    return 0;
+}
+
+void line_start(struct line *line)
+{
+    line->process->post = post;
+    line->process->post_to = line;
+    go_on(line, LINE_STARTED);
+}
+
+static bool next_signal(struct line *line, struct signal_info *out)
+{
+    if (line->signal_count > 0) {
+        *out = line->signals[0];
+        line->signal_count--;
+        memmove(line->signals, line->signals + 1, line->signal_count * sizeof *line->signals);
+        return true;
+    }
+    if (line->more == 0)
+        return false;
+    *out = (struct signal_info){__builtin_ctzll(line->more) + 1, SI_USER, {0}};
+    line->more &= line->more - 1;
+    return true;
+}
+
+static int send_signals(struct line *line)
+{
+    struct signal_info info;
+    int status = 0;
+    while (status == 0 && next_signal(line, &info)) {
+        const struct order_signal message = {
+            info.number, info.code, {info.words[0], info.words[1]}};
+        status = send_piece(line, &message, sizeof message);
+    }
+    return status;
+}
+
+/* --- its thread ------------------------------------------------------------------------------- */
+
+/* Until the process is over: what it came to. Whatever else is said over the wire ends it. */
+static uint64_t serve(struct line *line)
+{
+    const struct door_ready item = {.handle = line->wire->handle, .events = POLLIN};
+    struct order_result message;
+    for (;;) {
+        if (send_signals(line) < 0)
+            return DOOR_DIED | SIGKILL;
+        if (line->signal_count > 0 || line->more != 0)
+            continue;
+        int64_t got = wire_receive_now(line->wire, &message, sizeof message);
+        if (got == sizeof message)
+            return message.result & (DOOR_DIED | DOOR_CODE);
+        if (got != -EAGAIN)
+            return DOOR_DIED | SIGKILL;
+        (void)wait_on(&line->changed, DOOR_FOREVER, &item, 1);
+    }
+}
+
+static bool has_calls(const struct process *process)
+{
+    for (size_t i = 0; i < THREADS_MAX; i++) {
+        const struct thread *thread = thread_at(i);
+        if (thread->state != THREAD_FREE && thread->service && thread->process == process)
+            return true;
+    }
+    return false;
+}
+
+static void end(struct line *line, uint64_t result)
+{
+    struct process *process = line->process;
+    process->state = PROCESS_ENDING;
+    process->post = NULL;
+    while (has_calls(process))
+        (void)wait_on(&process_changes, DOOR_FOREVER, NULL, 0);
+    process_end(process, process_status(result));
+}
+
+void line_serve(struct wire *wire)
+{
+    lock_take();
+    struct line *line = asked;
+    if (line) {
+        asked = line->next;
+        line->wire = wire;
+        go_on(line, LINE_THERE);
+        await(line, LINE_THERE);
+        if (line->state == LINE_STARTED)
+            end(line, serve(line));
+        libos_free(line);
+    }
+    lock_release();
+}

@@ -1,0 +1,37 @@
+/*
+ * How a process gets an enclave of its own, and what connects the two: its process wire, in the
+ * first enclave.
+ *
+ * Theory of operation: line_open() has the host start an enclave and waits for one to arrive: which
+ * one does not matter, for all that arrive are new and alike. Who opened the line sends the order
+ * over it. From line_start() on a thread of the pool serves it: it sends the process its signals,
+ * and hears what it came to. An end of the wire before that is SIGKILL's. When no call is made for
+ * the process any more, it ends (process_end()).
+ *
+ * With the lock, all of it.
+ */
+#ifndef CAISSON_ENCLAVE_LIBOS_PROCESSES_LINE_H
+#define CAISSON_ENCLAVE_LIBOS_PROCESSES_LINE_H
+
+#include <stddef.h>
+
+#include "enclave/libos/processes/process.h"
+
+struct line;
+struct wire;
+
+/* The lock is let go meanwhile, and no signal interrupts it. -EAGAIN where the host starts none. */
+int line_open(struct process *process, struct line **out);
+
+/* Likewise; any size. -EAGAIN when the wire has ended. */
+int line_send(struct line *line, const void *bytes, size_t size);
+
+/* The order is whole. The process runs from now on, and the line is its thread's. */
+void line_start(struct line *line);
+/* Nothing comes of it: the enclave that has arrived ends. */
+void line_give_up(struct line *line);
+
+/* Serves a wire of ARRIVAL_PROCESS: without the lock, in a thread of its own (arrivals.h). */
+void line_serve(struct wire *wire);
+
+#endif
