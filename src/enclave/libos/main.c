@@ -1,6 +1,7 @@
 /* The library OS as an enclave: what it and its threads are started with. */
 #include <asm/errno.h>
 #include <stdatomic.h>
+#include <string.h>
 
 #include "enclave/inside/enclave.h"
 #include "enclave/libos/alloc.h"
@@ -10,6 +11,7 @@
 #include "enclave/libos/processes/child.h"
 #include "enclave/libos/processes/process.h"
 #include "enclave/libos/program/emulate.h"
+#include "enclave/libos/program/facts.h"
 #include "enclave/libos/program/memory.h"
 #include "enclave/libos/program/program.h"
 #include "enclave/libos/remote/remote_call.h"
@@ -133,6 +135,7 @@ static int64_t run_program(void)
     lock_take();
     (void)thread_new(process_first(), PROCESS_FIRST);
     thread_self()->state = THREAD_RUNS;
+    memcpy(thread_self()->name, program_facts()->name, sizeof thread_self()->name);
     lock_release();
     program_set_fs(0);
     return (int64_t)program_run(&begin);

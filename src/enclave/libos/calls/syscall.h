@@ -35,6 +35,7 @@ syscall_fn syscall_pwritev2;
 syscall_fn syscall_pwritev;
 syscall_fn syscall_read;
 syscall_fn syscall_readv;
+syscall_fn syscall_syncfs;
 syscall_fn syscall_write;
 syscall_fn syscall_writev;
 
@@ -71,6 +72,41 @@ syscall_fn syscall_unlinkat;
 /* syscall_exec.c */
 syscall_fn syscall_execve;
 syscall_fn syscall_execveat;
+/* syscall_schedule.c */
+syscall_fn syscall_getcpu;
+syscall_fn syscall_ioprio_get;
+syscall_fn syscall_ioprio_set;
+syscall_fn syscall_membarrier;
+syscall_fn syscall_personality;
+syscall_fn syscall_sched_get_priority_max;
+syscall_fn syscall_sched_get_priority_min;
+syscall_fn syscall_sched_getattr;
+syscall_fn syscall_sched_getparam;
+syscall_fn syscall_sched_getscheduler;
+syscall_fn syscall_sched_rr_get_interval;
+syscall_fn syscall_sched_setattr;
+syscall_fn syscall_sched_setparam;
+syscall_fn syscall_sched_setscheduler;
+
+/* syscall_advise.c */
+syscall_fn syscall_fadvise64;
+syscall_fn syscall_mincore;
+syscall_fn syscall_mlock2;
+syscall_fn syscall_mlock;
+syscall_fn syscall_mlockall;
+syscall_fn syscall_msync;
+syscall_fn syscall_munlockall;
+syscall_fn syscall_readahead;
+
+/* syscall_refused.c */
+syscall_fn syscall_refused;
+syscall_fn syscall_unshare;
+
+/* syscall_anonymous.c */
+syscall_fn syscall_eventfd;
+syscall_fn syscall_memfd_create;
+syscall_fn syscall_signalfd4;
+syscall_fn syscall_signalfd;
 
 /* syscall_poll.c */
 syscall_fn syscall_poll;

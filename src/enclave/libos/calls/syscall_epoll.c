@@ -89,13 +89,13 @@ static uint64_t wait_until(const struct program_frame *frame, uint64_t deadline)
 {
     struct file *epoll = syscall_file(frame->rdi);
     int most = (int)frame->rdx;
+    if (!epoll)
+        return SYSCALL_ERROR(EBADF);
     if (most <= 0)
         return SYSCALL_ERROR(EINVAL);
     most = most < EVENTS_MAX ? most : EVENTS_MAX;
     if (!can_write(frame->rsi, (uint64_t)most * sizeof(struct epoll_event)))
         return SYSCALL_FAULT;
-    if (!epoll)
-        return SYSCALL_ERROR(EBADF);
     if (!epoll_is(epoll))
         return SYSCALL_ERROR(EINVAL);
     struct epoll_ready *out = alloc_zeroed((size_t)most, sizeof *out);

@@ -16,6 +16,7 @@
 
 #define EFD_SEMAPHORE 1 /* eventfd(2) */
 #define IOV_MAX       1024
+#define FLAGS_OF_SYNC 7 /* RWF_HIPRI, RWF_DSYNC, RWF_SYNC: preadv2(2) */
 
 typedef int64_t transfer_fn(struct file *file, uint64_t offset, uint64_t at, uint64_t size);
 
@@ -113,6 +114,8 @@ static uint64_t transfer_parts(const struct program_frame *frame, uint64_t offse
     struct file *file = syscall_file(frame->rdi);
     if (!file)
         return SYSCALL_ERROR(EBADF);
+    if (offset != FILE_HERE && file->kind->is_stream)
+        return SYSCALL_ERROR(ESPIPE);
     if (frame->rdx > IOV_MAX)
         return SYSCALL_ERROR(EINVAL);
     if (!can_read(frame->rsi, frame->rdx * sizeof(struct iovec)))
@@ -164,10 +167,11 @@ uint64_t syscall_pwritev(struct program_frame *frame)
                                    : transfer_parts(frame, frame->r10, &writing);
 }
 
-/* With an offset of -1, as readv and writev. No flag of theirs is there. */
+/* With an offset of -1, as readv and writev. Flags are those that mean nothing where nothing is
+ * kept elsewhere: RWF_HIPRI, RWF_DSYNC, RWF_SYNC. */
 static uint64_t transfer_flagged(const struct program_frame *frame, const struct transfer *how)
 {
-    if (frame->r9 != 0)
+    if (frame->r9 & ~(uint64_t)FLAGS_OF_SYNC)
         return SYSCALL_ERROR(EOPNOTSUPP);
     if ((int64_t)frame->r10 < -1)
         return SYSCALL_ERROR(EINVAL);
@@ -205,6 +209,8 @@ uint64_t syscall_getdents64(struct program_frame *frame)
 uint64_t syscall_ftruncate(struct program_frame *frame)
 {
     struct file *file = syscall_file(frame->rdi);
+    if ((int64_t)frame->rsi < 0)
+        return SYSCALL_ERROR(EINVAL);
     return file ? (uint64_t)file_truncate(file, frame->rsi) : SYSCALL_ERROR(EBADF);
 }
 
@@ -214,6 +220,38 @@ uint64_t syscall_fallocate(struct program_frame *frame)
     return file ? (uint64_t)file_allocate(file, (unsigned)frame->rsi, (int64_t)frame->rdx,
                                           (int64_t)frame->r10)
                 : SYSCALL_ERROR(EBADF);
+}
+
+/* FIONREAD: how many bytes can be read at once. */
+static uint64_t tell_left(struct file *file, uint64_t at)
+{
+    int left = 0;
+    int status = -ENOTTY;
+    if (file->kind->ioctl)
+        status = file->kind->ioctl(file, FIONREAD, &left);
+    else if (file->kind == &file_plain)
+        status = 0;
+    if (status < 0)
+        return (uint64_t)status;
+    if (file->kind == &file_plain) {
+        int64_t most = (int64_t)file->node->size - (int64_t)file->offset;
+        left = (int)(most < INT32_MIN ? INT32_MIN : most > INT32_MAX ? INT32_MAX : most);
+    }
+    if (!can_write(at, sizeof left))
+        return SYSCALL_FAULT;
+    memcpy((void *)at, &left, sizeof left);
+    return 0;
+}
+
+/* Nobody is sent SIGIO. */
+static uint64_t switch_async(const struct file *file, uint64_t at)
+{
+    int value;
+    (void)file;
+    if (!can_read(at, sizeof value))
+        return SYSCALL_FAULT;
+    memcpy(&value, (const void *)at, sizeof value);
+    return value ? SYSCALL_ERROR(ENOTTY) : 0;
 }
 
 /* Of terminals and devices there are none; what is every file's is there. */
@@ -234,6 +272,10 @@ uint64_t syscall_ioctl(struct program_frame *frame)
         memcpy(&value, (const void *)frame->rdx, sizeof value);
         file->flags = (file->flags & ~(unsigned)O_NONBLOCK) | (value ? O_NONBLOCK : 0);
         return 0;
+    case FIOASYNC:
+        return switch_async(file, frame->rdx);
+    case FIONREAD:
+        return tell_left(file, frame->rdx);
     default:
         return SYSCALL_ERROR(ENOTTY);
     }
@@ -246,6 +288,12 @@ uint64_t syscall_fsync(struct program_frame *frame)
     if (!file)
         return SYSCALL_ERROR(EBADF);
     return file->kind->is_stream ? SYSCALL_ERROR(EINVAL) : 0;
+}
+
+uint64_t syscall_syncfs(struct program_frame *frame)
+{
+    const struct file *file = syscall_file(frame->rdi);
+    return file && !(file->flags & O_PATH) ? 0 : SYSCALL_ERROR(EBADF);
 }
 
 /* --- numbers ---------------------------------------------------------------------------------- */
@@ -324,6 +372,17 @@ static int control(struct file_table *files, int number, unsigned command, uint6
     case F_OFD_SETLK:
     case F_OFD_SETLKW:
         return syscall_lock_control(file, command, argument);
+    case F_ADD_SEALS:
+    case F_GET_SEALS:
+        return syscall_seals(file, command, argument);
+    case F_GETPIPE_SZ:
+        return pipe_is(file) ? PIPE_SIZE : -EBADF;
+    case F_SETPIPE_SZ: /* at least as much as was asked for is what is answered */
+        if (!pipe_is(file))
+            return -EBADF;
+        return argument <= PIPE_SIZE ? PIPE_SIZE : -EPERM;
+    case F_GETOWN:
+        return 0;
     default:
         return -EINVAL;
     }

@@ -37,6 +37,8 @@ int syscall_lock_control(struct file *file, unsigned command, uint64_t at);
 
 /* Whether mmap(2) of a file could be with these arguments: 0 or a negative errno. */
 uint64_t syscall_check_mapping(const struct program_frame *frame);
+/* F_ADD_SEALS and F_GET_SEALS of fcntl(2). */
+int syscall_seals(struct file *file, unsigned command, uint64_t seals);
 
 /* The files of the process for which this thread runs. */
 struct vfs *syscall_files(void);

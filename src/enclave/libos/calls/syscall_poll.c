@@ -6,6 +6,7 @@
 
 #include "enclave/libos/bytes.h"
 #include "enclave/libos/calls/syscall_parts.h"
+#include "enclave/libos/clock.h"
 #include "enclave/libos/files/ready.h"
 #include "enclave/libos/threads/wait.h"
 
@@ -44,6 +45,18 @@ int syscall_take_deadline(uint64_t at, uint64_t *out)
     if (status == 0 && *out != READY_NEVER)
         *out = syscall_deadline_in(*out);
     return status;
+}
+
+/* What is left of a time goes back to where it came from, as Linux does it: struct timespec or, in
+ * parts of 1000 nanoseconds, struct timeval. */
+static void give_left(uint64_t at, uint64_t deadline, uint64_t part)
+{
+    if (at == 0 || deadline == READY_NEVER || !can_write(at, 2 * sizeof(uint64_t)))
+        return;
+    uint64_t now = deadline == 0 ? 0 : clock_now(DOOR_CLOCK_MONOTONIC);
+    uint64_t left = deadline > now ? deadline - now : 0;
+    const uint64_t both[2] = {left / SECOND, left % SECOND / part};
+    memcpy((void *)at, both, sizeof both);
 }
 
 /* --- poll ------------------------------------------------------------------------------------- */
@@ -139,7 +152,11 @@ uint64_t syscall_ppoll(struct program_frame *frame)
     int status = syscall_take_deadline(frame->rdx, &deadline);
     if (status == 0)
         status = syscall_lend_mask(frame->r10, frame->r8);
-    return status < 0 ? (uint64_t)status : poll_until(frame->rdi, frame->rsi, deadline);
+    if (status < 0)
+        return (uint64_t)status;
+    uint64_t answer = poll_until(frame->rdi, frame->rsi, deadline);
+    give_left(frame->rdx, deadline, 1);
+    return answer;
 }
 
 /* --- select ----------------------------------------------------------------------------------- */
@@ -243,7 +260,6 @@ static uint64_t select_until(const struct program_frame *frame, uint64_t deadlin
     return (uint64_t)status;
 }
 
-/* The time that is left is not written back, as POSIX lets it be. */
 uint64_t syscall_select(struct program_frame *frame)
 {
     struct __kernel_old_timeval time;
@@ -256,8 +272,11 @@ uint64_t syscall_select(struct program_frame *frame)
         return SYSCALL_ERROR(EINVAL);
     if ((uint64_t)time.tv_sec > UINT32_MAX || (uint64_t)time.tv_usec > UINT32_MAX)
         return select_until(frame, READY_NEVER);
-    return select_until(frame, syscall_deadline_in((uint64_t)time.tv_sec * SECOND +
-                                                   (uint64_t)time.tv_usec * MICROSECOND));
+    uint64_t deadline = syscall_deadline_in((uint64_t)time.tv_sec * SECOND +
+                                            (uint64_t)time.tv_usec * MICROSECOND);
+    uint64_t answer = select_until(frame, deadline);
+    give_left(frame->r8, deadline, MICROSECOND);
+    return answer;
 }
 
 uint64_t syscall_pselect6(struct program_frame *frame)
@@ -271,5 +290,9 @@ uint64_t syscall_pselect6(struct program_frame *frame)
         memcpy(mask, (const void *)frame->r9, sizeof mask);
     if (status == 0)
         status = syscall_lend_mask(mask[0], mask[1]);
-    return status < 0 ? (uint64_t)status : select_until(frame, deadline);
+    if (status < 0)
+        return (uint64_t)status;
+    uint64_t answer = select_until(frame, deadline);
+    give_left(frame->r8, deadline, 1);
+    return answer;
 }

@@ -115,6 +115,9 @@ int file_allocate(struct file *file, unsigned mode, int64_t offset, int64_t size
         return -ENODEV;
     if (__builtin_add_overflow(offset, size, &end))
         return -EFBIG;
+    if (file->node->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE) ||
+        (file->node->seals & F_SEAL_GROW && mode == 0 && (uint64_t)end > file->node->size))
+        return -EPERM;
     if (mode == hole)
         return node_clear(file->node, (uint64_t)offset, (uint64_t)size);
     int status = node_allocate(file->node, (uint64_t)offset, (uint64_t)size);
@@ -134,6 +137,10 @@ static int64_t plain_read(struct file *file, uint64_t offset, void *out, size_t 
 static int64_t plain_write(struct file *file, uint64_t offset, const void *bytes, size_t size)
 {
     struct node *node = file->node;
+    uint64_t end;
+    bool grows = __builtin_add_overflow(offset, size, &end) || end > node->size;
+    if (node->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE) || (grows && node->seals & F_SEAL_GROW))
+        return -EPERM;
     int64_t put = node_write(node, offset, bytes, size);
     if (put > 0 && !file->keeps_setuid) {
         node->mode = (uint16_t)(node->mode & ~04000);

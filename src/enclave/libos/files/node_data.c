@@ -1,5 +1,6 @@
 /* The bytes of a file: of memory where they were written, of the layer where not. */
 #include <linux/errno.h>
+#include <linux/fcntl.h>
 
 #include "enclave/libos/bytes.h"
 #include "enclave/libos/files/special.h"
@@ -101,6 +102,9 @@ int node_truncate(struct node *node, uint64_t size)
 {
     if (size > INT64_MAX)
         return -EFBIG;
+    if ((size < node->size && node->seals & F_SEAL_SHRINK) ||
+        (size > node->size && node->seals & F_SEAL_GROW))
+        return -EPERM;
     if (size < node->size) {
         size_t in_page = (size_t)(size % PAGES_SIZE);
         uint8_t *last = in_page > 0 ? pages_get(&node->pages, size / PAGES_SIZE) : NULL;

@@ -1,5 +1,6 @@
 #include "enclave/libos/files/pipe.h"
 
+#include <asm/ioctls.h>
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 #include <linux/poll.h>
@@ -87,6 +88,16 @@ static unsigned writer_poll(struct file *file)
     return (fits ? POLLOUT | POLLWRNORM : 0) | (pipe->reader ? 0 : POLLERR);
 }
 
+/* FIONREAD, of either end. */
+static int pipe_control(struct file *file, unsigned request, void *argument)
+{
+    const struct pipe *pipe = file->state;
+    if (request != FIONREAD)
+        return -ENOTTY;
+    *(int *)argument = (int)pipe->used;
+    return 0;
+}
+
 static void release(struct pipe *pipe)
 {
     if (pipe->reader || pipe->writer)
@@ -114,12 +125,14 @@ static const struct file_kind reader_kind = {.name = "pipe",
                                              .is_stream = true,
                                              .read = pipe_read,
                                              .poll = reader_poll,
+                                             .ioctl = pipe_control,
                                              .release = reader_release};
 static const struct file_kind writer_kind = {.name = "pipe",
                                              .type = EXT4_FIFO,
                                              .is_stream = true,
                                              .write = pipe_write,
                                              .poll = writer_poll,
+                                             .ioctl = pipe_control,
                                              .release = writer_release};
 
 bool pipe_is(const struct file *file)

@@ -109,8 +109,8 @@ static int text_sizes(const struct pseudo_key *key, struct pseudo_text *out)
 
 static const char *name_of(const struct pseudo_key *key)
 {
-    const struct program_facts *facts = facts_of(key);
-    return facts && facts->name[0] ? facts->name : "process";
+    const struct thread *thread = thread_of(key);
+    return thread && thread->name[0] ? thread->name : "process";
 }
 
 static int text_name(const struct pseudo_key *key, struct pseudo_text *out)
@@ -121,10 +121,12 @@ static int text_name(const struct pseudo_key *key, struct pseudo_text *out)
 
 static int take_name(const struct pseudo_key *key, const char *bytes, size_t size)
 {
-    if (!facts_of(key))
+    struct thread *thread = thread_find(key->number != 0 ? key->number : key->process);
+    if (!thread || thread->process != process_self())
         return -EINVAL;
-    (void)size;
-    program_set_name(bytes);
+    size_t len = strnlen(bytes, size < sizeof thread->name ? size : sizeof thread->name - 1);
+    memset(thread->name, 0, sizeof thread->name);
+    memcpy(thread->name, bytes, len);
     return 0;
 }
 

@@ -92,7 +92,10 @@ struct node {
     const struct special *special; /* what is no file on a disk (special.h), with its argument */
     void *special_arg;
     struct file_lock *locks; /* lock_file.h */
+    uint32_t seals;          /* F_SEAL_* and NODE_SEALABLE: memfd_create(2) */
 };
+
+#define NODE_SEALABLE (UINT32_C(1) << 31)
 
 struct tree_options {
     uint64_t limit;  /* bytes in memory */

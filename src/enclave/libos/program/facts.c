@@ -20,7 +20,7 @@ void program_facts_end(void)
     facts = (struct program_facts){0};
 }
 
-void program_set_name(const char *name)
+static void set_name(const char *name)
 {
     size_t len = strnlen(name, sizeof facts.name - 1);
     memset(facts.name, 0, sizeof facts.name);
@@ -87,7 +87,7 @@ void program_facts_begin(struct vfs *vfs, const char *named, const char *path,
 {
     find_file(vfs, path);
     read_stack(stack);
-    program_set_name(last_part(named));
+    set_name(last_part(named));
     facts.heap = program->heap;
     facts.started = clock_now(DOOR_CLOCK_MONOTONIC);
 }

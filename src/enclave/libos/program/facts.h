@@ -4,13 +4,12 @@
 
 #include "enclave/libos/files/vfs.h"
 #include "enclave/libos/program/load.h"
-
-#define PROGRAM_NAME_SIZE 16 /* bytes with the zero byte, as PR_SET_NAME has it */
+#include "enclave/libos/threads/thread.h"
 
 struct program_facts {
     char path[PROGRAM_PATH_MAX]; /* of the file that was loaded, from the root on */
     struct node *file;           /* counted */
-    char name[PROGRAM_NAME_SIZE];
+    char name[THREAD_NAME_SIZE]; /* of its first thread, when it begins */
     /* Addresses in the program's memory, which may have changed what lies there. */
     uint64_t arguments, environment, words_end; /* texts, one behind another */
     uint64_t auxiliary, auxiliary_end;
@@ -29,8 +28,5 @@ void program_facts_begin(struct vfs *vfs, const char *named, const char *path,
 
 /* Forgets them. */
 void program_facts_end(void);
-
-/* PR_SET_NAME; cut at 15 bytes. */
-void program_set_name(const char *name);
 
 #endif

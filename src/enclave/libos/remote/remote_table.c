@@ -81,9 +81,11 @@ static const struct remote_row rows[CALLS_MAX] = {
     [__NR_epoll_pwait]       = ONCE(N, GOT_WORDS(2, EVENT, EVENTS), N, N, MASK, N),
     [__NR_epoll_pwait2]      = ONCE(N, GOT_WORDS(2, EVENT, EVENTS), N, IN(TIME), MASK, N),
     [__NR_epoll_wait]        = ONCE(N, GOT_WORDS(2, EVENT, EVENTS), N, N),
+    [__NR_eventfd]           = ONCE(N),
     [__NR_eventfd2]          = ONCE(N, N),
     [__NR_faccessat]         = ONCE(N, PATH, N),
     [__NR_faccessat2]        = ONCE(N, PATH, N, N),
+    [__NR_fadvise64]         = ONCE(N, N, N, N),
     [__NR_fallocate]         = ONCE(N, N, N, N),
     [__NR_fchdir]            = ONCE(N),
     [__NR_fchmod]            = ONCE(N, N),
@@ -134,6 +136,7 @@ static const struct remote_row rows[CALLS_MAX] = {
     [__NR_lseek]             = ONCE(N, N, N),
     [__NR_lsetxattr]         = ONCE(PATH, NAME, MANY(REMOTE_IN, 3, 1, VALUES), N, N),
     [__NR_lstat]             = ONCE(PATH, OUT(STAT)),
+    [__NR_memfd_create]      = ONCE(PATH, N),
     [__NR_mkdir]             = ONCE(PATH, N),
     [__NR_mkdirat]           = ONCE(N, PATH, N),
     [__NR_mknod]             = ONCE(PATH, N, N),
@@ -164,6 +167,7 @@ static const struct remote_row rows[CALLS_MAX] = {
     [__NR_recvmmsg]          = SEVERAL(__NR_recvmsg),
     [__NR_recvmsg]           = ONCE(N, HEADER(REMOTE_HEADER_OUT), N),
     [__NR_removexattr]       = ONCE(PATH, NAME),
+    [__NR_readahead]         = ONCE(N, N, N),
     [__NR_rename]            = ONCE(PATH, PATH),
     [__NR_renameat]          = ONCE(N, PATH, N, PATH),
     [__NR_renameat2]         = ONCE(N, PATH, N, PATH, N),
@@ -253,6 +257,7 @@ static struct remote_argument of_control(uint64_t command)
 static struct remote_argument of_request(uint64_t request)
 {
     switch ((uint32_t)request) {
+    case FIOASYNC:
     case FIONBIO:
         return plain(REMOTE_IN, sizeof(int));
     case FIONREAD:

@@ -5,10 +5,12 @@
 #include <asm/signal.h>
 #include <string.h>
 
+#include "enclave/libos/files/signal_file.h"
 #include "enclave/libos/processes/process.h"
 #include "enclave/libos/threads/finish.h"
 #include "enclave/libos/threads/lock.h"
 #include "enclave/libos/threads/thread.h"
+#include "enclave/libos/threads/wait.h"
 
 #define NEVER_BLOCKED (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
 #define LEFT_OUT                                                                                   \
@@ -197,6 +199,8 @@ int signal_send(struct thread *thread, const struct signal_info *info)
     int status = put(thread ? &thread->signals.pending : &process, info);
     if (status == 0 && taker)
         wake(taker);
+    if (status == 0 && signal_files_watch & bit)
+        wait_files_changed();
     return status;
 }
 
