@@ -168,6 +168,8 @@ static int64_t stay(void)
     return wire_receive(&wires[0], got, sizeof got) == 0 ? -4 : -5;
 }
 
+#define TIMES 1000 /* messages, each with its answer */
+
 static void tell(const char *what, uint64_t begin, uint64_t times)
 {
     log_number(what, (door_clock(DOOR_CLOCK_MONOTONIC) - begin) / times);
@@ -175,22 +177,26 @@ static void tell(const char *what, uint64_t begin, uint64_t times)
 
 static int64_t take_times(void)
 {
-    static const size_t sizes[] = {64, 4096, WIRE_MESSAGE_MAX};
+    static const struct {
+        const char *name;
+        size_t size;
+    } all[] = {{"64 bytes there and back ", 64},
+               {"4 KiB there and back ", 4096},
+               {"60 KiB there and back ", WIRE_MESSAGE_MAX}};
     for (size_t i = 0; i < WIRE_CHILDREN; i++) {
         uint64_t begin = door_clock(DOOR_CLOCK_MONOTONIC);
         if (door_child() < 0 || welcome(&wires[i]) < 0)
             return -6;
-        tell("child there, ns: ", begin, 1);
+        tell(i == 0 ? "the first child is there " : "a further child is there ", begin, 1);
     }
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         uint64_t begin = door_clock(DOOR_CLOCK_MONOTONIC);
-        for (int round = 0; round < 1000; round++) {
-            if (wire_send(&wires[0], sent, sizes[i]) < 0 ||
-                wire_receive(&wires[0], got, sizeof got) != (int64_t)sizes[i])
+        for (int round = 0; round < TIMES; round++) {
+            if (wire_send(&wires[0], sent, all[i].size) < 0 ||
+                wire_receive(&wires[0], got, sizeof got) != (int64_t)all[i].size)
                 return -7;
         }
-        log_number("bytes: ", sizes[i]);
-        tell("there and back, ns: ", begin, 1000);
+        tell(all[i].name, begin, TIMES);
     }
     return 0;
 }
