@@ -13,6 +13,7 @@
 #include "enclave/libos/door/door.h"
 #include "enclave/libos/files/pipe.h"
 #include "enclave/libos/log.h"
+#include "enclave/libos/program/brk.h"
 #include "enclave/libos/remote/mirror.h"
 #include "enclave/libos/remote/remote_call.h"
 #include "enclave/libos/system.h"
@@ -471,5 +472,5 @@ void syscall_answer(struct program_frame *frame)
 void syscall_begin(const struct program *program)
 {
     file_changed = wait_files_changed;
-    syscall_begin_memory(program->heap);
+    brk_begin(program->heap);
 }

@@ -290,7 +290,6 @@ syscall_fn syscall_mmap;
 syscall_fn syscall_mprotect;
 syscall_fn syscall_mremap;
 syscall_fn syscall_munmap;
-void syscall_begin_memory(uint64_t heap);
 
 #define SYSCALL_ERROR(number) ((uint64_t) - (int64_t)(number))
 

@@ -4,15 +4,9 @@
 #include <linux/mman.h>
 
 #include "enclave/libos/calls/syscall_parts.h"
+#include "enclave/libos/program/brk.h"
 #include "enclave/libos/program/rewrite.h"
 #include "enclave/libos/remote/remote_call.h"
-
-static uint64_t heap_begin, heap_now, heap_most; /* addresses: of brk */
-
-void syscall_begin_memory(uint64_t heap)
-{
-    heap_begin = heap_now = heap_most = heap;
-}
 
 static uint64_t page_up(uint64_t value)
 {
@@ -21,20 +15,7 @@ static uint64_t page_up(uint64_t value)
 
 uint64_t syscall_brk(struct program_frame *frame)
 {
-    uint64_t wanted = frame->rdi;
-    if (wanted < heap_begin || wanted - heap_begin > PROGRAM_HEAP_SIZE)
-        return heap_now;
-    uint64_t known = page_up(heap_most);
-    if (wanted > known &&
-        memory_protect(known, page_up(wanted) - known, MEMORY_READ | MEMORY_WRITE) < 0)
-        return heap_now;
-    uint64_t dirty = wanted < known ? wanted : known;
-    if (dirty > heap_now) /* what was given back, and comes again */
-        __builtin_memset((void *)heap_now, 0, dirty - heap_now);
-    if (wanted > heap_most)
-        heap_most = wanted;
-    heap_now = wanted;
-    return heap_now;
+    return brk_move(frame->rdi);
 }
 
 _Static_assert(PROT_READ == MEMORY_READ && PROT_WRITE == MEMORY_WRITE &&

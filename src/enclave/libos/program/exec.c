@@ -3,10 +3,10 @@
 #include <asm/signal.h>
 #include <string.h>
 
-#include "enclave/libos/calls/syscall.h"
 #include "enclave/libos/door/door_calls.h"
 #include "enclave/libos/log.h"
 #include "enclave/libos/processes/process.h"
+#include "enclave/libos/program/brk.h"
 #include "enclave/libos/program/facts.h"
 #include "enclave/libos/program/memory.h"
 #include "enclave/libos/program/rewrite.h"
@@ -49,7 +49,7 @@ static void begin(struct program_frame *frame, const struct program *program, ui
                                     .number = PROGRAM_NO_CALL};
     program_clean_vectors();
     program_set_fs(0);
-    syscall_begin_memory(program->heap);
+    brk_begin(program->heap);
 }
 
 int exec_image(struct program_frame *frame, const struct program_image *image)

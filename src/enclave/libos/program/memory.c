@@ -306,3 +306,32 @@ bool memory_next(uintptr_t at, struct memory_run *out)
     *out = (struct memory_run){address_of(i), address_of(end), memory.pages[i] & ACCESS};
     return true;
 }
+
+static bool is_zero(const uint8_t *page)
+{
+    const uint64_t *words = (const uint64_t *)page; /* NOLINT: a page */
+    for (size_t i = 0; i < MEMORY_PAGE / sizeof *words; i++) {
+        if (words[i] != 0)
+            return false;
+    }
+    return true;
+}
+
+int memory_copy(uintptr_t page, uint8_t out[MEMORY_PAGE])
+{
+    size_t at, end;
+    if (!find_pages(page, MEMORY_PAGE, &at, &end) || page % MEMORY_PAGE != 0)
+        return 0;
+    unsigned state = memory.pages[at];
+    if ((state & (MAPPED | ACCEPTED)) != (MAPPED | ACCEPTED))
+        return 0;
+    if (!(state & MEMORY_READ)) /* by nobody: what is there must be read all the same */
+        memory.leaves->extend(page, MEMORY_READ);
+    bool has_bytes = !is_zero((const uint8_t *)page);
+    if (has_bytes)
+        __builtin_memcpy(out, (const void *)page, MEMORY_PAGE);
+    if (!(state & MEMORY_READ) &&
+        memory.leaves->restrict_access(page, MEMORY_PAGE, state & ACCESS) < 0)
+        return -EIO;
+    return has_bytes;
+}

@@ -58,6 +58,10 @@ bool memory_allows(uintptr_t at, size_t size, unsigned access);
 size_t memory_used(void);
 size_t memory_all(void);
 
+/* The bytes of the page at `page`: 1, or 0 for one that is not mapped or has only zeros. -EIO when
+ * the host does not let it be as it was. */
+int memory_copy(uintptr_t page, uint8_t out[MEMORY_PAGE]);
+
 /* Pages beside each other that are mapped with the same access. */
 struct memory_run {
     uintptr_t begin, end;

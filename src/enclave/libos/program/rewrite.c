@@ -1,21 +1,17 @@
 #include "enclave/libos/program/rewrite.h"
 
-#include "enclave/libos/alloc.h"
+#include <asm/errno.h>
+
+#include "enclave/libos/bytes.h"
 #include "enclave/libos/program/memory.h"
 #include "enclave/libos/program/program.h"
 #include "enclave/libos/program/sites.h"
 
-#define PIECES_MAX 256 /* libraries, in effect */
+static struct rewrite_piece pieces[REWRITE_PIECES_MAX];
 
-/* Code, and where its trampolines are. */
-static struct piece {
-    uintptr_t code, room;
-    size_t code_size, room_size; /* bytes; 0 for a free place */
-} pieces[PIECES_MAX];
-
-static struct piece *free_piece(void)
+static struct rewrite_piece *free_piece(void)
 {
-    for (size_t i = 0; i < PIECES_MAX; i++) {
+    for (size_t i = 0; i < REWRITE_PIECES_MAX; i++) {
         if (pieces[i].code_size == 0)
             return &pieces[i];
     }
@@ -23,7 +19,7 @@ static struct piece *free_piece(void)
 }
 
 /* Trampolines that could not be closed to writing are none: the code is not touched before. */
-static void rewrite_sites(struct piece *piece, const struct site *sites, size_t count)
+static void rewrite_sites(struct rewrite_piece *piece, const struct site *sites, size_t count)
 {
     uintptr_t room = 0;
     size_t size = SITES_HEAD + count * SITE_ROOM;
@@ -42,10 +38,10 @@ static void rewrite_sites(struct piece *piece, const struct site *sites, size_t 
 void rewrite_code(uintptr_t at, size_t size)
 {
     struct site *sites = libos_alloc(SITES_MAX * sizeof *sites);
-    struct piece *piece = free_piece();
+    struct rewrite_piece *piece = free_piece();
     int count = sites && piece ? sites_find((const uint8_t *)at, size, sites, SITES_MAX) : 0;
     if (count > 0) {
-        *piece = (struct piece){.code = at, .code_size = size};
+        *piece = (struct rewrite_piece){.code = at, .code_size = size};
         rewrite_sites(piece, sites, (size_t)count);
     }
     libos_free(sites);
@@ -53,13 +49,30 @@ void rewrite_code(uintptr_t at, size_t size)
 
 void rewrite_forget(uintptr_t at, size_t size)
 {
-    for (size_t i = 0; i < PIECES_MAX; i++) {
-        struct piece *piece = &pieces[i];
+    for (size_t i = 0; i < REWRITE_PIECES_MAX; i++) {
+        struct rewrite_piece *piece = &pieces[i];
         if (piece->code_size == 0 || piece->code < at || piece->code - at > size ||
             piece->code_size > size - (piece->code - at))
             continue;
         if (piece->room_size > 0)
             (void)memory_unmap(piece->room, piece->room_size);
-        *piece = (struct piece){.code = 0};
+        *piece = (struct rewrite_piece){.code = 0};
     }
+}
+
+void rewrite_get_pieces(struct rewrite_piece out[REWRITE_PIECES_MAX])
+{
+    memcpy(out, pieces, sizeof pieces);
+}
+
+int rewrite_set_pieces(const struct rewrite_piece from[REWRITE_PIECES_MAX])
+{
+    for (size_t i = 0; i < REWRITE_PIECES_MAX; i++) {
+        const struct rewrite_piece *piece = &from[i];
+        if ((piece->code_size > 0 && !memory_has(piece->code, piece->code_size)) ||
+            (piece->room_size > 0 && !memory_has(piece->room, piece->room_size)))
+            return -EINVAL;
+    }
+    memcpy(pieces, from, sizeof pieces);
+    return 0;
 }

@@ -8,6 +8,7 @@
 
 #include "enclave/libos/bytes.h"
 #include "enclave/libos/program/memory.h"
+#include "enclave/libos/program/vectors.h"
 
 #define RED_ZONE    128
 #define INFO_SIZE   128 /* of siginfo */
@@ -15,11 +16,7 @@
 #define USER_CS     0x33
 #define USER_SS     0x2B
 #define XSTATE_AT   512 /* XSAVE's header, in the standard format */
-#define XSTATE_SIZE 64
-#define CONTROL_AT  24 /* MXCSR */
-#define MXCSR_KNOWN 0xFFFFU
 #define SOFTWARE_AT 464 /* where the kernel describes the area */
-#define XFRM_KNOWN  0xE7U
 /* In the context's reserved words: the call that is made again, whose number follows. Who changes
  * it changes what the program does next, as with every register in the frame. */
 #define AGAIN_MARK UINT64_C(0x6E69616761)
@@ -31,13 +28,6 @@ struct rt_frame {
 };
 _Static_assert(sizeof(struct ucontext) == 304, "the kernel's, on x86-64");
 
-static uint64_t enabled_vectors(void)
-{
-    uint32_t low, high;
-    __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-    return low & XFRM_KNOWN;
-}
-
 /* --- vector registers ------------------------------------------------------------------------- */
 
 static void save_vectors(uint8_t *area)
@@ -45,7 +35,7 @@ static void save_vectors(uint8_t *area)
     const uint32_t magic_end = FP_XSTATE_MAGIC2;
     const struct _fpx_sw_bytes about = {.magic1 = FP_XSTATE_MAGIC1,
                                         .extended_size = PROGRAM_VECTORS_SIZE + sizeof magic_end,
-                                        .xfeatures = enabled_vectors(),
+                                        .xfeatures = vectors_enabled(),
                                         .xstate_size = PROGRAM_VECTORS_SIZE};
     memset(area, 0, PROGRAM_VECTORS_SIZE);
     program_save_vectors(area);
@@ -57,8 +47,8 @@ static void save_vectors(uint8_t *area)
 static int load_vectors(uint64_t at)
 {
     _Alignas(64) uint8_t area[PROGRAM_VECTORS_SIZE];
-    uint32_t magic, mxcsr;
-    uint64_t components;
+    const uint64_t without = VECTORS_X87_SSE;
+    uint32_t magic;
     if (at == 0) {
         program_clean_vectors();
         return 0;
@@ -67,15 +57,9 @@ static int load_vectors(uint64_t at)
         return -EFAULT;
     memcpy(area, (const void *)at, sizeof area);
     memcpy(&magic, area + SOFTWARE_AT, sizeof magic);
-    memcpy(&mxcsr, area + CONTROL_AT, sizeof mxcsr);
-    memcpy(&components, area + XSTATE_AT, sizeof components);
-    components &= enabled_vectors();
-    if (magic != FP_XSTATE_MAGIC1)
-        components = 3; /* without a header there are x87 and SSE */
-    mxcsr &= MXCSR_KNOWN;
-    memset(area + XSTATE_AT, 0, XSTATE_SIZE);
-    memcpy(area + XSTATE_AT, &components, sizeof components);
-    memcpy(area + CONTROL_AT, &mxcsr, sizeof mxcsr);
+    if (magic != FP_XSTATE_MAGIC1) /* without a header there are x87 and SSE */
+        memcpy(area + XSTATE_AT, &without, sizeof without);
+    vectors_make_good(area, UINT64_MAX);
     program_load_vectors(area);
     return 0;
 }
