@@ -7,7 +7,7 @@ import json
 import os
 import tempfile
 
-from lib import tap
+from lib import paths, tap
 from lib.broker import Broker
 from lib.chromium import PROGRAM, Chromium
 from lib.cli import CliCase
@@ -19,13 +19,15 @@ SCRIPT = ("cat /run/secrets/db; echo $PASSWORD; od -An -tx1 -N4 /etc/one; ls -l 
           "cat security-policy-base64; echo; cat host-amd-cert-base64; echo; ls; echo no >host-amd-cert-base64; :")
 # Each answer's body as a line; bash speaks HTTP by itself. Ninety connections beside it, thrice what the agent takes,
 # begin a request and never end it.
-API = """
+ASK = """
 ask() {
   exec 3<>/dev/tcp/127.0.0.1/$1 || { echo refused; return; }
   printf '%s %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s' "$2" "$3" ${#4} "$4" >&3
   while read -r line <&3 && [ "$line" != $'\r' ]; do :; done
   cat <&3; echo
 }
+"""
+API = ASK + """
 for i in {10..99}; do eval "exec $i<>/dev/tcp/127.0.0.1/8080" && printf 'POST /att' >&$i && begun=$((begun + 1)); done 2>/dev/null
 ask 8080 POST /attest/raw '{"runtime_data":"YWJj"}'
 ask 8080 POST /attest/maa '{"runtime_data":"eyJhIjoxfQ==","maa_endpoint":"'$URL'"}'
@@ -34,6 +36,14 @@ ask 8080 POST /attest/raw '{"runtime_data":"OWN"}'
 ask 8006 GET /cdh/resource/default/secret/db
 echo $begun
 """.replace("OWN", base64.b64encode(b'{"caisson":"evidence-2","nonce":"00","containers":{}}').decode())
+
+# An application that has a key released to it, and uses it: a code over its argument, by that key. It never shows the key.
+SEALER = ASK + r"""
+answer=$(ask 8080 POST /key/release '{"maa_endpoint":"'$URL'","akv_endpoint":"'$URL'","kid":"sealing"}')
+key=$(sed -n 's/.*\\"k\\":\\"\([A-Za-z0-9_-]*\).*/\1/p' <<<"$answer")
+[ ${#key} -eq 43 ] || { echo "$answer"; exit 9; }
+printf '%s' "$key$1" | sha256sum
+"""
 
 
 def rule(host_data):
@@ -98,6 +108,69 @@ class Secrets(CliCase):
         log = [json.loads(each) for each in self.service.entries()]
         self.assertEqual([each["allowed"] for each in log if each["event"] == "resource"], [True, True, True, False])
         self.check_page_says_why()
+
+    def command(self, *words):
+        """What an administrator types."""
+        self.caisson(*words, "--service", self.url, "--client", self.service.clients.path("admin"), "--tls-ca", self.root)
+
+    def seal(self, message, check=True):
+        """The application with this argument, under a policy of its own."""
+        command = ["/bin/bash", "-c", SEALER, "sealer", message]
+        options = ["-e", f"URL={self.url}"]
+        self.generate(*command, options=["--attestation-api", *options], image="bash")
+        return self.run_image("bash", *command, options=["--policy", self.policy, *options], check=check, timeout=240)
+
+    def test_a_key_comes_to_its_workload_and_the_page_says_why_to_no_other(self):
+        """From the image to the key's use, by what a user types; and with one argument changed."""
+        secret = os.urandom(32)
+        key, rule_file = (os.path.join(self.folder, leaf) for leaf in ("sealing.key", "rule.json"))
+        with open(key, "wb") as file:
+            file.write(secret)
+        command = ["/bin/bash", "-c", SEALER, "sealer", "a letter"]
+        self.generate(*command, options=["--attestation-api", "-e", f"URL={self.url}"], image="bash")
+        made = self.caisson("secret", "rule", "--tee", "simulated", "--policy", self.policy, "--guest", paths.GUEST,
+                            "--authority", ISSUER).stdout  # fmt: skip
+        with open(rule_file, "wb") as file:
+            file.write(made)
+        self.command("keys", "import", "sealing", "--secret", key, "--rule", rule_file)
+        text = base64.urlsafe_b64encode(secret).rstrip(b"=")
+        done = self.seal("a letter")
+        self.assertEqual(done.stdout.split()[0].decode(), hashlib.sha256(text + b"a letter").hexdigest())
+        done = self.seal("a Letter", check=False)
+        self.assertEqual(done.returncode, 9, done.stderr)
+        self.assertIn("x-ms-sevsnpvm-hostdata", json.loads(done.stdout)["error"])
+        self.assertNotIn(text, done.stdout)
+        log = [json.loads(each) for each in self.service.entries()]
+        self.assertEqual([each["allowed"] for each in log if each["event"] == "release"], [True, False])
+        if not PROGRAM:
+            self.skipTest("chromium is not installed: what the page shows was not looked at")
+        with Chromium() as browser:
+            self.find_out_why(browser.page())
+
+    def find_out_why(self, page):
+        """As an administrator does, who knows only that something was refused."""
+        page.open(f"{self.url}/")
+        page.wait("!document.getElementById('view-sign-in').hidden")
+        page.click("textbox", "Code")
+        page.type(self.service.ask("POST", "/api/code", "", self.service.connect("admin"))[1]["code"])
+        page.click("button", "Sign in")
+        page.wait("document.querySelectorAll('#log > li').length > 3")
+        page.click("checkbox", "refused only")
+        page.wait("document.querySelectorAll('#log > li:not([hidden])').length === 1")
+        page.click("button", "Key release refused")
+        page.wait("document.querySelector('#log .body:not([hidden])')")
+        shown = page.evaluate("document.querySelector('#log .body:not([hidden])').innerText")
+        for word in ("sealing", "x-ms-sevsnpvm-hostdata"):
+            self.assertIn(word, shown)
+        # And what the same evidence would get: its policy is another one, all else is as the rule wants it.
+        page.click("link", "What would it get?")
+        page.wait("document.getElementById('try-recent').options.length > 1")
+        page.tab_to("combobox", "An attestation of late")
+        page.press("ArrowDown")
+        page.click("button", "Ask")
+        page.wait("!document.getElementById('try-answer').hidden")
+        self.assertRegex(page.evaluate("document.getElementById('try-answer').innerText"),
+                         "sealing would not: .*x-ms-sevsnpvm-hostdata")
 
     def check_page_says_why(self):
         """The newest refusal on the page: of what, and the condition of the rule that does not hold."""
