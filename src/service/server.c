@@ -188,18 +188,25 @@ static uint16_t port_of(int fd)
     return ntohs(in.sin_port);
 }
 
-/* Opens a listening socket on the server's port, which the first one chooses where it is 0. */
-static int listen_on(struct server *server, const char *text, struct error *err)
+static bool set_on(int fd, int option)
+{
+    const int on = 1;
+    return setsockopt(fd, SOL_SOCKET, option, &on, sizeof on) == 0;
+}
+
+/* Opens a listening socket on the server's port, which the first one chooses where it is 0. Only
+ * when that one has the port it is shared, with the others: not with another service of the same
+ * user's, which would get some of the clients. */
+static int listen_on(struct server *server, const char *text, bool is_first, struct error *err)
 {
     struct sockaddr_storage address;
     socklen_t size;
-    int on = 1;
     if (!read_address(text, server->port, &address, &size))
         return error_set(err, ERROR_USAGE, "\"%s\" is no IP address", text);
     FD_AUTO fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
-        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0 ||
-        bind(fd, (struct sockaddr *)&address, size) < 0 || listen(fd, BACKLOG) < 0)
+    if (fd < 0 || !set_on(fd, SO_REUSEADDR) || (!is_first && !set_on(fd, SO_REUSEPORT)) ||
+        bind(fd, (struct sockaddr *)&address, size) < 0 || !set_on(fd, SO_REUSEPORT) ||
+        listen(fd, BACKLOG) < 0)
         return error_system(err, errno, "cannot listen on %s, port %u", text, server->port);
     server->port = port_of(fd);
     return fd_take(&fd);
@@ -238,7 +245,7 @@ static int prepare_thread(struct server *server, struct thread *thread, const ch
         return -1;
     if (thread->stop_fd < 0 || !worker->base)
         return error_memory(err);
-    FD_AUTO fd = listen_on(server, address, err);
+    FD_AUTO fd = listen_on(server, address, thread == server->threads, err);
     if (fd < 0)
         return -1;
     thread->settled = event_new(worker->base, worker->settled.fd, EV_READ | EV_PERSIST, on_settled,

@@ -649,6 +649,14 @@ static void refuses_addresses_that_it_cannot_have(void **state)
     assert_int_equal(err.code, ERROR_USAGE);
     assert_null(server_start("192.0.2.1", 0, NULL, 1, &test_limits, &owner, &err));
     assert_int_equal(err.code, ERROR_SYSTEM);
+    struct server *server = start(&seen, NULL, &test_limits);
+    uint16_t port = server_port(server);
+    assert_null(server_start("127.0.0.1", port, NULL, 2, &test_limits, &owner, &err));
+    assert_int_equal(err.code, ERROR_SYSTEM);
+    server_stop(server);
+    server = server_start("127.0.0.1", port, NULL, 2, &test_limits, &owner, &err);
+    assert_non_null(server); /* at once, once the other has gone */
+    server_stop(server);
 }
 
 int main(void)
