@@ -424,8 +424,7 @@ static void kill_takes_nothing_that_was_acknowledged(void **state)
     }
 }
 
-/* --- several threads
- * -------------------------------------------------------------------------- */
+/* --- several threads ----------------------------------------------------------------------- */
 
 struct reader {
     struct database *store;
