@@ -353,7 +353,8 @@ static void backup_is_a_store_with_the_same_records(void **state)
     database_close(store);
 }
 
-/* Writes records and entries for ever, and says each number once it is acknowledged. */
+/* Writes records and entries for ever, and removes each other record again; says each number once
+ * it is acknowledged. */
 static void write_until_killed(int out)
 {
     struct database *store = database_open(path, NULL);
@@ -366,6 +367,7 @@ static void write_until_killed(int out)
         struct database_key own = {"acme", "key", name};
         if (database_put(store, &own, span_of_text(name), &revision, NULL) < 0 ||
             database_append(store, &one, 1, NULL) < 0 ||
+            (number % 2 && database_remove(store, &own, revision, NULL) < 0) ||
             write(out, &number, sizeof number) != sizeof number)
             break;
     }
@@ -381,8 +383,12 @@ static void check_all_there(struct database *store, pid_t writer, uint64_t count
         (void)snprintf(name, sizeof name, "%d-%llu", (int)writer, (unsigned long long)number);
         struct database_key own = {"acme", "key", name};
         BUF_AUTO value = BUF_WITH_LIMIT(100);
-        check_ok(database_get(store, &own, &value, &revision, &err), &err);
-        assert_string_equal(buf_text(&value), name);
+        if (number % 2) {
+            check_error(database_get(store, &own, &value, &revision, &err), &err, ERROR_NOT_FOUND);
+        } else {
+            check_ok(database_get(store, &own, &value, &revision, &err), &err);
+            assert_string_equal(buf_text(&value), name);
+        }
     }
 }
 
