@@ -137,9 +137,11 @@ static void step(uint64_t number, const uint64_t arguments[REMOTE_ARGUMENTS])
 
 static uint64_t hash_of_memory(void)
 {
-    uint64_t hash = 0xcbf29ce484222325;
-    for (size_t i = 0; i < STAGE_SIZE; i++)
-        hash = (hash ^ stage_program[i]) * 0x100000001b3;
+    uint64_t hash = 0xcbf29ce484222325, word;
+    for (size_t i = 0; i < STAGE_SIZE; i += sizeof word) {
+        memcpy(&word, stage_program + i, sizeof word);
+        hash = (hash ^ word) * 0x100000001b3;
+    }
     return hash;
 }
 
