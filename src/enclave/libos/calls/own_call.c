@@ -2,8 +2,9 @@
 
 #include "enclave/libos/bytes.h"
 #include "enclave/libos/calls/syscall_parts.h"
+#include "enclave/libos/remote/remote_call.h"
 
-uint64_t own_open_program(struct program_frame *frame)
+static uint64_t own_open_program(struct program_frame *frame)
 {
     char path[SYSCALL_PATH_MAX];
     struct file *file;
@@ -24,21 +25,21 @@ uint64_t own_open_program(struct program_frame *frame)
     return (uint64_t)status;
 }
 
-uint64_t own_executed(struct program_frame *frame)
+static uint64_t own_executed(struct program_frame *frame)
 {
     (void)frame;
     process_execute(process_self());
     return 0;
 }
 
-uint64_t own_child_action(struct program_frame *frame)
+static uint64_t own_child_action(struct program_frame *frame)
 {
     process_self()->ignores_children = frame->rdi != 0;
     process_self()->forgets_children = frame->rsi != 0;
     return 0;
 }
 
-uint64_t own_number(struct program_frame *frame)
+static uint64_t own_number(struct program_frame *frame)
 {
     (void)frame;
     return (uint64_t)process_new_number();
@@ -51,6 +52,43 @@ syscall_fn *own_call(uint64_t number)
         [OWN_EXECUTED - OWN_FIRST] = own_executed,
         [OWN_CHILD_ACTION - OWN_FIRST] = own_child_action,
         [OWN_NUMBER - OWN_FIRST] = own_number,
+        [OWN_BORROW - OWN_FIRST] = own_borrow,
+        [OWN_RETURN - OWN_FIRST] = own_return,
+        [OWN_SPAWN - OWN_FIRST] = own_spawn,
+        [OWN_FORK - OWN_FIRST] = own_fork,
+        [OWN_FORK_SEND - OWN_FIRST] = own_fork_send,
+        [OWN_FORK_END - OWN_FIRST] = own_fork_end,
     };
     return number >= OWN_FIRST && number < OWN_END_NUMBERS ? all[number - OWN_FIRST] : NULL;
+}
+
+static int64_t call_here(enum own_call number, const uint64_t arguments[6])
+{
+    static const struct thread_room everything = {0, UINT64_MAX};
+    struct thread *self = thread_self();
+    const struct thread_room *before = self->room;
+    struct program_frame frame = {.rax = number,
+                                  .number = number,
+                                  .rdi = arguments[0],
+                                  .rsi = arguments[1],
+                                  .rdx = arguments[2],
+                                  .r10 = arguments[3],
+                                  .r8 = arguments[4],
+                                  .r9 = arguments[5]};
+    self->room = &everything;
+    uint64_t result = own_call(number)(&frame);
+    self->room = before;
+    return (int64_t)result;
+}
+
+int64_t own_make_long_call(enum own_call number, const uint64_t arguments[6])
+{
+    return remote_is_child() ? (int64_t)remote_own_call(number, arguments)
+                             : call_here(number, arguments);
+}
+
+int64_t own_make_call(enum own_call number, uint64_t a, uint64_t b, uint64_t c)
+{
+    const uint64_t arguments[6] = {a, b, c};
+    return own_make_long_call(number, arguments);
 }

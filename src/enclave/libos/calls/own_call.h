@@ -1,10 +1,12 @@
-/* Calls of the library OS' own, by which a child's enclave has the first one do what no system call
- * of Linux' does. No program can make them; they have rows as system calls have
- * (remote/remote_table.h), and are made for the calling thread's process. */
+/* Calls of the library OS' own, which are made in the first enclave, for the calling thread's
+ * process, whichever enclave that runs in. No program can make them; they have rows as system calls
+ * have (remote/remote_table.h). */
 #ifndef CAISSON_ENCLAVE_LIBOS_CALLS_OWN_CALL_H
 #define CAISSON_ENCLAVE_LIBOS_CALLS_OWN_CALL_H
 
 #include "enclave/libos/calls/syscall.h"
+#include "enclave/libos/threads/signal.h"
+#include "enclave/libos/threads/thread.h"
 
 enum own_call {
     OWN_FIRST = 480, /* no number of Linux' on x86-64 */
@@ -14,15 +16,41 @@ enum own_call {
     OWN_EXECUTED,     /* process_execute() */
     OWN_CHILD_ACTION, /* whether SIGCHLD is ignored, and whether SA_NOCLDWAIT is set */
     OWN_NUMBER,       /* a number for a thread */
+
+    /* A process without an enclave of its own (persona.h): the signal of its end; its number. */
+    OWN_BORROW,
+    OWN_RETURN, /* its result (door_calls.h): it has ended */
+    /* It begins a program in an enclave: at, path, flags, struct own_words, its texts, how many
+     * bytes. */
+    OWN_SPAWN,
+
+    /* A process with an enclave that waits for a snapshot: the signal of its end; its number. */
+    OWN_FORK,
+    OWN_FORK_SEND, /* its number, one message, how many bytes */
+    OWN_FORK_END,  /* its number, whether it is whole: if not, there never was such a process */
     OWN_END_NUMBERS,
 };
 
-syscall_fn own_open_program;
-syscall_fn own_executed;
-syscall_fn own_child_action;
-syscall_fn own_number;
+/* What begins a program besides its texts. */
+struct own_words {
+    uint64_t mask, ignored; /* signals */
+    uint32_t arguments, environment;
+    char name[THREAD_NAME_SIZE];
+};
+
+/* With the lock, which may be let go meanwhile; addresses are the library OS' own. */
+int64_t own_make_call(enum own_call number, uint64_t a, uint64_t b, uint64_t c);
+int64_t own_make_long_call(enum own_call number, const uint64_t arguments[6]);
 
 /* The function of a number; NULL for none. */
 syscall_fn *own_call(uint64_t number);
+
+/* own_process.c */
+syscall_fn own_borrow;
+syscall_fn own_fork;
+syscall_fn own_fork_end;
+syscall_fn own_fork_send;
+syscall_fn own_return;
+syscall_fn own_spawn;
 
 #endif

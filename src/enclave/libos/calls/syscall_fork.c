@@ -4,9 +4,12 @@
 #include <asm/signal.h>
 
 #include "enclave/libos/bytes.h"
+#include "enclave/libos/calls/own_call.h"
 #include "enclave/libos/calls/syscall_parts.h"
 #include "enclave/libos/log.h"
+#include "enclave/libos/processes/fork.h"
 #include "enclave/libos/processes/persona.h"
+#include "enclave/libos/remote/remote_call.h"
 
 #define ADDRESS_LIMIT (UINT64_C(1) << 47)
 
@@ -54,46 +57,59 @@ static int post_to_persona(struct process *process, const struct signal_info *in
     return signal_send(process->post_to, info);
 }
 
-/* In this thread, which goes on in the same memory. */
-static uint64_t become(struct program_frame *frame, const struct clone_args *args,
-                       struct process *process)
+/* The process in this enclave, or what there is here of one that the first enclave made. */
+static struct process *take_process(int number)
 {
-    int status = persona_enter(frame, process);
-    if (status < 0)
-        return (uint64_t)status;
+    struct process *process = remote_is_child() ? process_note(number) : process_find(number);
+    if (!process)
+        return NULL;
     process->post = post_to_persona;
     process->post_to = thread_self();
+    return process;
+}
+
+/* This thread goes on in the same memory. */
+static int64_t become(struct program_frame *frame, const struct clone_args *args)
+{
+    int number = (int)own_make_call(OWN_BORROW, args->exit_signal, 0, 0);
+    struct process *process = number > 0 ? take_process(number) : NULL;
+    int status = number < 0 ? number : process ? persona_enter(frame, process) : -EAGAIN;
+    if (status < 0)
+        return status; /* the note of a process that never ran goes with the enclave */
     if (args->stack != 0)
         frame->rsp = args->stack;
     if (args->flags & CLONE_SETTLS)
         program_set_fs(args->tls);
     if (args->flags & CLONE_CLEAR_SIGHAND)
         clear_handlers();
+    if (args->flags & CLONE_CHILD_SETTID)
+        memcpy((void *)args->child_tid, &number, sizeof number);
+    if (args->flags & CLONE_PARENT_SETTID)
+        memcpy((void *)args->parent_tid, &number, sizeof number);
     return 0;
+}
+
+static int64_t copy(const struct program_frame *frame, const struct clone_args *args)
+{
+    struct snapshot_thread thread = {.frame = *frame, .fs = program_get_fs()};
+    if (args->stack != 0)
+        thread.frame.rsp = args->stack;
+    if (args->flags & CLONE_SETTLS)
+        thread.fs = args->tls;
+    thread.set_number = args->flags & CLONE_CHILD_SETTID ? args->child_tid : 0;
+    thread.clear_number = args->flags & CLONE_CHILD_CLEARTID ? args->child_tid : 0;
+    int number = fork_process((int)args->exit_signal, &thread);
+    if (number > 0 && args->flags & CLONE_PARENT_SETTID && can_write(args->parent_tid, sizeof(int)))
+        memcpy((void *)args->parent_tid, &number, sizeof number);
+    return number;
 }
 
 uint64_t syscall_make_process(struct program_frame *frame, const struct clone_args *args)
 {
-    struct process *process;
-    int status = check(args);
-    if (status == 0 && !(args->flags & CLONE_VM)) {
-        log_line("ENOSYS: ", "fork");
-        status = -ENOSYS;
-    }
+    int64_t status = check(args);
     if (status == 0)
-        status = process_new(process_self(), (int)args->exit_signal, &process);
-    if (status < 0)
-        return (uint64_t)status;
-    uint64_t answer = become(frame, args, process);
-    if ((int64_t)answer < 0) {
-        process_cancel(process);
-        return answer;
-    }
-    if (args->flags & CLONE_PARENT_SETTID)
-        memcpy((void *)args->parent_tid, &process->number, sizeof process->number);
-    if (args->flags & CLONE_CHILD_SETTID)
-        memcpy((void *)args->child_tid, &process->number, sizeof process->number);
-    return answer;
+        status = args->flags & CLONE_VM ? become(frame, args) : copy(frame, args);
+    return (uint64_t)status;
 }
 
 uint64_t syscall_fork(struct program_frame *frame)

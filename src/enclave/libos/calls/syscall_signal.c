@@ -3,6 +3,7 @@
 #include <linux/time_types.h>
 
 #include "enclave/libos/bytes.h"
+#include "enclave/libos/calls/own_call.h"
 #include "enclave/libos/calls/syscall_parts.h"
 #include "enclave/libos/threads/finish.h"
 #include "enclave/libos/threads/signal_frame.h"
@@ -54,8 +55,8 @@ uint64_t syscall_rt_sigaction(struct program_frame *frame)
     int number = frame->rdi <= SIGNALS ? (int)frame->rdi : 0;
     int status = signal_set_action(number, is_set ? &wanted : NULL, &before);
     if (status == 0 && is_set && number == SIGCHLD) {
-        process_self()->ignores_children = wanted.handler == (uintptr_t)SIG_IGN;
-        process_self()->forgets_children = wanted.flags & SA_NOCLDWAIT;
+        bool ignores = wanted.handler == (uintptr_t)SIG_IGN;
+        (void)own_make_call(OWN_CHILD_ACTION, ignores, wanted.flags & SA_NOCLDWAIT, 0);
     }
     if (status == 0 && frame->rdx != 0)
         memcpy((void *)frame->rdx, &before, sizeof before);

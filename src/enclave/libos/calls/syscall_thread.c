@@ -5,12 +5,14 @@
 #include <linux/time_types.h>
 
 #include "enclave/libos/bytes.h"
+#include "enclave/libos/calls/own_call.h"
 #include "enclave/libos/calls/syscall_fork.h"
 #include "enclave/libos/calls/syscall_parts.h"
 #include "enclave/libos/clock.h"
 #include "enclave/libos/door/door.h"
 #include "enclave/libos/log.h"
 #include "enclave/libos/processes/persona.h"
+#include "enclave/libos/remote/remote_call.h"
 #include "enclave/libos/system.h"
 #include "enclave/libos/threads/finish.h"
 #include "enclave/libos/threads/futex.h"
@@ -57,7 +59,10 @@ static uint64_t make(struct program_frame *frame, const struct clone_args *args)
     if (syscall_is_process(args))
         return syscall_make_process(frame, args);
     int status = check_clone(args);
-    struct thread *thread = status == 0 ? thread_new(process_self(), 0) : NULL;
+    int own = 0;
+    if (status == 0 && remote_is_child())
+        status = own = (int)own_make_call(OWN_NUMBER, 0, 0, 0);
+    struct thread *thread = status >= 0 ? thread_new(process_self(), own) : NULL;
     if (!thread)
         return status < 0 ? (uint64_t)status : SYSCALL_ERROR(EAGAIN);
     thread->begin = *frame;

@@ -12,6 +12,7 @@
 #include "enclave/libos/log.h"
 #include "enclave/libos/processes/order.h"
 #include "enclave/libos/program/exec.h"
+#include "enclave/libos/program/snapshot.h"
 #include "enclave/libos/remote/remote_call.h"
 #include "enclave/libos/remote/remote_source.h"
 #include "enclave/libos/threads/deliver.h"
@@ -25,6 +26,7 @@ static struct {
     struct wire *wire;
     struct order order;
     char *texts; /* order.size bytes */
+    struct snapshot *snapshot;
 } child;
 
 /* --- the order -------------------------------------------------------------------------------- */
@@ -32,10 +34,12 @@ static struct {
 /* Its texts are program_open()'s to look into. */
 static bool is_good(const struct order *order)
 {
-    return order->kind == ORDER_PROGRAM && order->process > PROCESS_FIRST &&
-           order->process <= THREAD_NUMBER_MAX && order->size <= ORDER_TEXTS_MAX &&
-           order->path_size > 0 && order->path_size < order->size &&
-           order->path_size <= PROGRAM_PATH_MAX;
+    if (order->process <= PROCESS_FIRST || order->process > THREAD_NUMBER_MAX)
+        return false;
+    if (order->kind == ORDER_SNAPSHOT)
+        return order->size == 0;
+    return order->kind == ORDER_PROGRAM && order->size <= ORDER_TEXTS_MAX && order->path_size > 0 &&
+           order->path_size < order->size && order->path_size <= PROGRAM_PATH_MAX;
 }
 
 static int take_bytes(struct wire *wire, void *out, size_t size)
@@ -49,6 +53,17 @@ static int take_bytes(struct wire *wire, void *out, size_t size)
     return 0;
 }
 
+static int64_t receive(void *wire, void *out, size_t room)
+{
+    return wire_receive_patiently(wire, out, room);
+}
+
+static int take_snapshot(struct wire *wire)
+{
+    const struct snapshot_source source = {receive, wire};
+    return snapshot_take(&source, &child.snapshot);
+}
+
 static int take_order(struct wire *wire)
 {
     struct order *order = &child.order;
@@ -56,6 +71,8 @@ static int take_order(struct wire *wire)
     if (got != sizeof *order || !is_good(order))
         return -EPROTO;
     child.wire = wire;
+    if (order->kind == ORDER_SNAPSHOT)
+        return take_snapshot(wire);
     child.texts = libos_alloc(order->size);
     if (!child.texts)
         return -ENOMEM;
@@ -96,7 +113,8 @@ int64_t child_serve(struct wire *wire)
     while ((got = wire_receive_patiently(wire, &message, sizeof message)) == sizeof message) {
         const struct signal_info info = {
             message.number, message.code, {message.words[0], message.words[1]}};
-        deliver_post_info(&info);
+        if (info.number >= 1 && info.number <= SIGNALS)
+            deliver_post_info((int)message.process, &info);
     }
     return got == 0 ? 0 : -EPROTO;
 }
@@ -131,11 +149,15 @@ static int load(struct program_frame *frame)
     return status;
 }
 
-void child_load(void *frame)
+static void resume(struct program_frame *frame)
 {
-    lock_take();
-    struct thread *self = thread_new(process_first(), process_first()->number);
-    self->state = THREAD_RUNS;
+    snapshot_resume(child.snapshot, frame);
+    snapshot_free(child.snapshot);
+}
+
+static void begin_program(struct program_frame *frame)
+{
+    struct thread *self = thread_self();
     memcpy(self->name, child.order.name, sizeof self->name);
     self->name[sizeof self->name - 1] = 0;
     take_signals(&child.order);
@@ -145,6 +167,17 @@ void child_load(void *frame)
         finish_all(DOOR_DIED | SIGKILL);
     }
     libos_free(child.texts);
+}
+
+void child_load(void *frame)
+{
+    lock_take();
+    struct thread *self = thread_new(process_first(), process_first()->number);
+    self->state = THREAD_RUNS;
+    if (child.snapshot)
+        resume(frame);
+    else
+        begin_program(frame);
     lock_release();
     program_end(CHILD_LOADED);
 }

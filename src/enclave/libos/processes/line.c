@@ -28,7 +28,7 @@ struct line {
     struct wire *wire; /* borrowed from its thread */
     enum line_state state;
     struct wait_queue changed;
-    struct signal_info signals[SIGNALS_MAX];
+    struct order_signal signals[SIGNALS_MAX];
     size_t signal_count;
     uint64_t more; /* signals beyond, a bit each */
 };
@@ -72,6 +72,7 @@ int line_open(struct process *process, struct line **out)
         return -EAGAIN;
     }
     await(line, LINE_ASKED);
+    process->line = line;
     *out = line;
     return 0;
 }
@@ -103,22 +104,35 @@ static void go_on(struct line *line, enum line_state state)
 
 void line_give_up(struct line *line)
 {
+    line->process->line = NULL;
     go_on(line, LINE_BROKEN);
 }
 
 /* --- signals ---------------------------------------------------------------------------------- */
 
-static int post(struct process *process, const struct signal_info *info)
+/* Its own, or that of the process in whose enclave it is for a while. */
+static struct line *find_line(const struct process *process)
 {
-    struct line *line = process->post_to;
-    bool is_there = false;
-    for (size_t i = 0; i < line->signal_count; i++)
-        is_there |= line->signals[i].number == info->number && info->number < SIGNAL_RT;
-    if (is_there)
-        return 0;
+    while (process && !process->line)
+        process = process->parent;
+    return process ? process->line : NULL;
+}
+
+int line_post(struct process *process, const struct signal_info *info)
+{
+    struct line *line = find_line(process);
+    const uint32_t number = (uint32_t)process->number;
+    if (!line)
+        return -ESRCH;
+    for (size_t i = 0; i < line->signal_count; i++) {
+        const struct order_signal *one = &line->signals[i];
+        if (one->number == info->number && one->process == number && info->number < SIGNAL_RT)
+            return 0;
+    }
     if (line->signal_count < SIGNALS_MAX)
-        line->signals[line->signal_count++] = *info;
-    else if (info->number < SIGNAL_RT)
+        line->signals[line->signal_count++] = (struct order_signal){
+            info->number, info->code, number, 0, {info->words[0], info->words[1]}};
+    else if (info->number < SIGNAL_RT && line->process == process)
         line->more |= SIGNAL_BIT(info->number);
     else
         return -EAGAIN;
@@ -126,14 +140,19 @@ static int post(struct process *process, const struct signal_info *info)
     return 0;
 }
 
+struct line *line_in_making(const struct process *process)
+{
+    return process->line && process->line->state == LINE_THERE ? process->line : NULL;
+}
+
 void line_start(struct line *line)
 {
-    line->process->post = post;
-    line->process->post_to = line;
+    line->process->post = line_post;
+    line->process->post_to = NULL;
     go_on(line, LINE_STARTED);
 }
 
-static bool next_signal(struct line *line, struct signal_info *out)
+static bool next_signal(struct line *line, struct order_signal *out)
 {
     if (line->signal_count > 0) {
         *out = line->signals[0];
@@ -143,20 +162,18 @@ static bool next_signal(struct line *line, struct signal_info *out)
     }
     if (line->more == 0)
         return false;
-    *out = (struct signal_info){__builtin_ctzll(line->more) + 1, SI_USER, {0}};
+    *out = (struct order_signal){.number = __builtin_ctzll(line->more) + 1,
+                                 .process = (uint32_t)line->process->number};
     line->more &= line->more - 1;
     return true;
 }
 
 static int send_signals(struct line *line)
 {
-    struct signal_info info;
+    struct order_signal message;
     int status = 0;
-    while (status == 0 && next_signal(line, &info)) {
-        const struct order_signal message = {
-            info.number, info.code, {info.words[0], info.words[1]}};
+    while (status == 0 && next_signal(line, &message))
         status = send_piece(line, &message, sizeof message);
-    }
     return status;
 }
 
@@ -191,6 +208,16 @@ static bool has_calls(const struct process *process)
     return false;
 }
 
+/* Those that were in its enclave for a while are gone with it. */
+static void end_borrowed(const struct process *process)
+{
+    for (size_t i = 0; i < PROCESSES_MAX; i++) {
+        struct process *one = process_at(i);
+        if (one->state == PROCESS_ALIVE && one->parent == process && !one->line)
+            process_end(one, SIGKILL);
+    }
+}
+
 static void end(struct line *line, uint64_t result)
 {
     struct process *process = line->process;
@@ -198,6 +225,8 @@ static void end(struct line *line, uint64_t result)
     process->post = NULL;
     while (has_calls(process))
         (void)wait_on(&process_changes, DOOR_FOREVER, NULL, 0);
+    end_borrowed(process);
+    process->line = NULL;
     process_end(process, process_status(result));
 }
 

@@ -26,6 +26,12 @@ int line_open(struct process *process, struct line **out);
 /* Likewise; any size. -EAGAIN when the wire has ended. */
 int line_send(struct line *line, const void *bytes, size_t size);
 
+/* The line of a process that has not been started; NULL for none. */
+struct line *line_in_making(const struct process *process);
+
+/* struct process' post: to the enclave in which the process runs. */
+int line_post(struct process *process, const struct signal_info *info);
+
 /* The order is whole. The process runs from now on, and the line is its thread's. */
 void line_start(struct line *line);
 /* Nothing comes of it: the enclave that has arrived ends. */

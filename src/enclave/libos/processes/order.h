@@ -14,7 +14,7 @@
 
 enum order_kind {
     ORDER_PROGRAM = 1, /* to begin a program: `size` bytes of texts follow */
-    ORDER_SNAPSHOT,    /* to go on as another process: its snapshot follows */
+    ORDER_SNAPSHOT,    /* to go on as a copy of another process: its snapshot follows */
 };
 
 struct order {
@@ -36,6 +36,8 @@ struct order {
 
 struct order_signal {
     int32_t number, code;
+    uint32_t process; /* this one, or one that is in its enclave for a while (persona.h) */
+    uint32_t zero;
     uint64_t words[2];
 };
 

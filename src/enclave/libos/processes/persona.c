@@ -3,6 +3,8 @@
 #include <asm/errno.h>
 
 #include "enclave/libos/bytes.h"
+#include "enclave/libos/calls/own_call.h"
+#include "enclave/libos/remote/remote_call.h"
 #include "enclave/libos/threads/thread.h"
 
 /* What the thread was, and the actions of what it is. */
@@ -75,6 +77,8 @@ int persona_leave(struct program_frame *frame)
     struct thread *self = thread_self();
     struct persona *persona = self->persona;
     int number = self->number;
+    if (remote_is_child())
+        process_forget(self->process); /* the note of it */
     signal_drop(self);
     self->persona = NULL;
     self->process = persona->process;
@@ -93,8 +97,6 @@ int persona_leave(struct program_frame *frame)
 
 int persona_end(struct program_frame *frame, uint64_t result)
 {
-    struct process *process = process_self();
-    int number = persona_leave(frame);
-    process_end(process, process_status(result));
-    return number;
+    (void)own_make_call(OWN_RETURN, result, 0, 0);
+    return persona_leave(frame);
 }

@@ -114,6 +114,15 @@ void process_identify(struct process *process)
     process->vfs.files.process = process->number;
 }
 
+struct process *process_note(int number)
+{
+    struct process *process = find_free();
+    if (process)
+        *process = (struct process){
+            .state = PROCESS_ALIVE, .number = number, .parent = process_first()};
+    return process;
+}
+
 void process_cancel(struct process *process)
 {
     vfs_fini(&process->vfs);

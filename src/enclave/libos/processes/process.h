@@ -51,6 +51,7 @@ struct process {
     /* Sends it a signal where it runs; NULL: here, as this enclave's process. */
     int (*post)(struct process *process, const struct signal_info *info);
     void *post_to;
+    struct line *line; /* line.h; NULL: it has no enclave of its own */
 };
 
 /* Number 1, which process_begin() makes. Without the lock until the program runs. */
@@ -70,6 +71,10 @@ int process_new_number(void);
 /* A child, with copies of all that a process has, a number and a secret. It is another who runs it.
  * -EAGAIN when there are as many as there may be, -ENOMEM. */
 int process_new(struct process *parent, int exit_signal, struct process **out);
+
+/* In a child's enclave: what the first one has made, with nothing but its number. NULL when there
+ * is no room. */
+struct process *process_note(int number);
 
 /* It never ran: nobody hears of it. */
 void process_cancel(struct process *process);

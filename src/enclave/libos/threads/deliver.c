@@ -164,15 +164,19 @@ void deliver_post(int number)
 
 /* The poster writes at `written`, whoever has the lock reads at `taken`. */
 static struct {
-    struct signal_info infos[NOTES];
+    struct {
+        int process;
+        struct signal_info info;
+    } all[NOTES];
     atomic_uint written, taken;
 } notes;
 
-void deliver_post_info(const struct signal_info *info)
+void deliver_post_info(int process, const struct signal_info *info)
 {
     unsigned at = atomic_load(&notes.written);
     if (at - atomic_load(&notes.taken) < NOTES) {
-        notes.infos[at % NOTES] = *info;
+        notes.all[at % NOTES].process = process;
+        notes.all[at % NOTES].info = *info;
         atomic_store(&notes.written, at + 1);
     } else if (info->number < SIGNAL_RT) {
         (void)atomic_fetch_or(&posted, SIGNAL_BIT(info->number));
@@ -183,9 +187,11 @@ void deliver_post_info(const struct signal_info *info)
 static void take_notes(void)
 {
     for (unsigned at; (at = atomic_load(&notes.taken)) != atomic_load(&notes.written);) {
-        const struct signal_info info = notes.infos[at % NOTES];
+        const struct signal_info info = notes.all[at % NOTES].info;
+        struct process *process = process_find(notes.all[at % NOTES].process);
         atomic_store(&notes.taken, at + 1);
-        (void)signal_send(NULL, &info);
+        if (process)
+            (void)process_signal(process, &info);
     }
 }
 

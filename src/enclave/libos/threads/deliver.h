@@ -15,8 +15,9 @@ void deliver_exception(struct program_frame *frame, const struct thread_exceptio
 /* A signal of 1 to SIGNALS for the process, which the gate has allowed: by the gate's thread,
  * without the lock. */
 void deliver_post(int number);
-/* Likewise, with all that it tells: by one thread alone, which has no struct thread. What does not
- * find room comes as its number, or, of those that queue, not at all. */
-void deliver_post_info(const struct signal_info *info);
+/* Likewise, with all that it tells, for a process of this enclave: by one thread alone, which has
+ * no struct thread. What does not find room comes as its number, or, of those that queue, not at
+ * all. */
+void deliver_post_info(int process, const struct signal_info *info);
 
 #endif
