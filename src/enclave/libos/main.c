@@ -16,6 +16,7 @@
 #include "enclave/libos/program/program.h"
 #include "enclave/libos/remote/remote_call.h"
 #include "enclave/libos/threads/lock.h"
+#include "enclave/libos/threads/spent.h"
 #include "enclave/libos/threads/thread.h"
 #include "enclave/libos/wire/arrivals.h"
 #include "enclave/libos/wire/child.h"
@@ -135,6 +136,7 @@ static int64_t run_program(void)
     lock_take();
     (void)thread_new(process_first(), PROCESS_FIRST);
     thread_self()->state = THREAD_RUNS;
+    spent_begin(thread_self());
     memcpy(thread_self()->name, program_facts()->name, sizeof thread_self()->name);
     lock_release();
     program_set_fs(0);
@@ -159,6 +161,8 @@ static int64_t run_thread(void)
     bool is_asked = self->state == THREAD_ASKED;
     if (is_asked)
         self->state = THREAD_RUNS;
+    if (is_asked && !self->service)
+        spent_begin(self);
     if (self->must_end)
         program_want();
     lock_release();

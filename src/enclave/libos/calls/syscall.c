@@ -19,6 +19,7 @@
 #include "enclave/libos/system.h"
 #include "enclave/libos/threads/deliver.h"
 #include "enclave/libos/threads/lock.h"
+#include "enclave/libos/threads/spent.h"
 #include "enclave/libos/threads/thread.h"
 #include "enclave/libos/threads/wait.h"
 
@@ -80,16 +81,24 @@ static uint64_t do_getrandom(struct program_frame *frame)
     return enclave_random((void *)frame->rdi, size) ? size : SYSCALL_ERROR(EIO);
 }
 
+static uint64_t read_clock(uint64_t clock)
+{
+    if (clock == CLOCK_PROCESS_CPUTIME_ID)
+        return spent_process();
+    if (clock == CLOCK_THREAD_CPUTIME_ID)
+        return spent_thread(thread_self());
+    bool is_real = clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE;
+    return clock_now(is_real ? DOOR_CLOCK_REAL : DOOR_CLOCK_MONOTONIC);
+}
+
 static uint64_t do_clock_gettime(struct program_frame *frame)
 {
     struct __kernel_timespec *out = (struct __kernel_timespec *)frame->rsi;
-    bool is_real = frame->rdi == CLOCK_REALTIME || frame->rdi == CLOCK_REALTIME_COARSE;
-    if (!is_real && frame->rdi != CLOCK_MONOTONIC && frame->rdi != CLOCK_MONOTONIC_COARSE &&
-        frame->rdi != CLOCK_MONOTONIC_RAW && frame->rdi != CLOCK_BOOTTIME)
+    if (frame->rdi > CLOCK_BOOTTIME)
         return SYSCALL_ERROR(EINVAL);
     if (!can_write(frame->rsi, sizeof *out))
         return SYSCALL_FAULT;
-    uint64_t now = clock_now(is_real ? DOOR_CLOCK_REAL : DOOR_CLOCK_MONOTONIC);
+    uint64_t now = read_clock(frame->rdi);
     *out = (struct __kernel_timespec){(int64_t)(now / NANOSECONDS), (int64_t)(now % NANOSECONDS)};
     return 0;
 }

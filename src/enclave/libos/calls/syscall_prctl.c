@@ -8,6 +8,7 @@
 #include "enclave/libos/bytes.h"
 #include "enclave/libos/calls/syscall_parts.h"
 #include "enclave/libos/clock.h"
+#include "enclave/libos/threads/spent.h"
 #include "enclave/libos/threads/thread.h"
 
 #define NANOSECONDS UINT64_C(1000000000)
@@ -272,7 +273,12 @@ uint64_t syscall_getrusage(struct program_frame *frame)
         return SYSCALL_ERROR(EINVAL);
     if (!can_write(frame->rsi, sizeof(struct rusage)))
         return SYSCALL_FAULT;
-    memset((void *)frame->rsi, 0, sizeof(struct rusage));
+    uint64_t spent = who == RUSAGE_SELF     ? spent_process()
+                     : who == RUSAGE_THREAD ? spent_thread(thread_self())
+                                            : 0;
+    const struct rusage all = {
+        .ru_utime = {(int64_t)(spent / NANOSECONDS), (int64_t)(spent % NANOSECONDS / 1000)}};
+    memcpy((void *)frame->rsi, &all, sizeof all);
     return 0;
 }
 
@@ -280,8 +286,9 @@ uint64_t syscall_times(struct program_frame *frame)
 {
     if (frame->rdi != 0 && !can_write(frame->rdi, sizeof(struct tms)))
         return SYSCALL_FAULT;
+    const struct tms all = {.tms_utime = (int64_t)(spent_process() / (NANOSECONDS / TICKS))};
     if (frame->rdi != 0)
-        memset((void *)frame->rdi, 0, sizeof(struct tms));
+        memcpy((void *)frame->rdi, &all, sizeof all);
     return clock_now(DOOR_CLOCK_MONOTONIC) / (NANOSECONDS / TICKS);
 }
 

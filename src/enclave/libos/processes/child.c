@@ -18,6 +18,7 @@
 #include "enclave/libos/threads/deliver.h"
 #include "enclave/libos/threads/finish.h"
 #include "enclave/libos/threads/lock.h"
+#include "enclave/libos/threads/spent.h"
 #include "enclave/libos/threads/thread.h"
 #include "enclave/libos/wipe.h"
 #include "enclave/libos/wire/child.h"
@@ -174,6 +175,7 @@ void child_load(void *frame)
     lock_take();
     struct thread *self = thread_new(process_first(), process_first()->number);
     self->state = THREAD_RUNS;
+    spent_begin(self);
     if (child.snapshot)
         resume(frame);
     else

@@ -8,6 +8,7 @@
 #include "enclave/libos/processes/process.h"
 #include "enclave/libos/program/program.h"
 #include "enclave/libos/threads/lock.h"
+#include "enclave/libos/threads/spent.h"
 #include "enclave/libos/threads/thread.h"
 #include "enclave/libos/threads/wait.h"
 
@@ -109,6 +110,7 @@ _Noreturn void finish_thread(uint64_t code)
         finish_all(code & DOOR_CODE);
     wait_wake_all(&thread_ended);
     signal_forget(thread_self());
+    spent_end(thread_self());
     thread_free(thread_self());
     lock_release();
     program_end(DOOR_ENDED);

@@ -59,6 +59,9 @@ struct thread {
     struct thread *next;
     bool is_woken;
 
+    /* spent.c: nanoseconds of the monotonic clock; 0 for a thread that is not counted */
+    uint64_t began, waited, waits_since;
+
     uint64_t futex; /* futex.c: the address it waits for, and of which bits */
     uint32_t futex_bits;
 

@@ -6,6 +6,7 @@
 #include "enclave/libos/clock.h"
 #include "enclave/libos/door/door.h"
 #include "enclave/libos/threads/lock.h"
+#include "enclave/libos/threads/spent.h"
 
 struct wait_queue wait_files;
 
@@ -85,6 +86,7 @@ int wait_on(struct wait_queue *queue, uint64_t deadline, const struct door_ready
     self->is_woken = false;
     if (queue)
         join(queue, self);
+    spent_wait(self);
     for (;;) {
         if (is_interrupted(self, is_called)) {
             result = -EINTR;
@@ -98,6 +100,7 @@ int wait_on(struct wait_queue *queue, uint64_t deadline, const struct door_ready
             break;
         }
     }
+    spent_go_on(self);
     if (self->queue)
         part(self);
     return result;

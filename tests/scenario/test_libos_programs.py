@@ -1,0 +1,191 @@
+#!/usr/bin/python3
+"""Programs that people run, each of one process, in an enclave of the model: databases, TLS, interpreters."""
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import unittest
+
+from lib import paths, tap
+
+IMAGE, RUN = (os.path.abspath(os.environ["ENCLAVE_" + name]) for name in ("IMAGE", "RUN"))
+PROGRAMS = ("/usr/bin/sqlite3", "/usr/bin/openssl", "/usr/bin/perl", "/usr/bin/redis-server", "/usr/bin/busybox")
+GO = """package main
+
+import (
+    "fmt"
+    "os"
+    "sync"
+)
+
+func main() {
+    var wait sync.WaitGroup
+    sums := make(chan int, 8)
+    for i := 0; i < 8; i++ {
+        wait.Add(1)
+        go func(from int) {
+            defer wait.Done()
+            sum := 0
+            for j := from; j < 100000; j += 8 {
+                sum += j
+            }
+            sums <- sum
+        }(i)
+    }
+    wait.Wait()
+    close(sums)
+    all := 0
+    for sum := range sums {
+        all += sum
+    }
+    fmt.Println(len(os.Args), all)
+}
+"""
+
+
+def run(*command, data=b"", timeout=60):
+    return subprocess.run(command, input=data, capture_output=True, timeout=timeout, check=False, env={"LANG": "C", "LC_ALL": "C"})
+
+
+def libraries(program):
+    return set(re.findall(r"(?:=> )?(/\S+) \(0x", run("/usr/bin/ldd", program).stdout.decode()))
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+class Programs(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.folder.cleanup)
+        cls.root = cls.folder.name + "/root"
+        cls.there = [program for program in PROGRAMS if os.path.exists(program)]
+        for path in {*cls.there, *(library for program in cls.there for library in libraries(program))}:
+            os.makedirs(cls.root + os.path.dirname(path), exist_ok=True)
+            shutil.copyfile(path, cls.root + path)
+            os.chmod(cls.root + path, 0o755)
+        os.makedirs(cls.root + "/tmp")
+        os.makedirs(cls.root + "/etc/ssl", exist_ok=True)
+        made = run("/usr/bin/openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost", "-days", "2",
+                   "-keyout", cls.root + "/etc/ssl/key.pem", "-out", cls.root + "/etc/ssl/cert.pem")  # fmt: skip
+        if made.returncode:
+            raise RuntimeError(made.stderr.decode())
+        os.chmod(cls.root + "/etc/ssl/key.pem", 0o644)
+        cls.layer = cls.build(cls.root)
+
+    @classmethod
+    def build(cls, root):
+        disk = root + ".disk"
+        run("/bin/tar", "--owner=0", "--group=0", "--numeric-owner", "-C", root, "-cf", root + ".tar", ".")
+        built = run(paths.CAISSON, "layer", "build", root + ".tar", "-o", disk, "--json")
+        if built.returncode:
+            raise RuntimeError(built.stderr.decode())
+        return "--layer", disk, json.loads(built.stdout)["root_hash"]
+
+    def need(self, program):
+        if program not in self.there:
+            self.skipTest(program + " is not on this machine")
+
+    def inside(self, *command, data=b"", layer=None):
+        return run(RUN, IMAGE, *(layer or self.layer), *command, data=data)
+
+    def start(self, *command):
+        process = subprocess.Popen([RUN, IMAGE, *self.layer, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.wait, 30)
+        self.addCleanup(process.kill)
+        self.addCleanup(process.stdin.close)
+        return process
+
+    def wait_for(self, process, text):
+        """Reads what the program says until it has said this."""
+        said = b""
+        while text not in said:
+            line = process.stdout.readline()
+            self.assertNotEqual(line, b"", said)
+            said += line
+        return said
+
+    def test_sqlite_keeps_a_database_in_a_file(self):
+        self.need("/usr/bin/sqlite3")
+        words = b"""create table t(a integer primary key, b text unique);
+            with recursive n(i) as (select 1 union all select i + 1 from n where i < 5000) insert into t(b) select 'row ' || i from n;
+            begin; delete from t where a % 2; rollback; update t set b = b || '!' where a < 100;
+            insert into t(b) values ('row 4000');
+            select count(*), max(a), min(b) from t; pragma integrity_check;\n"""
+        outside = run("/usr/bin/sqlite3", self.folder.name + "/database", data=words)
+        result = self.inside("/usr/bin/sqlite3", "/tmp/database", data=words)
+        self.assertEqual((result.returncode, result.stdout), (outside.returncode, outside.stdout), result.stderr)
+        self.assertIn(b"5000|5000|row 1!\nok\n", result.stdout)
+        self.assertIn(b"UNIQUE constraint failed: t.b", result.stderr)
+
+    def test_openssl_measures_and_computes(self):
+        self.need("/usr/bin/openssl")
+        speed = self.inside("/usr/bin/openssl", "speed", "-seconds", "1", "-bytes", "1024", "-evp", "sha256")
+        self.assertRegex(speed.stdout, rb"sha256 +[1-9][0-9.]+k")
+        data = b"some bytes\n" * 10000
+        self.assertEqual(self.inside("/usr/bin/openssl", "sha512", data=data).stdout, run("/usr/bin/openssl", "sha512", data=data).stdout)
+
+    def test_openssl_serves_and_asks_by_tls(self):
+        self.need("/usr/bin/openssl")
+        port = str(free_port())
+        server = self.start("/usr/bin/openssl", "s_server", "-accept", "127.0.0.1:" + port, "-cert", "/etc/ssl/cert.pem", "-key", "/etc/ssl/key.pem", "-naccept", "1")
+        self.wait_for(server, b"ACCEPT")
+        client = self.inside("/usr/bin/openssl", "s_client", "-connect", "127.0.0.1:" + port, "-CAfile", "/etc/ssl/cert.pem", "-verify_return_error", data=b"a line over TLS\n")
+        self.assertIn(b"Verify return code: 0 (ok)", client.stdout)
+        self.assertIn(b"TLSv1.3", client.stdout)
+        self.wait_for(server, b"a line over TLS")
+
+    def test_perl_answers_as_outside(self):
+        self.need("/usr/bin/perl")
+        words = (r'my %h = map { $_ => $_ ** 2 } 1 .. 1000; my $s = 0; $s += $_ for values %h; print "$s\n"; $_ = "aXbXc"; print join(",", reverse split /X/), "\n";'
+                 r' pipe(R, W); syswrite W, "x" x 5000; sysread R, $b, 9999; print length $b, "\n"; $SIG{ALRM} = sub { print "alarm\n" }; alarm 1; select undef, undef, undef, 5;'
+                 r' print sprintf("%.3f %s\n", exp(1), join " ", map { ord } sort { $b cmp $a } qw(b a c)); exit 7')  # fmt: skip
+        outside, result = run("/usr/bin/perl", "-e", words), self.inside("/usr/bin/perl", "-e", words)
+        self.assertEqual((result.returncode, result.stdout), (7, outside.stdout))
+
+    def test_busybox_is_static(self):
+        self.need("/usr/bin/busybox")
+        data = b"b 2\na 1\n" * 1000
+        for command in (("sort", "-u"), ("awk", "{ s += $2 } END { print s }"), ("md5sum",), ("sed", "s/a/x/"), ("wc",), ("sh", "-c", "read x y; echo $((y * 21)) $x; exit 4")):
+            outside = run("/usr/bin/busybox", *command, data=data)
+            result = self.inside("/usr/bin/busybox", *command, data=data)
+            self.assertEqual((result.returncode, result.stdout), (outside.returncode, outside.stdout), command)
+
+    def test_redis_answers_a_benchmark(self):
+        self.need("/usr/bin/redis-server")
+        port = str(free_port())
+        server = self.start("/usr/bin/redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", "/tmp")
+        self.wait_for(server, b"Ready to accept connections")
+        told = run("/usr/bin/redis-benchmark", "-p", port, "-n", "2000", "-c", "8", "-q", "-t", "set,get,lpush,incr")
+        self.assertEqual(told.returncode, 0, told.stderr)
+        for name in (b"SET", b"GET", b"LPUSH", b"INCR"):
+            self.assertRegex(told.stdout, name + rb": [0-9.]+ requests per second")
+        self.assertEqual(run("/usr/bin/redis-cli", "-p", port, "dbsize").stdout, b"3\n")
+        run("/usr/bin/redis-cli", "-p", port, "shutdown", "nosave")
+        self.assertEqual(server.wait(30), 0)
+
+    def test_a_program_of_go_runs(self):
+        go = shutil.which("go")
+        if not go:
+            self.skipTest("go is not on this machine")
+        with tempfile.TemporaryDirectory() as folder:
+            os.makedirs(folder + "/root/bin")
+            with open(folder + "/main.go", "w", encoding="ascii") as file:
+                file.write(GO)
+            built = subprocess.run([go, "build", "-buildmode=pie", "-o", folder + "/root/bin/sums", folder + "/main.go"], capture_output=True, timeout=100, check=False,
+                                   env={"HOME": folder, "PATH": "/usr/bin:/bin", "CGO_ENABLED": "0", "GOFLAGS": "-mod=mod"})  # fmt: skip
+            self.assertEqual(built.returncode, 0, built.stderr)
+            result = self.inside("/bin/sums", "x", layer=self.build(folder + "/root"))
+        self.assertEqual((result.returncode, result.stdout), (0, b"2 4999950000\n"), result.stderr)
+
+
+if __name__ == "__main__":
+    tap.main()
