@@ -99,7 +99,7 @@ static uint64_t size_of(struct remote_call *call, const struct remote_argument *
 static int put_bytes(struct remote_call *call, size_t i, const struct remote_argument *argument)
 {
     uint64_t at = call->given[i], size = size_of(call, argument);
-    bool is_out = argument->kind != REMOTE_IN;
+    bool is_out = argument->kind != REMOTE_IN && !argument->is_always;
     if (size == UINT64_MAX || (is_out ? !can_write(at, size) : !can_read(at, size))) {
         call->sent[i] = REMOTE_BAD;
         return 0;

@@ -35,6 +35,7 @@
 #define PARTS_OUT      {.kind = REMOTE_PARTS_OUT, .by = 3, .is_answer = true, .size = 1, .most = REMOTE_PIECE_MAX}
 #define HEADER(way)    {.kind = way, .size = 1, .most = REMOTE_PIECE_MAX}
 #define HEAD           {.kind = REMOTE_BOTH, .size = 8, .most = 8, .is_always = true}
+#define LEFT           {.kind = REMOTE_BOTH, .size = TIME, .most = TIME, .is_always = true} /* what is left of a time */
 #define MASK           {.kind = REMOTE_MASK}
 #define ONCE(...)      {.way = REMOTE_ONCE, .arguments = {__VA_ARGS__}}
 #define PIECES(...)    {.way = REMOTE_PIECES, .arguments = {__VA_ARGS__}}
@@ -55,6 +56,7 @@
 #define GROUPS   1024                   /* bytes of supplementary groups */
 #define LIMIT    16                     /* struct rlimit64 */
 #define INFO     128                    /* siginfo_t */
+#define UNAME    390                    /* struct new_utsname */
 #define USAGE    144                    /* struct rusage */
 #define OPTION   64                     /* bytes of a socket's option */
 
@@ -151,13 +153,13 @@ static const struct remote_row rows[CALLS_MAX] = {
     [__NR_pipe]              = ONCE(OUT(8)),
     [__NR_pipe2]             = ONCE(OUT(8), N),
     [__NR_poll]              = ONCE(WORDS(REMOTE_BOTH, 1, POLLED, REMOTE_PIECE_MAX), N, N),
-    [__NR_ppoll]             = ONCE(WORDS(REMOTE_BOTH, 1, POLLED, REMOTE_PIECE_MAX), N, IN(TIME), MASK, N),
+    [__NR_ppoll]             = ONCE(WORDS(REMOTE_BOTH, 1, POLLED, REMOTE_PIECE_MAX), N, LEFT, MASK, N),
     [__NR_prctl]             = ONCE(N, {.kind = REMOTE_OPTION}, N, N, N),
     [__NR_pread64]           = PIECES_AT(N, DATA_OUT, N, N),
     [__NR_preadv]            = PIECES_AT(N, PARTS_OUT, N, N),
     [__NR_preadv2]           = PIECES_AT(N, PARTS_OUT, N, N, N, N),
     [__NR_prlimit64]         = ONCE(N, N, IN(LIMIT), OUT(LIMIT)),
-    [__NR_pselect6]          = ONCE(N, SET, SET, SET, IN(TIME), {.kind = REMOTE_MASK_PAIR}),
+    [__NR_pselect6]          = ONCE(N, SET, SET, SET, LEFT, {.kind = REMOTE_MASK_PAIR}),
     [__NR_pwrite64]          = PIECES_AT(N, DATA_IN, N, N),
     [__NR_pwritev]           = PIECES_AT(N, PARTS_IN, N, N),
     [__NR_pwritev2]          = PIECES_AT(N, PARTS_IN, N, N, N, N),
@@ -176,7 +178,7 @@ static const struct remote_row rows[CALLS_MAX] = {
     [__NR_rmdir]             = ONCE(PATH),
     [__NR_rt_sigqueueinfo]   = ONCE(N, N, IN(INFO)),
     [__NR_rt_tgsigqueueinfo] = OF_THREAD(1, N, N, N, IN(INFO)),
-    [__NR_select]            = ONCE(N, SET, SET, SET, IN(TIME)),
+    [__NR_select]            = ONCE(N, SET, SET, SET, LEFT),
     [__NR_sendfile]          = ONCE(N, N, BOTH(8), N),
     [__NR_sendmmsg]          = SEVERAL(__NR_sendmsg),
     [__NR_sendmsg]           = PIECES(N, HEADER(REMOTE_HEADER_IN), N),
@@ -214,6 +216,7 @@ static const struct remote_row rows[CALLS_MAX] = {
     [__NR_tkill]             = OF_THREAD(0, N, N),
     [__NR_truncate]          = ONCE(PATH, N),
     [__NR_umask]             = ONCE(N),
+    [__NR_uname]             = ONCE(OUT(UNAME)),
     [__NR_unlink]            = ONCE(PATH),
     [__NR_unlinkat]          = ONCE(N, PATH, N),
     [__NR_utime]             = ONCE(PATH, IN(TIME)),

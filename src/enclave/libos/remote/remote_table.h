@@ -37,7 +37,7 @@ struct remote_argument {
     uint8_t by;     /* 1 + which argument says how many; 0: one */
     bool is_word;   /* of that argument 32 bits count */
     bool is_answer; /* out: as many as the call answers, if those are fewer */
-    bool is_always; /* comes back from a call that fails, too */
+    bool is_always; /* comes back from a call that fails, too, if it may be written to */
     bool is_set;    /* so many bits, in whole words of 64 */
     uint16_t size;  /* bytes of one */
     uint32_t most;  /* bytes of all; the call itself allows no more, or makes do with it */

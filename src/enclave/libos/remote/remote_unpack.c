@@ -76,6 +76,8 @@ static int give_argument(struct remote_call *call, size_t i, struct remote_reade
     if (!remote_is_out(&argument))
         return 0;
     uint64_t size = remote_size(&argument, call->sent);
+    if (argument.is_always && !can_write(call->given[i], size))
+        return remote_take(reader, size) ? 0 : -EPROTO;
     return give(reader, call->given[i], remote_answer_size(&argument, size, result));
 }
 
