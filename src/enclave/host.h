@@ -19,7 +19,7 @@ struct enclave_host_run {
     size_t disk_count;
     const struct sgx_targetinfo *target; /* for whom reports are made; NULL for nobody */
     void (*log)(const char *line);       /* what the library OS tells */
-    const struct host_nursery *nursery;  /* of further enclaves (host_nursery.h); NULL for none */
+    struct host_nursery *nursery;        /* of further enclaves (host_nursery.h); NULL for none */
 };
 
 /* Runs the gate in the enclave's first thread until it was told to power off, or the socket's other

@@ -30,7 +30,7 @@ static int64_t order(const struct host_nursery *nursery)
 int64_t host_children_answer(struct host_thread *thread, uint64_t number)
 {
     struct host *host = thread->host;
-    const struct host_nursery *nursery = host->run->nursery;
+    struct host_nursery *nursery = host->run->nursery;
     int64_t result = -ENOSYS;
     if (!nursery)
         return result;

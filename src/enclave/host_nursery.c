@@ -1,6 +1,7 @@
 #include "enclave/host_nursery.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -9,15 +10,17 @@
 
 #include "os/fd.h"
 
-#define PAIR_FLAGS (SOCK_SEQPACKET | SOCK_CLOEXEC)
+#define PAIR_FLAGS   (SOCK_SEQPACKET | SOCK_CLOEXEC)
+#define RELEASED_MAX 64
 
 /* In the nursery's process, and what is forked from it. */
 struct nursery {
     const struct host_recipe *recipe;
     const struct enclave_host_run *run;
-    int orders;   /* its end */
-    int arrivals; /* children's */
-    int ready;    /* to the child that is kept ready, or -1 */
+    int orders;                 /* its end */
+    int arrivals;               /* children's */
+    int ready;                  /* to the child that is kept ready, or -1 */
+    int released[RELEASED_MAX]; /* to those that were let go and have not dialled; or -1 */
 };
 
 static void say(const struct nursery *nursery, const char *line)
@@ -69,7 +72,7 @@ static bool take(int fd, void *message, size_t size)
 static int be_child(const struct nursery *nursery, int line, struct error *err)
 {
     const struct host_recipe *recipe = nursery->recipe;
-    const struct host_nursery to_first = {.orders = -1, .arrivals = nursery->arrivals, .kept = -1};
+    struct host_nursery to_first = {.orders = line, .arrivals = nursery->arrivals, .kept = -1};
     struct enclave_host_run run = *nursery->run;
     uint8_t go;
     run.nursery = &to_first;
@@ -80,7 +83,6 @@ static int be_child(const struct nursery *nursery, int line, struct error *err)
         return -1;
     if (!put(line, &enclave->base, sizeof enclave->base) || !take(line, &go, sizeof go))
         return 0; /* nobody wants it any more */
-    (void)close(line);
     return enclave_host_run_child(enclave, recipe->image, &run, err);
 }
 
@@ -117,27 +119,70 @@ static int release_one(struct nursery *nursery, uint64_t base)
 {
     const uint8_t go = 1;
     uint64_t found = 0;
-    int status = -EAGAIN;
-    if (nursery->ready < 0)
+    size_t place = 0;
+    while (place < RELEASED_MAX && nursery->released[place] >= 0)
+        place++;
+    if (place < RELEASED_MAX && nursery->ready < 0)
         fork_one(nursery);
-    if (nursery->ready < 0)
-        return status;
-    if (take(nursery->ready, &found, sizeof found)) {
-        if (found != base)
-            say(nursery, "a further enclave does not lie where the first one does");
-        else if (put(nursery->ready, &go, sizeof go))
-            status = 0;
+    if (place == RELEASED_MAX || nursery->ready < 0)
+        return -EAGAIN;
+    bool is_made = take(nursery->ready, &found, sizeof found);
+    if (is_made && found != base)
+        say(nursery, "a further enclave does not lie where the first one does");
+    if (!is_made || found != base || !put(nursery->ready, &go, sizeof go)) {
+        fd_close(&nursery->ready);
+        return -EAGAIN;
     }
-    fd_close(&nursery->ready);
-    return status;
+    nursery->released[place] = nursery->ready;
+    nursery->ready = -1;
+    return 0;
+}
+
+/* One that was let go says that it has dialled, or has ended: then whoever waits for it is told by
+ * an arrival without a socket. */
+static void look_at(const struct nursery *nursery, int *line)
+{
+    uint8_t has_dialled;
+    if (!take(*line, &has_dialled, sizeof has_dialled))
+        (void)send(nursery->arrivals, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    fd_close(line);
+}
+
+/* False at the end of the orders. */
+static bool obey(struct nursery *nursery)
+{
+    uint64_t base;
+    if (!take(nursery->orders, &base, sizeof base))
+        return false;
+    int32_t status = release_one(nursery, base);
+    if (!put(nursery->orders, &status, sizeof status))
+        return false;
+    if (status == 0)
+        fork_one(nursery);
+    return true;
+}
+
+static bool step(struct nursery *nursery)
+{
+    struct pollfd items[RELEASED_MAX + 1] = {{nursery->orders, POLLIN, 0}};
+    for (size_t i = 0; i < RELEASED_MAX; i++)
+        items[i + 1] = (struct pollfd){nursery->released[i], POLLIN, 0};
+    if (poll(items, RELEASED_MAX + 1, -1) < 0)
+        return errno == EINTR;
+    for (size_t i = 0; i < RELEASED_MAX; i++) {
+        if (items[i + 1].revents)
+            look_at(nursery, &nursery->released[i]);
+    }
+    return items[0].revents == 0 || obey(nursery);
 }
 
 /* The first host's process ends it, or the end of the orders. */
 static _Noreturn void serve(struct nursery *nursery, pid_t parent)
 {
     struct error err = {0};
-    uint64_t base;
     keep_two(nursery->orders, nursery->arrivals);
+    for (size_t i = 0; i < RELEASED_MAX; i++)
+        nursery->released[i] = -1;
     (void)signal(SIGCHLD, SIG_IGN); /* children are nobody's to wait for */
     (void)prctl(PR_SET_NAME, "enclave-nursery");
     bool goes_on = die_with(parent);
@@ -145,12 +190,8 @@ static _Noreturn void serve(struct nursery *nursery, pid_t parent)
         say(nursery, err.text);
         goes_on = false;
     }
-    while (goes_on && take(nursery->orders, &base, sizeof base)) {
-        int32_t status = release_one(nursery, base);
-        goes_on = put(nursery->orders, &status, sizeof status);
-        if (status == 0)
-            fork_one(nursery);
-    }
+    while (goes_on)
+        goes_on = step(nursery);
     _exit(0);
 }
 
@@ -179,7 +220,11 @@ int host_nursery_begin(const struct host_recipe *recipe, const struct enclave_ho
         return -1;
     }
     if (pid == 0) {
-        struct nursery nursery = {recipe, run, orders[1], arrivals[1], -1};
+        struct nursery nursery = {.recipe = recipe,
+                                  .run = run,
+                                  .orders = orders[1],
+                                  .arrivals = arrivals[1],
+                                  .ready = -1};
         serve(&nursery, parent);
     }
     (void)close(orders[1]);
@@ -225,17 +270,22 @@ static int send_socket(int fd, int socket)
     return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
-int host_nursery_dial(const struct host_nursery *nursery)
+int host_nursery_dial(struct host_nursery *nursery)
 {
+    const uint8_t has_dialled = 1;
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
         return -errno;
     int status = send_socket(nursery->arrivals, pair[1]);
     (void)close(pair[1]);
-    if (status == 0)
-        return pair[0];
-    (void)close(pair[0]);
-    return status;
+    if (status < 0) {
+        (void)close(pair[0]);
+        return status;
+    }
+    if (nursery->orders >= 0)
+        (void)put(nursery->orders, &has_dialled, sizeof has_dialled);
+    fd_close(&nursery->orders);
+    return pair[0];
 }
 
 int host_nursery_arrive(const struct host_nursery *nursery)
@@ -255,5 +305,5 @@ int host_nursery_arrive(const struct host_nursery *nursery)
     if (head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS &&
         head->cmsg_len == CMSG_LEN(sizeof fd))
         memcpy(&fd, CMSG_DATA(head), sizeof fd);
-    return fd < 0 ? -EAGAIN : fd;
+    return fd < 0 ? -ECHILD : fd;
 }

@@ -25,7 +25,7 @@ struct host_recipe {
 };
 
 struct host_nursery {
-    int orders;    /* the first host's end: SOCK_SEQPACKET; -1 in a child's */
+    int orders;    /* to the nursery, SOCK_SEQPACKET; in a child's host until it has dialled */
     int arrivals;  /* the first host's end, where sockets arrive; where a child's host sends them */
     int kept;      /* the other end of it, kept by the first host so that it never ends; or -1 */
     uint64_t base; /* where the first enclave lies; set before the first order */
@@ -42,8 +42,9 @@ int host_nursery_order(const struct host_nursery *nursery);
 
 /* A child's: a new socket of its own, whose other end is sent; or a negative errno. Waits for
  * nothing. */
-int host_nursery_dial(const struct host_nursery *nursery);
-/* The first host's: the next socket that has arrived, or a negative errno (-EAGAIN: none). */
+int host_nursery_dial(struct host_nursery *nursery);
+/* The first host's: the next socket that has arrived, or a negative errno (-EAGAIN: none; -ECHILD:
+ * one of those that were ordered has ended before it could dial). */
 int host_nursery_arrive(const struct host_nursery *nursery);
 
 #endif

@@ -8,6 +8,8 @@
 #define WIRE_EXCHANGE "exchange"
 /* The children are there, says so in the log, and waits. */
 #define WIRE_STAY "stay"
+/* Children end before they dial, and the first enclave is told of each: 0. */
+#define WIRE_MISS "miss"
 /* Tells in the log how long things take. */
 #define WIRE_TIMES "times"
 

@@ -102,12 +102,12 @@ static size_t wait_for_all(int *status_of, pid_t of)
     return count;
 }
 
-static void expect_exchange(bool is_confined)
+static void expect_success(const char *what, bool is_confined)
 {
     char text[4096];
     int log;
     int status = -1;
-    pid_t pid = start_first(WIRE_EXCHANGE, is_confined, &log);
+    pid_t pid = start_first(what, is_confined, &log);
     (void)read_log(log, text, sizeof text, NULL);
     (void)close(log);
     (void)wait_for_all(&status, pid);
@@ -118,13 +118,19 @@ static void expect_exchange(bool is_confined)
 static void messages_go_between_enclaves_of_several_processes(void **state)
 {
     (void)state;
-    expect_exchange(false);
+    expect_success(WIRE_EXCHANGE, false);
 }
 
 static void the_filters_let_all_of_it_be_done(void **state)
 {
     (void)state;
-    expect_exchange(true);
+    expect_success(WIRE_EXCHANGE, true);
+}
+
+static void the_first_enclave_is_told_of_children_that_never_dial(void **state)
+{
+    (void)state;
+    expect_success(WIRE_MISS, true);
 }
 
 static pid_t child_called(pid_t parent, const char *name)
@@ -213,6 +219,7 @@ int main(int argc, char *argv[])
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(messages_go_between_enclaves_of_several_processes),
         cmocka_unit_test(the_filters_let_all_of_it_be_done),
+        cmocka_unit_test(the_first_enclave_is_told_of_children_that_never_dial),
         cmocka_unit_test(no_process_stays_when_the_first_host_is_killed),
         cmocka_unit_test(children_end_with_the_nursery_and_the_first_enclave_sees_it),
     };

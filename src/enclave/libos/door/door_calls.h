@@ -55,7 +55,8 @@ enum door_number {
     DOOR_DIAL,       /* a child's: the handle of a new stream socket, whose other end arrives at the
                         first enclave's host; or -errno */
     DOOR_ARRIVE, /* the first enclave's: the handle of the next one that has arrived, -EAGAIN for
-                    none; DOOR_CHILDREN is ready for reading when there is one */
+                    none, -ECHILD once for each child that ended before it could dial;
+                    DOOR_CHILDREN is ready for reading when there is one */
 };
 
 #define DOOR_STREAMS  3          /* handles below are the standard streams */

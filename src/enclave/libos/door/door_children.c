@@ -24,5 +24,6 @@ int64_t door_dial(void)
 
 int64_t door_arrive(void)
 {
-    return handle_of(door_ask(DOOR_ARRIVE, 0, 0, 0));
+    uint64_t answer = door_ask(DOOR_ARRIVE, 0, 0, 0);
+    return answer == (uint64_t)-ECHILD ? -ECHILD : handle_of(answer);
 }

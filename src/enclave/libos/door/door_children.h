@@ -11,7 +11,8 @@ int door_child(void);
 /* A child's: a handle of a new socket to the first enclave's host, or -EAGAIN. */
 int64_t door_dial(void);
 
-/* The first enclave's: the handle of the next socket that has arrived, or -EAGAIN when none has.
+/* The first enclave's: the handle of the next socket that has arrived, or -EAGAIN when none has;
+ * -ECHILD when an enclave that was asked for has ended without.
  * DOOR_CHILDREN is ready (POLLIN) when one has. */
 int64_t door_arrive(void);
 

@@ -72,6 +72,10 @@ int line_open(struct process *process, struct line **out)
         return -EAGAIN;
     }
     await(line, LINE_ASKED);
+    if (line->state == LINE_BROKEN) { /* and nobody else has it */
+        libos_free(line);
+        return -EAGAIN;
+    }
     process->line = line;
     *out = line;
     return 0;
@@ -105,6 +109,15 @@ static void go_on(struct line *line, enum line_state state)
 void line_give_up(struct line *line)
 {
     line->process->line = NULL;
+    go_on(line, LINE_BROKEN);
+}
+
+void arrival_missed(void)
+{
+    struct line *line = asked;
+    if (!line)
+        return;
+    asked = line->next;
     go_on(line, LINE_BROKEN);
 }
 

@@ -25,6 +25,8 @@ static void serve(void *argument)
         arrival_serve(wire, first, (size_t)size);
     wire_close(wire);
     lock_take();
+    if (size <= 0)
+        arrival_missed();
     libos_free(wire);
     lock_release();
 }
@@ -39,6 +41,7 @@ static void start(uint32_t handle)
         return;
     libos_free(wire);
     door_close(handle);
+    arrival_missed();
 }
 
 /* A service, until the program is over. */
@@ -51,6 +54,8 @@ static void welcome(void *argument)
         int64_t handle = door_arrive();
         if (handle >= 0)
             start((uint32_t)handle);
+        else if (handle == -ECHILD)
+            arrival_missed();
         else
             (void)wait_on(NULL, DOOR_FOREVER, &item, 1);
     }

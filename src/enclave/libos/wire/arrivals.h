@@ -21,4 +21,8 @@ int arrivals_ask(void);
  * is in `first`. The wire is closed afterwards. */
 void arrival_serve(struct wire *wire, const void *first, size_t size);
 
+/* With the lock: an enclave that was asked for has ended before it came, or what came was none, or
+ * found no room. The host may say so at will: who has waited longest for one waits in vain. */
+void arrival_missed(void);
+
 #endif
