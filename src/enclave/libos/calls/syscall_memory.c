@@ -85,8 +85,10 @@ static uint64_t map_file(const struct program_frame *frame, bool is_fixed)
     if (result < 0)
         return (uint64_t)result;
     size = page_up(size); /* as Linux does: the last page shows all that the file has */
-    result = is_remote ? fetch(frame, at, size)
-                       : fill(syscall_file(frame->r8), frame->r9, at, size);
+    result = memory_touch(at, size);
+    if (result == 0)
+        result = is_remote ? fetch(frame, at, size)
+                           : fill(syscall_file(frame->r8), frame->r9, at, size);
     if (result == 0 && (frame->rdx & (PROT_WRITE | PROT_EXEC)) == PROT_EXEC)
         rewrite_code(at, size);
     if (result == 0)

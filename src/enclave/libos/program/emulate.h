@@ -6,7 +6,8 @@
 
 #include "measure/sgx.h"
 
-/* Asks the host for what CPUID answers (cpuid.h). 0, or a negative errno. */
+/* Asks the host for what CPUID answers (cpuid.h). Once memory is set up: it is lazy where the
+ * enclave's own report says that faults tell their address. 0, or a negative errno. */
 int emulate_begin(void);
 
 /* In the handler of #UD: true when the instruction was one of these, and the program goes on behind

@@ -10,6 +10,7 @@
 #include "enclave/libos/threads/wait.h"
 
 #define VECTOR_UD 6
+#define VECTOR_PF 14
 
 #define FLAGS_KEPT (PROGRAM_FLAGS_FREE & ~UINT64_C(0x40400)) /* without AC and DF */
 
@@ -41,7 +42,7 @@ static void interrupt(struct sgx_gprs *state)
 static bool is_syscall(uint64_t rip)
 {
     const uint8_t *code = (const uint8_t *)rip;
-    return memory_allows(rip, 2, MEMORY_READ | MEMORY_EXECUTE) && code[0] == 0x0F &&
+    return memory_is_there(rip, 2, MEMORY_READ | MEMORY_EXECUTE) && code[0] == 0x0F &&
            code[1] == 0x05;
 }
 
@@ -51,6 +52,9 @@ bool enclave_exception(struct sgx_gprs *state, const struct sgx_exinfo *fault)
 {
     uint32_t vector = state->exit_info & SGX_EXIT_VECTOR;
     if (!is_of_program(state)) {
+        /* On the program's memory, which it has the lock for, or runs before anybody else. */
+        if (vector == VECTOR_PF && memory_fault(fault->address))
+            return true;
         finish_lost();
         return false;
     }
@@ -87,7 +91,8 @@ void program_interrupt(struct program_frame *frame)
     lock_take();
     if (exception->is_there) {
         exception->is_there = false;
-        deliver_exception(frame, exception);
+        if (exception->vector != VECTOR_PF || !memory_fault(exception->address))
+            deliver_exception(frame, exception);
     } else {
         wait_poll();
     }

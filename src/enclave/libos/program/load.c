@@ -190,6 +190,8 @@ static int load_segment(const struct program_image *image, const struct program_
     size_t size = base + segment->address + segment->size - page;
     int result = memory_map(&page, size, MEMORY_READ | MEMORY_WRITE, true);
     if (result == 0)
+        result = memory_touch(base + segment->address, segment->file_size);
+    if (result == 0)
         result = read_part(&image->source, &part->file, segment->offset,
                            (void *)(base + segment->address), segment->file_size);
     if (result == 0 && (segment->access & MEMORY_EXECUTE))

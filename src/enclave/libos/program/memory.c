@@ -10,7 +10,8 @@
 static struct {
     uintptr_t first;
     size_t count;
-    size_t next; /* where a search begins */
+    size_t next;  /* where a search begins */
+    bool is_lazy; /* pages that can be written are accepted at their first access */
     const struct memory_leaves *leaves;
     uint8_t pages[MEMORY_PAGES_MAX];
 } memory;
@@ -27,8 +28,14 @@ void memory_init(uintptr_t first, size_t size, const struct memory_leaves *leave
     if (memory.count > MEMORY_PAGES_MAX)
         memory.count = MEMORY_PAGES_MAX;
     memory.next = 0;
+    memory.is_lazy = false;
     memory.leaves = leaves;
     __builtin_memset(memory.pages, 0, sizeof memory.pages);
+}
+
+void memory_be_lazy(void)
+{
+    memory.is_lazy = true;
 }
 
 /* The pages that hold these bytes. */
@@ -49,10 +56,16 @@ bool memory_has(uintptr_t at, size_t size)
     return find_pages(at, size, &begin, &end);
 }
 
+/* An access that no page was accepted for is gone with it. */
+static void forget(size_t begin, size_t end)
+{
+    for (size_t i = begin; i < end; i++)
+        memory.pages[i] = memory.pages[i] & ACCEPTED ? memory.pages[i] & (uint8_t)~MAPPED : 0;
+}
+
 void memory_reset(void)
 {
-    for (size_t i = 0; i < memory.count; i++)
-        memory.pages[i] &= (uint8_t)~MAPPED;
+    forget(0, memory.count);
     memory.next = 0;
 }
 
@@ -87,15 +100,25 @@ static int make_fresh(size_t page)
     return 0;
 }
 
+/* Whether the page waits for its first access. */
+static bool is_waiting(size_t page)
+{
+    return !(memory.pages[page] & ACCEPTED) && (memory.pages[page] & ACCESS);
+}
+
 static int widen(size_t page, unsigned access)
 {
     uint8_t *state = &memory.pages[page];
-    if (!(*state & ACCEPTED) && access != 0) {
+    if (!(*state & ACCEPTED) && (access == 0 || (memory.is_lazy && (access & RW) == RW))) {
+        *state = (uint8_t)((*state & MAPPED) | access);
+        return 0;
+    }
+    if (!(*state & ACCEPTED)) {
         int result = make_fresh(page);
         if (result < 0)
             return result;
     }
-    if (*state & ACCEPTED && access & ~(unsigned)*state) {
+    if (access & ~(unsigned)*state) {
         memory.leaves->extend(address_of(page), access);
         *state |= (uint8_t)access;
     }
@@ -163,7 +186,7 @@ int memory_map(uintptr_t *at, size_t size, unsigned access, bool is_fixed)
         *at = address_of(begin);
     }
     for (size_t i = begin; i < end; i++) {
-        int result = access != 0 || (memory.pages[i] & ACCEPTED) ? make_fresh(i) : 0;
+        int result = memory.pages[i] & ACCEPTED ? make_fresh(i) : 0;
         if (result < 0)
             return result;
         memory.pages[i] |= MAPPED;
@@ -177,8 +200,7 @@ int memory_unmap(uintptr_t at, size_t size)
     size_t end;
     if (at % MEMORY_PAGE != 0 || size == 0 || !find_pages(at, size, &begin, &end))
         return -EINVAL;
-    for (size_t i = begin; i < end; i++)
-        memory.pages[i] &= (uint8_t)~MAPPED;
+    forget(begin, end);
     return 0;
 }
 
@@ -212,11 +234,13 @@ static int move(uintptr_t *at, size_t begin, size_t end, size_t new_size, unsign
     if (result < 0)
         return result;
     for (size_t i = begin; i < end; i++) {
-        if ((memory.pages[i] & (ACCEPTED | MEMORY_READ)) == (ACCEPTED | MEMORY_READ))
+        uintptr_t page = to + (i - begin) * MEMORY_PAGE;
+        if ((memory.pages[i] & (ACCEPTED | MEMORY_READ)) == (ACCEPTED | MEMORY_READ) &&
+            memory_touch(page, MEMORY_PAGE) == 0)
             __builtin_memcpy((void *)(to + (i - begin) * MEMORY_PAGE), (void *)address_of(i),
                              MEMORY_PAGE);
-        memory.pages[i] &= (uint8_t)~MAPPED;
     }
+    forget(begin, end);
     *at = to;
     return memory_protect(to, new_size, access);
 }
@@ -233,8 +257,7 @@ int memory_resize(uintptr_t *at, size_t size, size_t new_size, bool may_move)
     new_end = begin + (new_size + MEMORY_PAGE - 1) / MEMORY_PAGE;
     unsigned access = memory.pages[begin] & ACCESS;
     if (new_end <= end) {
-        for (size_t i = new_end; i < end; i++)
-            memory.pages[i] &= (uint8_t)~MAPPED;
+        forget(new_end, end);
         return 0;
     }
     if (new_end <= memory.count && find_room(end, new_end - end, &unused) && unused == end)
@@ -272,8 +295,45 @@ bool memory_allows(uintptr_t at, size_t size, unsigned access)
     if (!find_pages(at, size, &begin, &end))
         return false;
     for (size_t i = begin; i < end; i++) {
-        unsigned wanted = access | MAPPED | ACCEPTED;
+        unsigned wanted = access | MAPPED;
         if ((memory.pages[i] & wanted) != wanted)
+            return false;
+    }
+    return true;
+}
+
+/* With the access that was promised, which is at least reading and writing. */
+static int come(size_t page)
+{
+    unsigned access = memory.pages[page] & ACCESS;
+    int result = make_fresh(page);
+    return result < 0 ? result : widen(page, access);
+}
+
+int memory_touch(uintptr_t at, size_t size)
+{
+    size_t begin, end;
+    int result = 0;
+    if (size == 0 || !find_pages(at, size, &begin, &end))
+        return size == 0 ? 0 : -EINVAL;
+    for (size_t i = begin; result == 0 && i < end; i++)
+        result = is_waiting(i) ? come(i) : 0;
+    return result;
+}
+
+bool memory_fault(uintptr_t at)
+{
+    size_t begin, end;
+    return find_pages(at, 1, &begin, &end) && is_waiting(begin) && come(begin) == 0;
+}
+
+bool memory_is_there(uintptr_t at, size_t size, unsigned access)
+{
+    size_t begin, end;
+    if (!memory_allows(at, size, access) || !find_pages(at, size, &begin, &end))
+        return false;
+    for (size_t i = begin; i < end; i++) {
+        if (!(memory.pages[i] & ACCEPTED))
             return false;
     }
     return true;

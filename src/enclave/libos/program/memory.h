@@ -3,10 +3,10 @@
  * demand (EAUG).
  *
  * Theory of operation: one byte a page says whether it is mapped, whether the enclave has accepted
- * it, and its access. A page is accepted (EACCEPT) when it is first given an access; what may be
- * done then only EMODPE widens and EMODPR with EACCEPT narrows, so that the host cannot. A page
- * that was unmapped stays the enclave's and is cleared when it is mapped again. Not for several
- * threads at once.
+ * it, and its access. A page is accepted (EACCEPT) when it is first given an access, or, with
+ * memory_be_lazy(), when that is first made use of; what may be done then only EMODPE widens and
+ * EMODPR with EACCEPT narrows, so that the host cannot. A page that was unmapped stays the
+ * enclave's and is cleared when it is mapped again. Not for several threads at once.
  */
 #ifndef CAISSON_ENCLAVE_LIBOS_PROGRAM_MEMORY_H
 #define CAISSON_ENCLAVE_LIBOS_PROGRAM_MEMORY_H
@@ -50,6 +50,17 @@ int memory_protect(uintptr_t at, size_t size, unsigned access);
 int memory_resize(uintptr_t *at, size_t size, size_t new_size, bool may_move);
 /* Zeros in the place of what was there. -EINVAL, -ENOMEM where a page is not mapped. */
 int memory_clear(uintptr_t at, size_t size);
+
+/* For an enclave that learns the address of a fault: from now on pages that can be written are
+ * accepted at their first access, by memory_fault(). */
+void memory_be_lazy(void);
+/* Accepts what of these pages waits for that: for who is about to fill them. -EIO. */
+int memory_touch(uintptr_t at, size_t size);
+/* At a fault, with the lock or in a thread that has it: whether a page has come there, so that the
+ * access can be made again. */
+bool memory_fault(uintptr_t at);
+/* Whether these bytes can be accessed without a fault, for who may have none. */
+bool memory_is_there(uintptr_t at, size_t size, unsigned access);
 
 /* Whether the program may do this with all these bytes. */
 bool memory_allows(uintptr_t at, size_t size, unsigned access);

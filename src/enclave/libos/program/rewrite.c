@@ -23,7 +23,8 @@ static void rewrite_sites(struct rewrite_piece *piece, const struct site *sites,
 {
     uintptr_t room = 0;
     size_t size = SITES_HEAD + count * SITE_ROOM;
-    if (memory_map(&room, size, MEMORY_READ | MEMORY_WRITE, false) < 0)
+    if (memory_map(&room, size, MEMORY_READ | MEMORY_WRITE, false) < 0 ||
+        memory_touch(room, size) < 0)
         return;
     sites_make((uint8_t *)piece->code, sites, count, (uint8_t *)room, (uintptr_t)program_call);
     if (memory_protect(room, size, MEMORY_READ | MEMORY_EXECUTE) < 0) {

@@ -159,6 +159,8 @@ static int take_page(struct taken *taken, uintptr_t page, const uint8_t *bytes)
         page < taken->runs[taken->run].begin)
         return -EPROTO;
     int status = memory_protect(page, MEMORY_PAGE, MEMORY_READ | MEMORY_WRITE);
+    if (status == 0)
+        status = memory_touch(page, MEMORY_PAGE);
     if (status < 0)
         return status;
     memcpy((void *)page, bytes, MEMORY_PAGE); /* NOLINT: it is mapped */

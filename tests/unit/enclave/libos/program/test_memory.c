@@ -83,7 +83,9 @@ static void pages_without_access_are_not_taken_before_they_have_one(void **state
     (void)state;
     uintptr_t at = map(4, 0);
     assert_int_equal(accepted[page_of(at)], 0);
-    assert_false(memory_allows(at, 1, 0));
+    assert_true(memory_allows(at, 1, 0));
+    assert_false(memory_allows(at, 1, MEMORY_READ));
+    assert_false(memory_is_there(at, 1, 0));
     assert_int_equal(memory_protect(at + P, P, MEMORY_WRITE), 0);
     assert_int_equal(accepted[page_of(at + P)], 1);
     assert_int_equal(accepted[page_of(at + 2 * P)], 0);
@@ -148,6 +150,83 @@ static void another_program_finds_nothing_mapped(void **state)
     assert_false(memory_allows(at, 1, MEMORY_READ));
     assert_int_equal(map(PAGES, MEMORY_READ), (uintptr_t)range); /* none is accepted twice */
     assert_true(span_is_zero(span_of(range, sizeof range)));
+}
+
+static void pages_wait_for_their_first_access(void **state)
+{
+    (void)state;
+    memory_be_lazy();
+    uintptr_t at = map(4, MEMORY_READ | MEMORY_WRITE);
+    uintptr_t code = map(2, MEMORY_READ | MEMORY_WRITE | MEMORY_EXECUTE);
+    uintptr_t other = map(1, MEMORY_READ); /* nothing would be seen of waiting */
+    assert_int_equal(accepted[page_of(other)], 1);
+    assert_int_equal(accepted[page_of(at)], 0);
+    assert_true(memory_allows(at, 4 * P, MEMORY_READ | MEMORY_WRITE));
+    assert_false(memory_is_there(at, 1, MEMORY_READ));
+    assert_true(memory_fault(at + P + 5));
+    assert_int_equal(accepted[page_of(at + P)], 1);
+    assert_int_equal(access_of[page_of(at + P)], MEMORY_READ | MEMORY_WRITE);
+    assert_true(memory_is_there(at + P, P, MEMORY_READ | MEMORY_WRITE));
+    assert_false(memory_is_there(at + P, P + 1, MEMORY_READ));
+    assert_true(memory_fault(code));
+    assert_int_equal(access_of[page_of(code)], 7);
+    assert_int_equal(memory_touch(at + P - 1, P + 2), 0);
+    assert_int_equal(accepted[page_of(at)] + accepted[page_of(at + 2 * P)], 2);
+    assert_int_equal(accepted[page_of(at + 3 * P)], 0);
+}
+
+static void a_fault_brings_no_page_that_does_not_wait(void **state)
+{
+    (void)state;
+    memory_be_lazy();
+    uintptr_t at = map(3, MEMORY_READ | MEMORY_WRITE);
+    uintptr_t none = map(1, 0);
+    assert_false(memory_fault(at + 5 * P)); /* not mapped */
+    assert_false(memory_fault(none));
+    assert_false(memory_fault((uintptr_t)range - 1));
+    assert_false(memory_fault((uintptr_t)range + sizeof range));
+    assert_false(memory_fault(0));
+    assert_true(memory_fault(at));
+    assert_false(memory_fault(at)); /* it is there */
+    assert_int_equal(memory_unmap(at + P, P), 0);
+    assert_false(memory_fault(at + P));
+    assert_int_equal(memory_protect(at + 2 * P, P, 0), 0);
+    assert_false(memory_fault(at + 2 * P));
+    assert_int_equal(accepted[page_of(at + P)] + accepted[page_of(at + 2 * P)], 0);
+    assert_int_equal(memory_touch((uintptr_t)range - P, P), -EINVAL);
+    memory_reset();
+    assert_int_equal(map(PAGES, 0), (uintptr_t)range);
+    fail_after = 0;
+    assert_int_equal(memory_protect(at, P, MEMORY_READ | MEMORY_WRITE), 0); /* it came before */
+    assert_int_equal(memory_protect(at + P, P, MEMORY_READ | MEMORY_WRITE), 0);
+    assert_false(memory_fault(at + P)); /* the host gives none */
+    assert_int_equal(memory_touch(at + P, P), -EIO);
+}
+
+static void waiting_pages_change_move_and_narrow(void **state)
+{
+    uint8_t bytes[4096];
+    (void)state;
+    memory_be_lazy();
+    uintptr_t at = map(2, MEMORY_READ | MEMORY_WRITE);
+    assert_int_equal(memory_copy(at, bytes), 0);
+    assert_int_equal(memory_clear(at, 2 * P), 0);
+    assert_int_equal(accepted[page_of(at)], 0);
+    assert_int_equal(memory_protect(at, P, MEMORY_READ), 0); /* narrower: it has to come */
+    assert_int_equal(access_of[page_of(at)], MEMORY_READ);
+    assert_true(memory_fault(at + P));
+    ((uint8_t *)at)[P] = 5;
+    uintptr_t in_the_way = map(1, 0);
+    uintptr_t before = at + P;
+    at = before;
+    assert_int_equal(memory_resize(&at, P, 3 * P, true), 0);
+    assert_true(at > in_the_way);
+    assert_int_equal(((uint8_t *)at)[0], 5);
+    assert_int_equal(accepted[page_of(at)], 1);
+    assert_int_equal(accepted[page_of(at + P)], 0);
+    assert_int_equal(memory_resize(&at, 3 * P, P, true), 0);
+    assert_false(memory_fault(at + P));
+    assert_false(memory_fault(before));
 }
 
 static void knows_what_it_has(void **state)
@@ -251,6 +330,9 @@ int main(void)
         cmocka_unit_test_setup(refuses_what_is_no_range_of_it, set_up),
         cmocka_unit_test_setup(another_program_finds_nothing_mapped, set_up),
         cmocka_unit_test_setup(knows_what_it_has, set_up),
+        cmocka_unit_test_setup(pages_wait_for_their_first_access, set_up),
+        cmocka_unit_test_setup(a_fault_brings_no_page_that_does_not_wait, set_up),
+        cmocka_unit_test_setup(waiting_pages_change_move_and_narrow, set_up),
         cmocka_unit_test_setup(grows_in_its_place_or_elsewhere, set_up),
         cmocka_unit_test_setup(shrinks, set_up),
         cmocka_unit_test_setup(refuses_to_resize_what_cannot_be, set_up),
