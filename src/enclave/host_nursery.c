@@ -10,9 +10,7 @@
 
 #include "os/fd.h"
 
-#define PAIR_FLAGS   (SOCK_SEQPACKET | SOCK_CLOEXEC)
 #define RELEASED_MAX 64
-
 /* In the nursery's process, and what is forked from it. */
 struct nursery {
     const struct host_recipe *recipe;
@@ -103,7 +101,7 @@ static void fork_one(struct nursery *nursery)
 {
     int pair[2];
     pid_t parent = getpid();
-    if (socketpair(AF_UNIX, PAIR_FLAGS, 0, pair) < 0)
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return;
     pid_t pid = fork();
     if (pid == 0)
@@ -210,8 +208,8 @@ int host_nursery_begin(const struct host_recipe *recipe, const struct enclave_ho
     int arrivals[2] = {-1, -1};
     pid_t parent = getpid();
     pid_t pid = -1;
-    if (socketpair(AF_UNIX, PAIR_FLAGS, 0, orders) == 0 &&
-        socketpair(AF_UNIX, PAIR_FLAGS, 0, arrivals) == 0)
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, orders) == 0 &&
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, arrivals) == 0)
         pid = fork();
     if (pid < 0) {
         (void)error_system(err, errno, "a process for further enclaves");

@@ -248,7 +248,7 @@ static void become_nobody(void)
     if (geteuid() != 0)
         return;
     if (setgroups(0, NULL) != 0 || setgid(USER) != 0 || setuid(USER) != 0 || geteuid() == 0) {
-        perror("conform: no other user");
+        fprintf(stderr, "conform: no other user\n");
         exit(1);
     }
 }
