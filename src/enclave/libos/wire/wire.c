@@ -62,8 +62,11 @@ static int send_all(struct wire *wire, const uint8_t *bytes, size_t size)
         int64_t sent = door_send(wire->handle, NULL, bytes + done, size - done, 0);
         if (sent == -EAGAIN || sent == -EINTR)
             (void)stay(wire, POLLOUT, true);
-        else if (sent <= 0)
-            return fail(wire, is_end(sent) ? -EPIPE : -EIO);
+        else if (is_end(sent)) {
+            wire->takes_none = true;
+            return -EPIPE;
+        } else if (sent <= 0)
+            return fail(wire, -EIO);
         else
             done += (size_t)sent;
     }
@@ -126,7 +129,7 @@ static int open_wire(struct wire *wire, uint32_t handle, enum handshake_role rol
     struct handshake shake;
     wire->handle = handle;
     wire->is_open = true;
-    wire->is_broken = wire->has_ended = false;
+    wire->is_broken = wire->takes_none = wire->has_ended = false;
     wire->out.number = wire->in.number = 0;
     wire->in.size = 0;
     int status = exchange(wire, &shake, role);
@@ -166,6 +169,8 @@ int wire_send(struct wire *wire, const void *bytes, size_t size)
         return -EINVAL;
     if (!wire->is_open || wire->is_broken)
         return -EIO;
+    if (wire->takes_none)
+        return -EPIPE;
     return send_all(wire, wire->out.bytes, record_seal(&wire->out, bytes, size));
 }
 

@@ -26,8 +26,9 @@
 struct wire {
     uint32_t handle; /* the host's (door_calls.h), if it is open */
     bool is_open;
-    bool is_broken; /* it has gone wrong, and only wire_close() is left */
-    bool has_ended; /* the other end has closed, and nothing more comes */
+    bool is_broken;  /* it has gone wrong, and only wire_close() is left */
+    bool takes_none; /* the other end has closed: what it sent before still comes */
+    bool has_ended;  /* the other end has closed, and nothing more comes */
     struct record_out out;
     struct record_in in;
 };
@@ -42,8 +43,8 @@ int wire_dial(struct wire *wire);
 int wire_welcome(struct wire *wire, uint32_t handle);
 
 /* Sends one message of 1 to WIRE_MESSAGE_MAX bytes, whole; waits while the host takes none, and no
- * signal interrupts that. -EINVAL for other sizes, -EPIPE when the other end has closed, -EIO for
- * all else, and the wire is of no more use. */
+ * signal interrupts that. -EINVAL for other sizes; -EPIPE when the other end has closed, which may
+ * have sent something before; -EIO for all else, and the wire is of no more use. */
 int wire_send(struct wire *wire, const void *bytes, size_t size);
 
 /* Waits for one message: its bytes, or 0 when the other end has closed. -EINTR when this thread has
