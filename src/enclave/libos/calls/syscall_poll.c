@@ -78,7 +78,8 @@ static int take_polled(uint64_t at, uint64_t count, struct polled *out)
     out->items = alloc_zeroed((size_t)count + 1, sizeof *out->items);
     if (!out->given || !out->items)
         return -ENOMEM;
-    memcpy(out->given, (const void *)at, (size_t)count * sizeof *out->given);
+    if (count > 0)
+        memcpy(out->given, (const void *)at, (size_t)count * sizeof *out->given);
     for (size_t i = 0; i < out->count; i++) {
         struct file *file = out->given[i].fd < 0 ? NULL : syscall_file((unsigned)out->given[i].fd);
         if (file && !(file->flags & O_PATH))

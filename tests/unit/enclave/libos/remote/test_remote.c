@@ -98,7 +98,7 @@ static void put_all(void)
     PUT(POLLED, const struct pollfd value[2] = {{3, POLLIN | POLLOUT, 0}, {77, POLLIN, 0}});
     PUT(SETS, const uint64_t value[2] = {8, 8});
     PUT(EVENT, const struct epoll_event value = {EPOLLIN, 0x1234567887654321});
-    PUT(LOCK, const struct flock value = {F_WRLCK, 0, 10, 20, 0});
+    PUT(LOCK, static const struct flock value = {F_WRLCK, 0, 10, 20, 0}); /* its gaps are 0 */
     PUT(SIZE, const uint32_t value = 100);
     PUT(NUMBER, const uint32_t value = 1);
     PUT(HOW, const uint64_t value[3] = {O_RDONLY, 0, 0});
