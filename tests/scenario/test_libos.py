@@ -306,6 +306,30 @@ class Layers(unittest.TestCase):
         self.assertEqual(self.inside("/bin/cat", "/proc/self/cmdline").stdout, b"/bin/cat\0/proc/self/cmdline\0")
         self.assertEqual(self.inside("/bin/cat", "/proc/self/exe").stdout, open("/bin/cat", "rb").read())
 
+    def test_named_pipes_join_threads(self):
+        words = """
+import os, _thread
+os.mkfifo("/etc/fifo")
+def write():
+    with open("/etc/fifo", "w") as out:
+        out.write("a line\\n" * 30000)
+_thread.start_new_thread(write, ())
+with open("/etc/fifo") as got:
+    print(len(got.read()))
+try:
+    os.open("/etc/fifo", os.O_WRONLY | os.O_NONBLOCK)
+except OSError as error:
+    print(error.errno)
+ends = os.pipe()
+again = os.open("/proc/self/fd/%d" % ends[1], os.O_WRONLY)
+os.close(ends[1])
+os.write(again, b"by proc")
+os.close(again)
+print(os.read(ends[0], 99), os.read(ends[0], 99))
+"""
+        result = self.inside("/usr/bin/python3", "-I", "-S", "-c", words)
+        self.assertEqual((result.returncode, result.stdout), (0, b"210000\n6\nb'by proc' b''\n"), result.stderr)
+
     def test_curl_speaks_http_through_the_door(self):
         class Page(http.server.BaseHTTPRequestHandler):
             def do_GET(self):

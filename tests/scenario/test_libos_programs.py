@@ -13,37 +13,6 @@ from lib import paths, tap
 
 IMAGE, RUN = (os.path.abspath(os.environ["ENCLAVE_" + name]) for name in ("IMAGE", "RUN"))
 PROGRAMS = ("/usr/bin/sqlite3", "/usr/bin/openssl", "/usr/bin/perl", "/usr/bin/redis-server", "/usr/bin/busybox")
-GO = """package main
-
-import (
-    "fmt"
-    "os"
-    "sync"
-)
-
-func main() {
-    var wait sync.WaitGroup
-    sums := make(chan int, 8)
-    for i := 0; i < 8; i++ {
-        wait.Add(1)
-        go func(from int) {
-            defer wait.Done()
-            sum := 0
-            for j := from; j < 100000; j += 8 {
-                sum += j
-            }
-            sums <- sum
-        }(i)
-    }
-    wait.Wait()
-    close(sums)
-    all := 0
-    for sum := range sums {
-        all += sum
-    }
-    fmt.Println(len(os.Args), all)
-}
-"""
 
 
 def run(*command, data=b"", timeout=60):
@@ -171,20 +140,6 @@ class Programs(unittest.TestCase):
         self.assertEqual(run("/usr/bin/redis-cli", "-p", port, "dbsize").stdout, b"3\n")
         run("/usr/bin/redis-cli", "-p", port, "shutdown", "nosave")
         self.assertEqual(server.wait(30), 0)
-
-    def test_a_program_of_go_runs(self):
-        go = shutil.which("go")
-        if not go:
-            self.skipTest("go is not on this machine")
-        with tempfile.TemporaryDirectory() as folder:
-            os.makedirs(folder + "/root/bin")
-            with open(folder + "/main.go", "w", encoding="ascii") as file:
-                file.write(GO)
-            built = subprocess.run([go, "build", "-buildmode=pie", "-o", folder + "/root/bin/sums", folder + "/main.go"], capture_output=True, timeout=100, check=False,
-                                   env={"HOME": folder, "PATH": "/usr/bin:/bin", "CGO_ENABLED": "0", "GOFLAGS": "-mod=mod"})  # fmt: skip
-            self.assertEqual(built.returncode, 0, built.stderr)
-            result = self.inside("/bin/sums", "x", layer=self.build(folder + "/root"))
-        self.assertEqual((result.returncode, result.stdout), (0, b"2 4999950000\n"), result.stderr)
 
 
 if __name__ == "__main__":

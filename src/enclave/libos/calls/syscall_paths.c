@@ -4,6 +4,7 @@
 
 #include "enclave/libos/bytes.h"
 #include "enclave/libos/calls/syscall_parts.h"
+#include "enclave/libos/files/pipe.h"
 #include "enclave/libos/files/vfs.h"
 
 #define HERE ((uint64_t)AT_FDCWD)
@@ -20,14 +21,30 @@ int syscall_path(uint64_t at, char out[SYSCALL_PATH_MAX])
     return -ENAMETOOLONG;
 }
 
+/* Of a named pipe: until the other side is there. */
+static int wait_for_other(int number)
+{
+    struct file *file = number >= 0 ? syscall_file((uint64_t)number) : NULL;
+    int status = 0;
+    if (!file || !pipe_awaits_other(file))
+        return number;
+    file_get(file);
+    while (status == 0 && pipe_awaits_other(file))
+        status = syscall_wait_for(file, 0, DOOR_FOREVER);
+    if (status < 0 && syscall_file((uint64_t)number) == file)
+        (void)file_close(&syscall_files()->files, number);
+    file_put(file);
+    return status < 0 ? status : number;
+}
+
 static uint64_t open_at(uint64_t at, uint64_t path, uint64_t flags, uint64_t mode)
 {
     char text[SYSCALL_PATH_MAX];
     int status = syscall_path(path, text);
     if (status < 0)
         return (uint64_t)status;
-    return (uint64_t)vfs_open(syscall_files(), (int)at, text, (unsigned)flags,
-                              (uint16_t)(mode & 07777), 0);
+    return (uint64_t)wait_for_other(
+        vfs_open(syscall_files(), (int)at, text, (unsigned)flags, (uint16_t)(mode & 07777), 0));
 }
 
 uint64_t syscall_open(struct program_frame *frame)
@@ -59,8 +76,8 @@ uint64_t syscall_openat2(struct program_frame *frame)
     int status = syscall_path(frame->rsi, text);
     if (status < 0)
         return (uint64_t)status;
-    return (uint64_t)vfs_open(syscall_files(), (int)frame->rdi, text, (unsigned)how.flags,
-                              (uint16_t)how.mode, how.resolve);
+    return (uint64_t)wait_for_other(vfs_open(syscall_files(), (int)frame->rdi, text,
+                                             (unsigned)how.flags, (uint16_t)how.mode, how.resolve));
 }
 
 static uint64_t access_at(uint64_t at, uint64_t path, uint64_t wanted, uint64_t flags)

@@ -53,7 +53,7 @@ static int link_file(const struct pseudo_key *key, char out[PSEUDO_LINK_MAX])
     if (!file)
         return -ENOENT;
     const char *name = file->kind->name ? file->kind->name : "pipe";
-    if (file->path)
+    if (file->node && file->path)
         pseudo_print(&text, "%s%s", file->path, file->node->links == 0 ? " (deleted)" : "");
     else if (name[0] == '[')
         pseudo_print(&text, "anon_inode:%s", name);
@@ -66,7 +66,13 @@ static int link_file(const struct pseudo_key *key, char out[PSEUDO_LINK_MAX])
 static int open_again(struct node *node, struct file *file)
 {
     const struct file *from = node->special_arg;
-    return from->kind->open_again ? from->kind->open_again(from, file) : -ENXIO;
+    int status = from->kind->open_again ? from->kind->open_again(from, file) : -ENXIO;
+    if (status < 0)
+        return status;
+    file->number = from->number;
+    node_put(file->node); /* the one that it came by is not to stay open for it */
+    file->node = NULL;
+    return 0;
 }
 
 static void release_again(struct node *node)

@@ -6,6 +6,7 @@
 
 #include "enclave/libos/bytes.h"
 #include "enclave/libos/files/devices.h"
+#include "enclave/libos/files/pipe.h"
 #include "enclave/libos/files/special.h"
 #include "enclave/libos/files/walk.h"
 
@@ -97,6 +98,8 @@ static int open_node(struct vfs *vfs, struct file *file)
     file->kind = &file_plain;
     if (type == EXT4_CHAR)
         return devices_open(vfs, file);
+    if (type == EXT4_FIFO)
+        return pipe_open_named(node, file);
     return type == EXT4_FILE ? 0 : -ENXIO; /* a device that is not there */
 }
 

@@ -320,14 +320,71 @@ static void counters_count(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
 
+static void named_pipes_have_many_ends(void **state)
+{
+    struct world *world = *state;
+    struct vfs *vfs = &world->vfs;
+    char bytes[8];
+    assert_int_equal(vfs_mknod(vfs, AT_FDCWD, "/fifo", 010666, 0, 0), 0);
+    assert_int_equal(vfs_open(vfs, AT_FDCWD, "/fifo", O_WRONLY | O_NONBLOCK, 0, 0), -ENXIO);
+    struct file *first = open_file(vfs, "/fifo", O_RDONLY);
+    assert_true(pipe_awaits_other(first));
+    assert_int_equal(file_poll(first), 0); /* not over: it has not begun */
+    struct file *writer = open_file(vfs, "/fifo", O_WRONLY | O_NONBLOCK);
+    struct file *other = open_file(vfs, "/fifo", O_WRONLY);
+    assert_false(pipe_awaits_other(first) || pipe_awaits_other(writer));
+    assert_int_equal(file_write(writer, FILE_HERE, "one", 3), 3);
+    assert_int_equal(file_write(other, FILE_HERE, "two", 3), 3);
+    assert_int_equal(file_read(first, 0, bytes, 1), -ESPIPE);
+    assert_int_equal(file_read(first, FILE_HERE, bytes, sizeof bytes), 6);
+    assert_memory_equal(bytes, "onetwo", 6);
+    assert_int_equal(file_read(first, FILE_HERE, bytes, sizeof bytes), -EAGAIN);
+    assert_int_equal(file_write(first, FILE_HERE, "x", 1), -EBADF);
+    file_close_range(&vfs->files, 1, 1);
+    assert_int_equal(file_read(first, FILE_HERE, bytes, sizeof bytes), -EAGAIN);
+    file_close_range(&vfs->files, 2, 2);
+    assert_int_equal(file_read(first, FILE_HERE, bytes, sizeof bytes), 0);
+    assert_int_equal(file_poll(first), POLLHUP);
+    struct file *both = open_file(vfs, "/fifo", O_RDWR);
+    assert_false(pipe_awaits_other(both));
+    file_close_range(&vfs->files, 0, 0);
+    assert_int_equal(file_write(both, FILE_HERE, "kept", 4), 4);
+    file_table_fini(&vfs->files); /* the last one takes the bytes with it */
+    first = open_file(vfs, "/fifo", O_RDONLY | O_NONBLOCK);
+    assert_int_equal(file_read(first, FILE_HERE, bytes, sizeof bytes), 0);
+}
+
+static void named_pipes_take_no_more_memory_than_there_is(void **state)
+{
+    struct world *world = *state;
+    struct vfs *vfs = &world->vfs;
+    assert_int_equal(vfs_mknod(vfs, AT_FDCWD, "/fifo", 010666, 0, 0), 0);
+    for (size_t left = 0; left < 8; left++) {
+        heap_left = left;
+        int status = vfs_open(vfs, AT_FDCWD, "/fifo", O_RDWR, 0, 0);
+        heap_left = SIZE_MAX;
+        if (status >= 0)
+            return;
+        assert_int_equal(status, -ENOMEM);
+    }
+    fail();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(devices_do_what_their_names_say),      TEST(other_devices_are_not_there),
-        TEST(mounts_are_crossed_both_ways),         TEST(numbers_are_the_lowest_that_are_free),
-        TEST(offsets_belong_to_the_open_file),      TEST(a_file_lives_on_without_a_name),
-        TEST(a_tree_ends_where_its_limit_is),       TEST(pipes_carry_bytes_in_their_order),
-        TEST(small_writes_are_whole_or_not_at_all), TEST(counters_count),
+        TEST(devices_do_what_their_names_say),
+        TEST(other_devices_are_not_there),
+        TEST(mounts_are_crossed_both_ways),
+        TEST(numbers_are_the_lowest_that_are_free),
+        TEST(offsets_belong_to_the_open_file),
+        TEST(a_file_lives_on_without_a_name),
+        TEST(a_tree_ends_where_its_limit_is),
+        TEST(pipes_carry_bytes_in_their_order),
+        TEST(small_writes_are_whole_or_not_at_all),
+        TEST(counters_count),
+        TEST(named_pipes_have_many_ends),
+        TEST(named_pipes_take_no_more_memory_than_there_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
