@@ -12,7 +12,7 @@ import tempfile
 from lib import cli, oci, paths, tap
 
 NONCE = "00112233445566778899aabbccddeeff"
-PROGRAMS = ("/bin/cat", "/bin/dash", "/bin/echo", "/usr/bin/env", "/usr/bin/id")
+PROGRAMS = ("/bin/cat", "/bin/dash", "/bin/echo", "/bin/ls", "/usr/bin/env", "/usr/bin/id", "/usr/bin/wc")
 TEE = ("--tee", "sgx-simulated")
 ENCLAVE = os.path.join(paths.BUILD, "caisson-enclave")
 
@@ -91,6 +91,12 @@ class Run(EnclaveCase):
         self.assertEqual(self.run_it("/usr/bin/id", "-u", options=("-u", "worker")).stdout, b"7\n")
         self.assertEqual(self.run_it("/bin/cat", options=("-i",), data=b"x" * 300000).stdout, b"x" * 300000)
 
+    def test_processes_of_a_shell_are_enclaves_of_their_own(self):
+        script = "ls /bin | wc -l; (exit 3); echo $?; x=$(echo a | cat); echo $x; id -u"
+        result = self.run_it("/bin/dash", "-c", script, options=("-u", "worker"))
+        names = {os.path.basename(program) for program in PROGRAMS if program.startswith("/bin/")}
+        self.assertEqual(result.stdout.decode().split(), [str(len(names)), "3", "a", "7"])
+
     def test_records_logs_and_the_end_are_those_of_machines(self):
         name = self.name()
         self.caisson("run", "-q", *TEE, "-d", "-i", "--name", name, self.oci, "/bin/dash", "-c", "echo begun; read x; echo no")
@@ -116,11 +122,12 @@ class Run(EnclaveCase):
     def test_no_process_stays_when_one_is_killed(self):
         for part in ("monitor", "host"):
             name = self.name()
-            self.caisson("run", "-q", *TEE, "-d", "-i", "--name", name, self.oci, "/bin/dash", "-c", "echo begun; read x")
+            self.caisson("run", "-q", *TEE, "-d", "-i", "--name", name, self.oci, "/bin/dash", "-c", "(echo begun; read y); read x")
             self.eventually(lambda name=name: "begun" in self.logs(name), what="first line")
             record = json.loads(self.caisson("inspect", name).stdout)
             record = record[0] if isinstance(record, list) else record
             hosts = cli.children_of(record["monitor"])
+            self.assertGreaterEqual(len(hosts), 3)  # the first enclave's, the nursery, the child's
             cli.kill(record["monitor"] if part == "monitor" else hosts[0])
             self.eventually(lambda hosts=hosts: not any(map(cli.is_alive, hosts)), what="end of all when the " + part + " is killed")
 
