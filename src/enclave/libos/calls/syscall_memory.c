@@ -81,7 +81,7 @@ static uint64_t map_file(const struct program_frame *frame, bool is_fixed)
     int result = (int)(is_remote ? remote_make_call(__NR_mmap, arguments)
                                  : syscall_check_mapping(frame));
     if (result == 0)
-        result = memory_map(&at, size, MEMORY_READ | MEMORY_WRITE, is_fixed);
+        result = memory_map(&at, size, MEMORY_READ | MEMORY_WRITE | (unsigned)frame->rdx, is_fixed);
     if (result < 0)
         return (uint64_t)result;
     size = page_up(size); /* as Linux does: the last page shows all that the file has */
@@ -113,6 +113,8 @@ uint64_t syscall_mmap(struct program_frame *frame)
     if (!(flags & MAP_ANONYMOUS))
         return map_file(frame, is_fixed);
     int result = memory_map(&at, frame->rsi, (unsigned)frame->rdx, is_fixed);
+    if (result == 0 && type == MAP_SHARED && frame->rdx & PROT_WRITE)
+        memory_note_shared();
     return result < 0 ? (uint64_t)result : at;
 }
 

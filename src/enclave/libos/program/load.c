@@ -188,7 +188,7 @@ static int load_segment(const struct program_image *image, const struct program_
 {
     uintptr_t page = (base + segment->address) & ~(uintptr_t)(MEMORY_PAGE - 1);
     size_t size = base + segment->address + segment->size - page;
-    int result = memory_map(&page, size, MEMORY_READ | MEMORY_WRITE, true);
+    int result = memory_map(&page, size, MEMORY_READ | MEMORY_WRITE | segment->access, true);
     if (result == 0)
         result = memory_touch(base + segment->address, segment->file_size);
     if (result == 0)

@@ -12,6 +12,7 @@ static struct {
     size_t count;
     size_t next;  /* where a search begins */
     bool is_lazy; /* pages that can be written are accepted at their first access */
+    bool has_shared;
     const struct memory_leaves *leaves;
     uint8_t pages[MEMORY_PAGES_MAX];
 } memory;
@@ -28,9 +29,19 @@ void memory_init(uintptr_t first, size_t size, const struct memory_leaves *leave
     if (memory.count > MEMORY_PAGES_MAX)
         memory.count = MEMORY_PAGES_MAX;
     memory.next = 0;
-    memory.is_lazy = false;
+    memory.is_lazy = memory.has_shared = false;
     memory.leaves = leaves;
     __builtin_memset(memory.pages, 0, sizeof memory.pages);
+}
+
+void memory_note_shared(void)
+{
+    memory.has_shared = true;
+}
+
+bool memory_has_shared(void)
+{
+    return memory.has_shared;
 }
 
 void memory_be_lazy(void)
@@ -66,6 +77,7 @@ static void forget(size_t begin, size_t end)
 void memory_reset(void)
 {
     forget(0, memory.count);
+    memory.has_shared = false;
     memory.next = 0;
 }
 
@@ -82,8 +94,9 @@ static bool find_room(size_t from, size_t count, size_t *begin)
     return false;
 }
 
-/* At least readable and writable, and zero. */
-static int make_fresh(size_t page)
+/* At least readable and writable, and zero. A page that was there before gets the access that it is
+ * to have along with that: each widening is an instruction of its own. */
+static int make_fresh(size_t page, unsigned access)
 {
     uint8_t *state = &memory.pages[page];
     if (!(*state & ACCEPTED)) {
@@ -93,9 +106,10 @@ static int make_fresh(size_t page)
         *state = (uint8_t)(ACCEPTED | RW | (*state & MAPPED));
         return 0;
     }
-    if ((*state & RW) != RW)
-        memory.leaves->extend(address_of(page), RW);
-    *state |= RW;
+    access |= RW;
+    if (access & ~(unsigned)*state)
+        memory.leaves->extend(address_of(page), access);
+    *state |= (uint8_t)access;
     __builtin_memset((void *)address_of(page), 0, MEMORY_PAGE);
     return 0;
 }
@@ -114,7 +128,7 @@ static int widen(size_t page, unsigned access)
         return 0;
     }
     if (!(*state & ACCEPTED)) {
-        int result = make_fresh(page);
+        int result = make_fresh(page, 0);
         if (result < 0)
             return result;
     }
@@ -186,7 +200,7 @@ int memory_map(uintptr_t *at, size_t size, unsigned access, bool is_fixed)
         *at = address_of(begin);
     }
     for (size_t i = begin; i < end; i++) {
-        int result = memory.pages[i] & ACCEPTED ? make_fresh(i) : 0;
+        int result = memory.pages[i] & ACCEPTED ? make_fresh(i, access) : 0;
         if (result < 0)
             return result;
         memory.pages[i] |= MAPPED;
@@ -277,7 +291,7 @@ int memory_clear(uintptr_t at, size_t size)
         return -ENOMEM;
     for (size_t i = begin; i < end; i++) {
         unsigned access = memory.pages[i] & ACCESS;
-        int result = memory.pages[i] & ACCEPTED ? make_fresh(i) : 0;
+        int result = memory.pages[i] & ACCEPTED ? make_fresh(i, 0) : 0;
         if (result == 0)
             result = set_access(i, i + 1, access);
         if (result < 0)
@@ -306,7 +320,7 @@ bool memory_allows(uintptr_t at, size_t size, unsigned access)
 static int come(size_t page)
 {
     unsigned access = memory.pages[page] & ACCESS;
-    int result = make_fresh(page);
+    int result = make_fresh(page, 0);
     return result < 0 ? result : widen(page, access);
 }
 

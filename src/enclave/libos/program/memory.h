@@ -65,6 +65,10 @@ bool memory_is_there(uintptr_t at, size_t size, unsigned access);
 /* Whether the program may do this with all these bytes. */
 bool memory_allows(uintptr_t at, size_t size, unsigned access);
 
+/* That the program has mapped something that its children are to share, which they cannot. */
+void memory_note_shared(void);
+bool memory_has_shared(void);
+
 /* Pages that are mapped, and that there are. */
 size_t memory_used(void);
 size_t memory_all(void);

@@ -13,6 +13,7 @@ static _Alignas(4096) uint8_t range[PAGES * 4096];
 static unsigned access_of[PAGES]; /* by the processor's word */
 static int accepted[PAGES];
 static int fail_after = 1000;
+static int extends;
 
 static size_t page_of(uintptr_t at)
 {
@@ -33,6 +34,7 @@ static int accept_page(uintptr_t page)
 static void extend(uintptr_t page, unsigned access)
 {
     assert_int_equal(accepted[page_of(page)], 1);
+    extends++;
     access_of[page_of(page)] |= access;
 }
 
@@ -229,6 +231,29 @@ static void waiting_pages_change_move_and_narrow(void **state)
     assert_false(memory_fault(before));
 }
 
+static void pages_that_come_again_are_widened_once(void **state)
+{
+    (void)state;
+    uintptr_t at = map(3, MEMORY_READ);
+    extends = 0;
+    assert_int_equal(memory_map(&at, 3 * P, 7, true), 0);
+    assert_int_equal(extends, 3);
+    assert_int_equal(access_of[page_of(at)], 7);
+    assert_int_equal(memory_map(&at, 3 * P, MEMORY_READ, true), 0);
+    assert_int_equal(extends, 3);
+    assert_int_equal(access_of[page_of(at)], MEMORY_READ);
+}
+
+static void remembers_that_something_is_shared(void **state)
+{
+    (void)state;
+    assert_false(memory_has_shared());
+    memory_note_shared();
+    assert_true(memory_has_shared());
+    memory_reset();
+    assert_false(memory_has_shared());
+}
+
 static void knows_what_it_has(void **state)
 {
     (void)state;
@@ -330,6 +355,8 @@ int main(void)
         cmocka_unit_test_setup(refuses_what_is_no_range_of_it, set_up),
         cmocka_unit_test_setup(another_program_finds_nothing_mapped, set_up),
         cmocka_unit_test_setup(knows_what_it_has, set_up),
+        cmocka_unit_test_setup(pages_that_come_again_are_widened_once, set_up),
+        cmocka_unit_test_setup(remembers_that_something_is_shared, set_up),
         cmocka_unit_test_setup(pages_wait_for_their_first_access, set_up),
         cmocka_unit_test_setup(a_fault_brings_no_page_that_does_not_wait, set_up),
         cmocka_unit_test_setup(waiting_pages_change_move_and_narrow, set_up),
