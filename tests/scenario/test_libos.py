@@ -404,8 +404,8 @@ print(os.read(ends[0], 99), os.read(ends[0], 99))
 class Python(unittest.TestCase):
     """Debian's own, at its fixed address, with the modules that the program takes."""
 
-    def test_threads_and_signals_are_as_outside(self):
-        with open(os.path.join(paths.SOURCE, "tests", "enclave", "threads.py"), encoding="ascii") as file:
+    def same(self, name):
+        with open(os.path.join(paths.SOURCE, "tests", "enclave", name), encoding="ascii") as file:
             program = file.read()
         python = os.path.realpath("/usr/bin/python3")
         tell = "\nimport sys\nprint(*(m.__file__ for m in list(sys.modules.values()) if getattr(m, '__file__', None)))"
@@ -417,7 +417,13 @@ class Python(unittest.TestCase):
                     write(folder + "/root" + path, file.read())
             disk, root_hash = build(folder, folder + "/root")
             result = run(RUN, IMAGE, "--layer", disk, root_hash, python, "-I", "-S", "-B", "-c", program)
-        self.assertEqual((result.returncode, result.stdout), (0, outside.stdout))
+        self.assertEqual((result.returncode, result.stdout), (0, outside.stdout), result.stderr)
+
+    def test_threads_and_signals_are_as_outside(self):
+        self.same("threads.py")
+
+    def test_processes_share_what_they_do_outside(self):
+        self.same("children.py")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,120 @@
+"""What processes share, and what each has of its own: prints the same inside and outside of an enclave."""
+import fcntl
+import os
+import select
+import signal
+
+
+def child(work):
+    number = os.fork()
+    if number == 0:
+        code = 99
+        try:
+            code = work()
+        finally:
+            os._exit(code)
+    return number
+
+
+def result(number):
+    return os.waitstatus_to_exitcode(os.waitpid(number, 0)[1])
+
+
+def large_writes():
+    """Through a pipe that is filled many times over, from a child."""
+    read_end, write_end = os.pipe()
+
+    def write():
+        done = 0
+        while done < 500000:
+            done += os.write(write_end, b"x" * (500000 - done))
+        return 7
+
+    number = child(write)
+    os.close(write_end)
+    got = 0
+    while part := os.read(read_end, 65536):
+        got += len(part)
+    return got, result(number)
+
+
+def offsets_and_locks():
+    """An offset is the open file's, a lock the process'."""
+    path = f"/dev/shm/caisson-{os.getpid()}"
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    os.unlink(path)
+    os.write(file, b"0123456789")
+    os.lseek(file, 0, 0)
+    fcntl.lockf(file, fcntl.LOCK_EX)
+
+    def lock():
+        first = os.read(file, 4)
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return 5 if first == b"0123" else 2
+        return 1
+
+    return result(child(lock)), os.read(file, 3)
+
+
+def signals():
+    """One of another process ends a wait, or the process."""
+    ready, tell = os.pipe()
+    empty, _keep = os.pipe()
+
+    def handler(_number, _frame):
+        raise InterruptedError
+
+    def wait():
+        signal.signal(signal.SIGUSR1, handler)
+        try:
+            os.write(tell, b"r")
+            os.read(empty, 1)
+        except InterruptedError:
+            return 6
+        return 3
+
+    number = child(wait)
+    os.read(ready, 1)
+    os.kill(number, signal.SIGUSR1)
+    interrupted = result(number)
+    os.close(ready)
+    number = child(lambda: os.read(empty, 1))
+    os.kill(number, signal.SIGKILL)
+
+    def to_nobody():
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        os.write(tell, b"x")
+        return 4
+
+    return interrupted, result(number), result(child(to_nobody))
+
+
+def polls():
+    empty, keep = os.pipe()
+
+    def poll():
+        poll = select.poll()
+        poll.register(empty, select.POLLIN)
+        return len(poll.poll(20000)) + len(select.select([empty], [], [], 20)[0])
+
+    number = child(poll)
+    os.write(keep, b"x")
+    return result(number)
+
+
+def folders():
+    """A child's child goes its own way."""
+    start = os.getcwd()
+
+    def move():
+        os.chdir("/dev")
+        os.umask(0o77)
+        return result(child(lambda: 8 if os.getcwd() == "/dev" and os.umask(0) == 0o77 else 9))
+
+    before = os.umask(0o22)
+    return result(child(move)), os.umask(before), os.getcwd() == start
+
+
+print(large_writes(), offsets_and_locks(), signals(), polls(), folders())
