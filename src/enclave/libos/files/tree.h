@@ -92,6 +92,7 @@ struct node {
     const struct special *special; /* what is no file on a disk (special.h), with its argument */
     void *special_arg;
     struct file_lock *locks; /* lock_file.h */
+    bool may_be_linked;      /* though it has no name: O_TMPFILE */
     struct pipe *pipe;       /* of a named one, while it is open (pipe.h) */
     uint32_t seals;          /* F_SEAL_* and NODE_SEALABLE: memfd_create(2) */
 };

@@ -90,7 +90,7 @@ int vfs_link(struct vfs *vfs, int at, const char *path, int to, const char *new_
         return status;
     status = walk_to_new(vfs, to, new_path, false, &walk);
     if (status == 0) {
-        if (from.node->links == 0)
+        if (from.node->links == 0 && !from.node->may_be_linked)
             status = -ENOENT;
         else
             status = tree_link(walk.directory, walk_name(&walk), from.node);

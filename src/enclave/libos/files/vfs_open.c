@@ -8,6 +8,7 @@
 #include "enclave/libos/files/devices.h"
 #include "enclave/libos/files/pipe.h"
 #include "enclave/libos/files/special.h"
+#include "enclave/libos/files/tree_parts.h"
 #include "enclave/libos/files/walk.h"
 
 #define ASKS_TMPFILE (O_TMPFILE & ~O_DIRECTORY)
@@ -33,8 +34,9 @@ static int check_flags(unsigned flags, uint64_t resolve)
                            RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
     if (resolve & ~known || (resolve & RESOLVE_BENEATH && resolve & RESOLVE_IN_ROOT))
         return -EINVAL;
-    if (flags & ASKS_TMPFILE)
-        return -EOPNOTSUPP;
+    if (flags & ASKS_TMPFILE && (!(flags & O_DIRECTORY) || flags & O_CREAT ||
+                                 (flags & O_ACCMODE) == O_RDONLY || flags & O_PATH))
+        return -EINVAL;
     if (flags & O_CREAT && flags & O_DIRECTORY)
         return -EINVAL;
     return 0;
@@ -127,6 +129,38 @@ static int open_walked(struct vfs *vfs, struct walk *walk, unsigned flags, bool 
     return status;
 }
 
+/* O_TMPFILE: a file of the directory that was walked to, which has no name; it can be given one
+ * (linkat(2)) unless O_EXCL is there. */
+static int open_nameless(struct vfs *vfs, struct walk *walk, unsigned flags, uint16_t mode)
+{
+    struct node *directory = walk->node, *node = NULL;
+    const struct node_new what = {
+        .mode = (uint16_t)(EXT4_FILE << 12 | (mode & 07777 & ~vfs->umask)),
+        .uid = vfs->creds.uid,
+        .gid = directory->mode & 02000 ? directory->gid : vfs->creds.gid};
+    struct file *file = NULL;
+    int status = directory->mode >> 12 == EXT4_DIR ? 0 : -ENOTDIR;
+    if (status == 0 && directory->special)
+        status = -EOPNOTSUPP;
+    if (status == 0)
+        status = access_node(&vfs->creds, directory, ACCESS_WRITE | ACCESS_EXECUTE);
+    if (status == 0)
+        status = node_new(directory->tree, &what, &node);
+    if (status == 0)
+        status = file_new(&file_plain, flags & ~(unsigned)(O_TMPFILE | O_EXCL | O_CLOEXEC), node,
+                          &file);
+    if (status == 0 && !(file->path = walk_whole_path(vfs, walk)))
+        status = -ENOMEM;
+    if (status == 0)
+        status = file_table_add(&vfs->files, file, 0, flags & O_CLOEXEC);
+    if (status >= 0)
+        node->may_be_linked = !(flags & O_EXCL);
+    else
+        file_put(file);
+    node_put(node);
+    return status;
+}
+
 int vfs_open(struct vfs *vfs, int at, const char *path, unsigned flags, uint16_t mode,
              uint64_t resolve)
 {
@@ -139,6 +173,11 @@ int vfs_open(struct vfs *vfs, int at, const char *path, unsigned flags, uint16_t
     if (status < 0)
         return status;
     bool is_new = !walk.node;
+    if (flags & ASKS_TMPFILE) {
+        status = open_nameless(vfs, &walk, flags, mode);
+        walk_fini(&walk);
+        return status;
+    }
     if (is_new)
         status = create(vfs, &walk, mode);
     else if (flags & O_CREAT && flags & O_EXCL)

@@ -370,6 +370,34 @@ static void named_pipes_take_no_more_memory_than_there_is(void **state)
     fail();
 }
 
+static void files_without_a_name_can_get_one(void **state)
+{
+    struct world *world = *state;
+    struct vfs *vfs = &world->vfs;
+    struct file_stat st;
+    const unsigned asks = O_TMPFILE | O_RDWR;
+    assert_int_equal(vfs_open(vfs, AT_FDCWD, "/", asks & ~(unsigned)O_DIRECTORY, 0600, 0), -EINVAL);
+    assert_int_equal(vfs_open(vfs, AT_FDCWD, "/", O_TMPFILE | O_RDONLY, 0600, 0), -EINVAL);
+    assert_int_equal(vfs_open(vfs, AT_FDCWD, "/", asks | O_CREAT, 0600, 0), -EINVAL);
+    assert_int_equal(vfs_open(vfs, AT_FDCWD, "/none", asks, 0600, 0), -ENOENT);
+    assert_int_equal(vfs_open(vfs, AT_FDCWD, "/dev/null", asks, 0600, 0), -ENOTDIR);
+    int number = vfs_open(vfs, AT_FDCWD, "/dev/shm", asks, 0666, 0);
+    assert_int_equal(number, 0);
+    assert_int_equal(file_write(file_table_get(&vfs->files, 0), FILE_HERE, "bytes", 5), 5);
+    assert_int_equal(vfs_stat(vfs, 0, "", AT_EMPTY_PATH, &st), 0);
+    assert_int_equal(st.links, 0);
+    assert_int_equal(st.mode, 0100644);
+    assert_int_equal(vfs_link(vfs, 0, "", AT_FDCWD, "/elsewhere", AT_EMPTY_PATH), -EXDEV);
+    assert_int_equal(vfs_link(vfs, 0, "", AT_FDCWD, "/dev/shm/name", AT_EMPTY_PATH), 0);
+    assert_int_equal(file_close(&vfs->files, 0), 0);
+    assert_int_equal(vfs_stat(vfs, AT_FDCWD, "/dev/shm/name", 0, &st), 0);
+    assert_int_equal(st.links, 1);
+    assert_int_equal(st.size, 5);
+    assert_int_equal(vfs_open(vfs, AT_FDCWD, "/dev/shm", asks | O_EXCL, 0600, 0), 0);
+    assert_int_equal(vfs_link(vfs, 0, "", AT_FDCWD, "/dev/shm/other", AT_EMPTY_PATH), -ENOENT);
+    assert_int_equal(vfs_unlink(vfs, AT_FDCWD, "/dev/shm/name", 0), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -383,6 +411,7 @@ int main(void)
         TEST(pipes_carry_bytes_in_their_order),
         TEST(small_writes_are_whole_or_not_at_all),
         TEST(counters_count),
+        TEST(files_without_a_name_can_get_one),
         TEST(named_pipes_have_many_ends),
         TEST(named_pipes_take_no_more_memory_than_there_is),
     };
