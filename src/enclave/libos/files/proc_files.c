@@ -246,25 +246,44 @@ int proc_text_mount_facts(const struct pseudo_key *key, struct pseudo_text *out)
 
 /* --- limits ----------------------------------------------------------------------------------- */
 
+#define LIMIT_WIDTH 20
+
+/* Behind so many spaces, and with spaces behind it. */
+static void add_limit(struct pseudo_text *out, size_t before, uint64_t limit)
+{
+    size_t start = out->size + before;
+    while (before-- > 0)
+        pseudo_add(out, " ", 1);
+    if (limit == UINT64_MAX)
+        pseudo_print(out, "unlimited");
+    else
+        pseudo_print(out, "%lu", limit);
+    while (!out->failed && out->size < start + LIMIT_WIDTH)
+        pseudo_add(out, " ", 1);
+}
+
+/* proc(5), /proc/[pid]/limits, in the order of the kernel's numbers. */
 int proc_text_limits(const struct pseudo_key *key, struct pseudo_text *out)
 {
-    static const char *const lines[] = {
-        "Max cpu time              unlimited            unlimited            seconds   \n"
-        "Max file size             unlimited            unlimited            bytes     \n"
-        "Max data size             unlimited            unlimited            bytes     \n",
-        "Max core file size        0                    unlimited            bytes     \n"
-        "Max resident set          unlimited            unlimited            bytes     \n"
-        "Max processes             unlimited            unlimited            processes \n"};
+    static const char *const names[LIMITS][2] = {
+        {"cpu time", "seconds"},    {"file size", "bytes"},      {"data size", "bytes"},
+        {"stack size", "bytes"},    {"core file size", "bytes"}, {"resident set", "bytes"},
+        {"processes", "processes"}, {"open files", "files"},     {"locked memory", "bytes"},
+        {"address space", "bytes"}, {"file locks", "locks"},     {"pending signals", "signals"},
+        {"msgqueue size", "bytes"}, {"nice priority", ""},       {"realtime priority", ""},
+        {"realtime timeout", "us"}};
     const struct process *process = alive(key);
     if (!process)
         return -ESRCH;
-    unsigned long files = process->vfs.files.limit ? process->vfs.files.limit : 1024;
-    pseudo_print(out,
-                 "Limit                     Soft Limit           Hard Limit           Units     \n"
-                 "%sMax stack size            %lu              %lu              bytes     \n%s",
-                 lines[0], PROGRAM_STACK_SIZE, PROGRAM_STACK_SIZE, lines[1]);
-    pseudo_print(out,
-                 "Max open files            %lu                 %lu                 files     \n",
-                 files, files);
+    pseudo_print(out, "%s%s",
+                 "Limit                     Soft Limit           Hard Limit           ",
+                 "Units     \n");
+    for (size_t i = 0; i < LIMITS; i++) {
+        const struct limit *limit = &process->limits.values[i];
+        pseudo_print(out, "Max %s", names[i][0]);
+        add_limit(out, 22 - strlen(names[i][0]), limit->now);
+        add_limit(out, 21 - LIMIT_WIDTH, limit->most);
+        pseudo_print(out, " %s\n", names[i][1]);
+    }
     return 0;
 }

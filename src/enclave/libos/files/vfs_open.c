@@ -134,6 +134,8 @@ static int open_walked(struct vfs *vfs, struct walk *walk, unsigned flags, bool 
 static int open_nameless(struct vfs *vfs, struct walk *walk, unsigned flags, uint16_t mode)
 {
     struct node *directory = walk->node, *node = NULL;
+    if (!directory)
+        return -ENOENT;
     const struct node_new what = {
         .mode = (uint16_t)(EXT4_FILE << 12 | (mode & 07777 & ~vfs->umask)),
         .uid = vfs->creds.uid,
@@ -153,9 +155,9 @@ static int open_nameless(struct vfs *vfs, struct walk *walk, unsigned flags, uin
         status = -ENOMEM;
     if (status == 0)
         status = file_table_add(&vfs->files, file, 0, flags & O_CLOEXEC);
-    if (status >= 0)
+    if (status >= 0 && node)
         node->may_be_linked = !(flags & O_EXCL);
-    else
+    if (status < 0)
         file_put(file);
     node_put(node);
     return status;
