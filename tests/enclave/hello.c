@@ -205,6 +205,7 @@ int main(int argc, char *argv[])
         {"processes", hello_processes},
         {"identities", hello_identities},
         {"spawn", hello_spawn},
+        {"forks", hello_forks},
     };
     for (size_t i = 0; argc > 1 && i < sizeof all / sizeof *all; i++) {
         if (strcmp(argv[1], all[i].name) == 0)

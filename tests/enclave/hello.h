@@ -16,6 +16,7 @@ int hello_sockets(void);
 int hello_processes(void);
 int hello_identities(void);
 int hello_spawn(void);
+int hello_forks(void);
 
 /* execve: refused ones, then itself with the words that the second one takes. */
 int hello_exec(char *program);

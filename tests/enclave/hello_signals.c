@@ -378,11 +378,12 @@ int hello_wait(void)
     set(SIGUSR1, 0, on_signal);
     (void)puts("ready");
     (void)fflush(stdout);
-    while (seen != SIGTERM) {
-        seen = 0;
+    for (int last = 0; last != SIGTERM;) {
         while (seen == 0)
             (void)usleep(1000);
-        (void)printf("%s\n", strsignal(seen));
+        last = seen;
+        seen = 0; /* the next one comes when this one was told */
+        (void)printf("%s\n", strsignal(last));
         (void)fflush(stdout);
     }
     return 3;

@@ -140,6 +140,14 @@ class Libos(unittest.TestCase):
         self.assertEqual(result.returncode, 0)
         self.assertIn(b"vfork 1 1 7\nback 1 1\n", result.stdout)
 
+    def test_programs_of_other_processes_are_found_or_not(self):
+        self.assertIn(b"spawn 2 0\nspawn 13 0\n", self.same("spawn").stdout)
+
+    def test_processes_with_memory_of_their_own_do_what_they_do_outside(self):
+        result = self.same("forks")
+        self.assertEqual(result.returncode, 0)
+        self.assertIn(b"deep 43\n", result.stdout)
+
     def test_a_process_becomes_another_user(self):
         result = self.inside("identities")
         self.assertEqual(result.returncode, 0)
@@ -274,6 +282,16 @@ class Layers(unittest.TestCase):
         self.assertEqual(self.inside("/bin/dash", "-c", "exec /etc/loop").returncode, 127)
         self.assertEqual(self.inside("/bin/dash", "-c", "exec /etc/secret").returncode, 126)
 
+    def test_programs_start_others_beside_them(self):
+        self.same("/bin/dash", "-c", "echo a | cat; (exit 3); echo $?; x=$(ls /bin/dash | sort); echo $x; cat /none || echo $?")
+        self.same("/bin/dash", "-c", "cat & wait $!; (echo in; (echo deeper) | cat); exec cat", data=b"a line\n")
+        self.same("/bin/bash", "-c", """
+            echo a | cat; (sub=1; echo $sub; (exit 5); echo $?); x=$(ls /bin/bash | sort); echo "$x"
+            set -o pipefail; false | true; echo $?; while :; do echo y || break; done 2>/dev/null | sed -n 2q
+            trap 'echo got' USR1; (kill -USR1 $$); for i in 1 2 3; do (exit $i) & wait $!; echo $?; done
+            { while :; do :; done; } & kill -9 $!; wait $! 2>/dev/null; echo $?
+            echo $(echo nested $(echo deep $(echo deeper)))""")
+
     def test_programs_with_threads_answer_as_outside(self):
         with open("/lib64/ld-linux-x86-64.so.2", "rb") as file:
             data = file.read()
@@ -404,15 +422,16 @@ print(os.read(ends[0], 99), os.read(ends[0], 99))
 class Python(unittest.TestCase):
     """Debian's own, at its fixed address, with the modules that the program takes."""
 
-    def same(self, name):
+    def same(self, name, *others):
         with open(os.path.join(paths.SOURCE, "tests", "enclave", name), encoding="ascii") as file:
             program = file.read()
         python = os.path.realpath("/usr/bin/python3")
         tell = "\nimport sys\nprint(*(m.__file__ for m in list(sys.modules.values()) if getattr(m, '__file__', None)))"
         outside = run(python, "-I", "-S", "-B", "-c", program)
         modules = run(python, "-I", "-S", "-B", "-c", program + tell).stdout.decode().splitlines()[-1].split()
+        files = {python, *libraries(python), *modules, os.path.dirname(os.__file__) + "/encodings/__init__.py", *others}
         with tempfile.TemporaryDirectory() as folder:
-            for path in {python, *libraries(python), *modules, os.path.dirname(os.__file__) + "/encodings/__init__.py"}:
+            for path in {*files, *(library for other in others for library in libraries(other))}:
                 with open(path, "rb") as file:
                     write(folder + "/root" + path, file.read())
             disk, root_hash = build(folder, folder + "/root")
@@ -424,6 +443,9 @@ class Python(unittest.TestCase):
 
     def test_processes_share_what_they_do_outside(self):
         self.same("children.py")
+
+    def test_subprocesses_are_as_outside(self):
+        self.same("processes.py", "/bin/cat", "/bin/dash")
 
 
 if __name__ == "__main__":

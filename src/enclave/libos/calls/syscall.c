@@ -476,6 +476,7 @@ void syscall_answer(struct program_frame *frame)
         frame->rax = call(frame);
     } while (deliver_signals(frame));
     lock_release();
+    deliver_look_again();
 }
 
 void syscall_begin(const struct program *program)

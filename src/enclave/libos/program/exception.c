@@ -99,4 +99,5 @@ void program_interrupt(struct program_frame *frame)
     frame->number = PROGRAM_NO_CALL;
     (void)deliver_signals(frame);
     lock_release();
+    deliver_look_again();
 }

@@ -10,6 +10,7 @@
 #include "enclave/libos/log.h"
 #include "enclave/libos/processes/persona.h"
 #include "enclave/libos/program/memory.h"
+#include "enclave/libos/remote/remote_call.h"
 #include "enclave/libos/threads/alarm.h"
 #include "enclave/libos/threads/finish.h"
 #include "enclave/libos/threads/signal_frame.h"
@@ -48,7 +49,8 @@ static void end_by(struct program_frame *frame, int number)
         (void)persona_end(frame, DOOR_DIED | (unsigned)number);
         return;
     }
-    log_number("the program ended by the signal ", (uint64_t)number);
+    if (!remote_is_child()) /* whose parent is told */
+        log_number("the program ended by the signal ", (uint64_t)number);
     finish_all(DOOR_DIED | (unsigned)number);
 }
 
@@ -68,6 +70,74 @@ static void enter(struct program_frame *frame, const struct signal_info *info,
     }
 }
 
+/* --- posted ----------------------------------------------------------------------------------- */
+
+static atomic_ullong posted;
+
+void deliver_post(int number)
+{
+    (void)atomic_fetch_or(&posted, SIGNAL_BIT(number));
+    door_wake(UINT64_MAX, UINT64_MAX);
+}
+
+#define NOTES 64
+
+/* The poster writes at `written`, whoever has the lock reads at `taken`. */
+static struct {
+    struct {
+        int process;
+        struct signal_info info;
+    } all[NOTES];
+    atomic_uint written, taken;
+} notes;
+
+void deliver_post_info(int process, const struct signal_info *info)
+{
+    unsigned at = atomic_load(&notes.written);
+    if (at - atomic_load(&notes.taken) < NOTES) {
+        notes.all[at % NOTES].process = process;
+        notes.all[at % NOTES].info = *info;
+        atomic_store(&notes.written, at + 1);
+    } else if (info->number < SIGNAL_RT) {
+        (void)atomic_fetch_or(&posted, SIGNAL_BIT(info->number));
+    }
+    door_wake(UINT64_MAX, UINT64_MAX);
+}
+
+static void take_notes(void)
+{
+    for (unsigned at; (at = atomic_load(&notes.taken)) != atomic_load(&notes.written);) {
+        const struct signal_info info = notes.all[at % NOTES].info;
+        struct process *process = process_find(notes.all[at % NOTES].process);
+        atomic_store(&notes.taken, at + 1);
+        if (process)
+            (void)process_signal(process, &info);
+    }
+}
+
+static void take_posted(void)
+{
+    take_notes();
+    for (uint64_t bits = atomic_exchange(&posted, 0); bits != 0; bits &= bits - 1) {
+        const struct signal_info info = {__builtin_ctzll(bits) + 1, SI_USER, {0, 0}};
+        (void)signal_send(NULL, &info);
+    }
+}
+
+void deliver_look_again(void)
+{
+    if (atomic_load(&posted) != 0 || atomic_load(&notes.taken) != atomic_load(&notes.written))
+        program_want();
+}
+
+void wait_poll(void)
+{
+    take_posted();
+    alarm_poll();
+}
+
+/* --- what becomes of them -------------------------------------------------------------------- */
+
 bool deliver_signals(struct program_frame *frame)
 {
     static const struct thread_exception nothing;
@@ -76,6 +146,7 @@ bool deliver_signals(struct program_frame *frame)
     bool was_interrupted = frame->number != PROGRAM_NO_CALL && frame->rax == (uint64_t)-EINTR;
     bool is_handled = false;
     struct signal_info info;
+    take_posted(); /* a wake may have come while this thread was outside */
     if (self->must_end && persona_is_there())
         (void)persona_end(frame, DOOR_DIED | SIGKILL);
     if (self->must_end)
@@ -148,59 +219,4 @@ void deliver_exception(struct program_frame *frame, const struct thread_exceptio
     log_number("at ", frame->rip - (uintptr_t)__ehdr_start);
     log_number("accessing ", exception->address);
     finish_all(DOOR_DIED | (unsigned)info.number);
-}
-
-/* --- from the gate ---------------------------------------------------------------------------- */
-
-static atomic_ullong posted;
-
-void deliver_post(int number)
-{
-    (void)atomic_fetch_or(&posted, SIGNAL_BIT(number));
-    door_wake(UINT64_MAX, UINT64_MAX);
-}
-
-#define NOTES 64
-
-/* The poster writes at `written`, whoever has the lock reads at `taken`. */
-static struct {
-    struct {
-        int process;
-        struct signal_info info;
-    } all[NOTES];
-    atomic_uint written, taken;
-} notes;
-
-void deliver_post_info(int process, const struct signal_info *info)
-{
-    unsigned at = atomic_load(&notes.written);
-    if (at - atomic_load(&notes.taken) < NOTES) {
-        notes.all[at % NOTES].process = process;
-        notes.all[at % NOTES].info = *info;
-        atomic_store(&notes.written, at + 1);
-    } else if (info->number < SIGNAL_RT) {
-        (void)atomic_fetch_or(&posted, SIGNAL_BIT(info->number));
-    }
-    door_wake(UINT64_MAX, UINT64_MAX);
-}
-
-static void take_notes(void)
-{
-    for (unsigned at; (at = atomic_load(&notes.taken)) != atomic_load(&notes.written);) {
-        const struct signal_info info = notes.all[at % NOTES].info;
-        struct process *process = process_find(notes.all[at % NOTES].process);
-        atomic_store(&notes.taken, at + 1);
-        if (process)
-            (void)process_signal(process, &info);
-    }
-}
-
-void wait_poll(void)
-{
-    take_notes();
-    for (uint64_t bits = atomic_exchange(&posted, 0); bits != 0; bits &= bits - 1) {
-        const struct signal_info info = {__builtin_ctzll(bits) + 1, SI_USER, {0, 0}};
-        (void)signal_send(NULL, &info);
-    }
-    alarm_poll();
 }

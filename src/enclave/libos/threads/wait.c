@@ -88,13 +88,13 @@ int wait_on(struct wait_queue *queue, uint64_t deadline, const struct door_ready
         join(queue, self);
     spent_wait(self);
     for (;;) {
+        wait_poll(); /* what woke this thread before, at another stay, may be this one's */
         if (is_interrupted(self, is_called)) {
             result = -EINTR;
             break;
         }
         if (park(self, deadline, handles, count, &is_called))
             break;
-        wait_poll();
         if (deadline != DOOR_FOREVER && clock_now(DOOR_CLOCK_MONOTONIC) >= deadline) {
             result = -ETIMEDOUT;
             break;

@@ -1,0 +1,349 @@
+/* Processes with memory of their own: each line says what was seen. */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "hello.h"
+
+#define PAGE 4096
+
+/* What the child's work comes to is its exit code. */
+static pid_t begin(int (*work)(int), int argument)
+{
+    pid_t pid;
+    (void)fflush(stdout);
+    pid = fork();
+    if (pid == 0) {
+        int code = work(argument);
+        (void)fflush(stdout);
+        _exit(code);
+    }
+    return pid;
+}
+
+static int end(pid_t pid)
+{
+    int status = -1;
+    if (waitpid(pid, &status, 0) != pid)
+        return -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+/* --- what is copied --------------------------------------------------------------------------- */
+
+static int variable = 1;
+static __thread int of_thread = 2;
+static char *mapped, *closed;
+static volatile sig_atomic_t got;
+
+static void on_signal(int number)
+{
+    got = number;
+}
+
+static int look(int local)
+{
+    sigset_t mask;
+    struct itimerval timer;
+    double three = (double)local / 3;
+    struct sigaction action;
+    (void)sigprocmask(SIG_BLOCK, NULL, &mask);
+    (void)getitimer(ITIMER_REAL, &timer);
+    (void)sigaction(SIGUSR1, NULL, &action);
+    (void)printf("copy %d %d %d %s %d %.3f\n", variable, of_thread, local, mapped,
+                 msync(closed, PAGE, 0), three);
+    (void)printf("signals %d %d %d %d\n", sigismember(&mask, SIGUSR2),
+                 action.sa_handler == on_signal, timer.it_value.tv_sec == 0, getpid() == gettid());
+    variable = of_thread = 77;
+    (void)strcpy(mapped, "the child's");
+    return 5;
+}
+
+static int copies(void)
+{
+    sigset_t one;
+    const struct itimerval later = {{0, 0}, {1000, 0}};
+    const struct itimerval never = {{0, 0}, {0, 0}};
+    mapped = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    closed = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapped == MAP_FAILED || closed == MAP_FAILED)
+        return 1;
+    (void)strcpy(mapped, "the parent's");
+    (void)signal(SIGUSR1, on_signal);
+    (void)sigemptyset(&one);
+    (void)sigaddset(&one, SIGUSR2);
+    (void)sigprocmask(SIG_BLOCK, &one, NULL);
+    (void)setitimer(ITIMER_REAL, &later, NULL);
+    variable = 10;
+    of_thread = 20;
+    int code = end(begin(look, 30));
+    (void)setitimer(ITIMER_REAL, &never, NULL);
+    (void)sigprocmask(SIG_UNBLOCK, &one, NULL);
+    (void)printf("parent %d %d %d %s\n", code, variable, of_thread, mapped);
+    return munmap(mapped, PAGE) + munmap(closed, PAGE);
+}
+
+/* --- what is shared --------------------------------------------------------------------------- */
+
+static int read_and_answer(int fd)
+{
+    char text[32] = "";
+    ssize_t size = read(fd, text, sizeof text - 1);
+    (void)printf("child %zd %s\n", size, text);
+    return write(fd, "from the child", 14) == 14 ? 0 : 1;
+}
+
+static int shares(void)
+{
+    char text[32] = "";
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0)
+        return 1;
+    pid_t pid = begin(read_and_answer, ends[1]);
+    (void)close(ends[1]);
+    if (write(ends[0], "from the parent", 15) != 15)
+        return 1;
+    ssize_t size = read(ends[0], text, sizeof text - 1);
+    int code = end(pid);
+    (void)printf("parent %d %zd %s\n", code, size, text);
+    (void)printf("closed %zd\n", read(ends[0], text, sizeof text));
+    return close(ends[0]);
+}
+
+static int write_much(int fd)
+{
+    char bytes[PAGE];
+    (void)memset(bytes, 'x', sizeof bytes);
+    for (int i = 0; i < 100; i++) {
+        if (write(fd, bytes, sizeof bytes) != (ssize_t)sizeof bytes)
+            return 1;
+    }
+    return 0;
+}
+
+static int pipes(void)
+{
+    char bytes[PAGE];
+    int ends[2], total = 0;
+    ssize_t size;
+    if (pipe(ends) < 0)
+        return 1;
+    pid_t pid = begin(write_much, ends[1]);
+    (void)close(ends[1]);
+    while ((size = read(ends[0], bytes, sizeof bytes)) > 0)
+        total += (int)size;
+    (void)close(ends[0]);
+    (void)printf("pipe %d %d\n", total, end(pid));
+    if (pipe(ends) < 0)
+        return 1;
+    (void)close(ends[0]);
+    pid = begin(write_much, ends[1]);
+    (void)printf("nobody reads %d\n", end(pid));
+    return close(ends[1]);
+}
+
+/* --- signals ---------------------------------------------------------------------------------- */
+
+static int wait_for_signal(int fd)
+{
+    sigset_t all, none;
+    (void)sigfillset(&all);
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &all, NULL);
+    (void)signal(SIGUSR1, on_signal);
+    if (write(fd, "r", 1) != 1)
+        return 1;
+    (void)sigsuspend(&none);
+    return (int)got;
+}
+
+static int turn(int fd)
+{
+    if (write(fd, "r", 1) != 1)
+        return 1;
+    for (;;)
+        continue;
+}
+
+static int read_for_ever(int fd)
+{
+    char byte;
+    int ends[2];
+    if (pipe(ends) < 0 || write(fd, "r", 1) != 1)
+        return 1;
+    return (int)read(ends[0], &byte, 1);
+}
+
+static int signals(void)
+{
+    static const struct {
+        int (*work)(int);
+        int number;
+    } all[] = {{wait_for_signal, SIGUSR1},
+               {turn, SIGTERM},
+               {turn, SIGKILL},
+               {read_for_ever, SIGINT},
+               {read_for_ever, SIGKILL}};
+    char byte;
+    int ends[2];
+    if (pipe(ends) < 0)
+        return 1;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        pid_t pid = begin(all[i].work, ends[1]);
+        if (read(ends[0], &byte, 1) != 1)
+            return 1;
+        (void)kill(pid, all[i].number);
+        (void)printf("killed %d\n", end(pid));
+    }
+    return close(ends[0]) + close(ends[1]);
+}
+
+static int tell_parent(int number)
+{
+    return kill(getppid(), number) + raise(SIGTERM);
+}
+
+static int to_the_parent(void)
+{
+    got = 0;
+    (void)signal(SIGUSR1, on_signal);
+    int code = end(begin(tell_parent, SIGUSR1));
+    (void)printf("told %d %d\n", got == SIGUSR1, code);
+    return 0;
+}
+
+static int stay(int fd)
+{
+    (void)setpgid(0, 0);
+    return read_for_ever(fd);
+}
+
+static int groups(void)
+{
+    char byte;
+    int ends[2];
+    if (pipe(ends) < 0)
+        return 1;
+    pid_t leader = begin(stay, ends[1]), other = begin(read_for_ever, ends[1]);
+    if (read(ends[0], &byte, 1) != 1 || read(ends[0], &byte, 1) != 1)
+        return 1;
+    int joined = setpgid(other, leader), group = getpgid(other) == leader;
+    (void)printf("group %d %d %d", joined, group, kill(-leader, SIGHUP));
+    (void)printf(" %d", end(leader));
+    (void)printf(" %d\n", end(other));
+    return close(ends[0]) + close(ends[1]);
+}
+
+/* --- further ones ----------------------------------------------------------------------------- */
+
+static int leave_orphan(int fd)
+{
+    pid_t pid = begin(read_for_ever, fd);
+    return pid > 0 ? 9 : 1;
+}
+
+static int orphans(void)
+{
+    char byte;
+    int ends[2], status;
+    if (pipe(ends) < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+        return 1;
+    pid_t pid = begin(leave_orphan, ends[1]);
+    int code = end(pid);
+    if (read(ends[0], &byte, 1) != 1)
+        return 1;
+    (void)printf("orphan %d %d", code, waitpid(-1, &status, WNOHANG));
+    (void)kill(0, 0);
+    (void)signal(SIGINT, SIG_IGN);
+    (void)kill(0, SIGINT);
+    pid_t orphan = waitpid(-1, &status, 0);
+    (void)signal(SIGINT, SIG_DFL);
+    (void)printf(" %d %d\n", orphan > 0 && orphan != pid, WTERMSIG(status));
+    return close(ends[0]) + close(ends[1]);
+}
+
+static void *in_thread(void *argument)
+{
+    return (char *)argument + 1;
+}
+
+static int with_threads(int count)
+{
+    pthread_t ids[4];
+    void *answer;
+    char base[1];
+    int sum = 0;
+    for (int i = 0; i < count; i++) {
+        if (pthread_create(&ids[i], NULL, in_thread, base) != 0)
+            return 1;
+    }
+    for (int i = 0; i < count; i++) {
+        (void)pthread_join(ids[i], &answer);
+        sum += answer == base + 1;
+    }
+    return sum;
+}
+
+static int borrow_one(int code)
+{
+    pid_t pid = vfork();
+    if (pid == 0)
+        _exit(code);
+    return end(pid) + 1;
+}
+
+static int deep(int depth)
+{
+    return depth == 0 ? 40 : end(begin(deep, depth - 1)) + 1;
+}
+
+static char own_path[256];
+
+static int execute(int borrows)
+{
+    char name[] = "hello", word[] = "say", one[] = "one";
+    char *const words[] = {name, word, one, NULL};
+    pid_t pid = borrows ? vfork() : 0;
+    if (pid == 0) {
+        (void)execv(own_path, words);
+        _exit(99);
+    }
+    return end(pid);
+}
+
+static int further(void)
+{
+    (void)printf("threads %d\n", end(begin(with_threads, 4)));
+    (void)printf("vfork %d\n", end(begin(borrow_one, 6)));
+    (void)printf("deep %d\n", end(begin(deep, 3)));
+    (void)printf("in place %d\n", end(begin(execute, 0)));
+    (void)printf("elsewhere %d\n", end(begin(execute, 1)));
+    return 0;
+}
+
+int hello_forks(void)
+{
+    if (readlink("/proc/self/exe", own_path, sizeof own_path - 1) < 0)
+        return 100;
+    (void)setpgid(0, 0); /* kill(0, …) is for this program's own */
+    int (*const all[])(void) = {copies,        shares, pipes,   signals,
+                                to_the_parent, groups, orphans, further};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        int status = all[i]();
+        (void)fflush(stdout);
+        if (status != 0)
+            return (int)i + 1;
+    }
+    return 0;
+}
