@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <sched.h>
 #include <seccomp.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -61,10 +60,13 @@ static const int of_all[] = {
 
 /* And what making a further one takes, up to the child's own filter. */
 static const int of_nursery[] = {
-    SCMP_SYS(clone),        SCMP_SYS(getppid),   SCMP_SYS(close_range),
-    SCMP_SYS(memfd_secret), SCMP_SYS(ftruncate), SCMP_SYS(prlimit64),
-    SCMP_SYS(seccomp),      SCMP_SYS(openat), /* /dev/sgx_enclave */
+    SCMP_SYS(clone),     SCMP_SYS(getppid),   SCMP_SYS(close_range), SCMP_SYS(memfd_secret),
+    SCMP_SYS(ftruncate), SCMP_SYS(prlimit64), SCMP_SYS(seccomp),
 };
+
+static const int of_processor[] = {SCMP_SYS(openat)}; /* /dev/sgx_enclave */
+
+enum process { HOLDS_ENCLAVE, IS_NURSERY, IS_NURSERY_OF_PROCESSOR };
 
 static int allow(scmp_filter_ctx filter, const int *numbers, size_t count)
 {
@@ -83,33 +85,40 @@ static int allow_threads(scmp_filter_ctx filter)
                       : seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 }
 
-static int fill(scmp_filter_ctx filter, bool is_nursery)
+static int fill(scmp_filter_ctx filter, enum process process)
 {
     int status = allow(filter, of_all, sizeof of_all / sizeof *of_all);
     if (status == 0)
         status = allow_threads(filter);
-    if (status == 0 && is_nursery)
+    if (status == 0 && process != HOLDS_ENCLAVE)
         status = allow(filter, of_nursery, sizeof of_nursery / sizeof *of_nursery);
+    if (status == 0 && process == IS_NURSERY_OF_PROCESSOR)
+        status = allow(filter, of_processor, sizeof of_processor / sizeof *of_processor);
     return status < 0 ? status : seccomp_load(filter);
 }
 
-static int confine(bool is_nursery, struct error *err)
+static int confine(enum process process, struct error *err)
 {
     const struct rlimit none = {0, 0};
     if (prctl(PR_SET_DUMPABLE, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0)
         return error_system(err, errno, "confinement");
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-    int status = filter ? fill(filter, is_nursery) : -ENOMEM;
+    int status = filter ? fill(filter, process) : -ENOMEM;
     seccomp_release(filter);
     return status < 0 ? error_system(err, -status, "seccomp") : 0;
 }
 
 int host_confine(struct error *err)
 {
-    return confine(false, err);
+    return confine(HOLDS_ENCLAVE, err);
 }
 
 int host_confine_nursery(struct error *err)
 {
-    return confine(true, err);
+    return confine(IS_NURSERY, err);
+}
+
+int host_confine_nursery_of_processor(struct error *err)
+{
+    return confine(IS_NURSERY_OF_PROCESSOR, err);
 }

@@ -10,5 +10,7 @@ int host_confine(struct error *err);
 
 /* The nursery (host_nursery.h): it forks, and what it forks makes an enclave. */
 int host_confine_nursery(struct error *err);
+/* Where enclaves are the processor's: it also opens files, as /dev/sgx_enclave. */
+int host_confine_nursery_of_processor(struct error *err);
 
 #endif

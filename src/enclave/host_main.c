@@ -131,7 +131,9 @@ static int run(int argc, char *argv[], struct given *given, struct error *err)
                                        .image = &image,
                                        .sigstruct = given->sigstruct,
                                        .options = &given->options,
-                                       .confine_nursery = host_confine_nursery,
+                                       .confine_nursery = given->driver->is_simulated
+                                                              ? host_confine_nursery
+                                                              : host_confine_nursery_of_processor,
                                        .confine_child = host_confine};
     if (host_nursery_begin(&recipe, &given->run, &nursery, err) < 0)
         return -1;
