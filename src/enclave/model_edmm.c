@@ -4,20 +4,36 @@
 /* Does one thing to each page of a range, which must be whole and inside. */
 typedef int page_fn(struct model *model, uint64_t offset, uint64_t value, struct error *err);
 
-static int each(struct enclave *enclave, uint64_t offset, uint64_t size, page_fn *one,
-                uint64_t value, struct error *err)
+static int check(const struct model *model, uint64_t offset, uint64_t size, struct error *err)
 {
-    struct model *model = (struct model *)enclave;
-    int result = 0;
-    if (offset % SGX_PAGE_SIZE != 0 || size % SGX_PAGE_SIZE != 0 || size == 0 ||
-        offset >= enclave->size || size > enclave->size - offset)
+    uint64_t whole = model->enclave.size;
+    if (offset % SGX_PAGE_SIZE != 0 || size % SGX_PAGE_SIZE != 0 || size == 0 || offset >= whole ||
+        size > whole - offset)
         return error_set(err, ERROR_INVALID, "0x%llx bytes at 0x%llx are no pages of the enclave",
                          (unsigned long long)size, (unsigned long long)offset);
     if (!model->is_initialised)
         return error_set(err, ERROR_INVALID, "pages change once the enclave is initialised");
-    (void)pthread_mutex_lock(&model->lock);
+    return 0;
+}
+
+/* With the lock. */
+static int do_each(struct model *model, uint64_t offset, uint64_t size, page_fn *one,
+                   uint64_t value, struct error *err)
+{
+    int result = 0;
     for (uint64_t at = 0; result == 0 && at < size; at += SGX_PAGE_SIZE)
         result = one(model, offset + at, value, err);
+    return result;
+}
+
+static int each(struct enclave *enclave, uint64_t offset, uint64_t size, page_fn *one,
+                uint64_t value, struct error *err)
+{
+    struct model *model = (struct model *)enclave;
+    if (check(model, offset, size, err) < 0)
+        return -1;
+    (void)pthread_mutex_lock(&model->lock);
+    int result = do_each(model, offset, size, one, value, err);
     (void)pthread_mutex_unlock(&model->lock);
     return result;
 }
@@ -46,7 +62,21 @@ static int restrict_page(struct model *model, uint64_t offset, uint64_t access, 
         return refuse(offset, "waits for EACCEPT (PAGE_NOT_MODIFIABLE)", err);
     page->flags &= (uint16_t)(access | ~SGX_ACCESS);
     page->flags |= (uint16_t)SGX_RESTRICTED;
-    return model_page_apply(model, offset, err);
+    return 0;
+}
+
+/* With the lock: the memory of those that were restricted, neighbours that are the same at once. */
+static int apply_restricted(struct model *model, uint64_t offset, uint64_t size, struct error *err)
+{
+    int result = 0;
+    for (uint64_t at = 0, end = 0; at < size; at = end) {
+        uint16_t flags = model_page_at(model, offset + at)->flags;
+        while (end < size && model_page_at(model, offset + end)->flags == flags)
+            end += SGX_PAGE_SIZE;
+        if (flags & SGX_RESTRICTED && model_pages_apply(model, offset + at, end - at, err) < 0)
+            result = -1;
+    }
+    return result;
 }
 
 static int retype_page(struct model *model, uint64_t offset, uint64_t type, struct error *err)
@@ -82,11 +112,19 @@ int model_grow(struct enclave *enclave, uint64_t offset, uint64_t size, struct e
 int model_restrict(struct enclave *enclave, uint64_t offset, uint64_t size, uint64_t access,
                    struct error *err)
 {
+    struct model *model = (struct model *)enclave;
     bool good = (access & ~SGX_ACCESS) == 0 && (access & (SGX_READ | SGX_WRITE)) != SGX_WRITE;
     if (!good)
         return error_set(err, ERROR_INVALID, "an access of 0x%llx cannot be",
                          (unsigned long long)access);
-    return each(enclave, offset, size, restrict_page, access, err);
+    if (check(model, offset, size, err) < 0)
+        return -1;
+    (void)pthread_mutex_lock(&model->lock);
+    int result = do_each(model, offset, size, restrict_page, access, err);
+    if (apply_restricted(model, offset, size, result < 0 ? NULL : err) < 0)
+        result = -1;
+    (void)pthread_mutex_unlock(&model->lock);
+    return result;
 }
 
 int model_set_type(struct enclave *enclave, uint64_t offset, uint64_t size, uint64_t type,

@@ -127,6 +127,11 @@ int model_page_apply(struct model *model, uint64_t offset, struct error *err)
     return (flags & SGX_EXECUTE) ? move_out(model, offset, err) : -1;
 }
 
+int model_pages_apply(struct model *model, uint64_t offset, uint64_t size, struct error *err)
+{
+    return protect(model, offset, size, model_page_at(model, offset)->flags, err);
+}
+
 bool model_allows(struct model *model, uint64_t address, uint64_t size, uint64_t access)
 {
     uint64_t offset = address - model->enclave.base;

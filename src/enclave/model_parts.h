@@ -47,6 +47,8 @@ int model_pages_back(struct model *model, uint64_t offset, uint64_t size, struct
 int model_page_add(struct model *model, uint64_t offset, struct error *err);
 /* Lets the memory have the access that the page's flags now say. */
 int model_page_apply(struct model *model, uint64_t offset, struct error *err);
+/* The same for pages of the same flags, whose memory has been there with no less. */
+int model_pages_apply(struct model *model, uint64_t offset, uint64_t size, struct error *err);
 /* Whether all these bytes are inside, on pages that are there and allow it. */
 bool model_allows(struct model *model, uint64_t address, uint64_t size, uint64_t access);
 struct model_tcs *model_find_tcs(struct model *model, uint64_t offset);

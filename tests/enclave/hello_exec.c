@@ -152,11 +152,12 @@ int hello_exec_after(char *words[])
  * enclave. */
 int hello_shared(void)
 {
-    char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    unsigned char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+                               0);
     NEED(page != MAP_FAILED);
     for (int i = 0; i < 2; i++) {
         int status;
-        page[0] = (char)(i + 5);
+        page[0] = (unsigned char)(i + 5);
         pid_t child = fork();
         if (child == 0) {
             int seen = page[0];

@@ -53,8 +53,10 @@ bool enclave_exception(struct sgx_gprs *state, const struct sgx_exinfo *fault)
     uint32_t vector = state->exit_info & SGX_EXIT_VECTOR;
     if (!is_of_program(state)) {
         /* On the program's memory, which it has the lock for, or runs before anybody else. */
-        if (vector == VECTOR_PF && memory_fault(fault->address))
+        if (vector == VECTOR_PF && memory_fault(fault->address)) {
+            program_want(); /* an interrupt that found the thread on this way out did nothing */
             return true;
+        }
         finish_lost();
         return false;
     }
@@ -93,9 +95,8 @@ void program_interrupt(struct program_frame *frame)
         exception->is_there = false;
         if (exception->vector != VECTOR_PF || !memory_fault(exception->address))
             deliver_exception(frame, exception);
-    } else {
-        wait_poll();
     }
+    wait_poll(); /* likewise */
     frame->number = PROGRAM_NO_CALL;
     (void)deliver_signals(frame);
     lock_release();
