@@ -3,6 +3,9 @@ import fcntl
 import os
 import select
 import signal
+import struct
+
+import _socket
 
 
 def child(work):
@@ -104,6 +107,29 @@ def polls():
     return result(number)
 
 
+def sockets():
+    """The other end's process, user and group; and who sent a message."""
+    name = b"\0caisson-%d" % os.getpid()
+    server = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    server.bind(name)
+    server.listen(1)
+
+    def connect():
+        client = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        client.connect(name)
+        peer = struct.unpack("3i", client.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12))
+        client.send(b"x" * 10)
+        return 5 if peer == (os.getppid(), os.getuid(), os.getgid()) else 6
+
+    number = child(connect)
+    end = _socket.socket(fileno=server._accept()[0])
+    end.setsockopt(_socket.SOL_SOCKET, _socket.SO_PASSCRED, 1)
+    peer = struct.unpack("3i", end.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12))
+    data, control, _, _ = end.recvmsg(10, 100)
+    sent = [struct.unpack("3i", item[2])[0] == number for item in control]
+    return peer == (number, os.getuid(), os.getgid()), data, sent, result(number)
+
+
 def folders():
     """A child's child goes its own way."""
     start = os.getcwd()
@@ -117,4 +143,4 @@ def folders():
     return result(child(move)), os.umask(before), os.getcwd() == start
 
 
-print(large_writes(), offsets_and_locks(), signals(), polls(), folders())
+print(large_writes(), offsets_and_locks(), signals(), polls(), sockets(), folders())

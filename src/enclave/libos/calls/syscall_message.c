@@ -142,7 +142,7 @@ static int take_control(const struct syscall_header *header, struct socket_messa
         if (control.level == SOCKET_SOL && control.type == CONTROL_FILES)
             status = take_files(at + sizeof control, control.size - sizeof control, out);
         else if (control.level != SOCKET_SOL || control.type != CONTROL_CREDS)
-            status = -EINVAL; /* credentials are this process', whatever it says */
+            status = -EINVAL; /* credentials are the sender's, whatever it says */
         if (status < 0)
             return status;
         uint64_t step = CONTROL_ROOM(control.size);
@@ -304,12 +304,10 @@ static void put_control(uint64_t *at, int type, uint64_t size)
 static uint64_t give_control(struct socket_message *message, uint64_t at, uint64_t room,
                              bool cloexec)
 {
-    const struct creds *creds = &syscall_files()->creds;
-    const uint32_t own[3] = {(uint32_t)process_self()->number, creds->uid, creds->gid};
     uint64_t end = at + room, start = at;
-    if (message->has_creds && end - at >= sizeof(struct control) + sizeof own) {
-        memcpy((void *)(at + sizeof(struct control)), own, sizeof own);
-        put_control(&at, CONTROL_CREDS, sizeof own);
+    if (message->has_creds && end - at >= sizeof(struct control) + sizeof message->creds) {
+        memcpy((void *)(at + sizeof(struct control)), &message->creds, sizeof message->creds);
+        put_control(&at, CONTROL_CREDS, sizeof message->creds);
     } else if (message->has_creds) {
         message->flags |= SOCKET_CUT_CONTROL;
     }

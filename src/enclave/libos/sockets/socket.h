@@ -36,6 +36,11 @@ struct socket_address {
     uint8_t bytes[SOCKET_ADDRESS_MAX];
 };
 
+/* Who has a socket, or sent a message: the kernel's struct ucred. */
+struct socket_creds {
+    uint32_t process, uid, gid;
+};
+
 /* One message, either way. Sent files are borrowed; received ones are the caller's. */
 struct socket_message {
     uint8_t *bytes; /* only read when sent */
@@ -44,7 +49,8 @@ struct socket_message {
     struct socket_address address; /* where to, or whence; size 0: none */
     struct file **files;           /* room for SOCKET_FILES_MAX when received */
     size_t file_count;
-    bool has_creds; /* received: of the sender, which is this process */
+    bool has_creds;            /* received: the sender's are wanted, */
+    struct socket_creds creds; /* which these are */
 };
 
 struct socket_ops {

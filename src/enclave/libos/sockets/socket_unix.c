@@ -21,6 +21,14 @@ static struct vfs *own_files(void)
     return &process_self()->vfs;
 }
 
+struct socket_creds unix_creds(void)
+{
+    const struct process *process = process_self();
+    return process ? (struct socket_creds){(uint32_t)process->number, process->vfs.creds.uid,
+                                           process->vfs.creds.gid}
+                   : (struct socket_creds){0};
+}
+
 /* --- making ----------------------------------------------------------------------------------- */
 
 int socket_unix_new(int type, unsigned flags, struct file **out)
@@ -35,6 +43,7 @@ int socket_unix_new(int type, unsigned flags, struct file **out)
     }
     *made = (struct unix_socket){.socket = {.ops = &unix_ops, .family = SOCKET_UNIX, .type = type},
                                  .file = *out,
+                                 .own = unix_creds(),
                                  .next = all};
     all = made;
     (*out)->state = made;
@@ -45,6 +54,8 @@ static void join(struct unix_socket *a, struct unix_socket *b)
 {
     a->peer = b;
     b->peer = a;
+    a->theirs = b->own;
+    b->theirs = a->own;
     a->is_connected = b->is_connected = true;
 }
 
@@ -189,6 +200,7 @@ static int unix_listen(struct file *file, unsigned backlog)
     if (socket->name.size == 0 || socket->is_connected)
         return -EINVAL;
     socket->is_listening = true;
+    socket->own = unix_creds();
     socket->backlog = backlog < UNIX_BACKLOG_MAX ? backlog : UNIX_BACKLOG_MAX;
     unix_changed(socket);
     return 0;
@@ -208,6 +220,8 @@ static int queue(struct unix_socket *listening, struct unix_socket *socket)
     struct unix_socket *end = unix_of(file);
     end->name = listening->name;
     end->is_accepted = true;
+    end->own = listening->own;
+    socket->own = unix_creds();
     join(end, socket);
     struct file **place = &listening->pending;
     while (*place)
@@ -241,6 +255,7 @@ static int unix_connect(struct file *file, const struct socket_address *address)
     if (other->peer && other->peer != socket)
         return -EPERM;
     socket->peer = other;
+    socket->theirs = other->own;
     socket->is_connected = true;
     return 0;
 }
@@ -306,14 +321,14 @@ static int unix_set_option(struct file *file, int level, int name, const void *v
 static int unix_get_option(struct file *file, int level, int name, void *value, size_t size)
 {
     struct unix_socket *socket = unix_of(file);
-    const int creds[3] = {socket->is_connected ? process_self()->number : 0,
-                          socket->is_connected ? (int)own_files()->creds.uid : -1,
-                          socket->is_connected ? (int)own_files()->creds.gid : -1};
+    const struct socket_creds creds = socket->is_connected
+                                          ? socket->theirs
+                                          : (struct socket_creds){0, UINT32_MAX, UINT32_MAX};
     int number = 0;
     if (level != SOCKET_LEVEL)
         return -EOPNOTSUPP;
     if (name == OPTION_PEER_CREDS) {
-        memcpy(value, creds, size < sizeof creds ? size : sizeof creds);
+        memcpy(value, &creds, size < sizeof creds ? size : sizeof creds);
         return (int)(size < sizeof creds ? size : sizeof creds);
     }
     if (name == OPTION_ERROR) {

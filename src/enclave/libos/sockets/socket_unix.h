@@ -19,6 +19,7 @@ struct unix_packet {
     struct socket_address from;
     struct file **files;
     size_t file_count;
+    struct socket_creds creds; /* of the sender */
     uint8_t bytes[];
 };
 
@@ -28,9 +29,10 @@ struct unix_socket {
     struct unix_socket *next; /* of all */
     struct unix_socket *peer; /* whom it is connected to; NULL when that has gone */
     bool is_connected, is_listening, passes_creds;
-    bool is_accepted;           /* its name is the listening one's */
-    bool ends_read, ends_write; /* shut down, by either side */
-    int error;                  /* is told once: a peer that went without reading */
+    struct socket_creds own, theirs; /* who made, connected or listens; of the peer */
+    bool is_accepted;                /* its name is the listening one's */
+    bool ends_read, ends_write;      /* shut down, by either side */
+    int error;                       /* is told once: a peer that went without reading */
     struct unix_packet *first, **last;
     size_t packets, bytes;
     struct file *pending; /* of a listening one: connections that nobody took yet */
@@ -44,6 +46,9 @@ static inline struct unix_socket *unix_of(const struct file *file)
 {
     return file->state;
 }
+
+/* Of the process for which the caller runs. */
+struct socket_creds unix_creds(void);
 
 /* May have become ready: who waits looks again. */
 void unix_changed(struct unix_socket *socket);

@@ -59,6 +59,7 @@ static int make_packet(const struct unix_socket *from, const struct socket_messa
     }
     packet->end = size;
     packet->from = from->name;
+    packet->creds = unix_creds();
     packet->files = files;
     packet->file_count = message->file_count;
     for (size_t i = 0; i < packet->file_count; i++)
@@ -228,6 +229,7 @@ int64_t unix_receive(struct file *file, struct socket_message *message)
         message->flags = 0;
         return nothing_there(socket);
     }
+    message->creds = socket->first->creds;
     int64_t got = socket->socket.type == SOCKET_STREAM ? take_bytes(socket, message, peeks)
                                                        : take_message(socket, message, peeks);
     message->has_creds = socket->passes_creds;
