@@ -124,7 +124,6 @@ uint64_t syscall_prctl(struct program_frame *frame)
     case PR_GET_DUMPABLE:
     case PR_GET_SECCOMP:
     case PR_GET_SECUREBITS:
-        return 0;
     case PR_SET_TIMERSLACK:
         return 0;
     case PR_GET_TIMERSLACK:
