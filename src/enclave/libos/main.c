@@ -15,6 +15,7 @@
 #include "enclave/libos/program/memory.h"
 #include "enclave/libos/program/program.h"
 #include "enclave/libos/remote/remote_call.h"
+#include "enclave/libos/threads/deliver.h"
 #include "enclave/libos/threads/lock.h"
 #include "enclave/libos/threads/spent.h"
 #include "enclave/libos/threads/thread.h"
@@ -129,7 +130,10 @@ static int64_t run_program(void)
         .flags = PROGRAM_FLAGS_FIXED, .is_whole = 1, .number = PROGRAM_NO_CALL};
     if (remote_is_child()) {
         uint64_t result = program_serve(child_load, &begin);
-        return result == CHILD_LOADED ? (int64_t)program_run(&begin) : (int64_t)result;
+        if (result != CHILD_LOADED)
+            return (int64_t)result;
+        deliver_look_again(); /* it may have been killed before it began */
+        return (int64_t)program_run(&begin);
     }
     if (!gate_take_program(&begin.rip, &begin.rsp))
         return -EPERM;
@@ -172,6 +176,7 @@ static int64_t run_thread(void)
         return (int64_t)program_serve(serve, self);
     program_set_fs(self->begin_fs);
     program_load_control(&self->begin_mxcsr, &self->begin_control);
+    deliver_look_again();
     return (int64_t)program_run(&self->begin);
 }
 

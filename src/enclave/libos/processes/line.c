@@ -6,7 +6,7 @@
 #include <linux/poll.h>
 
 #include "enclave/libos/bytes.h"
-#include "enclave/libos/door/door_calls.h"
+#include "enclave/libos/door/door_children.h"
 #include "enclave/libos/processes/order.h"
 #include "enclave/libos/threads/lock.h"
 #include "enclave/libos/threads/thread.h"
@@ -14,6 +14,8 @@
 #include "enclave/libos/wire/arrivals.h"
 
 #define SIGNALS_MAX 64 /* that wait to be sent; of others the number alone is kept */
+
+#define TRIES_MAX 3
 
 enum line_state {
     LINE_ASKED,   /* no enclave has arrived for it */
@@ -27,6 +29,7 @@ struct line {
     struct process *process;
     struct wire *wire; /* borrowed from its thread */
     enum line_state state;
+    unsigned tries; /* to have another one come, where one failed */
     struct wait_queue changed;
     struct order_signal signals[SIGNALS_MAX];
     size_t signal_count;
@@ -119,6 +122,14 @@ void arrival_missed(void)
         return;
     asked = line->next;
     go_on(line, LINE_BROKEN);
+}
+
+/* It may have been a wire for calls, of a process that was killed. */
+void arrival_failed(void)
+{
+    if (asked && asked->tries++ < TRIES_MAX && door_child() == 0)
+        return;
+    arrival_missed();
 }
 
 /* --- signals ---------------------------------------------------------------------------------- */

@@ -26,7 +26,7 @@ static void serve(void *argument)
     wire_close(wire);
     lock_take();
     if (size <= 0)
-        arrival_missed();
+        arrival_failed();
     libos_free(wire);
     lock_release();
 }

@@ -24,5 +24,7 @@ void arrival_serve(struct wire *wire, const void *first, size_t size);
 /* With the lock: an enclave that was asked for has ended before it came, or what came was none, or
  * found no room. The host may say so at will: who has waited longest for one waits in vain. */
 void arrival_missed(void);
+/* Likewise, where that cannot be known: another one is asked for, a few times. */
+void arrival_failed(void);
 
 #endif

@@ -55,6 +55,11 @@ void arrival_missed(void)
     missed++;
 }
 
+void arrival_failed(void)
+{
+    arrival_missed();
+}
+
 static struct {
     uint64_t child;       /* what DOOR_CHILD answers */
     uint64_t arrivals[4]; /* what DOOR_ARRIVE answers, then -EAGAIN */
