@@ -20,6 +20,7 @@ struct host_thread {
     pthread_t id;      /* while it is started */
     bool is_started;   /* and was not joined */
     atomic_bool is_in; /* may be interrupted */
+    atomic_bool owes;  /* an interrupt that has not come to the library OS */
 };
 
 struct host {

@@ -4,7 +4,8 @@
  * Theory of operation: a thread parks on an eventfd, its token, so that it can wait for descriptors
  * beside it. Waking writes to the token; interrupting sends KICK as well, whose handler enters the
  * TCS once more if the thread was inside: then the library OS looks for what there is to do. A kick
- * that finds the thread outside does nothing: the token is set, and it will go in again.
+ * that finds the thread outside does nothing, though the thread may go in again to stay: the watch,
+ * a thread of the host's own that also waits for alarms, kicks again until it was inside or parked.
  */
 #include <errno.h>
 #include <poll.h>
@@ -19,6 +20,10 @@
 
 #define KICK        SIGURG /* what nobody else makes a process end by */
 #define NANOSECONDS UINT64_C(1000000000)
+
+/* How long the watch lets a kick take, nanoseconds: at first, and at most. */
+#define AGAIN_FIRST UINT64_C(1000000)
+#define AGAIN_LAST  UINT64_C(64000000)
 
 static _Thread_local struct host_thread *mine;
 
@@ -39,10 +44,13 @@ static void on_kick(int number, bool is_inside)
     struct enclave *enclave = thread->host->enclave;
     struct enclave_registers registers = {0};
     struct enclave_run run = {.tcs = enclave->base + host_tcs(thread)};
+    atomic_store(&thread->owes, false);
     (void)enclave->driver->enter(enclave, &registers, SGX_EENTER, &run);
 }
 
 /* --- waking and waiting ----------------------------------------------------------------------- */
+
+static int start_watch(struct host *host);
 
 /* With the lock. */
 static void wake(struct host_thread *thread, bool is_kicked)
@@ -50,8 +58,12 @@ static void wake(struct host_thread *thread, bool is_kicked)
     const uint64_t one = 1;
     if (thread->token >= 0)
         (void)!write(thread->token, &one, sizeof one);
-    if (is_kicked && atomic_load(&thread->is_in))
-        (void)pthread_kill(thread->id, KICK);
+    if (!is_kicked || !atomic_load(&thread->is_in))
+        return;
+    bool is_another = thread != mine && !thread->host->is_over;
+    if (is_another && !atomic_exchange(&thread->owes, true))
+        (void)start_watch(thread->host);
+    (void)pthread_kill(thread->id, KICK);
 }
 
 void host_wake(struct host *host, uint64_t bits, uint64_t kicked)
@@ -75,14 +87,19 @@ static void poke(struct host *host)
     }
 }
 
+static uint64_t now(void)
+{
+    struct timespec time;
+    (void)clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * NANOSECONDS + (uint64_t)time.tv_nsec;
+}
+
 /* NULL for no deadline. */
 static const struct timespec *time_left(uint64_t deadline, struct timespec *left)
 {
-    struct timespec now;
+    uint64_t reached = now();
     if (deadline == DOOR_FOREVER)
         return NULL;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    uint64_t reached = (uint64_t)now.tv_sec * NANOSECONDS + (uint64_t)now.tv_nsec;
     uint64_t more = deadline > reached ? deadline - reached : 0;
     *left = (struct timespec){(time_t)(more / NANOSECONDS), (long)(more % NANOSECONDS)};
     return left;
@@ -99,6 +116,7 @@ static int64_t wait_for(struct host_thread *thread, uint64_t deadline, struct po
     if (!items[count].revents)
         return ready;
     (void)!read(thread->token, &times, sizeof times);
+    atomic_store(&thread->owes, false); /* it looks now */
     return ready - 1;
 }
 
@@ -126,7 +144,7 @@ int64_t host_park(struct host_thread *thread, uint64_t deadline, uint64_t count)
     return ready;
 }
 
-/* --- alarms ----------------------------------------------------------------------------------- */
+/* --- the watch -------------------------------------------------------------------------------- */
 
 static bool has_come(uint64_t deadline)
 {
@@ -134,8 +152,22 @@ static bool has_come(uint64_t deadline)
     return deadline != DOOR_FOREVER && time_left(deadline, &left)->tv_sec == 0 && left.tv_nsec == 0;
 }
 
-/* The deadline to wait for; false when the program is over. */
-static bool look_at_alarm(struct host *host, uint64_t *deadline)
+/* Kicks those again that have not taken it; whether there are any. With the lock. */
+static bool kick_again(struct host *host)
+{
+    bool is_owed = false;
+    for (size_t i = 0; i < DOOR_THREADS_MAX; i++) {
+        struct host_thread *thread = &host->threads[i];
+        if (!atomic_load(&thread->owes) || !atomic_load(&thread->is_in))
+            continue;
+        is_owed = true;
+        (void)pthread_kill(thread->id, KICK);
+    }
+    return is_owed;
+}
+
+/* The deadline to wait for; false when the program is over. `again` is how long a kick may take. */
+static bool look(struct host *host, uint64_t *again, uint64_t *deadline)
 {
     (void)pthread_mutex_lock(&host->lock);
     if (has_come(host->alarm)) {
@@ -143,6 +175,13 @@ static bool look_at_alarm(struct host *host, uint64_t *deadline)
         poke(host);
     }
     *deadline = host->alarm;
+    if (!kick_again(host)) {
+        *again = AGAIN_FIRST;
+    } else {
+        uint64_t next = now() + *again;
+        *deadline = next < *deadline ? next : *deadline;
+        *again = *again * 2 < AGAIN_LAST ? *again * 2 : AGAIN_LAST;
+    }
     bool goes_on = !host->is_over;
     (void)pthread_mutex_unlock(&host->lock);
     return goes_on;
@@ -152,10 +191,11 @@ static void *watch(void *argument)
 {
     struct host *host = argument;
     struct pollfd item = {.fd = host->watch_token, .events = POLLIN};
+    uint64_t again = AGAIN_FIRST;
     uint64_t deadline;
     uint64_t times;
     struct timespec left;
-    while (look_at_alarm(host, &deadline)) {
+    while (look(host, &again, &deadline)) {
         if (ppoll(&item, 1, time_left(deadline, &left), NULL) > 0)
             (void)!read(host->watch_token, &times, sizeof times);
     }
@@ -219,6 +259,7 @@ static void run_thread(struct host_thread *thread, const uint64_t arguments[4])
     struct error err = {0};
     uint64_t result = 0;
     mine = thread;
+    atomic_store(&thread->owes, false);
     atomic_store(&thread->is_in, true);
     const struct enclave_host calls = {host->calls->answer, thread};
     int outcome = enclave_run_thread(host->enclave, host_tcs(thread), arguments, &calls, &result,
