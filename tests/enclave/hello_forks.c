@@ -322,8 +322,32 @@ static int execute(int borrows)
     return end(pid);
 }
 
+static void ignore(int number)
+{
+    (void)number;
+}
+
+static int nothing(int argument)
+{
+    return argument;
+}
+
+/* Signals come while a process is made, which nothing interrupts. */
+static int under_alarms(int count)
+{
+    const struct sigaction action = {.sa_handler = ignore, .sa_flags = SA_RESTART};
+    const struct itimerval often = {{0, 2000}, {0, 2000}}, never = {{0, 0}, {0, 0}};
+    int sum = 0;
+    if (sigaction(SIGALRM, &action, NULL) < 0 || setitimer(ITIMER_REAL, &often, NULL) < 0)
+        return 100;
+    for (int i = 0; i < count; i++)
+        sum += end(begin(nothing, i));
+    return sum + setitimer(ITIMER_REAL, &never, NULL);
+}
+
 static int further(void)
 {
+    (void)printf("alarms %d\n", end(begin(under_alarms, 4)));
     (void)printf("threads %d\n", end(begin(with_threads, 4)));
     (void)printf("vfork %d\n", end(begin(borrow_one, 6)));
     (void)printf("deep %d\n", end(begin(deep, 3)));

@@ -48,14 +48,18 @@ static void join(struct line *line)
     *place = line;
 }
 
-/* Signals wait: they would find a thread that is half another process. */
+/* Signals wait: they would find a thread that is half another process. So does what the thread of
+ * another enclave says meanwhile, which can only be that it is interrupted. */
 static void await(struct line *line, enum line_state state)
 {
     struct thread *self = thread_self();
+    struct thread_mirror *mirror = self->mirror;
     uint64_t mask = self->signals.mask;
     self->signals.mask = UINT64_MAX;
+    self->mirror = NULL;
     while (line->state == state)
         (void)wait_on(&line->changed, DOOR_FOREVER, NULL, 0);
+    self->mirror = mirror;
     self->signals.mask = mask;
 }
 
