@@ -66,7 +66,7 @@ static int look(int local)
     (void)printf("signals %d %d %d %d\n", sigismember(&mask, SIGUSR2),
                  action.sa_handler == on_signal, timer.it_value.tv_sec == 0, getpid() == gettid());
     variable = of_thread = 77;
-    (void)strcpy(mapped, "the child's");
+    (void)snprintf(mapped, PAGE, "%s", "the child's");
     return 5;
 }
 
@@ -79,7 +79,7 @@ static int copies(void)
     closed = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (mapped == MAP_FAILED || closed == MAP_FAILED)
         return 1;
-    (void)strcpy(mapped, "the parent's");
+    (void)snprintf(mapped, PAGE, "%s", "the parent's");
     (void)signal(SIGUSR1, on_signal);
     (void)sigemptyset(&one);
     (void)sigaddset(&one, SIGUSR2);
