@@ -58,7 +58,7 @@ static void root_becomes_a_user_for_good(void **state)
 static void a_user_keeps_to_what_it_has(void **state)
 {
     (void)state;
-    for (int kind = IDENTITY_USER; kind < IDENTITY_KINDS; kind++) {
+    for (enum identity_kind kind = IDENTITY_USER; kind < IDENTITY_KINDS; kind++) {
         struct identity one = user(5, 6, 7);
         assert_int_equal(identity_set(&one, kind, 6), -EPERM); /* neither real nor saved */
         assert_int_equal(identity_set(&one, kind, 8), -EPERM);
