@@ -32,6 +32,7 @@ enum { TEE = 1, CONFIGID, CHANNEL, IMAGE, SIGNATURE, FUSE, DISKS };
 
 struct given {
     const struct driver *driver;
+    int (*confine_nursery)(struct error *err); /* by what the driver needs */
     struct buf image;
     uint8_t sigstruct[SIGSTRUCT_SIZE];
     struct enclave_options options;
@@ -82,11 +83,13 @@ static int take_platform(char *argv[], struct given *given, struct error *err)
     given->run.target = &given->target;
     if (strcmp(argv[TEE], "sgx") == 0) {
         given->driver = &driver_hardware;
+        given->confine_nursery = host_confine_nursery_of_processor;
         return aesm_target(AESM_SOCKET, &given->target, err);
     }
     if (strcmp(argv[TEE], "sgx-simulated") != 0)
         return error_set(err, ERROR_USAGE, "\"%s\" is no kind of enclave", argv[TEE]);
     given->driver = &driver_model;
+    given->confine_nursery = host_confine_nursery;
     platform_target(&given->target);
     if (read_exactly(argv[FUSE], fuse, sizeof fuse, "the simulated platform's key", err) < 0)
         return -1;
@@ -131,9 +134,7 @@ static int run(int argc, char *argv[], struct given *given, struct error *err)
                                        .image = &image,
                                        .sigstruct = given->sigstruct,
                                        .options = &given->options,
-                                       .confine_nursery = given->driver->is_simulated
-                                                              ? host_confine_nursery
-                                                              : host_confine_nursery_of_processor,
+                                       .confine_nursery = given->confine_nursery,
                                        .confine_child = host_confine};
     if (host_nursery_begin(&recipe, &given->run, &nursery, err) < 0)
         return -1;

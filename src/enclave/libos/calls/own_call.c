@@ -9,11 +9,11 @@ static uint64_t own_open_program(struct program_frame *frame)
     char path[SYSCALL_PATH_MAX];
     struct file *file;
     int status = syscall_path(frame->rsi, path);
-    if (status == 0 && !can_write(frame->r10, sizeof(uint64_t)))
-        status = -EFAULT;
-    if (status == 0)
-        status = vfs_open_program(syscall_files(), (int)frame->rdi, path, (unsigned)frame->rdx,
-                                  &file);
+    if (status < 0)
+        return (uint64_t)status;
+    if (!can_write(frame->r10, sizeof(uint64_t)))
+        return SYSCALL_FAULT;
+    status = vfs_open_program(syscall_files(), (int)frame->rdi, path, (unsigned)frame->rdx, &file);
     if (status < 0)
         return (uint64_t)status;
     const uint64_t size = file->node->size;
