@@ -132,7 +132,7 @@ static void call_schedule(void)
     say("getcpu", "right", (int)syscall(SYS_getcpu, &cpu, &node, NULL));
     say("getcpu", "nowhere", (int)syscall(SYS_getcpu, 8L, NULL, NULL));
     say("getpriority", "right", getpriority(PRIO_PROCESS, 0));
-    say("setpriority", "right", setpriority(PRIO_PROCESS, 0, 1));
+    say("setpriority", "right", setpriority(PRIO_PROCESS, 0, 19));
     say_number("getpriority", "then", getpriority(PRIO_PROCESS, 0));
     say_number("ioprio_get", "unknown", syscall(SYS_ioprio_get, 9, 0));
     say("ioprio_set", "right", syscall(SYS_ioprio_set, 1, 0, 2 << 13 | 4));
