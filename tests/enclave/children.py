@@ -118,6 +118,7 @@ def sockets():
         client = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
         client.connect(name)
         peer = struct.unpack("3i", client.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12))
+        client.recv(1)  # credentials are asked for
         client.send(b"x" * 10)
         return 5 if peer == (os.getppid(), os.getuid(), os.getgid()) else 6
 
@@ -125,6 +126,7 @@ def sockets():
     end = _socket.socket(fileno=server._accept()[0])
     end.setsockopt(_socket.SOL_SOCKET, _socket.SO_PASSCRED, 1)
     peer = struct.unpack("3i", end.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12))
+    end.send(b"g")
     data, control, _, _ = end.recvmsg(10, 100)
     sent = [struct.unpack("3i", item[2])[0] == number for item in control]
     return peer == (number, os.getuid(), os.getgid()), data, sent, result(number)
