@@ -138,7 +138,8 @@ int identity_set_groups(struct identity *identity, const uint32_t *groups, size_
         if (groups[i] == IDENTITY_AS_IT_IS)
             return -EINVAL;
     }
-    memcpy(identity->groups, groups, count * sizeof *groups);
+    if (count > 0)
+        memcpy(identity->groups, groups, count * sizeof *groups);
     identity->group_count = count;
     return 0;
 }

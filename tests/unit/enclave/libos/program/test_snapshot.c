@@ -98,7 +98,7 @@ static void map(size_t page, size_t count, unsigned access)
 /* --- the wire --------------------------------------------------------------------------------- */
 
 static struct message {
-    uint8_t bytes[SNAPSHOT_MESSAGE_MAX];
+    _Alignas(64) uint8_t bytes[SNAPSHOT_MESSAGE_MAX];
     size_t size;
 } messages[MESSAGES_MAX], kept;
 static size_t count, next;
