@@ -15,12 +15,13 @@ struct host;
 struct host_thread {
     struct host *host;
     size_t index;
-    uint8_t *buffer;   /* DOOR_BUFFER_SIZE, made at the first use */
-    int token;         /* eventfd, above 0 when the thread was woken; made at the first use */
-    pthread_t id;      /* while it is started */
-    bool is_started;   /* and was not joined */
-    atomic_bool is_in; /* may be interrupted */
-    atomic_bool owes;  /* an interrupt that has not come to the library OS */
+    uint8_t *buffer;    /* DOOR_BUFFER_SIZE, made at the first use */
+    int token;          /* eventfd, above 0 when the thread was woken; made at the first use */
+    pthread_t id;       /* while it is started */
+    bool is_started;    /* and was not joined */
+    atomic_bool is_in;  /* may be interrupted */
+    atomic_ullong owes; /* when an interrupt that has not come to the library OS is made again, by
+                           the monotonic clock; 0: there is none */
 };
 
 struct host {

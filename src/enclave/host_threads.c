@@ -4,8 +4,8 @@
  * Theory of operation: a thread parks on an eventfd, its token, so that it can wait for descriptors
  * beside it. Waking writes to the token; interrupting sends KICK as well, whose handler enters the
  * TCS once more if the thread was inside: then the library OS looks for what there is to do. A kick
- * that finds the thread outside does nothing, though the thread may go in again to stay: the watch,
- * a thread of the host's own that also waits for alarms, kicks again until it was inside or parked.
+ * that finds the thread outside does nothing, though the thread may go in again to stay: for alarms
+ * the watch, a thread of the host's own, kicks again until it was inside or parked.
  */
 #include <errno.h>
 #include <poll.h>
@@ -21,9 +21,7 @@
 #define KICK        SIGURG /* what nobody else makes a process end by */
 #define NANOSECONDS UINT64_C(1000000000)
 
-/* How long the watch lets a kick take, nanoseconds: at first, and at most. */
-#define AGAIN_FIRST UINT64_C(1000000)
-#define AGAIN_LAST  UINT64_C(64000000)
+#define AGAIN UINT64_C(10000000) /* nanoseconds that a kick may take */
 
 static _Thread_local struct host_thread *mine;
 
@@ -44,13 +42,13 @@ static void on_kick(int number, bool is_inside)
     struct enclave *enclave = thread->host->enclave;
     struct enclave_registers registers = {0};
     struct enclave_run run = {.tcs = enclave->base + host_tcs(thread)};
-    atomic_store(&thread->owes, false);
+    atomic_store(&thread->owes, 0);
     (void)enclave->driver->enter(enclave, &registers, SGX_EENTER, &run);
 }
 
 /* --- waking and waiting ----------------------------------------------------------------------- */
 
-static int start_watch(struct host *host);
+static uint64_t now(void);
 
 /* With the lock. */
 static void wake(struct host_thread *thread, bool is_kicked)
@@ -60,9 +58,6 @@ static void wake(struct host_thread *thread, bool is_kicked)
         (void)!write(thread->token, &one, sizeof one);
     if (!is_kicked || !atomic_load(&thread->is_in))
         return;
-    bool is_another = thread != mine && !thread->host->is_over;
-    if (is_another && !atomic_exchange(&thread->owes, true))
-        (void)start_watch(thread->host);
     (void)pthread_kill(thread->id, KICK);
 }
 
@@ -82,6 +77,7 @@ static void poke(struct host *host)
     for (size_t i = 0; i < DOOR_THREADS_MAX; i++) {
         if (!atomic_load(&host->threads[i].is_in))
             continue;
+        atomic_store(&host->threads[i].owes, now() + AGAIN);
         wake(&host->threads[i], true);
         return;
     }
@@ -116,7 +112,7 @@ static int64_t wait_for(struct host_thread *thread, uint64_t deadline, struct po
     if (!items[count].revents)
         return ready;
     (void)!read(thread->token, &times, sizeof times);
-    atomic_store(&thread->owes, false); /* it looks now */
+    atomic_store(&thread->owes, 0); /* it looks now */
     return ready - 1;
 }
 
@@ -152,36 +148,33 @@ static bool has_come(uint64_t deadline)
     return deadline != DOOR_FOREVER && time_left(deadline, &left)->tv_sec == 0 && left.tv_nsec == 0;
 }
 
-/* Kicks those again that have not taken it; whether there are any. With the lock. */
-static bool kick_again(struct host *host)
+/* Kicks those again that have not taken it for so long: when to look next. With the lock. */
+static uint64_t kick_again(struct host *host, uint64_t deadline)
 {
-    bool is_owed = false;
     for (size_t i = 0; i < DOOR_THREADS_MAX; i++) {
         struct host_thread *thread = &host->threads[i];
-        if (!atomic_load(&thread->owes) || !atomic_load(&thread->is_in))
+        unsigned long long due = atomic_load(&thread->owes);
+        if (due == 0 || !atomic_load(&thread->is_in))
             continue;
-        is_owed = true;
-        (void)pthread_kill(thread->id, KICK);
+        uint64_t time = now();
+        if (time >= due && atomic_compare_exchange_strong(&thread->owes, &due, time + AGAIN)) {
+            (void)pthread_kill(thread->id, KICK);
+            due = time + AGAIN;
+        }
+        deadline = due != 0 && due < deadline ? due : deadline;
     }
-    return is_owed;
+    return deadline;
 }
 
-/* The deadline to wait for; false when the program is over. `again` is how long a kick may take. */
-static bool look(struct host *host, uint64_t *again, uint64_t *deadline)
+/* The deadline to wait for; false when the program is over. */
+static bool look(struct host *host, uint64_t *deadline)
 {
     (void)pthread_mutex_lock(&host->lock);
     if (has_come(host->alarm)) {
         host->alarm = DOOR_FOREVER;
         poke(host);
     }
-    *deadline = host->alarm;
-    if (!kick_again(host)) {
-        *again = AGAIN_FIRST;
-    } else {
-        uint64_t next = now() + *again;
-        *deadline = next < *deadline ? next : *deadline;
-        *again = *again * 2 < AGAIN_LAST ? *again * 2 : AGAIN_LAST;
-    }
+    *deadline = kick_again(host, host->alarm);
     bool goes_on = !host->is_over;
     (void)pthread_mutex_unlock(&host->lock);
     return goes_on;
@@ -191,11 +184,10 @@ static void *watch(void *argument)
 {
     struct host *host = argument;
     struct pollfd item = {.fd = host->watch_token, .events = POLLIN};
-    uint64_t again = AGAIN_FIRST;
     uint64_t deadline;
     uint64_t times;
     struct timespec left;
-    while (look(host, &again, &deadline)) {
+    while (look(host, &deadline)) {
         if (ppoll(&item, 1, time_left(deadline, &left), NULL) > 0)
             (void)!read(host->watch_token, &times, sizeof times);
     }
@@ -259,7 +251,7 @@ static void run_thread(struct host_thread *thread, const uint64_t arguments[4])
     struct error err = {0};
     uint64_t result = 0;
     mine = thread;
-    atomic_store(&thread->owes, false);
+    atomic_store(&thread->owes, 0);
     atomic_store(&thread->is_in, true);
     const struct enclave_host calls = {host->calls->answer, thread};
     int outcome = enclave_run_thread(host->enclave, host_tcs(thread), arguments, &calls, &result,
