@@ -33,4 +33,12 @@ static inline void *alloc_zeroed(size_t count, size_t size)
     return memory;
 }
 
+/* Zeroed memory at a multiple of `unit`, a power of two: where it begins, in *memory, which
+ * libos_free() ends. */
+static inline void *alloc_aligned(size_t size, size_t unit, void **memory)
+{
+    *memory = alloc_zeroed(1, size + unit);
+    return *memory ? (uint8_t *)*memory + (-(uintptr_t)*memory & (unit - 1)) : NULL;
+}
+
 #endif

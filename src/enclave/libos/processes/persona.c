@@ -21,14 +21,10 @@ struct persona {
 
 static struct persona *make(void)
 {
-    void *memory = libos_alloc(sizeof(struct persona) + _Alignof(struct persona));
-    uintptr_t at = ((uintptr_t)memory + _Alignof(struct persona) - 1) &
-                   ~(uintptr_t)(_Alignof(struct persona) - 1);
-    struct persona *persona = (struct persona *)at; /* NOLINT: in the memory */
-    if (!memory)
-        return NULL;
-    memset(persona, 0, sizeof *persona);
-    persona->memory = memory;
+    void *memory;
+    struct persona *persona = alloc_aligned(sizeof *persona, _Alignof(struct persona), &memory);
+    if (persona)
+        persona->memory = memory;
     return persona;
 }
 

@@ -19,10 +19,7 @@ _Static_assert(sizeof(struct state_message) <= SNAPSHOT_MESSAGE_MAX, "one messag
 /* At a multiple of 64, which heap memory need not be. */
 static struct state_message *new_message(void **memory)
 {
-    const uintptr_t unit = _Alignof(struct state_message);
-    *memory = alloc_zeroed(1, sizeof(struct state_message) + unit);
-    uintptr_t at = ((uintptr_t)*memory + unit - 1) & ~(unit - 1);
-    return *memory ? (struct state_message *)at : NULL; /* NOLINT: in the memory */
+    return alloc_aligned(sizeof(struct state_message), _Alignof(struct state_message), memory);
 }
 
 /* --- out -------------------------------------------------------------------------------------- */
