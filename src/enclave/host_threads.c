@@ -46,9 +46,14 @@ static void on_kick(int number, bool is_inside)
     (void)enclave->driver->enter(enclave, &registers, SGX_EENTER, &run);
 }
 
-/* --- waking and waiting ----------------------------------------------------------------------- */
+static uint64_t now(void)
+{
+    struct timespec time;
+    (void)clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * NANOSECONDS + (uint64_t)time.tv_nsec;
+}
 
-static uint64_t now(void);
+/* --- waking and waiting ----------------------------------------------------------------------- */
 
 /* With the lock. */
 static void wake(struct host_thread *thread, bool is_kicked)
@@ -81,13 +86,6 @@ static void poke(struct host *host)
         wake(&host->threads[i], true);
         return;
     }
-}
-
-static uint64_t now(void)
-{
-    struct timespec time;
-    (void)clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * NANOSECONDS + (uint64_t)time.tv_nsec;
 }
 
 /* NULL for no deadline. */
