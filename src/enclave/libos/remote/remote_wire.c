@@ -91,15 +91,6 @@ _Noreturn void remote_lost(void)
 
 /* --- the first enclave's side ----------------------------------------------------------------- */
 
-/* Takes the same time wherever they differ. */
-static bool is_same(const uint8_t *a, const uint8_t *b, size_t size)
-{
-    uint8_t differs = 0;
-    for (size_t i = 0; i < size; i++)
-        differs |= a[i] ^ b[i];
-    return differs == 0;
-}
-
 /* With the lock: the number of the process that the message proves, or 0. */
 static int proved_by(const void *first, size_t size)
 {
@@ -110,7 +101,7 @@ static int proved_by(const void *first, size_t size)
     const struct process *process = process_find((int)hello.process);
     bool is_proved = hello.arrival == ARRIVAL_CALLS && process && process != process_first() &&
                      process->state == PROCESS_ALIVE &&
-                     is_same(hello.secret, process->secret, sizeof hello.secret);
+                     libos_same(hello.secret, process->secret, sizeof hello.secret);
     libos_wipe(hello.secret, sizeof hello.secret);
     return is_proved ? process->number : 0;
 }
