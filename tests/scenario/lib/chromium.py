@@ -112,7 +112,16 @@ class Page:
         result = self.call("Page.navigate", url=url)
         if result.get("errorText"):
             raise RuntimeError(result["errorText"])
+        end = time.monotonic() + TIMEOUT
+        while result.get("loaderId") and self.loader() != result["loaderId"]:  # until then the old page answers
+            if time.monotonic() > end:
+                raise TimeoutError(f"never open: {url}")
+            time.sleep(0.002)
         self.wait("document.readyState === 'complete'")
+
+    def loader(self):
+        """Which load the page's document comes from."""
+        return self.call("Page.getFrameTree")["frameTree"]["frame"]["loaderId"]
 
     def evaluate(self, expression):
         result = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True,
