@@ -23,8 +23,12 @@ static int print_json(const struct diagnosis *diagnosis, struct error *err)
             0)
             return error_memory(err);
     }
-    json_auto_t *all = json_pack("{s:O, s:{s:b, s:b}}", "checks", found, "tee", "simulated",
-                                 diagnosis->simulated, "sev-snp", diagnosis->sev_snp);
+    json_auto_t *kinds = json_object();
+    for (enum vm_tee tee = 0; tee < VM_TEE_COUNT; tee++) {
+        if (json_object_set_new(kinds, vm_tee_name(tee), json_boolean(diagnosis->works[tee])) < 0)
+            return error_memory(err);
+    }
+    json_auto_t *all = json_pack("{s:O, s:O}", "checks", found, "tee", kinds);
     if (!all)
         return error_memory(err);
     if (json_append_pretty(all, &text, err) < 0)
@@ -41,9 +45,10 @@ static void print_text(const struct diagnosis *diagnosis)
         if (each->remedy[0])
             (void)printf("%-9s %-20s → %s\n", "", "", each->remedy);
     }
-    (void)printf("\n--tee simulated %s here; --tee sev-snp %s.\n",
-                 diagnosis->simulated ? "works" : "does not work",
-                 diagnosis->sev_snp ? "does too" : "does not");
+    (void)printf("\n");
+    for (enum vm_tee tee = 0; tee < VM_TEE_COUNT; tee++)
+        (void)printf("--tee %s %s here.\n", vm_tee_name(tee),
+                     diagnosis->works[tee] ? "works" : "does not work");
 }
 
 static int run(const struct args *args, struct error *err)
@@ -57,7 +62,7 @@ static int run(const struct args *args, struct error *err)
             return -1;
     } else
         print_text(&diagnosis);
-    return diagnosis.simulated ? EXIT_OK : EXIT_ENVIRONMENT;
+    return diagnosis.works[VM_TEE_SIMULATED] ? EXIT_OK : EXIT_ENVIRONMENT;
 }
 
 const struct command command_doctor = {

@@ -3,7 +3,6 @@
 #include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +10,10 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "cli/doctor_sgx.h"
 #include "cli/guest_folder.h"
 #include "crypto/digest.h"
+#include "enclave/aesm.h"
 #include "image/store.h"
 #include "measure/manifest.h"
 #include "os/fd.h"
@@ -29,7 +30,6 @@
 #define FREE_MIN_MIB  1024
 #define RUN_MIN_MIB   64
 #define CPUID_SEV_SNP (1U << 4) /* AMD APM vol. 3, CPUID 8000001F EAX */
-#define CPUID_SGX     (1U << 2) /* Intel SDM vol. 2, CPUID 7.0 EBX */
 #define SEV_PARAMETER "/sys/module/kvm_amd/parameters/sev_snp"
 
 /* What one check leaves for the next ones. */
@@ -39,43 +39,6 @@ struct examination {
     unsigned int qemu_version;
     bool firmware;
 };
-
-static const char *const state_names[] = {
-    [FINDING_MISSING] = "missing",
-    [FINDING_OPTIONAL] = "optional",
-    [FINDING_OK] = "ok",
-};
-_Static_assert(sizeof state_names / sizeof *state_names == FINDING_STATE_COUNT,
-               "a state without name");
-
-const char *finding_state_name(enum finding_state state)
-{
-    return state_names[state];
-}
-
-__attribute__((format(printf, 4, 5))) static void conclude(struct finding *finding,
-                                                           enum finding_state state,
-                                                           const char *remedy, const char *format,
-                                                           ...)
-{
-    va_list values;
-    va_start(values, format);
-    finding->state = state;
-    (void)vsnprintf(finding->found, sizeof finding->found, format, values);
-    va_end(values);
-    (void)snprintf(finding->remedy, sizeof finding->remedy, "%s", remedy);
-    text_make_printable(finding->found);
-    text_make_printable(finding->remedy);
-}
-
-/* As conclude(), with what the system said (errno) behind `what`. */
-static void conclude_system(struct finding *finding, enum finding_state state, const char *remedy,
-                            const char *what)
-{
-    struct error err = {0};
-    (void)error_system(&err, errno, "%s", what);
-    conclude(finding, state, remedy, "%s", err.text);
-}
 
 unsigned int doctor_qemu_version(const char *text)
 {
@@ -106,14 +69,16 @@ static void check_qemu(struct examination *all, struct finding *finding)
     struct error err = {0};
     BUF_AUTO answer = BUF_WITH_LIMIT(65536);
     if (ask_version(QEMU_PROGRAM, &answer, &err) < 0) {
-        conclude(finding, FINDING_MISSING, "apt-get install qemu-system-x86", "%s", err.text);
+        finding_conclude(finding, FINDING_MISSING, "apt-get install qemu-system-x86", "%s",
+                         err.text);
         return;
     }
     all->qemu_version = doctor_qemu_version(buf_text(&answer));
     bool good = all->qemu_version >= QEMU_MIN;
-    conclude(finding, good ? FINDING_OK : FINDING_MISSING,
-             good ? "" : "QEMU 7.2 or newer is needed; for sev-snp 9.1 (bookworm-backports)", "%s",
-             buf_text(&answer));
+    finding_conclude(
+        finding, good ? FINDING_OK : FINDING_MISSING,
+        good ? "" : "QEMU 7.2 or newer is needed; for sev-snp 9.1 (bookworm-backports)", "%s",
+        buf_text(&answer));
 }
 
 static void check_passt(struct examination *all, struct finding *finding)
@@ -122,10 +87,11 @@ static void check_passt(struct examination *all, struct finding *finding)
     BUF_AUTO answer = BUF_WITH_LIMIT(65536);
     (void)all;
     if (ask_version(PASST_PROGRAM, &answer, &err) < 0)
-        conclude(finding, FINDING_MISSING,
-                 "apt-get install passt; until then there is --network none", "%s", err.text);
+        finding_conclude(finding, FINDING_MISSING,
+                         "apt-get install passt; until then there is --network none", "%s",
+                         err.text);
     else
-        conclude(finding, FINDING_OK, "", "%s", buf_text(&answer));
+        finding_conclude(finding, FINDING_OK, "", "%s", buf_text(&answer));
 }
 
 /* A guest that breaks out of QEMU is what QEMU is. */
@@ -134,14 +100,15 @@ static void check_confinement(struct examination *all, struct finding *finding)
     struct process_user user;
     (void)all;
     if (geteuid() != 0)
-        conclude(finding, FINDING_OK, "", "QEMU and passt run as this user (%u)", geteuid());
+        finding_conclude(finding, FINDING_OK, "", "QEMU and passt run as this user (%u)",
+                         geteuid());
     else if (confine_user(getpid(), CONFINE_QEMU, &user))
-        conclude(finding, FINDING_OK, "",
-                 "QEMU and passt run as users of their own, not as root (QEMU's here: %u)",
-                 user.uid);
+        finding_conclude(finding, FINDING_OK, "",
+                         "QEMU and passt run as users of their own, not as root (QEMU's here: %u)",
+                         user.uid);
     else
-        conclude(finding, FINDING_OPTIONAL, "run caisson as an ordinary user",
-                 "QEMU runs as root: this root may not become another user");
+        finding_conclude(finding, FINDING_OPTIONAL, "run caisson as an ordinary user",
+                         "QEMU runs as root: this root may not become another user");
 }
 
 static int digest_file(const char *path, uint8_t out[SHA256_SIZE], struct error *err)
@@ -198,14 +165,14 @@ static void check_guest(struct examination *all, struct finding *finding)
     char *folder = NULL;
     if (guest_folder_find(all->guest_given, &folder, &err) < 0 ||
         check_guest_files(folder, &err) < 0) {
-        conclude(finding, FINDING_MISSING, "make guest", "%s", err.text);
+        finding_conclude(finding, FINDING_MISSING, "make guest", "%s", err.text);
         free(folder);
         return;
     }
     TEXT_AUTO firmware = text_format("%s/OVMF.amdsev.fd", folder);
     all->firmware = firmware && access(firmware, R_OK) == 0;
     all->guest = folder;
-    conclude(finding, FINDING_OK, "", "%s: all files are the manifest's", folder);
+    finding_conclude(finding, FINDING_OK, "", "%s: all files are the manifest's", folder);
 }
 
 static int try_kvm(const struct examination *all, bool *works, struct error *reason,
@@ -225,21 +192,23 @@ static void check_kvm(struct examination *all, struct finding *finding)
     struct error reason = {0};
     bool kvm = false;
     if (access("/dev/kvm", F_OK) < 0)
-        conclude(finding, FINDING_OPTIONAL,
-                 "with hardware virtualisation (modprobe kvm_amd or kvm_intel) it is faster",
-                 "no /dev/kvm: machines are emulated, which is several times slower");
+        finding_conclude(
+            finding, FINDING_OPTIONAL,
+            "with hardware virtualisation (modprobe kvm_amd or kvm_intel) it is faster",
+            "no /dev/kvm: machines are emulated, which is several times slower");
     else if (access("/dev/kvm", R_OK | W_OK) < 0)
-        conclude_system(finding, FINDING_OPTIONAL, "add this user to the group of /dev/kvm (kvm)",
-                        "machines are emulated; /dev/kvm");
+        finding_conclude_system(finding, FINDING_OPTIONAL,
+                                "add this user to the group of /dev/kvm (kvm)",
+                                "machines are emulated; /dev/kvm");
     else if (!all->guest)
-        conclude(finding, FINDING_OPTIONAL, "make guest, and ask again",
-                 "/dev/kvm is there; without a guest it cannot be tried");
+        finding_conclude(finding, FINDING_OPTIONAL, "make guest, and ask again",
+                         "/dev/kvm is there; without a guest it cannot be tried");
     else if (try_kvm(all, &kvm, &reason, &err) < 0)
-        conclude(finding, FINDING_OPTIONAL, "", "/dev/kvm was not tried: %s", err.text);
+        finding_conclude(finding, FINDING_OPTIONAL, "", "/dev/kvm was not tried: %s", err.text);
     else if (!kvm)
-        conclude(finding, FINDING_OPTIONAL, "", "%s; machines are emulated", reason.text);
+        finding_conclude(finding, FINDING_OPTIONAL, "", "%s; machines are emulated", reason.text);
     else
-        conclude(finding, FINDING_OK, "", "the guest comes up under it");
+        finding_conclude(finding, FINDING_OK, "", "the guest comes up under it");
 }
 
 /* Whether a file can be made there, and how much room there is. */
@@ -250,19 +219,19 @@ static void check_folder(struct finding *finding, const char *path, unsigned lon
     TEXT_AUTO template = text_format("%s/.doctor-XXXXXX", path);
     int fd = template ? mkostemp(template, O_CLOEXEC) : -1;
     if (fd < 0) {
-        conclude_system(finding, FINDING_MISSING, variable, path);
+        finding_conclude_system(finding, FINDING_MISSING, variable, path);
         return;
     }
     fd_close(&fd);
     (void)unlink(template);
     if (statvfs(path, &room) < 0) {
-        conclude_system(finding, FINDING_MISSING, variable, path);
+        finding_conclude_system(finding, FINDING_MISSING, variable, path);
         return;
     }
     unsigned long long mib = (unsigned long long)room.f_bavail * room.f_frsize >> 20;
     bool enough = mib >= wanted_mib;
-    conclude(finding, enough ? FINDING_OK : FINDING_MISSING, enough ? "" : variable,
-             "%s: %llu MiB free", path, mib);
+    finding_conclude(finding, enough ? FINDING_OK : FINDING_MISSING, enough ? "" : variable,
+                     "%s: %llu MiB free", path, mib);
 }
 
 #define STORE_REMEDY "name a folder of your own with more room by CAISSON_HOME"
@@ -274,7 +243,7 @@ static void check_store(struct examination *all, struct finding *finding)
     (void)all;
     STORE_AUTO store = store_open(NULL, &err);
     if (!store)
-        conclude(finding, FINDING_MISSING, STORE_REMEDY, "%s", err.text);
+        finding_conclude(finding, FINDING_MISSING, STORE_REMEDY, "%s", err.text);
     else
         check_folder(finding, store_folder(store), FREE_MIN_MIB, STORE_REMEDY);
 }
@@ -285,7 +254,7 @@ static void check_run(struct examination *all, struct finding *finding)
     char *root = NULL;
     (void)all;
     if (record_root(&root, &err) < 0)
-        conclude(finding, FINDING_MISSING, RUN_REMEDY, "%s", err.text);
+        finding_conclude(finding, FINDING_MISSING, RUN_REMEDY, "%s", err.text);
     else
         check_folder(finding, root, RUN_MIN_MIB, RUN_REMEDY);
     free(root);
@@ -298,14 +267,16 @@ static void check_processor(struct examination *all, struct finding *finding)
     STORE_AUTO store = store_open(NULL, &err);
     TEXT_AUTO root = store ? text_format("%s/simulated/ark.pem", store_folder(store)) : NULL;
     if (!root)
-        conclude(finding, FINDING_MISSING, STORE_REMEDY, "%s", err.text);
+        finding_conclude(finding, FINDING_MISSING, STORE_REMEDY, "%s", err.text);
     else if (access(root, F_OK) < 0)
-        conclude(finding, FINDING_OK, "", "none yet: the first simulated machine makes one");
+        finding_conclude(finding, FINDING_OK, "",
+                         "none yet: the first simulated machine makes one");
     else if (access(root, R_OK) < 0)
-        conclude_system(finding, FINDING_MISSING, "remove its folder: the next run makes another",
-                        root);
+        finding_conclude_system(finding, FINDING_MISSING,
+                                "remove its folder: the next run makes another", root);
     else
-        conclude(finding, FINDING_OK, "", "%s: its root, for verify --trust-simulated", root);
+        finding_conclude(finding, FINDING_OK, "", "%s: its root, for verify --trust-simulated",
+                         root);
 }
 
 static bool parameter_is_on(const char *path)
@@ -324,73 +295,96 @@ static void check_sev_snp(struct examination *all, struct finding *finding)
     bool processor = __get_cpuid_count(0x8000001f, 0, &eax, &ebx, &ecx, &edx) &&
                      (eax & CPUID_SEV_SNP);
     if (!processor)
-        conclude(finding, FINDING_OPTIONAL, "an AMD EPYC 7003 or later has it",
-                 "the processor has no SEV-SNP (CPUID 8000001F)");
+        finding_conclude(finding, FINDING_OPTIONAL, "an AMD EPYC 7003 or later has it",
+                         "the processor has no SEV-SNP (CPUID 8000001F)");
     else if (!parameter_is_on(SEV_PARAMETER))
-        conclude(finding, FINDING_OPTIONAL,
-                 "switch SEV-SNP on in the firmware (SMEE, SNP, RMP); Linux 6.11 or later",
-                 "the processor has it, and kvm_amd does not use it (" SEV_PARAMETER ")");
+        finding_conclude(finding, FINDING_OPTIONAL,
+                         "switch SEV-SNP on in the firmware (SMEE, SNP, RMP); Linux 6.11 or later",
+                         "the processor has it, and kvm_amd does not use it (" SEV_PARAMETER ")");
     else if (access("/dev/sev", R_OK | W_OK) < 0)
-        conclude_system(finding, FINDING_OPTIONAL, "let this user open /dev/sev", "/dev/sev");
+        finding_conclude_system(finding, FINDING_OPTIONAL, "let this user open /dev/sev",
+                                "/dev/sev");
     else if (all->qemu_version < QEMU_SNP_MIN)
-        conclude(finding, FINDING_OPTIONAL, "install QEMU from bookworm-backports",
-                 "QEMU is older than 9.1");
+        finding_conclude(finding, FINDING_OPTIONAL, "install QEMU from bookworm-backports",
+                         "QEMU is older than 9.1");
     else if (!all->firmware)
-        conclude(finding, FINDING_OPTIONAL, "make guest, with network",
-                 "the guest has no OVMF.amdsev.fd");
+        finding_conclude(finding, FINDING_OPTIONAL, "make guest, with network",
+                         "the guest has no OVMF.amdsev.fd");
     else
-        conclude(finding, FINDING_OK, "", "/dev/sev, kvm_amd and QEMU have it");
+        finding_conclude(finding, FINDING_OK, "", "/dev/sev, kvm_amd and QEMU have it");
 }
 
 static void check_sgx(struct examination *all, struct finding *finding)
 {
-    unsigned int eax;
-    unsigned int ebx = 0;
-    unsigned int ecx;
-    unsigned int edx;
     (void)all;
-    if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) || !(ebx & CPUID_SGX))
-        conclude(finding, FINDING_OPTIONAL, "an Intel Xeon of the third generation or later has it",
-                 "the processor has no SGX (CPUID 7)");
-    else if (access("/dev/sgx_enclave", R_OK | W_OK) < 0)
-        conclude_system(finding, FINDING_OPTIONAL,
-                        "switch SGX on in the firmware; Linux 5.11 or later", "/dev/sgx_enclave");
-    else
-        conclude(finding, FINDING_OK, "", "/dev/sgx_enclave is there");
+    doctor_sgx_processor(doctor_cpuid, finding);
+}
+
+static void check_sgx_device(struct examination *all, struct finding *finding)
+{
+    (void)all;
+    doctor_sgx_device("/dev/sgx_enclave", finding);
+}
+
+static void check_aesmd(struct examination *all, struct finding *finding)
+{
+    (void)all;
+    doctor_sgx_aesmd(AESM_SOCKET, finding);
+}
+
+static void check_enclave(struct examination *all, struct finding *finding)
+{
+    (void)all;
+    doctor_enclave(finding);
+}
+
+static void check_enclave_model(struct examination *all, struct finding *finding)
+{
+    (void)all;
+    doctor_enclave_model(finding);
 }
 
 /* In this order: KVM is tried with the guest, and sev-snp asks what was found before. */
+#define OF(tee)  (1U << (tee))
+#define ENCLAVES (OF(VM_TEE_SGX) | OF(VM_TEE_SGX_SIMULATED))
+#define MACHINES (OF(VM_TEE_SIMULATED) | OF(VM_TEE_SEV_SNP))
+
 static const struct {
     const char *name;
-    bool simulated_needs_it;
+    unsigned int needed_by; /* bits of enum vm_tee */
     void (*check)(struct examination *all, struct finding *finding);
 } checks[] = {
-    {"qemu", true, check_qemu},
-    {"passt", true, check_passt},
-    {"confinement", false, check_confinement},
-    {"guest", true, check_guest},
-    {"kvm", false, check_kvm},
-    {"store", true, check_store},
-    {"run folder", true, check_run},
-    {"simulated processor", true, check_processor},
-    {"sev-snp", false, check_sev_snp},
-    {"sgx", false, check_sgx},
+    {"qemu", MACHINES, check_qemu},
+    {"passt", MACHINES, check_passt},
+    {"confinement", 0, check_confinement},
+    {"guest", MACHINES, check_guest},
+    {"kvm", 0, check_kvm},
+    {"store", MACHINES | ENCLAVES, check_store},
+    {"run folder", MACHINES | ENCLAVES, check_run},
+    {"simulated processor", MACHINES, check_processor},
+    {"sev-snp", OF(VM_TEE_SEV_SNP), check_sev_snp},
+    {"enclave", ENCLAVES, check_enclave},
+    {"sgx-simulated", OF(VM_TEE_SGX_SIMULATED), check_enclave_model},
+    {"sgx", OF(VM_TEE_SGX), check_sgx},
+    {"sgx device", OF(VM_TEE_SGX), check_sgx_device},
+    {"aesmd", OF(VM_TEE_SGX), check_aesmd},
 };
 _Static_assert(sizeof checks / sizeof *checks <= DOCTOR_FINDINGS_MAX, "more checks than findings");
 
 void doctor_examine(const char *guest, struct diagnosis *out)
 {
     struct examination all = {.guest_given = guest};
-    *out = (struct diagnosis){.simulated = true};
+    *out = (struct diagnosis){.works = {0}};
+    for (size_t tee = 0; tee < VM_TEE_COUNT; tee++)
+        out->works[tee] = true;
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
         struct finding *finding = &out->findings[out->count++];
         finding->name = checks[i].name;
         checks[i].check(&all, finding);
-        if (checks[i].simulated_needs_it && finding->state != FINDING_OK)
-            out->simulated = false;
-        if (checks[i].check == check_sev_snp)
-            out->sev_snp = finding->state == FINDING_OK;
+        for (size_t tee = 0; tee < VM_TEE_COUNT; tee++) {
+            if (finding->state != FINDING_OK && (checks[i].needed_by & OF(tee)))
+                out->works[tee] = false;
+        }
     }
-    out->sev_snp = out->sev_snp && out->simulated;
     free(all.guest);
 }

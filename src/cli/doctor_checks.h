@@ -8,27 +8,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* FINDING_OPTIONAL: it is not there, and `--tee simulated` works without it. */
-enum finding_state { FINDING_MISSING, FINDING_OPTIONAL, FINDING_OK, FINDING_STATE_COUNT };
-
-struct finding {
-    const char *name;
-    enum finding_state state;
-    char found[320];  /* one line */
-    char remedy[320]; /* one line; "" where nothing is to be done */
-};
+#include "cli/doctor_finding.h"
+#include "vm/machine.h"
 
 #define DOCTOR_FINDINGS_MAX 16
 
 struct diagnosis {
     struct finding findings[DOCTOR_FINDINGS_MAX];
     size_t count;
-    bool simulated; /* what `--tee simulated` needs is there */
-    bool sev_snp;   /* so is what sev-snp needs */
+    bool works[VM_TEE_COUNT]; /* what --tee of this kind needs is there */
 };
-
-/* "missing", "optional", "ok". */
-const char *finding_state_name(enum finding_state state);
 
 /* Carries out every check; `guest` is the folder that --guest named, or NULL. The answer about KVM
  * takes some seconds where it is not known yet. */

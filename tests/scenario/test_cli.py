@@ -476,6 +476,11 @@ class Machines(CliCase):
                          {"qemu", "passt", "guest", "kvm", "confinement"})
         text = self.caisson("doctor").stdout.decode()
         self.assertIn("--tee simulated works here", text)
+        self.assertEqual(set(found["tee"]), {"simulated", "sev-snp", "sgx", "sgx-simulated"})
+        self.assertTrue(found["tee"]["sgx-simulated"])
+        self.assertIn("--tee sgx-simulated works here", text)
+        if not os.path.exists("/dev/sgx_enclave"):
+            self.assertIn("--tee sgx does not work here", text)
         missing = self.caisson("doctor", "--guest", "/nowhere", check=False)
         self.assertEqual(missing.returncode, 3)
         self.assertIn(b"make guest", missing.stdout)

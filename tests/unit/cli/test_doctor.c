@@ -103,8 +103,8 @@ static void check_missing(const char *name, const char *words)
     if (!strstr(finding->found, words))
         fail_msg("\"%s\" does not hold \"%s\"", finding->found, words);
     assert_true(finding->remedy[0] != '\0');
-    assert_false(diagnosis.simulated);
-    assert_false(diagnosis.sev_snp);
+    assert_false(diagnosis.works[VM_TEE_SIMULATED]);
+    assert_false(diagnosis.works[VM_TEE_SEV_SNP]);
 }
 
 static void finds_a_machine_that_can_simulate(void **state)
@@ -118,7 +118,7 @@ static void finds_a_machine_that_can_simulate(void **state)
             fail_msg("%s: %s", each->name, each->found);
         assert_true(each->found[0] != '\0');
     }
-    assert_true(diagnosis.simulated);
+    assert_true(diagnosis.works[VM_TEE_SIMULATED]);
     assert_non_null(strstr(find(&diagnosis, "qemu")->found, "10.0.2"));
 }
 
