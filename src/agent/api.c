@@ -33,6 +33,8 @@ struct connection {
     struct span body;
 };
 
+_Static_assert(API_WAITING_MAX < API_CONNECTIONS_MAX, "one that comes finds another to end");
+
 static struct loop {
     struct api api;
     pthread_mutex_t mutex; /* for the connections' stages */
@@ -42,6 +44,7 @@ static struct loop {
     int listeners[LISTENERS];
     struct connection connections[API_CONNECTIONS_MAX];
 } loop = {.api.key_mutex = PTHREAD_MUTEX_INITIALIZER,
+          .api.places_mutex = PTHREAD_MUTEX_INITIALIZER,
           .mutex = PTHREAD_MUTEX_INITIALIZER,
           .waits = PTHREAD_COND_INITIALIZER};
 
@@ -66,6 +69,8 @@ void api_refuse(struct api_answer *answer, const struct error *why)
         if (known[i].code == why->code)
             answer->status = known[i].status;
     }
+    if (why->code == ERROR_SYSTEM && why->sys == EAGAIN)
+        answer->status = HTTP_UNAVAILABLE;
     answer->type = "application/json";
     buf_truncate(&answer->body, 0);
     if (buf_append_text(&answer->body, "{\"error\":", NULL) < 0 ||
@@ -91,6 +96,26 @@ const struct agent_service *api_find_service(const struct api *api, const char *
     }
     (void)error_set(err, ERROR_REFUSED, "the policy names no service %s", url);
     return NULL;
+}
+
+int api_take_place(struct api *api, const struct agent_service *service, struct error *err)
+{
+    const size_t each = API_WORKERS / api->config->service_count;
+    size_t *taken = &api->places[service - api->config->services];
+    (void)pthread_mutex_lock(&api->places_mutex);
+    bool there_is_one = *taken < each;
+    *taken += there_is_one;
+    (void)pthread_mutex_unlock(&api->places_mutex);
+    return there_is_one ? 0
+                        : error_system(err, EAGAIN, "%zu requests ask %s already; ask again later",
+                                       each, service->url);
+}
+
+void api_leave_place(struct api *api, const struct agent_service *service)
+{
+    (void)pthread_mutex_lock(&api->places_mutex);
+    api->places[service - api->config->services]--;
+    (void)pthread_mutex_unlock(&api->places_mutex);
 }
 
 static void send_all(int fd, struct span bytes, int64_t deadline)

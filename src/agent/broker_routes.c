@@ -49,9 +49,22 @@ static int get_resource(struct api *api, struct span path, struct buf *out, stru
     if (!is_resource(resource))
         return error_set(err, ERROR_INVALID, "a resource is REPOSITORY/TYPE/TAG");
     memcpy(name, resource.data, resource.size);
-    if (broker_init(&broker, service, api->starter, API_SERVICE_MS, err) < 0)
+    if (broker_init(&broker, service, api->starter, API_SERVICE_MS, err) < 0 ||
+        api_take_place(api, service, err) < 0)
         return -1;
-    return broker_fetch(&broker, name, out, err);
+    int result = broker_fetch(&broker, name, out, err);
+    api_leave_place(api, service);
+    return result;
+}
+
+static int prove(struct api *api, struct broker *broker, struct error *err)
+{
+    const struct agent_service *service = broker->client.service;
+    if (api_take_place(api, service, err) < 0)
+        return -1;
+    int result = broker_prove(broker, err);
+    api_leave_place(api, service);
+    return result;
 }
 
 /* The key is made for this token, and whoever has the token needs it. */
@@ -66,7 +79,7 @@ static int get_token(struct api *api, struct span query, struct buf *out, struct
     if (strcmp(buf_text(&type), "kbs") != 0)
         return error_set(err, ERROR_INVALID, "token_type can be kbs");
     if (broker_init(&broker, service, api->starter, API_SERVICE_MS, err) < 0 ||
-        broker_prove(&broker, err) < 0 || private_key_to_pem(broker.key, &pem, err) < 0 ||
+        prove(api, &broker, err) < 0 || private_key_to_pem(broker.key, &pem, err) < 0 ||
         buf_append_text(out, "{\"token\":", err) < 0 ||
         json_append_string(out, buf_span(&broker.token), err) < 0 ||
         buf_append_text(out, ",\"tee_keypair\":", err) < 0 ||

@@ -257,17 +257,21 @@ struct private_key *maa_release_key_new(struct error *err)
     return private_key_new(KEY_RSA, WRAPPING_BITS, err);
 }
 
-int maa_release(const struct maa_release *release, const struct private_key *wrapping,
-                struct buf *out, struct error *err)
+int maa_release_token(const struct maa_release *release, const struct private_key *wrapping,
+                      struct buf *token, struct error *err)
 {
     BUF_AUTO keys = BUF_WITH_LIMIT(EXCHANGE_RUNTIME_MAX);
-    BUF_AUTO token = BUF_WITH_LIMIT(MAA_TOKEN_MAX);
-    BUF_AUTO jws = BUF_WITH_LIMIT(MAA_TOKEN_MAX);
     CLIENT_AUTO attester = {.fd = -1};
     if (put_keys(wrapping, &keys, err) < 0 ||
-        client_init(&attester, release->attester, release->timeout_ms, err) < 0 ||
-        maa_attest(&attester, release->starter, buf_span(&keys), &token, err) < 0 ||
-        ask_vault(release, buf_span(&token), &jws, err) < 0)
+        client_init(&attester, release->attester, release->timeout_ms, err) < 0)
         return -1;
-    return take_key(buf_text(&jws), wrapping, out, err);
+    return maa_attest(&attester, release->starter, buf_span(&keys), token, err);
+}
+
+int maa_release(const struct maa_release *release, struct span token,
+                const struct private_key *wrapping, struct buf *out, struct error *err)
+{
+    BUF_AUTO jws = BUF_WITH_LIMIT(MAA_TOKEN_MAX);
+    return ask_vault(release, token, &jws, err) < 0 ? -1
+                                                    : take_key(buf_text(&jws), wrapping, out, err);
 }

@@ -32,10 +32,14 @@ struct maa_release {
 /* An RSA key that keys are released for; half a minute's work for a slow machine. */
 struct private_key *maa_release_key_new(struct error *err);
 
-/* Appends the released key as a JWK; the caller wipes it. The token binds the public half of
- * `wrapping`, which was made so (above). The vault's signature is not checked: TLS says who it
- * is, and only who has the key's secret can say what it is. */
-int maa_release(const struct maa_release *release, const struct private_key *wrapping,
-                struct buf *out, struct error *err);
+/* First: appends the attester's token, which binds the public half of `wrapping`, made so (above).
+ */
+int maa_release_token(const struct maa_release *release, const struct private_key *wrapping,
+                      struct buf *token, struct error *err);
+
+/* And then: appends the released key as a JWK; the caller wipes it. The vault's signature is not
+ * checked: TLS says who it is, and only who has the key's secret can say what it is. */
+int maa_release(const struct maa_release *release, struct span token,
+                const struct private_key *wrapping, struct buf *out, struct error *err);
 
 #endif

@@ -101,9 +101,11 @@ static int attest_maa(struct api *api, const json_t *request, struct buf *out, s
     const struct agent_service *service = get_service(api, request, "maa_endpoint", err);
     if (!service || read_runtime(request, &runtime, err) < 0 ||
         client_init(&client, service, API_SERVICE_MS, err) < 0 ||
-        maa_attest(&client, api->starter, buf_span(&runtime), &token, err) < 0)
+        api_take_place(api, service, err) < 0)
         return -1;
-    return put_member(out, "token", buf_span(&token), err);
+    int result = maa_attest(&client, api->starter, buf_span(&runtime), &token, err);
+    api_leave_place(api, service);
+    return result < 0 ? -1 : put_member(out, "token", buf_span(&token), err);
 }
 
 /* Made by the first who asks; others wait for it. */
@@ -117,6 +119,33 @@ static const struct private_key *get_release_key(struct api *api, struct error *
     return key;
 }
 
+static int get_release_token(struct api *api, const struct maa_release *release,
+                             const struct private_key **wrapping, struct buf *token,
+                             struct error *err)
+{
+    if (api_take_place(api, release->attester, err) < 0)
+        return -1;
+    *wrapping = get_release_key(api, err);
+    int result = *wrapping ? maa_release_token(release, *wrapping, token, err) : -1;
+    api_leave_place(api, release->attester);
+    return result;
+}
+
+/* The vault's place is taken once the attester has answered: a silent one holds up its own alone.
+ */
+static int ask_for_key(struct api *api, const struct maa_release *release, struct buf *key,
+                       struct error *err)
+{
+    const struct private_key *wrapping;
+    BUF_AUTO token = BUF_WITH_LIMIT(MAA_TOKEN_MAX);
+    if (get_release_token(api, release, &wrapping, &token, err) < 0 ||
+        api_take_place(api, release->vault, err) < 0)
+        return -1;
+    int result = maa_release(release, buf_span(&token), wrapping, key, err);
+    api_leave_place(api, release->vault);
+    return result;
+}
+
 static int release_key(struct api *api, const json_t *request, struct buf *out, struct error *err)
 {
     struct maa_release release = {.starter = api->starter, .timeout_ms = API_SERVICE_MS};
@@ -124,10 +153,8 @@ static int release_key(struct api *api, const json_t *request, struct buf *out, 
     release.attester = get_service(api, request, "maa_endpoint", err);
     release.vault = release.attester ? get_service(api, request, "akv_endpoint", err) : NULL;
     if (!release.vault || json_get_text(request, "kid", &release.kid, err) < 0 ||
-        json_find_text(request, "access_token", &release.access_token, err) < 0)
-        return -1;
-    const struct private_key *wrapping = get_release_key(api, err);
-    if (!wrapping || maa_release(&release, wrapping, &key, err) < 0)
+        json_find_text(request, "access_token", &release.access_token, err) < 0 ||
+        ask_for_key(api, &release, &key, err) < 0)
         return -1;
     return put_member(out, "key", buf_span(&key), err);
 }

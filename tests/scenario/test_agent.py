@@ -26,7 +26,7 @@ from lib.starter import Agent
 # Of VCEK, ASK and ARK, in a certificate table (AMD 56421, GHCB specification, section 4.1.8.1).
 GUIDS = ("63da758d-e664-4564-adc5-f4b93be8accd", "4ab7b379-bbac-4fe4-a02f-05aef327c782",
          "c0b406a4-a803-4952-9743-3fb6014cd0ae")  # fmt: skip
-WORKERS, WAITING_MAX = 4, 16  # src/agent/api.h
+WORKERS = 16  # src/agent/api.h: also the places at services, which these share
 RESOURCES = {"default/secret/db": b"swordfish\n", "app/key/one": bytes(range(256)), "a/b/big": bytes(70000)}
 
 
@@ -276,57 +276,88 @@ class Serves(AgentCase):
                 self.assertIn("error", json.loads(body))
         self.assertIsNone(self.served.process.poll())
 
-    def ask_silent(self, served, url):
+    def ask_silent(self, served, url, path="/attest/maa", body=None):
         """A question that takes an answer of the service's; nobody waits for it here."""
-        body = json.dumps({"maa_endpoint": url, "runtime_data": "YQ=="}).encode()
+        body = json.dumps(body or {"maa_endpoint": url, "runtime_data": "YQ=="}).encode()
         sock = socket.create_connection(("127.0.0.1", served.sidecar), timeout=90)
         self.addCleanup(sock.close)
-        sock.sendall(b"POST /attest/maa HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        sock.sendall(b"POST %s HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s" % (path.encode(), len(body), body))
         return sock
 
+    def silent(self):
+        """A service that takes connections, and says nothing; and its URL."""
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listener.close)
+        listener.settimeout(60)
+        return listener, f"https://localhost:{listener.getsockname()[1]}"
+
+    def accept(self, listener, count):
+        for _ in range(count):
+            self.addCleanup(listener.accept()[0].close)
+
+    def told(self, sock):
+        """The status and the body of the answer to a question of ask_silent()."""
+        answer = http.client.HTTPResponse(sock)
+        answer.begin()
+        return answer.status, json.loads(answer.read())
+
     def test_a_service_that_says_nothing_holds_nobody_up_and_ends_by_its_time(self):
-        """Its connections are taken, and nobody answers. As many as are asked at once hang, more wait for them, and one
-        too many is told; what takes no service is answered meanwhile, and another service's as soon as one has ended."""
-        silent = socket.create_server(("127.0.0.1", 0))
-        self.addCleanup(silent.close)
-        silent.settimeout(60)
-        url = f"https://localhost:{silent.getsockname()[1]}"
+        """Its connections are taken, and nobody answers. As many hang as it has places, and one more is told; what takes
+        no service is answered meanwhile, and so is what takes another."""
+        silent, url = self.silent()
         served = self.agent([self.service(self.kbs), self.service(self.kbs, url=url)], serves=True)
-        hanging = [self.ask_silent(served, url) for _ in range(WORKERS)]
-        for _ in hanging:
-            sock, _ = silent.accept()
-            self.addCleanup(sock.close)
+        hanging = [self.ask_silent(served, url) for _ in range(WORKERS // 2)]
+        self.accept(silent, len(hanging))
         raw = ("POST", "/attest/raw", {"runtime_data": "YQ=="})
         self.assertEqual(self.ask(*raw, port=served.sidecar)[0], 200)
         self.assertEqual(self.ask("GET", "/status", port=served.sidecar)[0], 200)
         self.assertEqual(self.ask("GET", "/aa/evidence?runtime_data=a", port=served.broker)[0], 200)
-        waiting = [self.ask_silent(served, url) for _ in range(WAITING_MAX + 1 - WORKERS)]
-        told = select.select(waiting, [], [], 60)[0]
-        self.assertEqual(len(told), 1)
-        self.assertIn(b"503", told[0].recv(100))
-        self.assertEqual(self.ask(*raw, port=served.sidecar)[0], 200)
+        for _ in range(2 * WORKERS):  # more than there are threads: none of them stays
+            status, body = self.told(self.ask_silent(served, url))
+            self.assertEqual(status, 503)
+            self.assertIn(f"8 requests ask {url} already; ask again later", body["error"])
+        secret = ("GET", "/cdh/resource/default/secret/db")
+        with concurrent.futures.ThreadPoolExecutor(WORKERS // 2) as pool:
+            answers = list(pool.map(lambda _: self.ask(*secret, port=served.broker), range(WORKERS)))
+        self.assertEqual(answers, [(200, b"swordfish\n")] * WORKERS)
         for sock in hanging:
             self.assertEqual(select.select([sock], [], [], 0)[0], [])
-        answer = http.client.HTTPResponse(hanging[0])
-        answer.begin()
-        self.assertEqual((answer.status, list(json.loads(answer.read()))), (500, ["error"]))
+        status, body = self.told(hanging[0])
+        self.assertEqual((status, list(body)), (500, ["error"]))
         self.assertIsNone(served.process.poll())
+        again = self.ask_silent(served, url)  # its place is free again
+        self.accept(silent, 1)
+        self.assertEqual(select.select([again], [], [], 0)[0], [])
 
-    def test_several_services_are_asked_at_once(self):
-        """One hangs, and the other answers."""
-        silent = socket.create_server(("127.0.0.1", 0))
-        self.addCleanup(silent.close)
-        silent.settimeout(60)
-        url = f"https://localhost:{silent.getsockname()[1]}"
-        served = self.agent([self.service(self.kbs), self.service(self.kbs, url=url)], serves=True)
-        hanging = self.ask_silent(served, url)
-        self.addCleanup(silent.accept()[0].close)
+    def test_a_silent_vault_holds_up_nobody_who_asks_the_attester(self):
+        """A release takes a place at one service at a time. Four services, two of them silent, with all of their places taken."""
+        (vault, vault_url), (silent, url) = self.silent(), self.silent()
+        services = [self.service(self.kbs), *(self.service(self.kbs, url=each) for each in (vault_url, url, "https://other.example"))]
+        served = self.agent(services, serves=True)
+        body = {"maa_endpoint": self.kbs.url, "akv_endpoint": vault_url, "kid": "sym/1"}
+        releases = [self.ask_silent(served, url, "/key/release", body) for _ in range(WORKERS // 4)]
+        self.accept(vault, len(releases))
+        attestations = [self.ask_silent(served, url) for _ in range(WORKERS // 4)]
+        self.accept(silent, len(attestations))
+        status, answer = self.told(self.ask_silent(served, url, "/key/release", body))
+        self.assertEqual((status, vault_url in answer["error"]), (503, True))
+        for _ in range(WORKERS):
+            asked = {"maa_endpoint": self.kbs.url, "runtime_data": "YQ=="}
+            self.assertEqual(self.ask("POST", "/attest/maa", asked, port=served.sidecar)[0], 200)
         self.assertEqual(self.ask("GET", "/cdh/resource/default/secret/db", port=served.broker), (200, b"swordfish\n"))
-        asked = {"maa_endpoint": self.kbs.url, "runtime_data": "YQ=="}
-        with concurrent.futures.ThreadPoolExecutor(8) as pool:
-            answers = list(pool.map(lambda _: self.ask("POST", "/attest/maa", asked, port=served.sidecar)[0], range(16)))
-        self.assertEqual(answers, [200] * 16)
-        self.assertEqual(select.select([hanging], [], [], 0)[0], [])
+        self.assertEqual(self.ask("GET", "/aa/token?token_type=kbs", port=served.broker)[0], 200)
+        self.assertEqual(select.select(releases + attestations, [], [], 0)[0], [])
+
+    def test_one_service_has_all_places(self):
+        silent, url = self.silent()
+        served = self.agent([self.service(self.kbs, url=url)], serves=True)
+        hanging = [self.ask_silent(served, url) for _ in range(WORKERS)]
+        self.accept(silent, len(hanging))
+        many = [self.ask_silent(served, url) for _ in range(12)]  # eight wait for a thread: the others are told
+        told = select.select(many, [], [], 60)[0]
+        self.assertEqual({self.told(sock)[0] for sock in told}, {503})
+        self.assertEqual(self.ask("GET", "/status", port=served.sidecar)[0], 200)
+        self.assertEqual(select.select(hanging, [], [], 0)[0], [])
 
     def test_who_floods_it_holds_nobody_up(self):
         """More connections than it takes, which say nothing or byte after byte: others are answered, though none of them
