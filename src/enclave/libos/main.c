@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "crypto/digest_plain.h"
 #include "enclave/inside/enclave.h"
 #include "enclave/libos/alloc.h"
 #include "enclave/libos/door/door.h"
@@ -10,6 +11,7 @@
 #include "enclave/libos/gate/libc.h"
 #include "enclave/libos/processes/child.h"
 #include "enclave/libos/processes/process.h"
+#include "enclave/libos/program/cpuid.h"
 #include "enclave/libos/program/emulate.h"
 #include "enclave/libos/program/facts.h"
 #include "enclave/libos/program/memory.h"
@@ -27,6 +29,8 @@ ENCLAVE_NOTE(DOOR_THREADS_MAX + 1, 3, 0x40000, 0x8100000);
 
 #define GATE_HEAP                                                                                  \
     (UINT64_C(24) << 20) /* bytes: a policy of the largest size, and what is decided */
+
+#define FEATURE_SHA (UINT32_C(1) << 29) /* CPUID leaf 7, EBX */
 
 /* --- pages ------------------------------------------------------------------------------------ */
 
@@ -82,6 +86,15 @@ static int prepare_heap(void)
     return 0;
 }
 
+/* A host that names what the processor lacks ends the enclave. */
+static void prepare_digests(void)
+{
+    struct door_cpuid structured;
+    cpuid_answer(7, 0, &structured);
+    if (structured.words[1] & FEATURE_SHA)
+        sha256_plain_by(sha256_ni_blocks);
+}
+
 /* Once, by the gate's thread or in its place. */
 static int prepare(void)
 {
@@ -91,7 +104,10 @@ static int prepare(void)
     int result = prepare_heap();
     if (result == 0)
         result = prepare_memory();
-    return result == 0 ? emulate_begin() : result;
+    if (result == 0)
+        result = emulate_begin();
+    prepare_digests();
+    return result;
 }
 
 static int64_t run_gate(void)

@@ -1,8 +1,14 @@
-/* SHA-256 without a library, by known answers and in every way cut to pieces. */
+/* SHA-256 without a library, by known answers and in every way cut to pieces; then by the
+ * processor's instructions, where it has them. */
 #include "../check.h"
 
 #include "base/hex.h"
 #include "crypto/digest.h"
+#include "crypto/digest_plain.h"
+
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
 
 static void expect(struct span bytes, const char *answer)
 {
@@ -61,12 +67,67 @@ static void pieces_are_the_whole(void **state)
     }
 }
 
+#ifdef __x86_64__
+static bool has_instructions(void)
+{
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b >> 29 & 1);
+}
+
+/* Blocks of every number, from every place; the test before has shown what the digests are. */
+static void instructions_hash_as_c_does(void **state)
+{
+    uint8_t bytes[64 * 9 + 16];
+    uint8_t plain[64 * 9 + 1][SHA256_SIZE];
+    uint8_t quick[SHA256_SIZE];
+    if (!has_instructions())
+        skip();
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(i * i + 7 * i);
+    for (size_t size = 0; size < 64 * 9 + 1; size++)
+        sha256_digest(span_of(bytes + size % 16, size), plain[size]);
+    sha256_plain_by(sha256_ni_blocks);
+    for (size_t size = 0; size < 64 * 9 + 1; size++) {
+        sha256_digest(span_of(bytes + size % 16, size), quick);
+        assert_memory_equal(quick, plain[size], sizeof quick);
+    }
+    gives_the_known_answers(state);
+    hashes_a_million_letters(state);
+    pieces_are_the_whole(state);
+}
+
+/* As the compiler of the library OS expects: they are the program's. */
+static void instructions_keep_the_vector_registers(void **state)
+{
+    static const uint8_t block[SHA256_BLOCK_SIZE];
+    uint32_t h[8] = {0};
+    uint64_t before[2] = {0x0123456789abcdef, 0xfedcba9876543210};
+    uint64_t first[2], last[2];
+    (void)state;
+    if (!has_instructions())
+        skip();
+    __asm__ volatile("movups (%0), %%xmm0\n\tmovups (%0), %%xmm15" : : "r"(before) : "memory");
+    sha256_ni_blocks(h, block, 1);
+    __asm__ volatile("movups %%xmm0, (%0)\n\tmovups %%xmm15, (%1)"
+                     :
+                     : "r"(first), "r"(last)
+                     : "memory");
+    assert_memory_equal(first, before, sizeof before);
+    assert_memory_equal(last, before, sizeof before);
+    assert_int_not_equal(h[0], 0);
+}
+#endif
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gives_the_known_answers),
         cmocka_unit_test(hashes_a_million_letters),
         cmocka_unit_test(pieces_are_the_whole),
+#ifdef __x86_64__
+        cmocka_unit_test(instructions_keep_the_vector_registers),
+        cmocka_unit_test(instructions_hash_as_c_does), /* and go on to, so that it is the last */
+#endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
