@@ -88,7 +88,9 @@ enclave_entry:
         mov     %rcx, %gs:HOST_RETURN
         mov     %rsp, %gs:HOST_STACK
         mov     %rbp, %gs:HOST_FRAME
-        lea     __ehdr_start-ENCLAVE_AT(%rip), %rsp
+        movabs  $ENCLAVE_AT, %rbp
+        lea     __ehdr_start(%rip), %rsp
+        sub     %rbp, %rsp
         add     %gs:THREAD_STACK_TOP, %rsp
         xor     %ebp, %ebp
         clean_flags
@@ -186,7 +188,9 @@ refuse:
 
 /* What this thread did is interrupted; its registers are in the frame before the current one. */
 exception:
-        lea     __ehdr_start-ENCLAVE_AT(%rip), %r11
+        movabs  $ENCLAVE_AT, %r10
+        lea     __ehdr_start(%rip), %r11
+        sub     %r10, %r11
         mov     %gs:THREAD_SSA, %r10
         add     %gs:THREAD_SSA_FRAME, %r10
         cmp     $2, %rax

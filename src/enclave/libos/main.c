@@ -24,7 +24,8 @@
 #include "enclave/libos/wire/arrivals.h"
 #include "enclave/libos/wire/child.h"
 
-/* The range becomes 512 MiB, of which the half before the image is the program's. */
+/* The range becomes 8 GiB, of which the half before the image is the program's: addresses, of which
+ * it takes what memory.h allows. */
 ENCLAVE_NOTE(DOOR_THREADS_MAX + 1, 3, 0x40000, 0x8100000);
 
 #define GATE_HEAP                                                                                  \
@@ -65,11 +66,15 @@ static int restrict_pages(uintptr_t first, size_t size, unsigned access)
 #define MEMORY_AT 0x10000
 _Static_assert(ENCLAVE_AT == 0 || ENCLAVE_AT > MEMORY_AT, "room for a program");
 
+static int grow(uintptr_t first, size_t size)
+{
+    return door_grow(first - enclave_base(), size);
+}
+
 static int prepare_memory(void)
 {
-    static const struct memory_leaves leaves = {accept_page, extend_page, restrict_pages};
-    memory_init(enclave_base() + MEMORY_AT, ENCLAVE_AT - MEMORY_AT, &leaves);
-    return door_grow(MEMORY_AT, ENCLAVE_AT - MEMORY_AT);
+    static const struct memory_leaves leaves = {accept_page, extend_page, restrict_pages, grow};
+    return memory_init(enclave_base() + MEMORY_AT, ENCLAVE_AT - MEMORY_AT, &leaves);
 }
 
 /* --- threads ---------------------------------------------------------------------------------- */

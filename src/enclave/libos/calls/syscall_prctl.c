@@ -298,7 +298,7 @@ uint64_t syscall_sysinfo(struct program_frame *frame)
         return SYSCALL_FAULT;
     info.uptime = (long)(clock_now(DOOR_CLOCK_MONOTONIC) / NANOSECONDS);
     info.totalram = memory_all() * MEMORY_PAGE;
-    info.freeram = info.totalram - memory_used() * MEMORY_PAGE;
+    info.freeram = info.totalram - memory_taken() * MEMORY_PAGE;
     for (size_t i = 0; i < PROCESSES_MAX; i++)
         info.procs = (uint16_t)(info.procs + (process_at(i)->state == PROCESS_ALIVE));
     memcpy((void *)frame->rdi, &info, sizeof info);

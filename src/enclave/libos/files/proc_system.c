@@ -14,15 +14,15 @@
 #define KIB     1024
 #define SECONDS UINT64_C(1000000000)
 
-/* The program's range of memory is all there is. */
+/* What the program's memory takes at most is all there is. */
 int proc_text_memory(const struct pseudo_key *key, struct pseudo_text *out)
 {
     static const char *const zeros[] = {"Buffers",  "Cached",      "SwapCached", "Active",
                                         "Inactive", "Unevictable", "Mlocked",    "SwapTotal",
                                         "SwapFree", "Dirty",       "Writeback",  "AnonPages",
                                         "Mapped",   "Shmem",       "Slab",       "PageTables"};
-    unsigned long all = (unsigned long)MEMORY_PAGES_MAX * MEMORY_PAGE / KIB;
-    unsigned long used = memory_used() * MEMORY_PAGE / KIB;
+    unsigned long all = memory_all() * MEMORY_PAGE / KIB;
+    unsigned long used = memory_taken() * MEMORY_PAGE / KIB;
     (void)key;
     pseudo_print(out, "MemTotal:       %8lu kB\nMemFree:        %8lu kB\nMemAvailable:   %8lu kB\n",
                  all, all - used, all - used);

@@ -15,7 +15,7 @@
 #include "policy/capabilities.h"
 
 #define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-#define WORDS_MAX    PROGRAM_STACK_SIZE
+#define WORDS_MAX    (UINT64_C(1) << 20)
 
 static const char *text_of(int status)
 {

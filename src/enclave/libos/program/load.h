@@ -25,10 +25,10 @@ struct program {
     uint64_t heap; /* where brk begins: pages that are mapped already, PROGRAM_HEAP_SIZE bytes */
 };
 
-#define PROGRAM_HEAP_SIZE  (UINT64_C(16) << 20)
-#define PROGRAM_STACK_SIZE (UINT64_C(1) << 20)      /* bytes */
-#define PROGRAM_WORDS_MAX  (PROGRAM_STACK_SIZE / 4) /* bytes of the words and their addresses */
-#define PROGRAM_PATH_MAX   4096                     /* bytes with the end */
+#define PROGRAM_HEAP_SIZE  (UINT64_C(256) << 20)
+#define PROGRAM_STACK_SIZE (UINT64_C(8) << 20) /* bytes */
+#define PROGRAM_WORDS_MAX  (UINT64_C(1) << 18) /* bytes of the words and their addresses */
+#define PROGRAM_PATH_MAX   4096                /* bytes with the end */
 
 /* An open file, and what of it is to be loaded. */
 struct program_part {

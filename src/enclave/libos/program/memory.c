@@ -2,19 +2,26 @@
 
 #include <asm/errno.h>
 
+#include "enclave/libos/bytes.h"
+
 #define ACCESS   (MEMORY_READ | MEMORY_WRITE | MEMORY_EXECUTE)
 #define ACCEPTED 8U  /* the enclave's, with this access by the processor's word */
 #define MAPPED   16U /* the program's */
 #define RW       ((unsigned)(MEMORY_READ | MEMORY_WRITE))
 
+#define ALL_MAPPED (UINT64_C(0x0101010101010101) * MAPPED) /* eight pages */
+
 static struct {
     uintptr_t first;
     size_t count;
-    size_t next;  /* where a search begins */
-    bool is_lazy; /* pages that can be written are accepted at their first access */
+    size_t reached; /* pages of the range that have ever been asked for: only these have a state */
+    size_t grown;   /* those that the host has been asked for */
+    size_t mapped, accepted; /* how many are */
+    size_t next;             /* where a search begins */
+    bool is_lazy;            /* pages that can be written are accepted at their first access */
     bool has_shared;
     const struct memory_leaves *leaves;
-    uint8_t pages[MEMORY_PAGES_MAX];
+    uint8_t *pages; /* of the library OS's own memory, as long as there is the enclave */
 } memory;
 
 static uintptr_t address_of(size_t page)
@@ -22,16 +29,46 @@ static uintptr_t address_of(size_t page)
     return memory.first + page * MEMORY_PAGE;
 }
 
-void memory_init(uintptr_t first, size_t size, const struct memory_leaves *leaves)
+int memory_init(uintptr_t first, size_t size, const struct memory_leaves *leaves)
 {
+    libos_free(memory.pages);
+    __builtin_memset(&memory, 0, sizeof memory);
     memory.first = first;
-    memory.count = size / MEMORY_PAGE;
-    if (memory.count > MEMORY_PAGES_MAX)
-        memory.count = MEMORY_PAGES_MAX;
-    memory.next = 0;
-    memory.is_lazy = memory.has_shared = false;
     memory.leaves = leaves;
-    __builtin_memset(memory.pages, 0, sizeof memory.pages);
+    memory.pages = libos_alloc(size / MEMORY_PAGE);
+    memory.count = memory.pages ? size / MEMORY_PAGE : 0;
+    return memory.pages ? 0 : -ENOMEM;
+}
+
+/* None of those that nobody has asked for is mapped. */
+static unsigned state_of(size_t page)
+{
+    return page < memory.reached ? memory.pages[page] : 0;
+}
+
+static int grow(size_t end)
+{
+    size_t step = MEMORY_GROWTH / MEMORY_PAGE;
+    size_t wanted = (end + step - 1) / step * step;
+    if (wanted > memory.count)
+        wanted = memory.count;
+    int result = memory.leaves->grow ? memory.leaves->grow(address_of(memory.grown),
+                                                           (wanted - memory.grown) * MEMORY_PAGE)
+                                     : 0;
+    if (result == 0)
+        memory.grown = wanted;
+    return result;
+}
+
+/* All pages before `end` have a state then, and the host gives them when they are made use of. */
+static int reach(size_t end)
+{
+    int result = end > memory.grown ? grow(end) : 0;
+    if (result == 0 && end > memory.reached) {
+        __builtin_memset(memory.pages + memory.reached, 0, end - memory.reached);
+        memory.reached = end;
+    }
+    return result;
 }
 
 void memory_note_shared(void)
@@ -70,28 +107,68 @@ bool memory_has(uintptr_t at, size_t size)
 /* An access that no page was accepted for is gone with it. */
 static void forget(size_t begin, size_t end)
 {
-    for (size_t i = begin; i < end; i++)
+    for (size_t i = begin; i < end && i < memory.reached; i++) {
+        memory.mapped -= (memory.pages[i] & MAPPED) != 0;
         memory.pages[i] = memory.pages[i] & ACCEPTED ? memory.pages[i] & (uint8_t)~MAPPED : 0;
+    }
 }
 
 void memory_reset(void)
 {
-    forget(0, memory.count);
+    forget(0, memory.reached);
     memory.has_shared = false;
     memory.next = 0;
 }
 
-static bool find_room(size_t from, size_t count, size_t *begin)
+/* The first page from here on that is not mapped, or where the reached ones end. */
+static size_t skip_mapped(size_t page)
 {
-    size_t run = 0;
-    for (size_t i = from; i < memory.count; i++) {
-        run = (memory.pages[i] & MAPPED) ? 0 : run + 1;
-        if (run == count) {
-            *begin = i + 1 - count;
-            return true;
+    uint64_t eight;
+    while (page < memory.reached && (memory.pages[page] & MAPPED)) {
+        page++;
+        while (page + sizeof eight <= memory.reached) {
+            __builtin_memcpy(&eight, memory.pages + page, sizeof eight);
+            if ((eight & ALL_MAPPED) != ALL_MAPPED)
+                break;
+            page += sizeof eight;
         }
     }
+    return page;
+}
+
+static bool is_free(size_t begin, size_t end)
+{
+    if (end > memory.count)
+        return false;
+    while (begin < end && !(state_of(begin) & MAPPED))
+        begin++;
+    return begin == end;
+}
+
+/* Free pages beside each other among those that were reached before. */
+static bool find_hole(size_t from, size_t count, size_t *begin)
+{
+    for (size_t at = skip_mapped(from), end = at; at < memory.reached; at = end) {
+        while (end < memory.reached && end - at < count && !(memory.pages[end] & MAPPED))
+            end++;
+        *begin = at;
+        if (end - at == count)
+            return true;
+        end = skip_mapped(end);
+    }
     return false;
+}
+
+/* Holes first: a page that was used before is the enclave's for good, and each new one counts. */
+static bool find_room(size_t count, size_t *begin)
+{
+    if (count <= memory.reached - memory.mapped &&
+        (find_hole(memory.next, count, begin) || find_hole(0, count, begin)))
+        return true;
+    *begin = memory.reached;
+    while (*begin > 0 && !(memory.pages[*begin - 1] & MAPPED))
+        (*begin)--;
+    return count <= memory.count - *begin;
 }
 
 /* At least readable and writable, and zero. A page that was there before gets the access that it is
@@ -100,9 +177,11 @@ static int make_fresh(size_t page, unsigned access)
 {
     uint8_t *state = &memory.pages[page];
     if (!(*state & ACCEPTED)) {
-        int result = memory.leaves->accept(address_of(page));
+        int result = memory.accepted < MEMORY_TAKEN_MAX ? memory.leaves->accept(address_of(page))
+                                                        : -ENOMEM;
         if (result < 0)
             return result;
+        memory.accepted++;
         *state = (uint8_t)(ACCEPTED | RW | (*state & MAPPED));
         return 0;
     }
@@ -117,7 +196,7 @@ static int make_fresh(size_t page, unsigned access)
 /* Whether the page waits for its first access. */
 static bool is_waiting(size_t page)
 {
-    return !(memory.pages[page] & ACCEPTED) && (memory.pages[page] & ACCESS);
+    return !(state_of(page) & ACCEPTED) && (state_of(page) & ACCESS);
 }
 
 static int widen(size_t page, unsigned access)
@@ -173,36 +252,60 @@ static int set_access(size_t begin, size_t end, unsigned access)
 
 static bool are_mapped(size_t begin, size_t end)
 {
-    for (size_t i = begin; i < end; i++) {
-        if (!(memory.pages[i] & MAPPED))
-            return false;
+    while (begin < end && (state_of(begin) & MAPPED))
+        begin++;
+    return begin == end;
+}
+
+/* Whether that many pages more can be the enclave's. What was promised before and never made use of
+ * is not counted: programs ask for more than they need. */
+static bool can_come(size_t begin, size_t end, unsigned access)
+{
+    size_t left = MEMORY_TAKEN_MAX - memory.accepted;
+    if (access == 0 || end - begin <= left)
+        return true;
+    size_t wanted = end - begin;
+    for (size_t i = begin; i < end && wanted > left; i++)
+        wanted -= (state_of(i) & ACCEPTED) != 0;
+    return wanted <= left;
+}
+
+/* Where the pages go: *at is set where that is for us to say. */
+static int find_place(uintptr_t *at, size_t size, bool is_fixed, size_t *begin, size_t *end)
+{
+    if (is_fixed)
+        return find_pages(*at, size, begin, end) ? 0 : -ENOMEM;
+    if (find_pages(*at & ~(uintptr_t)(MEMORY_PAGE - 1), size, begin, end) &&
+        is_free(*begin, *end)) {
+        *at = address_of(*begin);
+        return 0;
     }
-    return true;
+    size_t count = (size + MEMORY_PAGE - 1) / MEMORY_PAGE;
+    if (!find_room(count, begin))
+        return -ENOMEM;
+    *end = *begin + count;
+    memory.next = *end;
+    *at = address_of(*begin);
+    return 0;
 }
 
 int memory_map(uintptr_t *at, size_t size, unsigned access, bool is_fixed)
 {
-    size_t begin = 0;
-    size_t end;
+    size_t begin = 0, end = 0;
     if (size == 0 || (is_fixed && *at % MEMORY_PAGE != 0) || (access & ~(unsigned)ACCESS) != 0)
         return -EINVAL;
     if (size > memory.count * MEMORY_PAGE)
         return -ENOMEM;
-    if (is_fixed) {
-        if (!find_pages(*at, size, &begin, &end))
-            return -ENOMEM;
-    } else {
-        size_t count = (size + MEMORY_PAGE - 1) / MEMORY_PAGE;
-        if (!find_room(memory.next, count, &begin) && !find_room(0, count, &begin))
-            return -ENOMEM;
-        end = begin + count;
-        memory.next = end;
-        *at = address_of(begin);
-    }
+    int result = find_place(at, size, is_fixed, &begin, &end);
+    if (result == 0)
+        result = can_come(begin, end, access) ? reach(end) : -ENOMEM;
+    if (result < 0)
+        return result;
     for (size_t i = begin; i < end; i++) {
-        int result = memory.pages[i] & ACCEPTED ? make_fresh(i, access) : 0;
+        result = memory.pages[i] & ACCEPTED ? make_fresh(i, access) : 0;
         if (result < 0)
             return result;
+        memory.mapped += !(memory.pages[i] & MAPPED);
         memory.pages[i] |= MAPPED;
     }
     return set_access(begin, end, access);
@@ -228,7 +331,7 @@ int memory_protect(uintptr_t at, size_t size, unsigned access)
         return 0;
     if (!find_pages(at, size, &begin, &end))
         return -ENOMEM;
-    if (!are_mapped(begin, end))
+    if (!are_mapped(begin, end) || !can_come(begin, end, access))
         return -ENOMEM;
     return set_access(begin, end, access);
 }
@@ -261,7 +364,7 @@ static int move(uintptr_t *at, size_t begin, size_t end, size_t new_size, unsign
 
 int memory_resize(uintptr_t *at, size_t size, size_t new_size, bool may_move)
 {
-    size_t begin, end, new_end, unused;
+    size_t begin, end, new_end;
     if (*at % MEMORY_PAGE != 0 || size == 0 || new_size == 0)
         return -EINVAL;
     if (!find_pages(*at, size, &begin, &end) || !are_mapped(begin, end))
@@ -274,7 +377,7 @@ int memory_resize(uintptr_t *at, size_t size, size_t new_size, bool may_move)
         forget(new_end, end);
         return 0;
     }
-    if (new_end <= memory.count && find_room(end, new_end - end, &unused) && unused == end)
+    if (is_free(end, new_end))
         return map_free(end, new_end, access);
     return may_move ? move(at, begin, end, new_size, access) : -ENOMEM;
 }
@@ -310,7 +413,7 @@ bool memory_allows(uintptr_t at, size_t size, unsigned access)
         return false;
     for (size_t i = begin; i < end; i++) {
         unsigned wanted = access | MAPPED;
-        if ((memory.pages[i] & wanted) != wanted)
+        if ((state_of(i) & wanted) != wanted)
             return false;
     }
     return true;
@@ -355,27 +458,29 @@ bool memory_is_there(uintptr_t at, size_t size, unsigned access)
 
 size_t memory_all(void)
 {
-    return memory.count;
+    return memory.count < MEMORY_TAKEN_MAX ? memory.count : MEMORY_TAKEN_MAX;
+}
+
+size_t memory_taken(void)
+{
+    return memory.accepted;
 }
 
 size_t memory_used(void)
 {
-    size_t used = 0;
-    for (size_t i = 0; i < memory.count; i++)
-        used += (memory.pages[i] & MAPPED) != 0;
-    return used;
+    return memory.mapped;
 }
 
 bool memory_next(uintptr_t at, struct memory_run *out)
 {
     const uint8_t shown = MAPPED | ACCESS;
     size_t i = at > memory.first ? (at - memory.first + MEMORY_PAGE - 1) / MEMORY_PAGE : 0;
-    while (i < memory.count && !(memory.pages[i] & MAPPED))
+    while (i < memory.reached && !(memory.pages[i] & MAPPED))
         i++;
-    if (i >= memory.count)
+    if (i >= memory.reached)
         return false;
     size_t end = i;
-    while (end < memory.count && (memory.pages[end] & shown) == (memory.pages[i] & shown))
+    while (end < memory.reached && (memory.pages[end] & shown) == (memory.pages[i] & shown))
         end++;
     *out = (struct memory_run){address_of(i), address_of(end), memory.pages[i] & ACCESS};
     return true;
@@ -396,7 +501,7 @@ int memory_copy(uintptr_t page, uint8_t out[MEMORY_PAGE])
     size_t at, end;
     if (!find_pages(page, MEMORY_PAGE, &at, &end) || page % MEMORY_PAGE != 0)
         return 0;
-    unsigned state = memory.pages[at];
+    unsigned state = state_of(at);
     if ((state & (MAPPED | ACCEPTED)) != (MAPPED | ACCEPTED))
         return 0;
     if (!(state & MEMORY_READ)) /* by nobody: what is there must be read all the same */

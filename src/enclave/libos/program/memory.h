@@ -6,7 +6,9 @@
  * it, and its access. A page is accepted (EACCEPT) when it is first given an access, or, with
  * memory_be_lazy(), when that is first made use of; what may be done then only EMODPE widens and
  * EMODPR with EACCEPT narrows, so that the host cannot. A page that was unmapped stays the
- * enclave's and is cleared when it is mapped again. Not for several threads at once.
+ * enclave's and is cleared when it is mapped again. The range may be much larger than what is ever
+ * used: only pages below the highest one that was mapped have a state, and the host is asked for
+ * the range in steps. Not for several threads at once.
  */
 #ifndef CAISSON_ENCLAVE_LIBOS_PROGRAM_MEMORY_H
 #define CAISSON_ENCLAVE_LIBOS_PROGRAM_MEMORY_H
@@ -15,8 +17,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MEMORY_PAGES_MAX 65536 /* 256 MiB */
 #define MEMORY_PAGE      4096
+#define MEMORY_TAKEN_MAX ((size_t)262144)   /* pages that the enclave takes at most: 1 GiB */
+#define MEMORY_GROWTH    ((size_t)64 << 20) /* bytes that the host is asked for at once */
 
 #define MEMORY_READ    1
 #define MEMORY_WRITE   2
@@ -27,10 +30,11 @@ struct memory_leaves {
     int (*accept)(uintptr_t page); /* it can be read and written then, and is zero */
     void (*extend)(uintptr_t page, unsigned access);
     int (*restrict_access)(uintptr_t first, size_t size, unsigned access);
+    int (*grow)(uintptr_t first, size_t size); /* they may come from now on; NULL: all may */
 };
 
-/* `first` is a page's address, `size` whole pages; what is beyond MEMORY_PAGES_MAX stays unused. */
-void memory_init(uintptr_t first, size_t size, const struct memory_leaves *leaves);
+/* `first` is a page's address, `size` whole pages. -ENOMEM. */
+int memory_init(uintptr_t first, size_t size, const struct memory_leaves *leaves);
 
 /* For another program: nothing is mapped. */
 void memory_reset(void);
@@ -38,8 +42,9 @@ void memory_reset(void);
 /* Whether the range has all these bytes. */
 bool memory_has(uintptr_t at, size_t size);
 
-/* Zeroed pages at *at (fixed, in the place of what was there), or where there is room: *at is set.
- * -EINVAL for what are no pages of the range, -ENOMEM when there is no room. */
+/* Zeroed pages at *at (fixed, in the place of what was there), or there if that is free, else where
+ * there is room: *at is set. -EINVAL for what are no pages of the range, -ENOMEM when there is no
+ * room, or more is to be accessible than MEMORY_TAKEN_MAX leaves. */
 int memory_map(uintptr_t *at, size_t size, unsigned access, bool is_fixed);
 int memory_unmap(uintptr_t at, size_t size);
 /* -ENOMEM where a page is not mapped. */
@@ -69,8 +74,10 @@ bool memory_allows(uintptr_t at, size_t size, unsigned access);
 void memory_note_shared(void);
 bool memory_has_shared(void);
 
-/* Pages that are mapped, and that there are. */
+/* Pages that are mapped, that the enclave has taken (for good: they are used again), and that it
+ * takes at most. */
 size_t memory_used(void);
+size_t memory_taken(void);
 size_t memory_all(void);
 
 /* The bytes of the page at `page`: 1, or 0 for one that is not mapped or has only zeros. -EIO when

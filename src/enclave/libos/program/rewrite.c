@@ -18,14 +18,25 @@ static struct rewrite_piece *free_piece(void)
     return NULL;
 }
 
+/* The jumps there and back reach 2 GiB. */
+static bool is_near(uintptr_t room, size_t size, const struct rewrite_piece *piece)
+{
+    uint64_t low = room < piece->code ? room : piece->code;
+    uint64_t end = piece->code + piece->code_size;
+    return (room + size > end ? room + size : end) - low < UINT64_C(1) << 31;
+}
+
 /* Trampolines that could not be closed to writing are none: the code is not touched before. */
 static void rewrite_sites(struct rewrite_piece *piece, const struct site *sites, size_t count)
 {
     uintptr_t room = 0;
     size_t size = SITES_HEAD + count * SITE_ROOM;
-    if (memory_map(&room, size, MEMORY_READ | MEMORY_WRITE, false) < 0 ||
-        memory_touch(room, size) < 0)
+    if (memory_map(&room, size, MEMORY_READ | MEMORY_WRITE, false) < 0)
         return;
+    if (!is_near(room, size, piece) || memory_touch(room, size) < 0) {
+        (void)memory_unmap(room, size);
+        return;
+    }
     sites_make((uint8_t *)piece->code, sites, count, (uint8_t *)room, (uintptr_t)program_call);
     if (memory_protect(room, size, MEMORY_READ | MEMORY_EXECUTE) < 0) {
         (void)memory_unmap(room, size);

@@ -8,6 +8,7 @@
 
 #define RUNS_MAX  2048
 #define PAGES_MAX 14
+#define RUNS_MOST 65536 /* of one process, as Linux has it: vm.max_map_count */
 
 /* Addresses are told as they are: the other enclave has them too. */
 struct runs_message {
@@ -129,7 +130,7 @@ static int take_run(struct taken *taken, const struct memory_run *run)
 {
     uintptr_t at = run->begin;
     uintptr_t least = taken->count > 0 ? taken->runs[taken->count - 1].end : 0;
-    if (taken->count == memory_all() || run->begin < least || run->end <= run->begin ||
+    if (taken->count == RUNS_MOST || run->begin < least || run->end <= run->begin ||
         run->begin % MEMORY_PAGE != 0 || run->end % MEMORY_PAGE != 0 || run->access > 7 ||
         !memory_has(run->begin, run->end - run->begin))
         return -EPROTO;
@@ -215,7 +216,7 @@ static int take_message(struct taken *taken, const union message *message, size_
 
 int snapshot_take_memory(const struct snapshot_source *source)
 {
-    struct taken taken = {.runs = alloc_array(memory_all(), sizeof *taken.runs)};
+    struct taken taken = {.runs = alloc_array(RUNS_MOST, sizeof *taken.runs)};
     union message *message = libos_alloc(sizeof *message);
     int status = !taken.runs || !message ? -ENOMEM : memory_used() == 0 ? 1 : -EPROTO;
     while (status == 1) {

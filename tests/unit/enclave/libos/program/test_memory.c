@@ -47,16 +47,28 @@ static int restrict_access(uintptr_t first, size_t size, unsigned access)
     return 0;
 }
 
+static size_t grown; /* bytes of the range that were asked for */
+static int grow_status;
+
+static int grow(uintptr_t first, size_t size)
+{
+    assert_int_equal(first, (uintptr_t)range + grown);
+    if (grow_status == 0)
+        grown += size;
+    return grow_status;
+}
+
 static int set_up(void **state)
 {
-    static const struct memory_leaves leaves = {accept_page, extend, restrict_access};
+    static const struct memory_leaves leaves = {accept_page, extend, restrict_access, grow};
     (void)state;
     memset(range, 0xAA, sizeof range);
     memset(access_of, 0, sizeof access_of);
     memset(accepted, 0, sizeof accepted);
     fail_after = 1000;
-    memory_init((uintptr_t)range, sizeof range, &leaves);
-    return 0;
+    grown = 0;
+    grow_status = 0;
+    return memory_init((uintptr_t)range, sizeof range, &leaves);
 }
 
 static uintptr_t map(size_t pages, unsigned access)
@@ -119,6 +131,84 @@ static void finds_room_until_there_is_none(void **state)
     assert_int_equal(memory_unmap(at + 3 * P, 2 * P), 0);
     assert_int_equal(memory_map(&none, 3 * P, 0, false), -ENOMEM);
     assert_int_equal(map(2, 0), at + 3 * P);
+}
+
+static void uses_pages_again_before_it_takes_new_ones(void **state)
+{
+    (void)state;
+    uintptr_t at = map(4, MEMORY_READ);
+    (void)map(2, MEMORY_READ);
+    assert_int_equal(memory_unmap(at + P, P), 0);
+    assert_int_equal(memory_unmap(at + 3 * P, P), 0);
+    assert_int_equal(map(1, MEMORY_READ), at + P); /* the search began anew at the range's end */
+    assert_int_equal(map(2, MEMORY_READ), at + 6 * P); /* for which no hole is large enough */
+    assert_int_equal(map(1, MEMORY_READ), at + 3 * P);
+    assert_int_equal(memory_unmap(at + 7 * P, P), 0);
+    assert_int_equal(map(3, MEMORY_READ), at + 7 * P); /* partly of those at the end */
+    assert_int_equal(memory_taken(), 10);
+}
+
+static void maps_where_it_is_wished_if_that_is_free(void **state)
+{
+    (void)state;
+    uintptr_t begin = (uintptr_t)range;
+    uintptr_t at = begin + 5 * P + 7;
+    assert_int_equal(memory_map(&at, 2 * P, MEMORY_READ, false), 0);
+    assert_int_equal(at, begin + 5 * P);
+    at = begin + 6 * P;
+    assert_int_equal(memory_map(&at, P, MEMORY_READ, false), 0);
+    assert_int_equal(at, begin);
+    at = begin + (PAGES - 1) * P;
+    assert_int_equal(memory_map(&at, 2 * P, MEMORY_READ, false), 0); /* it would reach beyond */
+    assert_int_equal(at, begin + P);
+}
+
+static void far_pages_have_nothing_before_they_are_mapped(void **state)
+{
+    struct memory_run run;
+    (void)state;
+    uintptr_t far = (uintptr_t)range + (PAGES - 1) * P;
+    assert_false(memory_allows(far, P, 0));
+    assert_false(memory_fault(far));
+    assert_int_equal(memory_touch(far, P), 0);
+    assert_int_equal(memory_protect(far, P, MEMORY_READ), -ENOMEM);
+    assert_int_equal(memory_unmap(far, P), 0);
+    assert_int_equal(grown, 0); /* and nobody was asked for them */
+    assert_int_equal(memory_map(&far, P, MEMORY_READ, true), 0);
+    assert_int_equal(grown, sizeof range);
+    assert_false(memory_allows(far - P, P, 0));
+    assert_true(memory_next(0, &run));
+    assert_int_equal(run.begin, far);
+    assert_int_equal(memory_used(), 1);
+}
+
+static void says_when_the_host_gives_no_range(void **state)
+{
+    (void)state;
+    uintptr_t at = 0;
+    grow_status = -ENOMEM;
+    assert_int_equal(memory_map(&at, P, MEMORY_READ, false), -ENOMEM);
+    assert_int_equal(memory_used(), 0);
+    grow_status = 0;
+    assert_int_equal(map(1, MEMORY_READ), (uintptr_t)range);
+}
+
+/* Of a range that is only addresses. */
+static void takes_no_more_than_it_may(void **state)
+{
+    static const struct memory_leaves none = {accept_page, extend, restrict_access, NULL};
+    const size_t size = (MEMORY_TAKEN_MAX + 16) * P;
+    (void)state;
+    uintptr_t at = UINT64_C(1) << 40;
+    assert_int_equal(memory_init(at, size, &none), 0);
+    memory_be_lazy();
+    assert_int_equal(memory_all(), MEMORY_TAKEN_MAX);
+    assert_int_equal(memory_map(&at, size, MEMORY_READ | MEMORY_WRITE, true), -ENOMEM);
+    assert_int_equal(memory_used(), 0);
+    assert_int_equal(memory_map(&at, size, 0, true), 0); /* addresses are free */
+    assert_int_equal(memory_protect(at, size, MEMORY_READ), -ENOMEM);
+    assert_int_equal(memory_protect(at, size - 16 * P, MEMORY_READ | MEMORY_WRITE), 0);
+    assert_int_equal(memory_taken(), 0);
 }
 
 static void refuses_what_is_no_range_of_it(void **state)
@@ -353,6 +443,11 @@ int main(void)
         cmocka_unit_test_setup(pages_that_come_again_are_zero, set_up),
         cmocka_unit_test_setup(finds_room_until_there_is_none, set_up),
         cmocka_unit_test_setup(refuses_what_is_no_range_of_it, set_up),
+        cmocka_unit_test_setup(takes_no_more_than_it_may, set_up),
+        cmocka_unit_test_setup(says_when_the_host_gives_no_range, set_up),
+        cmocka_unit_test_setup(far_pages_have_nothing_before_they_are_mapped, set_up),
+        cmocka_unit_test_setup(maps_where_it_is_wished_if_that_is_free, set_up),
+        cmocka_unit_test_setup(uses_pages_again_before_it_takes_new_ones, set_up),
         cmocka_unit_test_setup(another_program_finds_nothing_mapped, set_up),
         cmocka_unit_test_setup(knows_what_it_has, set_up),
         cmocka_unit_test_setup(pages_that_come_again_are_widened_once, set_up),

@@ -11,7 +11,7 @@
 #include "enclave/libos/program/snapshot.h"
 
 #define P            ((size_t)MEMORY_PAGE)
-#define PAGES        ((size_t)5000) /* brk's heap is among them */
+#define PAGES        ((size_t)66000) /* brk's heap is among them */
 #define MESSAGES_MAX 64
 #define RW           (MEMORY_READ | MEMORY_WRITE)
 
