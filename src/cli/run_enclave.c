@@ -15,9 +15,8 @@
 static int check_options(const struct args *args, struct error *err)
 {
     static const char *const missing[] = {
-        "tty",       "publish",  "memory",   "scratch", "storage-opt", "cpus",
-        "read-only", "group",    "restart",  "guest",   "mount",       "tmpfs",
-        "sysctl",    "shm-size", "fragment", "secret",  "pids-limit"};
+        "tty",     "publish", "memory", "scratch",  "storage-opt", "cpus",      "group",
+        "restart", "guest",   "sysctl", "fragment", "secret",      "pids-limit"};
     for (size_t i = 0; i < sizeof missing / sizeof *missing; i++) {
         if (args_has(args, missing[i]))
             return error_set(err, ERROR_USAGE,

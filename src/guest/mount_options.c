@@ -1,7 +1,7 @@
 #include "guest/mount_options.h"
 
+#include <linux/mount.h>
 #include <string.h>
-#include <sys/mount.h>
 
 #include "base/text.h"
 

@@ -4,76 +4,11 @@ import base64
 import json
 import os
 import re
-import shutil
-import subprocess
-import tarfile
-import tempfile
 
-from lib import cli, oci, paths, tap
+from lib import cli, tap
+from lib.enclave import ENCLAVE, PROGRAMS, TEE, EnclaveCase
 
 NONCE = "00112233445566778899aabbccddeeff"
-PROGRAMS = ("/bin/cat", "/bin/dash", "/bin/echo", "/bin/ls", "/usr/bin/env", "/usr/bin/id", "/usr/bin/wc")
-TEE = ("--tee", "sgx-simulated")
-ENCLAVE = os.path.join(paths.BUILD, "caisson-enclave")
-
-
-def libraries(program):
-    told = subprocess.run(["/usr/bin/ldd", program], capture_output=True, check=True).stdout.decode()
-    return set(re.findall(r"(?:=> )?(/\S+) \(0x", told))
-
-
-def make_layer(path):
-    """This system's own programs with their libraries, as a tar."""
-    names = {*PROGRAMS, *(library for program in PROGRAMS for library in libraries(program))}
-    with tarfile.open(path, "w", dereference=True) as tar:
-        for name in sorted(names):
-            tar.add(name, name[1:])
-        data = b"root:x:0:0::/root:/bin/sh\nworker:x:7:8::/home/worker:/bin/sh\n"
-        oci.add_file(tar, "etc/passwd", data)
-
-
-def make_image(layer, path):
-    with open(layer, "rb") as file:
-        tar = file.read()
-    image = oci.Image(sizes=())
-    image.layers = [image.add(oci.LAYER, tar)]
-    config = {"os": "linux", "architecture": "amd64", "rootfs": {"type": "layers", "diff_ids": [oci.digest(tar)]},
-              "config": {"Cmd": ["/usr/bin/id", "-u"], "Env": ["PATH=/usr/bin:/bin", "A=b"]}}  # fmt: skip
-    image.config = image.add(oci.CONFIG, json.dumps(config).encode())
-    image.manifest = image.add(oci.MANIFEST, json.dumps({"schemaVersion": 2, "mediaType": oci.MANIFEST, "config": image.config,
-                                                         "layers": image.layers}).encode())  # fmt: skip
-    return "oci:" + image.write_layout(path)
-
-
-class EnclaveCase(cli.CliCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.made = tempfile.mkdtemp(prefix="caisson-enclave-")
-        cls.addClassCleanup(shutil.rmtree, cls.made, ignore_errors=True)
-        make_layer(cls.made + "/tar")
-        cls.oci = make_image(cls.made + "/tar", cls.made + "/layout")
-
-    def setUp(self):
-        super().setUp()
-        self.home = os.path.join(self.made, "home")  # one platform and one disk for all tests
-        self.environment["CAISSON_HOME"] = self.home
-
-    def run_it(self, *command, options=(), check=True, data=None):
-        return self.caisson("run", "-q", *TEE, "--rm", *options, self.oci, *command, check=check, data=data)
-
-    def refused(self, words, *command, options=(), code=None):
-        result = self.run_it(*command, options=options, check=False)
-        self.assertNotEqual(result.returncode, 0)
-        self.assertEqual(result.stdout, b"")
-        self.assertIn(words, result.stderr.decode())
-        if code is not None:
-            self.assertEqual(result.returncode, code)
-
-    def policy(self, *command, options=()):
-        path = os.path.join(self.folder, "policy.rego")
-        with open(path, "wb") as file:
-            file.write(self.caisson("policy", "generate", *options, self.oci, *(("--", *command) if command else ())).stdout)
-        return path
 
 
 class Run(EnclaveCase):
@@ -195,7 +130,7 @@ class Refusals(EnclaveCase):
         os.chmod(path, mode)
 
     def test_what_an_enclave_does_not_have(self):
-        for options in (("-t",), ("--read-only",), ("-p", "8080:80"), ("--memory", "1g"), ("--tmpfs", "/x"), ("--network", "user")):
+        for options in (("-t",), ("-p", "8080:80"), ("--memory", "1g"), ("--group", "/x"), ("--restart", "always"), ("--network", "user")):
             self.refused("an enclave has no", options=options, code=2) if options[0] == "--network" else self.refused(
                 "has no such thing", options=options, code=2)  # fmt: skip
 

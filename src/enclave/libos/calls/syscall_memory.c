@@ -34,6 +34,8 @@ static int check_file(const struct file *file, uint64_t flags, uint64_t access, 
         return file->flags & O_PATH ? -EBADF : -EACCES;
     if (file->kind != &file_plain || (!(flags & MAP_PRIVATE) && access & PROT_WRITE))
         return -ENODEV;
+    if (access & PROT_EXEC && file->node->tree->flags & TREE_NO_EXECUTE)
+        return -EPERM;
     return 0;
 }
 

@@ -139,7 +139,7 @@ static uint64_t give_statfs(const struct file_system_stat *from, uint64_t out)
         .f_ffree = (long)from->free_files,
         .f_namelen = EXT4_NAME_MAX,
         .f_frsize = BLOCK,
-        .f_flags = STATFS_VALID,
+        .f_flags = STATFS_VALID | from->flags,
     };
     if (!can_write(out, sizeof all))
         return SYSCALL_FAULT;

@@ -19,9 +19,23 @@ bool creds_in_group(const struct creds *creds, uint32_t gid)
     return creds->gid == gid;
 }
 
-/* fs/namei.c, generic_permission(). */
+int access_change(const struct node *node)
+{
+    return node->tree->flags & TREE_READ_ONLY ? -EROFS : 0;
+}
+
+/* What lies in a tree itself: devices, pipes and sockets are only named there. */
+static bool is_of_tree(const struct node *node)
+{
+    unsigned type = node->mode >> 12;
+    return type == EXT4_FILE || type == EXT4_DIR || type == EXT4_LINK;
+}
+
+/* fs/namei.c, sb_permission() and generic_permission(). */
 int access_node(const struct creds *creds, const struct node *node, unsigned wanted)
 {
+    if (wanted & ACCESS_WRITE && is_of_tree(node) && access_change(node) < 0)
+        return -EROFS;
     unsigned shift = node->uid == creds->uid ? 6 : creds_in_group(creds, node->gid) ? 3 : 0;
     bool is_directory = node->mode >> 12 == EXT4_DIR;
     if ((wanted & ~(unsigned)(node->mode >> shift)) == 0)

@@ -19,8 +19,11 @@ struct creds {
 bool creds_have(const struct creds *creds, unsigned capability);
 bool creds_in_group(const struct creds *creds, uint32_t gid);
 
-/* 0 or -EACCES, for all of `wanted`. */
+/* 0, -EACCES, or -EROFS for writing to a tree that is read only, for all of `wanted`. */
 int access_node(const struct creds *creds, const struct node *node, unsigned wanted);
+
+/* Before anything that a node says of itself is changed: -EROFS. */
+int access_change(const struct node *node);
 
 /* Whether the node is the process' own, or CAP_FOWNER says so. */
 bool access_owns(const struct creds *creds, const struct node *node);

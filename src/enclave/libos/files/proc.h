@@ -10,8 +10,8 @@
 int proc_new(struct file_clock clock, struct tree **out);
 
 /* A mount that /proc/mounts is to show, for ever; the path is borrowed, and so is the tree. */
-#define PROC_MOUNTS_MAX 32
-void proc_note_mount(const char *path, const struct tree *tree, const char *options);
+#define PROC_MOUNTS_MAX 72 /* the root, /dev, /proc, /sys, and the policy's */
+void proc_note_mount(const char *path, const struct tree *tree);
 
 /* The tables: proc_process.c, proc_files.c, proc_system.c, proc_sys.c. */
 extern const struct pseudo_entry proc_process_entries[], proc_thread_entries[], proc_sys_entries[];

@@ -208,18 +208,25 @@ int proc_follow_program(const struct pseudo_key *key, struct node **out)
 /* --- mounts ----------------------------------------------------------------------------------- */
 
 static struct {
-    const char *path, *options;
+    const char *path;
     const struct tree *tree;
 } mounts[PROC_MOUNTS_MAX];
 static size_t mount_count;
 
-void proc_note_mount(const char *path, const struct tree *tree, const char *options)
+void proc_note_mount(const char *path, const struct tree *tree)
 {
     if (mount_count == PROC_MOUNTS_MAX)
         return;
     mounts[mount_count].path = path;
-    mounts[mount_count].options = options;
     mounts[mount_count++].tree = tree;
+}
+
+static void add_options(struct pseudo_text *out, const struct tree *tree)
+{
+    pseudo_print(out, "%s%s%s%s,relatime", tree->flags & TREE_READ_ONLY ? "ro" : "rw",
+                 tree->flags & TREE_NO_SETUID ? ",nosuid" : "",
+                 tree->flags & TREE_NO_DEVICES ? ",nodev" : "",
+                 tree->flags & TREE_NO_EXECUTE ? ",noexec" : "");
 }
 
 int proc_text_mounts(const struct pseudo_key *key, struct pseudo_text *out)
@@ -227,7 +234,9 @@ int proc_text_mounts(const struct pseudo_key *key, struct pseudo_text *out)
     (void)key;
     for (size_t i = 0; i < mount_count; i++) {
         const char *kind = mounts[i].tree->kind;
-        pseudo_print(out, "%s %s %s %s 0 0\n", kind, mounts[i].path, kind, mounts[i].options);
+        pseudo_print(out, "%s %s %s ", kind, mounts[i].path, kind);
+        add_options(out, mounts[i].tree);
+        pseudo_print(out, " 0 0\n");
     }
     return 0;
 }
@@ -238,8 +247,11 @@ int proc_text_mount_facts(const struct pseudo_key *key, struct pseudo_text *out)
     for (size_t i = 0; i < mount_count; i++) {
         unsigned long device = mounts[i].tree->device;
         const char *kind = mounts[i].tree->kind;
-        pseudo_print(out, "%lu %lu 0:%lu / %s %s - %s %s %s\n", device, i == 0 ? 0UL : 1UL, device,
-                     mounts[i].path, mounts[i].options, kind, kind, mounts[i].options);
+        pseudo_print(out, "%lu %lu 0:%lu / %s ", device, i == 0 ? 0UL : 1UL, device,
+                     mounts[i].path);
+        add_options(out, mounts[i].tree);
+        pseudo_print(out, " - %s %s %s\n", kind, kind,
+                     mounts[i].tree->flags & TREE_READ_ONLY ? "ro" : "rw");
     }
     return 0;
 }

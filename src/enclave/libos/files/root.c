@@ -2,6 +2,7 @@
 
 #include <linux/errno.h>
 #include <linux/fcntl.h>
+#include <linux/limits.h>
 
 #include "enclave/inside/enclave.h"
 #include "enclave/libos/bytes.h"
@@ -13,7 +14,8 @@
 #include "enclave/libos/files/verity.h"
 #include "enclave/libos/log.h"
 
-#define NANOSECONDS UINT64_C(1000000000)
+#define NANOSECONDS  UINT64_C(1000000000)
+#define FIRST_DEVICE 64 /* behind those of /dev, /proc and /sys */
 
 /* `arg` is the disk's number. */
 static int read_block(void *arg, uint64_t block, uint8_t out[VERITY_BLOCK_SIZE])
@@ -66,37 +68,49 @@ int root_check_layer(const struct root_layer *layer)
     return status;
 }
 
+static struct account written = {.limit = ROOT_LIMIT};
+
 /* Makes the folder where it is missing. */
-static int mount_at(struct vfs *vfs, const char *path, struct tree *tree, const char *options)
+static int mount_at(struct vfs *vfs, const char *path, struct tree *tree)
 {
     int status = vfs_mkdir(vfs, AT_FDCWD, path, 0755);
     if (status == 0 || status == -EEXIST)
         status = vfs_mount(vfs, path, tree);
     if (status == 0)
-        proc_note_mount(path, tree, options);
+        proc_note_mount(path, tree);
     return status;
 }
 
 static int mount_dev(struct vfs *vfs)
 {
-    struct tree_options options = {
-        .limit = ROOT_LIMIT, .device = 2, .mode = 0755, .clock = vfs->clock};
+    struct tree_options options = {.limit = ROOT_LIMIT,
+                                   .whole = &written,
+                                   .flags = TREE_NO_SETUID,
+                                   .device = 2,
+                                   .mode = 0755,
+                                   .clock = vfs->clock};
     struct tree *dev = NULL;
     int status = tree_new(&options, &dev);
     if (status == 0)
         status = devices_make(dev);
-    return status < 0 ? status : mount_at(vfs, "/dev", dev, "rw,nosuid");
+    return status < 0 ? status : mount_at(vfs, "/dev", dev);
 }
 
 static int mount_system(struct vfs *vfs)
 {
+    const unsigned harmless = TREE_NO_SETUID | TREE_NO_DEVICES | TREE_NO_EXECUTE;
     struct tree *proc = NULL, *sys = NULL;
     int status = proc_new(vfs->clock, &proc);
-    if (status == 0)
-        status = mount_at(vfs, "/proc", proc, "rw,nosuid,nodev,noexec");
+    if (status < 0)
+        return status;
+    proc->flags = harmless;
+    status = mount_at(vfs, "/proc", proc);
     if (status == 0)
         status = sysfs_new(vfs->clock, &sys);
-    return status < 0 ? status : mount_at(vfs, "/sys", sys, "ro,nosuid,nodev,noexec");
+    if (status < 0)
+        return status;
+    sys->flags = harmless | TREE_READ_ONLY;
+    return mount_at(vfs, "/sys", sys);
 }
 
 int root_mount(struct vfs *vfs, const struct root_layer *layers, size_t count)
@@ -111,6 +125,7 @@ int root_mount(struct vfs *vfs, const struct root_layer *layers, size_t count)
         status = open_layer(&layers[i], cache, &blocks, &readers[i]);
     }
     struct tree_options options = {.limit = ROOT_LIMIT,
+                                   .whole = &written,
                                    .device = 1,
                                    .mode = 0755,
                                    .clock = clock,
@@ -122,7 +137,52 @@ int root_mount(struct vfs *vfs, const struct root_layer *layers, size_t count)
         return status;
     vfs_init(vfs, root, clock);
     vfs->random = (struct file_random){fill, NULL};
-    proc_note_mount("/", root, "rw,relatime");
+    proc_note_mount("/", root);
     status = mount_dev(vfs);
     return status < 0 ? status : mount_system(vfs);
+}
+
+static int make_folders(struct vfs *vfs, const char *path)
+{
+    char above[PATH_MAX];
+    size_t size = strnlen(path, sizeof above);
+    if (size == sizeof above || path[0] != '/')
+        return size == sizeof above ? -ENAMETOOLONG : -EINVAL;
+    memcpy(above, path, size + 1);
+    for (size_t i = 1; i < size; i++) {
+        if (above[i] != '/')
+            continue;
+        above[i] = 0;
+        int status = vfs_mkdir(vfs, AT_FDCWD, above, 0755);
+        above[i] = '/';
+        if (status < 0 && status != -EEXIST)
+            return status;
+    }
+    return 0;
+}
+
+int root_mount_tmpfs(struct vfs *vfs, const struct root_tmpfs *what)
+{
+    static uint32_t next_device = FIRST_DEVICE;
+    struct tree_options options = {.limit = what->limit,
+                                   .whole = &written,
+                                   .flags = what->flags,
+                                   .device = next_device,
+                                   .mode = what->mode,
+                                   .clock = vfs->clock};
+    struct tree *tree = NULL;
+    int status = make_folders(vfs, what->path);
+    if (status == 0)
+        status = tree_new(&options, &tree);
+    if (status < 0 || !tree)
+        return status;
+    next_device++;
+    tree->root->uid = what->uid;
+    tree->root->gid = what->gid;
+    return mount_at(vfs, what->path, tree);
+}
+
+void root_be_read_only(struct vfs *vfs)
+{
+    vfs->root->tree->flags |= TREE_READ_ONLY;
 }

@@ -4,7 +4,7 @@
 
 #include "enclave/libos/files/vfs.h"
 
-#define ROOT_LIMIT  (UINT64_C(64) << 20) /* bytes that the container may write */
+#define ROOT_LIMIT  (UINT64_C(64) << 20) /* bytes that the container may write, to all trees */
 #define ROOT_BLOCKS 4096                 /* that are kept of all layers together */
 
 /* A disk of the host's, and what it is to hold. */
@@ -20,5 +20,20 @@ int root_check_layer(const struct root_layer *layer);
 /* Mounts the layers, top first, /dev, /proc and /sys. Their root hashes are the caller's to have
  * compared with the policy. What was made until an error stays: the enclave ends then. */
 int root_mount(struct vfs *vfs, const struct root_layer *layers, size_t count);
+
+/* A file system in memory, whose bytes are of ROOT_LIMIT too. */
+struct root_tmpfs {
+    const char *path; /* absolute; borrowed for good */
+    uint64_t limit;   /* bytes */
+    uint16_t mode;
+    uint32_t uid, gid; /* of its root */
+    unsigned flags;    /* TREE_READ_ONLY and so on */
+};
+
+/* Makes the folder where it is missing, with those above it. */
+int root_mount_tmpfs(struct vfs *vfs, const struct root_tmpfs *what);
+
+/* Nothing more is written to the layers' tree. Others mounted over it stay as they are. */
+void root_be_read_only(struct vfs *vfs);
 
 #endif

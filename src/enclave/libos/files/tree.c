@@ -115,7 +115,8 @@ int tree_new(const struct tree_options *options, struct tree **out)
     struct tree *tree = alloc_zeroed(1, sizeof *tree);
     if (!tree)
         return -ENOMEM;
-    tree->account.limit = options->limit;
+    tree->account = (struct account){.limit = options->limit, .whole = options->whole};
+    tree->flags = options->flags;
     tree->device = options->device;
     tree->clock = options->clock;
     tree->layers = options->layers;

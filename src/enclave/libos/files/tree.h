@@ -99,10 +99,19 @@ struct node {
 
 #define NODE_SEALABLE (UINT32_C(1) << 31)
 
+/* What nobody does in a tree, by the numbers of statfs(2) (ST_RDONLY, ...). Programs never get
+ * more by set-user-ID bits, wherever they lie: TREE_NO_SETUID only says so. */
+#define TREE_READ_ONLY  1U
+#define TREE_NO_SETUID  2U
+#define TREE_NO_DEVICES 4U
+#define TREE_NO_EXECUTE 8U
+
 struct tree_options {
-    uint64_t limit;  /* bytes in memory */
-    uint32_t device; /* number, for stat */
-    uint16_t mode;   /* of the root where there is no layer, without the type */
+    uint64_t limit;        /* bytes in memory */
+    struct account *whole; /* of which they are a part; borrowed, NULL for none */
+    unsigned flags;        /* TREE_READ_ONLY and so on */
+    uint32_t device;       /* number, for stat */
+    uint16_t mode;         /* of the root where there is no layer, without the type */
     struct file_clock clock;
     const struct ext4_reader *layers; /* top first; borrowed */
     size_t layer_count;
@@ -116,6 +125,7 @@ struct tree {
     const char *kind;        /* for /proc/mounts */
     uint32_t magic;          /* its number for statfs(2) */
     uint32_t device;
+    unsigned flags; /* TREE_READ_ONLY and so on */
     struct account account;
     struct file_clock clock;
     const struct ext4_reader *layers;

@@ -48,6 +48,7 @@ struct file_stat {
 /* What statfs tells of a file system; 4096 bytes a block. */
 struct file_system_stat {
     uint32_t magic;
+    uint32_t flags; /* TREE_READ_ONLY and so on */
     uint64_t blocks, free_blocks;
     uint64_t files, free_files;
 };

@@ -92,6 +92,8 @@ int vfs_access(struct vfs *vfs, int at, const char *path, unsigned wanted, unsig
 
 static int change_mode(struct vfs *vfs, struct node *node, uint16_t mode)
 {
+    if (access_change(node) < 0)
+        return -EROFS;
     if (!access_owns(&vfs->creds, node))
         return -EPERM;
     if (node->mode >> 12 == EXT4_LINK)
@@ -120,6 +122,8 @@ static int change_owner(struct vfs *vfs, struct node *node, uint32_t uid, uint32
 {
     bool all = creds_have(&vfs->creds, CAP_CHOWN);
     bool own = node->uid == vfs->creds.uid;
+    if (access_change(node) < 0)
+        return -EROFS;
     if (uid != UINT32_MAX && !all && !(own && uid == node->uid))
         return -EPERM;
     if (gid != UINT32_MAX && !all &&
@@ -168,6 +172,8 @@ static int change_times(struct vfs *vfs, struct node *node, const struct file_ti
     }
     if (times[0].nsec == NSEC_OMIT && times[1].nsec == NSEC_OMIT)
         return 0;
+    if (access_change(node) < 0)
+        return -EROFS;
     if (!access_owns(&vfs->creds, node) &&
         (!is_now || access_node(&vfs->creds, node, ACCESS_WRITE) < 0))
         return is_now ? -EACCES : -EPERM;
@@ -219,6 +225,7 @@ static void statfs_tree(const struct tree *tree, struct file_system_stat *out)
     const struct account *account = &tree->account;
     uint64_t left = account->limit > account->used ? account->limit - account->used : 0;
     *out = (struct file_system_stat){.magic = tree->magic,
+                                     .flags = tree->flags,
                                      .blocks = account->limit / BLOCK,
                                      .free_blocks = left / BLOCK,
                                      .files = account->limit / NODE_CHARGE,
@@ -268,6 +275,8 @@ static int check_xattr(const struct vfs *vfs, const struct node *node, const cha
     bool is_admin = creds_have(&vfs->creds, CAP_SYS_ADMIN);
     if (strnlen(name, EXT4_NAME_MAX + 1) > EXT4_NAME_MAX || *name == 0)
         return -ERANGE;
+    if (writes && access_change(node) < 0)
+        return -EROFS;
     if (begins_with(name, "trusted."))
         return is_admin ? 0 : writes ? -EPERM : -ENODATA;
     if (begins_with(name, "security.")) {

@@ -98,6 +98,8 @@ static int open_node(struct vfs *vfs, struct file *file)
     if (node->special && node->special->open)
         return node->special->open(node, file);
     file->kind = &file_plain;
+    if ((type == EXT4_CHAR || type == EXT4_BLOCK) && node->tree->flags & TREE_NO_DEVICES)
+        return -EACCES;
     if (type == EXT4_CHAR)
         return devices_open(vfs, file);
     if (type == EXT4_FIFO)
@@ -201,7 +203,7 @@ int vfs_open_program(struct vfs *vfs, int at, const char *path, unsigned flags, 
     if (status < 0)
         return status;
     unsigned type = walk.node->mode >> 12;
-    if (type != EXT4_FILE || walk.node->special)
+    if (type != EXT4_FILE || walk.node->special || walk.node->tree->flags & TREE_NO_EXECUTE)
         status = type == EXT4_LINK ? -ELOOP : -EACCES;
     if (status == 0)
         status = access_node(&vfs->creds, walk.node, ACCESS_EXECUTE);

@@ -1,5 +1,5 @@
 /* What the gate's files share; nobody else includes it: gate.c (what happens), gate_machine.c
- * (layers, users, reports), gate_start.c (the program). */
+ * (layers, users, reports), gate_mounts.c (file systems in memory), gate_start.c (the program). */
 #ifndef CAISSON_ENCLAVE_LIBOS_GATE_GATE_PARTS_H
 #define CAISSON_ENCLAVE_LIBOS_GATE_GATE_PARTS_H
 
@@ -38,6 +38,9 @@ struct container {
 };
 
 extern const struct machine_ops enclave_machine_ops;
+
+/* gate_mounts.c: the specification's mounts. */
+int gate_mount_all(struct container *all, const struct spec *spec, struct error *err);
 
 /* machine_ops.start: loads what the specification says. */
 int gate_start_program(void *argument, const struct spec *spec, uint64_t process,

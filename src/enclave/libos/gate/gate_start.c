@@ -54,9 +54,7 @@ static int check(const struct spec *spec, struct error *err)
         const char *what;
     } all[] = {
         {spec->privileged, "privileges"},
-        {spec->read_only_root, "root that is read only"},
         {spec->terminal, "terminal"},
-        {spec->mount_count > 0, "mounts"},
         {spec->sysctls.count > 0, "kernel settings"},
         {limited, "limits of a container"},
         {spec->attestation != NULL, "secrets and services (caisson_attestation)"},
@@ -208,8 +206,10 @@ static int load(struct container *all, const struct spec *spec, struct error *er
     int status = streams_open(all->vfs, streams);
     if (status < 0)
         return cannot("/dev/null", status, err);
-    if (enter_folder(all->vfs, spec->cwd, err) < 0)
+    if (gate_mount_all(all, spec, err) < 0 || enter_folder(all->vfs, spec->cwd, err) < 0)
         return -1;
+    if (spec->read_only_root)
+        root_be_read_only(all->vfs);
     become(all, spec);
     status = vfs_chdir(all->vfs, spec->cwd);
     if (status < 0)

@@ -15,12 +15,14 @@
 struct account {
     uint64_t used; /* bytes */
     uint64_t limit;
+    struct account *whole; /* of which it is a part, and which is charged too; NULL for none */
 };
 
 /* False, and nothing charged, when the limit does not allow it. */
 static inline bool account_take(struct account *account, uint64_t size)
 {
-    if (size > account->limit - account->used)
+    if (size > account->limit - account->used ||
+        (account->whole && !account_take(account->whole, size)))
         return false;
     account->used += size;
     return true;
@@ -29,6 +31,8 @@ static inline bool account_take(struct account *account, uint64_t size)
 static inline void account_give(struct account *account, uint64_t size)
 {
     account->used -= size;
+    if (account->whole)
+        account_give(account->whole, size);
 }
 
 struct pages {
