@@ -7,7 +7,6 @@ a real container group's too.
 import base64
 import contextlib
 import hashlib
-import http.client
 import json
 import os
 import re
@@ -28,15 +27,6 @@ from lib import paths, tap
 from lib.service import ATTEST, ATTESTD, ServiceTestCase, b64url, policy_jws, unb64url
 
 VECTORS = os.environ.get("CAISSON_VECTORS", os.path.join(paths.SOURCE, "../shared/vectors"))
-
-
-# What is changed while the service is killed, and the text of each change by its name.
-KILLED = {
-    "/policies/SevSnpVm?api-version=2022-08-01": lambda name: policy_jws(
-        f'version=1.0; authorizationrules {{ => permit(); }}; issuancerules {{ => issue(type="n", value="{name}"); }};'),
-    "/kbs/v0/resource-rule/default/kill/rule": lambda name: json.dumps(
-        {"version": "1.0.0", "anyOf": [{"authority": "https://acme.example", "allOf": [{"claim": "n", "equals": name}]}]}),
-}  # fmt: skip
 
 
 class ServiceTest(ServiceTestCase):
@@ -245,80 +235,6 @@ class ServiceTest(ServiceTestCase):
         done = verify()
         self.assertEqual(done.returncode, 1)
         self.assertIn("entry 3", done.stderr)
-
-    def test_kill_takes_no_acknowledged_decision(self):
-        """Tokens, policies, resources and their rules, written side by side until it is killed."""
-        service, resources = self.service(administrators=True), set()
-        for turn in range(4):
-            acknowledged, changed, body = [], {}, self.body()
-            service.start()
-
-            def change(where, text_of):
-                """One record, changed over and over: what was acknowledged last, and what may have been under way."""
-                with contextlib.suppress(OSError, http.client.HTTPException):
-                    connection = service.connect("admin")
-                    for number in range(10000):
-                        text = text_of(f"{turn}-{number}")
-                        changed.setdefault(where, ["", ""])[1] = text
-                        status, answer = service.ask("PUT", where, text, connection)
-                        if status != 200:
-                            raise AssertionError(answer)
-                        changed[where] = [text, text]
-
-            def make_resources():
-                with contextlib.suppress(OSError, http.client.HTTPException):
-                    connection = service.connect("admin")
-                    for number in range(100):
-                        name = f"default/kill/{turn}-{number}"
-                        if service.ask("POST", f"/kbs/v0/resource/{name}", "secret", connection)[0] == 200:
-                            resources.add(name)
-
-            def attest():
-                with contextlib.suppress(OSError, http.client.HTTPException):
-                    connection = service.connect()
-                    while True:
-                        status, answer = service.ask("POST", ATTEST, body, connection)
-                        if status == 200:
-                            acknowledged.append(json.loads(unb64url(answer["token"].split(".")[1]))["jti"])
-
-            clients = [threading.Thread(target=attest) for _ in range(4)]
-            clients += [threading.Thread(target=change, args=each) for each in KILLED.items()]
-            clients.append(threading.Thread(target=make_resources))
-            for client in clients:
-                client.start()
-            while clients[0].is_alive() and (len(acknowledged) < 20 or len(resources) <= turn or
-                                             len([each for each in changed.values() if each[0]]) < len(KILLED)):  # fmt: skip
-                clients[0].join(0.01)
-            service.stop(signal.SIGKILL)
-            for client in clients:
-                client.join(60)
-            self.assertGreaterEqual(len(acknowledged), 20)
-            with service:
-                kept = {json.loads(entry)["detail"].get("token") for entry in service.entries()}
-                self.assertEqual(set(acknowledged) - kept, set())
-                self.assertEqual(set(changed), set(KILLED))
-                for where, texts in changed.items():
-                    self.assertNotEqual(texts[0], "", where)
-                    self.assertIn(self.kept(service, where), texts)
-                self.assertGreater(len(resources), turn)
-                status, listed = service.ask("GET", "/kbs/v0/resources", connection=service.connect("admin"))
-                self.assertEqual(status, 200, listed)
-                self.assertEqual({name for name in resources if name not in json.dumps(listed)}, set())
-        done = subprocess.run([paths.CAISSON, "audit", "verify", service.store], capture_output=True, text=True,
-                              timeout=60, check=False)  # fmt: skip
-        self.assertEqual(done.returncode, 0, done.stderr)
-
-    def kept(self, service, where):
-        """The text that the store has there."""
-        connection = service.connect("admin")
-        connection.request("GET", where)
-        answer = connection.getresponse()
-        text = answer.read().decode()
-        connection.close()
-        self.assertEqual(answer.status, 200, text)
-        if "policies" not in where:
-            return text
-        return json.loads(unb64url(json.loads(text)["token"].split(".")[1]))["x-ms-policy"]
 
     def test_a_backup_that_was_taken_while_it_ran_is_a_store(self):
         service = self.service()
