@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -348,6 +349,121 @@ static int under_alarms(int count)
     return sum;
 }
 
+/* --- what a child does to memory is its own --------------------------------------------------- */
+
+#define MORE ((size_t)300000) /* bytes: beyond what there is of the heap */
+
+static char never_written[4 * PAGE];
+
+/* Where it has mapped something goes to its parent. */
+static int spoil(int fd)
+{
+    char *new = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *heap = sbrk((intptr_t)MORE);
+    if (new == MAP_FAILED || heap == (char *)-1)
+        return 1;
+    (void)memset(new, 'n', PAGE);
+    (void)memset(heap, 'h', MORE);
+    (void)memset(never_written, 'w', sizeof never_written);
+    variable = 1234;
+    (void)memset(mapped, 'm', PAGE);
+    return write(fd, &new, sizeof new) == (ssize_t)sizeof new ? 0 : 1;
+}
+
+static int count_of(const char *bytes, size_t size, char what)
+{
+    int count = 0;
+    for (size_t i = 0; i < size; i++)
+        count += bytes[i] == what;
+    return count;
+}
+
+static int memory(void)
+{
+    char *before = sbrk(0), *new = NULL;
+    int ends[2];
+    mapped = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapped == MAP_FAILED || pipe(ends) < 0)
+        return 1;
+    variable = 4321;
+    for (int i = 0; i < 2; i++) {
+        (void)snprintf(mapped, PAGE, "%s", "before");
+        int code = end(begin(spoil, ends[1]));
+        if (read(ends[0], &new, sizeof new) != (ssize_t)sizeof new)
+            return 1;
+        (void)printf("memory %d %d %s %d", code, variable, mapped, sbrk(0) == before);
+        (void)printf(" %d %d\n", count_of(never_written, sizeof never_written, 0),
+                     msync(new, PAGE, 0));
+    }
+    char *heap = sbrk((intptr_t)MORE);
+    if (heap == (char *)-1)
+        return 1;
+    (void)printf("heap %d\n", count_of(heap, MORE, 0));
+    return munmap(mapped, PAGE) + close(ends[0]) + close(ends[1]);
+}
+
+/* Its registers are its own while it works for long, whatever its parent does. */
+static int work(int rounds)
+{
+    uint64_t a = 1, b = 2;
+    double third = 1;
+    for (int i = 0; i < rounds; i++) {
+        a = a * 6364136223846793005U + 1442695040888963407U;
+        b ^= a >> 33;
+        third = third / 3 + 1;
+    }
+    return (int)((a ^ b) % 97) + (third > 1.4999 && third < 1.5001);
+}
+
+static int works(void)
+{
+    enum { ROUNDS = 30000000 };
+    pid_t one = begin(work, ROUNDS), other = begin(work, ROUNDS + 1);
+    int here = work(ROUNDS);
+    (void)printf("worked %d", end(one) == here);
+    (void)printf(" %d\n", end(other) == work(ROUNDS + 1));
+    return 0;
+}
+
+/* --- calls before and after it has an enclave of its own -------------------------------------- */
+
+/* What it sets up while its parent waits is there when it has waited for its parent. */
+static int set_up_and_wait(int fd)
+{
+    char byte, text[64];
+    int ends[2];
+    (void)umask(027);
+    (void)signal(SIGUSR1, on_signal);
+    (void)signal(SIGUSR2, SIG_IGN);
+    if (chdir("/") < 0 || pipe(ends) < 0 || dup2(ends[1], 77) != 77 || write(77, "x", 1) != 1)
+        return 1;
+    pid_t pid = getpid(), group = setpgid(0, 0) == 0 ? getpgrp() : -1;
+    if (read(fd, &byte, 1) != 1)
+        return 2;
+    (void)printf("set up %d %d %d", umask(022) == 027, getpid() == pid, getpgrp() == group);
+    (void)printf(" %s", getcwd(text, sizeof text));
+    (void)printf(" %zd", read(ends[0], &byte, 1));
+    (void)printf(" %c", byte);
+    (void)raise(SIGUSR2);
+    (void)raise(SIGUSR1);
+    (void)printf(" %d\n", got == SIGUSR1);
+    return 3;
+}
+
+static int moves(void)
+{
+    int ends[2];
+    got = 0;
+    (void)umask(022);
+    if (pipe(ends) < 0)
+        return 1;
+    pid_t pid = begin(set_up_and_wait, ends[0]);
+    if (write(ends[1], "g", 1) != 1)
+        return 1;
+    (void)printf("moved %d %d\n", end(pid), got);
+    return close(ends[0]) + close(ends[1]);
+}
+
 static int further(void)
 {
     (void)printf("alarms %d\n", end(begin(under_alarms, 4)));
@@ -364,8 +480,8 @@ int hello_forks(void)
     if (readlink("/proc/self/exe", own_path, sizeof own_path - 1) < 0)
         return 100;
     (void)setpgid(0, 0); /* kill(0, …) is for this program's own */
-    int (*const all[])(void) = {copies,        shares, pipes,   signals,
-                                to_the_parent, groups, orphans, further};
+    int (*const all[])(void) = {copies,  shares, pipes, signals, to_the_parent, groups,
+                                orphans, memory, works, moves,   further};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         int status = all[i]();
         (void)fflush(stdout);

@@ -58,6 +58,7 @@ syscall_fn *own_call(uint64_t number)
         [OWN_FORK - OWN_FIRST] = own_fork,
         [OWN_FORK_SEND - OWN_FIRST] = own_fork_send,
         [OWN_FORK_END - OWN_FIRST] = own_fork_end,
+        [OWN_MOVE - OWN_FIRST] = own_move,
     };
     return number >= OWN_FIRST && number < OWN_END_NUMBERS ? all[number - OWN_FIRST] : NULL;
 }

@@ -18,7 +18,7 @@ enum own_call {
     OWN_NUMBER,       /* a number for a thread */
 
     /* A process without an enclave of its own (persona.h): the signal of its end; its number. */
-    OWN_BORROW,
+    OWN_BORROW, /* and whether it may want an enclave all at once, as fork(2)'s may */
     OWN_RETURN, /* its result (door_calls.h): it has ended */
     /* It begins a program in an enclave: at, path, flags, struct own_words, its texts, how many
      * bytes. */
@@ -27,8 +27,16 @@ enum own_call {
     /* A process with an enclave that waits for a snapshot: the signal of its end; its number. */
     OWN_FORK,
     OWN_FORK_SEND, /* its number, one message, how many bytes */
-    OWN_FORK_END,  /* its number, whether it is whole: if not, there never was such a process */
+    OWN_FORK_END,  /* its number, enum own_fork_end, signals that it has yet to get: a bit each */
+    OWN_MOVE,      /* a process without an enclave gets one that waits for a snapshot: its number */
     OWN_END_NUMBERS,
+};
+
+/* What becomes of a process whose snapshot was sent. */
+enum own_fork_end {
+    OWN_FORK_NEVER,  /* it is not whole: there never was such a process */
+    OWN_FORK_WHOLE,  /* it goes on */
+    OWN_FORK_KILLED, /* it is not whole, and what it did before was seen: it ends by SIGKILL */
 };
 
 /* What begins a program besides its texts. */
@@ -50,6 +58,7 @@ syscall_fn own_borrow;
 syscall_fn own_fork;
 syscall_fn own_fork_end;
 syscall_fn own_fork_send;
+syscall_fn own_move;
 syscall_fn own_return;
 syscall_fn own_spawn;
 

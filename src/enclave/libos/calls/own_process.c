@@ -1,4 +1,7 @@
 /* The library OS' own calls that make and end processes. */
+#include <asm/siginfo.h>
+#include <asm/signal.h>
+
 #include "enclave/libos/bytes.h"
 #include "enclave/libos/calls/own_call.h"
 #include "enclave/libos/calls/syscall_parts.h"
@@ -18,9 +21,14 @@ static struct order order_for(const struct process *process, enum order_kind kin
 
 /* --- without an enclave ----------------------------------------------------------------------- */
 
+/* Threads that an enclave of its own takes here, and one to spare. */
+#define ROOM_FOR_ONE 4
+
 uint64_t own_borrow(struct program_frame *frame)
 {
     struct process *process;
+    if (frame->rsi && __builtin_popcountll(thread_bits()) > THREADS_MAX - ROOM_FOR_ONE)
+        return SYSCALL_ERROR(EAGAIN);
     int status = process_new(process_self(), (int)frame->rdi, &process);
     if (status < 0)
         return (uint64_t)status;
@@ -97,31 +105,52 @@ uint64_t own_spawn(struct program_frame *frame)
 
 /* --- with a snapshot -------------------------------------------------------------------------- */
 
+/* An enclave for the process, which is to be a copy of another one. */
+static int give_enclave(struct process *process)
+{
+    struct line *line;
+    struct order order = order_for(process, ORDER_SNAPSHOT);
+    int status = line_open(process, &line);
+    if (status == 0 && (status = line_send(line, &order, sizeof order)) < 0)
+        line_give_up(line);
+    libos_wipe(order.secret, sizeof order.secret);
+    return status;
+}
+
 uint64_t own_fork(struct program_frame *frame)
 {
     struct process *process;
-    struct line *line;
     int status = process_new(process_self(), (int)frame->rdi, &process);
     if (status < 0)
         return (uint64_t)status;
     process->post = line_post; /* what comes before its enclave runs waits */
-    struct order order = order_for(process, ORDER_SNAPSHOT);
-    status = line_open(process, &line);
-    if (status == 0 && (status = line_send(line, &order, sizeof order)) < 0)
-        line_give_up(line);
-    libos_wipe(order.secret, sizeof order.secret);
+    status = give_enclave(process);
     if (status < 0)
         process_cancel(process);
     return status < 0 ? (uint64_t)status : (uint64_t)process->number;
 }
 
+/* The child of this process by that number, which is alive; NULL for none. */
+static struct process *find_child(uint64_t number)
+{
+    struct process *process = process_find((int)number);
+    return process && process->parent == process_self() && process->state == PROCESS_ALIVE ? process
+                                                                                           : NULL;
+}
+
+uint64_t own_move(struct program_frame *frame)
+{
+    struct process *process = find_child(frame->rdi);
+    if (!process || !is_borrowed(process))
+        return SYSCALL_ERROR(ESRCH);
+    return (uint64_t)give_enclave(process);
+}
+
 /* Of a child that this process is making. */
 static struct line *line_of(uint64_t number)
 {
-    struct process *process = process_find((int)number);
-    return process && process->parent == process_self() && process->state == PROCESS_ALIVE
-               ? line_in_making(process)
-               : NULL;
+    struct process *process = find_child(number);
+    return process ? line_in_making(process) : NULL;
 }
 
 uint64_t own_fork_send(struct program_frame *frame)
@@ -134,16 +163,30 @@ uint64_t own_fork_send(struct program_frame *frame)
     return (uint64_t)line_send(line, (const void *)frame->rsi, frame->rdx);
 }
 
+static void post_all(struct process *process, uint64_t signals)
+{
+    for (; signals != 0; signals &= signals - 1) {
+        const struct signal_info info = {.number = __builtin_ctzll(signals) + 1, .code = SI_USER};
+        (void)process_signal(process, &info);
+    }
+}
+
 uint64_t own_fork_end(struct program_frame *frame)
 {
-    struct line *line = line_of(frame->rdi);
-    if (!line)
+    struct process *process = find_child(frame->rdi);
+    struct line *line = process ? line_in_making(process) : NULL;
+    if (!process || (!line && (!is_borrowed(process) || frame->rsi == OWN_FORK_WHOLE)))
         return SYSCALL_ERROR(ESRCH);
-    if (frame->rsi != 0) {
+    if (frame->rsi == OWN_FORK_WHOLE) {
         line_start(line);
+        post_all(process, frame->rdx);
         return 0;
     }
-    line_give_up(line);
-    process_cancel(process_find((int)frame->rdi));
+    if (line)
+        line_give_up(line);
+    if (frame->rsi == OWN_FORK_KILLED)
+        process_end(process, SIGKILL);
+    else
+        process_cancel(process);
     return 0;
 }

@@ -8,11 +8,13 @@
 
 #include "enclave/inside/enclave.h"
 #include "enclave/libos/calls/own_call.h"
+#include "enclave/libos/calls/syscall_forked.h"
 #include "enclave/libos/calls/syscall_parts.h"
 #include "enclave/libos/clock.h"
 #include "enclave/libos/door/door.h"
 #include "enclave/libos/files/pipe.h"
 #include "enclave/libos/log.h"
+#include "enclave/libos/processes/persona.h"
 #include "enclave/libos/program/brk.h"
 #include "enclave/libos/remote/mirror.h"
 #include "enclave/libos/remote/remote_call.h"
@@ -461,11 +463,16 @@ uint64_t mirror_make_call(struct program_frame *frame)
     return own ? own(frame) : make_call(frame);
 }
 
-static uint64_t call(struct program_frame *frame)
+static uint64_t call_as_it_is(struct program_frame *frame)
 {
     if (remote_carries(frame))
         return remote_call(frame);
     return make_call(frame);
+}
+
+static uint64_t call(struct program_frame *frame)
+{
+    return persona_is_forked() ? syscall_forked(frame, call_as_it_is) : call_as_it_is(frame);
 }
 
 void syscall_answer(struct program_frame *frame)

@@ -9,6 +9,7 @@
 #include "enclave/libos/log.h"
 #include "enclave/libos/processes/fork.h"
 #include "enclave/libos/processes/persona.h"
+#include "enclave/libos/program/kept.h"
 #include "enclave/libos/remote/remote_call.h"
 
 #define ADDRESS_LIMIT (UINT64_C(1) << 47)
@@ -68,14 +69,9 @@ static struct process *take_process(int number)
     return process;
 }
 
-/* This thread goes on in the same memory. */
-static int64_t become(struct program_frame *frame, const struct clone_args *args)
+/* How the process begins: with what its parent asked for. */
+static void begin(struct program_frame *frame, const struct clone_args *args, int number)
 {
-    int number = (int)own_make_call(OWN_BORROW, args->exit_signal, 0, 0);
-    struct process *process = number > 0 ? take_process(number) : NULL;
-    int status = number < 0 ? number : process ? persona_enter(frame, process) : -EAGAIN;
-    if (status < 0)
-        return status; /* the note of a process that never ran goes with the enclave */
     if (args->stack != 0)
         frame->rsp = args->stack;
     if (args->flags & CLONE_SETTLS)
@@ -84,14 +80,50 @@ static int64_t become(struct program_frame *frame, const struct clone_args *args
         clear_handlers();
     if (args->flags & CLONE_CHILD_SETTID)
         memcpy((void *)args->child_tid, &number, sizeof number);
+}
+
+/* This thread goes on in the same memory. */
+static int64_t become(struct program_frame *frame, const struct clone_args *args)
+{
+    int number = (int)own_make_call(OWN_BORROW, args->exit_signal, 0, 0);
+    struct process *process = number > 0 ? take_process(number) : NULL;
+    int status = number < 0 ? number : process ? persona_enter(frame, process) : -EAGAIN;
+    if (status < 0)
+        return status; /* the note of a process that never ran goes with the enclave */
+    begin(frame, args, number);
     if (args->flags & CLONE_PARENT_SETTID)
         memcpy((void *)args->parent_tid, &number, sizeof number);
     return 0;
 }
 
+/* Likewise, and its memory is put back: the process moves to an enclave of its own later, if it
+ * lives so long (fork.h). False where it cannot be so. */
+static bool stay(struct program_frame *frame, const struct clone_args *args, int64_t *result)
+{
+    struct kept *kept;
+    if (thread_count() > 1 || args->flags & CLONE_PARENT_SETTID || kept_take(&kept) < 0)
+        return false;
+    int number = (int)own_make_call(OWN_BORROW, args->exit_signal, true, 0);
+    struct process *process = number > 0 ? take_process(number) : NULL;
+    int status = number < 0 ? number : process ? persona_fork(frame, process, kept) : -EAGAIN;
+    *result = status;
+    if (status < 0) {
+        kept_free(kept);
+        if (number > 0)
+            (void)own_make_call(OWN_FORK_END, (uint64_t)number, OWN_FORK_NEVER, 0);
+        return true;
+    }
+    begin(frame, args, number);
+    if (args->flags & CLONE_CHILD_CLEARTID)
+        thread_self()->clear_number = args->child_tid;
+    return true;
+}
+
 static int64_t copy(const struct program_frame *frame, const struct clone_args *args)
 {
     struct snapshot_thread thread = {.frame = *frame, .fs = program_get_fs()};
+    thread.frame.rax = 0;
+    thread.frame.number = PROGRAM_NO_CALL;
     if (args->stack != 0)
         thread.frame.rsp = args->stack;
     if (args->flags & CLONE_SETTLS)
@@ -107,8 +139,10 @@ static int64_t copy(const struct program_frame *frame, const struct clone_args *
 uint64_t syscall_make_process(struct program_frame *frame, const struct clone_args *args)
 {
     int64_t status = check(args);
-    if (status == 0)
-        status = args->flags & CLONE_VM ? become(frame, args) : copy(frame, args);
+    if (status == 0 && args->flags & CLONE_VM)
+        status = become(frame, args);
+    else if (status == 0 && !stay(frame, args, &status))
+        status = copy(frame, args);
     return (uint64_t)status;
 }
 

@@ -180,6 +180,10 @@ void child_load(void *frame)
         resume(frame);
     else
         begin_program(frame);
+    const struct program_frame *begin = frame;
+    bool calls = begin->number != PROGRAM_NO_CALL;
     lock_release();
+    if (calls)
+        syscall_answer(frame);
     program_end(CHILD_LOADED);
 }

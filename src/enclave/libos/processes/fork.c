@@ -4,6 +4,7 @@
 
 #include "enclave/libos/calls/own_call.h"
 #include "enclave/libos/log.h"
+#include "enclave/libos/processes/persona.h"
 #include "enclave/libos/program/memory.h"
 #include "enclave/libos/threads/lock.h"
 
@@ -14,6 +15,33 @@ static int send(void *argument, const void *bytes, size_t size)
     int status = (int)own_make_call(OWN_FORK_SEND, (uint64_t)*number, (uintptr_t)bytes, size);
     lock_release();
     return status;
+}
+
+int64_t fork_move(struct program_frame *frame, uint64_t number)
+{
+    struct thread *self = thread_self();
+    struct process *child = self->process;
+    int own = child->number;
+    const struct snapshot_sink sink = {send, &own};
+    struct snapshot_thread thread = {.frame = *frame,
+                                     .fs = program_get_fs(),
+                                     .clear_number = self->clear_number,
+                                     .robust = self->robust};
+    thread.frame.number = number;
+    bool was_seen = persona_was_seen();
+    self->process = persona_parent();
+    int status = (int)own_make_call(OWN_MOVE, (uint64_t)own, 0, 0);
+    if (status == 0)
+        status = snapshot_send(&thread, &sink);
+    enum own_fork_end end = status == 0 ? OWN_FORK_WHOLE
+                            : was_seen  ? OWN_FORK_KILLED
+                                        : OWN_FORK_NEVER;
+    (void)own_make_call(OWN_FORK_END, (uint64_t)own, end, self->signals.pending.set);
+    self->process = child;
+    (void)persona_leave(frame);
+    if (end == OWN_FORK_NEVER)
+        frame->rax = (uint64_t)status;
+    return (int64_t)frame->rax;
 }
 
 int fork_process(int exit_signal, const struct snapshot_thread *thread)
@@ -27,6 +55,7 @@ int fork_process(int exit_signal, const struct snapshot_thread *thread)
     is_told |= memory_has_shared();
     const struct snapshot_sink sink = {send, &number};
     int status = snapshot_send(thread, &sink);
-    (void)own_make_call(OWN_FORK_END, (uint64_t)number, status == 0, 0);
+    (void)own_make_call(OWN_FORK_END, (uint64_t)number,
+                        status == 0 ? OWN_FORK_WHOLE : OWN_FORK_NEVER, 0);
     return status < 0 ? status : number;
 }

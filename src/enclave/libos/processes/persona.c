@@ -4,13 +4,24 @@
 
 #include "enclave/libos/bytes.h"
 #include "enclave/libos/calls/own_call.h"
+#include "enclave/libos/clock.h"
+#include "enclave/libos/door/door_calls.h"
+#include "enclave/libos/program/kept.h"
 #include "enclave/libos/remote/remote_call.h"
+#include "enclave/libos/threads/alarm.h"
 #include "enclave/libos/threads/thread.h"
+#include "enclave/libos/threads/wait.h"
+
+/* Nanoseconds for which a process of fork(2) may keep its parent waiting. */
+#define PERSONA_STAY UINT64_C(20000000)
 
 /* What the thread was, and the actions of what it is. */
 struct persona {
     _Alignas(64) uint8_t vectors[PROGRAM_VECTORS_SIZE];
-    void *memory; /* it lies at a multiple of 64 in this */
+    void *memory;      /* it lies at a multiple of 64 in this */
+    struct kept *kept; /* its memory, or NULL: that is shared */
+    uint64_t due;      /* by the monotonic clock: when it is to move (fork.h) */
+    bool was_seen;
     struct process *process;
     int number;
     uint64_t clear_number, robust, fs;
@@ -63,9 +74,46 @@ int persona_enter(const struct program_frame *frame, struct process *process)
     return 0;
 }
 
+int persona_fork(const struct program_frame *frame, struct process *process, struct kept *kept)
+{
+    int status = persona_enter(frame, process);
+    if (status < 0)
+        return status;
+    struct persona *persona = thread_self()->persona;
+    persona->kept = kept;
+    persona->due = wait_deadline(PERSONA_STAY);
+    alarm_set_turn(persona->due);
+    return 0;
+}
+
 bool persona_is_there(void)
 {
     return thread_self()->persona != NULL;
+}
+
+bool persona_is_forked(void)
+{
+    return persona_is_there() && thread_self()->persona->kept;
+}
+
+struct process *persona_parent(void)
+{
+    return thread_self()->persona->process;
+}
+
+bool persona_is_due(void)
+{
+    return persona_is_forked() && clock_now(DOOR_CLOCK_MONOTONIC) >= thread_self()->persona->due;
+}
+
+void persona_note_seen(void)
+{
+    thread_self()->persona->was_seen = true;
+}
+
+bool persona_was_seen(void)
+{
+    return thread_self()->persona->was_seen;
 }
 
 int persona_leave(struct program_frame *frame)
@@ -83,6 +131,11 @@ int persona_leave(struct program_frame *frame)
     self->robust = persona->robust;
     self->signals = persona->signals;
     signal_set_mask(self, self->signals.mask);
+    if (persona->kept) {
+        kept_put_back(persona->kept);
+        alarm_set_turn(DOOR_FOREVER);
+    }
+    kept_free(persona->kept);
     program_set_fs(persona->fs);
     program_load_vectors(persona->vectors);
     *frame = persona->frame;

@@ -1,5 +1,7 @@
 /* What exceptions and interrupts of a thread mean. */
 #include "enclave/inside/enclave.h"
+#include "enclave/libos/processes/fork.h"
+#include "enclave/libos/processes/persona.h"
 #include "enclave/libos/program/emulate.h"
 #include "enclave/libos/program/memory.h"
 #include "enclave/libos/program/program.h"
@@ -97,6 +99,8 @@ void program_interrupt(struct program_frame *frame)
             deliver_exception(frame, exception);
     }
     wait_poll(); /* likewise */
+    if (persona_is_due())
+        fork_move(frame, PROGRAM_NO_CALL);
     frame->number = PROGRAM_NO_CALL;
     (void)deliver_signals(frame);
     lock_release();

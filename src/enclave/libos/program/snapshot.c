@@ -66,8 +66,6 @@ static int check(struct snapshot *snapshot)
         frame->flags = 0;
     frame->flags = (frame->flags & PROGRAM_FLAGS_FREE) | PROGRAM_FLAGS_FIXED;
     frame->is_whole = 1;
-    frame->number = PROGRAM_NO_CALL;
-    frame->rax = 0;
     snapshot->name[sizeof snapshot->name - 1] = 0;
     vectors_make_good(snapshot->vectors, UINT64_MAX);
     if (brk_set(&snapshot->heap) < 0 || rewrite_set_pieces(snapshot->pieces) < 0)
@@ -132,6 +130,7 @@ void snapshot_resume(const struct snapshot *snapshot, struct program_frame *fram
     self->signals.stack = snapshot->stack;
     self->signals.stack_size = snapshot->stack_size;
     self->clear_number = snapshot->thread.clear_number;
+    self->robust = snapshot->thread.robust;
     memcpy(self->name, snapshot->name, sizeof self->name);
     put_number(snapshot->thread.set_number, self->number);
     program_set_fs(snapshot->thread.fs);

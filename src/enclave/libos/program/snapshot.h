@@ -40,10 +40,11 @@ struct snapshot_source {
 
 /* How the child's thread begins. */
 struct snapshot_thread {
-    struct program_frame frame; /* of the call; the child's answer is 0 */
+    struct program_frame frame; /* as it goes on; `number` is that of a call which it makes first */
     uint64_t fs;
     uint64_t set_number;   /* address where it writes its number, or 0 */
     uint64_t clear_number; /* that is cleared when it ends, or 0 */
+    uint64_t robust;       /* address of its list of robust locks, or 0 */
 };
 
 struct snapshot {

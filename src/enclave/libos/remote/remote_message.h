@@ -35,7 +35,7 @@ enum remote_place {
     REMOTE_THERE, /* bytes, which follow if they go there */
 };
 
-#define REMOTE_CONTINUES 1U /* a piece after the first: it does not wait */
+#define REMOTE_CONTINUES 1U /* a piece after the first, or a hasty thread's: it does not wait */
 #define REMOTE_HAS_MORE  2U /* another piece follows */
 
 struct remote_request {

@@ -268,7 +268,7 @@ int remote_pack(struct remote_call *call)
         status = put_argument(call, i);
     if (status < 0)
         return status;
-    if (call->done > 0 && call->is_out)
+    if ((call->done > 0 && call->is_out) || thread_self()->is_hasty)
         request.flags |= REMOTE_CONTINUES;
     if (call->has_data && call->done + call->piece < call->data.total)
         request.flags |= REMOTE_HAS_MORE;

@@ -231,12 +231,13 @@ static const struct remote_row rows[CALLS_MAX] = {
     [OWN_EXECUTED]           = ONCE(N),
     [OWN_CHILD_ACTION]       = ONCE(N, N),
     [OWN_NUMBER]             = ONCE(N),
-    [OWN_BORROW]             = ONCE(N),
+    [OWN_BORROW]             = ONCE(N, N),
     [OWN_RETURN]             = ONCE(N),
     [OWN_SPAWN]              = ONCE(N, PATH, N, IN(sizeof(struct own_words)), MANY(REMOTE_IN, 5, 1, PROGRAM_WORDS_MAX), N),
     [OWN_FORK]               = ONCE(N),
     [OWN_FORK_SEND]          = ONCE(N, MANY(REMOTE_IN, 2, 1, SNAPSHOT_MESSAGE_MAX), N),
-    [OWN_FORK_END]           = ONCE(N, N),
+    [OWN_FORK_END]           = ONCE(N, N, N),
+    [OWN_MOVE]               = ONCE(N),
 };
 /* clang-format on */
 

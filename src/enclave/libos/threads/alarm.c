@@ -7,6 +7,7 @@
 
 #include "enclave/libos/clock.h"
 #include "enclave/libos/door/door.h"
+#include "enclave/libos/threads/lock.h"
 #include "enclave/libos/threads/thread.h"
 
 struct alarm {
@@ -23,6 +24,12 @@ static struct alarm alarms[ALARMS] = {
                     .deadline = DOOR_FOREVER,
                     .info = {.number = SIGALRM, .code = SI_KERNEL}}};
 
+/* Of a thread that is to look at the clock. */
+static struct {
+    const struct thread *thread;
+    uint64_t deadline;
+} turn = {.deadline = DOOR_FOREVER};
+
 static struct alarm *find(int alarm)
 {
     return alarm >= 0 && alarm < ALARMS && alarms[alarm].is_there ? &alarms[alarm] : NULL;
@@ -30,7 +37,7 @@ static struct alarm *find(int alarm)
 
 static uint64_t next_deadline(void)
 {
-    uint64_t next = DOOR_FOREVER;
+    uint64_t next = turn.deadline;
     for (int i = 0; i < ALARMS; i++) {
         if (alarms[i].is_there && alarms[i].deadline < next)
             next = alarms[i].deadline;
@@ -104,6 +111,22 @@ int alarm_overrun(int alarm)
     return one->missed < INT_MAX ? (int)one->missed : INT_MAX;
 }
 
+void alarm_set_turn(uint64_t deadline)
+{
+    uint64_t before = next_deadline();
+    turn.thread = thread_self();
+    turn.deadline = deadline;
+    if (next_deadline() < before) /* one that comes in vain does no harm */
+        door_alarm(next_deadline());
+}
+
+static void take_turn(void)
+{
+    const uint64_t bit = UINT64_C(1) << thread_index(turn.thread);
+    turn.deadline = DOOR_FOREVER;
+    lock_wake_later(bit, turn.thread == thread_self() ? 0 : bit);
+}
+
 static void run_out(struct alarm *alarm, uint64_t now)
 {
     struct thread *target = alarm->target != 0 ? thread_find(alarm->target) : NULL;
@@ -126,6 +149,8 @@ void alarm_poll(void)
         if (alarms[i].is_there && alarms[i].deadline <= now)
             run_out(&alarms[i], now);
     }
+    if (turn.deadline <= now)
+        take_turn();
     uint64_t next = next_deadline();
     if (next != DOOR_FOREVER)
         door_alarm(next);

@@ -29,6 +29,10 @@ int alarm_get(int alarm, uint64_t *left, uint64_t *interval);
 /* How often it ran out beyond the first time when its signal was last sent. */
 int alarm_overrun(int alarm);
 
+/* Has this thread interrupted in the program at a time of the monotonic clock, once, instead of the
+ * thread and time before; DOOR_FOREVER: none. */
+void alarm_set_turn(uint64_t deadline);
+
 /* Sends what has run out. */
 void alarm_poll(void);
 

@@ -82,7 +82,8 @@ struct thread {
     void *service_argument;
 
     const struct thread_room *room; /* NULL: the program's memory */
-    struct thread_mirror *mirror;   /* NULL: none */
+    bool is_hasty; /* nothing is waited for: a call that would says -EAGAIN (processes/fork.h) */
+    struct thread_mirror *mirror; /* NULL: none */
 };
 
 /* This thread. By its TCS in the image (thread_inside.c); a test's own elsewhere. */

@@ -81,7 +81,7 @@ int wait_on(struct wait_queue *queue, uint64_t deadline, const struct door_ready
     struct thread *self = thread_self();
     int result = 0;
     bool is_called = false;
-    if (self->mirror && self->mirror->is_hasty)
+    if (self->is_hasty || (self->mirror && self->mirror->is_hasty))
         return -EAGAIN;
     self->is_woken = false;
     if (queue)

@@ -146,7 +146,7 @@ static void *message(size_t index)
 
 /* --- a program -------------------------------------------------------------------------------- */
 
-static struct snapshot_thread thread = {.fs = 0x1000, .clear_number = 0x3000};
+static struct snapshot_thread thread = {.fs = 0x1000, .clear_number = 0x3000, .robust = 0x4000};
 
 static const struct {
     size_t page, count;
@@ -187,7 +187,8 @@ static int start(void **state)
                          0);
     }
     brk_begin((uintptr_t)range + 50 * P);
-    thread.frame = (struct program_frame){.rip = 0x5000, .rsp = 0x6000, .rax = 57, .r15 = 15};
+    thread.frame = (struct program_frame){
+        .rip = 0x5000, .rsp = 0x6000, .rax = 57, .r15 = 15, .number = 39};
     thread.set_number = (uintptr_t)range + P + 8;
     return 0;
 }
@@ -262,15 +263,16 @@ static void a_child_has_what_its_parent_s_thread_had(void **state)
     assert_int_equal(frame.rip, 0x5000);
     assert_int_equal(frame.rsp, 0x6000);
     assert_int_equal(frame.r15, 15);
-    assert_int_equal(frame.rax, 0);
+    assert_int_equal(frame.rax, 57);
     assert_int_equal(frame.is_whole, 1);
     assert_int_equal(frame.flags, PROGRAM_FLAGS_FIXED);
-    assert_true(frame.number == PROGRAM_NO_CALL);
+    assert_int_equal(frame.number, 39); /* a call that it makes first */
     assert_int_equal(fs, 0x1000);
     assert_int_equal(self->signals.mask, 0x10);
     assert_int_equal(self->signals.stack, 0x7000);
     assert_int_equal(self->signals.stack_size, 8192);
     assert_int_equal(self->clear_number, 0x3000);
+    assert_int_equal(self->robust, 0x4000);
     assert_string_equal(self->name, "parent");
     assert_memory_equal(signal_action(10), &handled, sizeof handled);
     assert_int_equal(range[P + 8], 77); /* its own number */
