@@ -4,7 +4,8 @@
  * Theory of operation: a thread parks on an eventfd, its token, so that it can wait for descriptors
  * beside it. Waking writes to the token; interrupting sends KICK as well, whose handler enters the
  * TCS once more if the thread was inside: then the library OS looks for what there is to do. A kick
- * that finds the thread outside does nothing, though the thread may go in again to stay: for alarms
+ * that finds the thread outside does nothing. If it answers a call of the door there, the library
+ * OS looks when it comes back; if it was on its way to resume what was interrupted, nobody does:
  * the watch, a thread of the host's own, kicks again until it was inside or parked.
  */
 #include <errno.h>
@@ -55,6 +56,8 @@ static uint64_t now(void)
 
 /* --- waking and waiting ----------------------------------------------------------------------- */
 
+static int start_watch(struct host *host);
+
 /* With the lock. */
 static void wake(struct host_thread *thread, bool is_kicked)
 {
@@ -63,6 +66,8 @@ static void wake(struct host_thread *thread, bool is_kicked)
         (void)!write(thread->token, &one, sizeof one);
     if (!is_kicked || !atomic_load(&thread->is_in))
         return;
+    atomic_store(&thread->owes, now() + AGAIN);
+    (void)start_watch(thread->host);
     (void)pthread_kill(thread->id, KICK);
 }
 
@@ -82,7 +87,6 @@ static void poke(struct host *host)
     for (size_t i = 0; i < DOOR_THREADS_MAX; i++) {
         if (!atomic_load(&host->threads[i].is_in))
             continue;
-        atomic_store(&host->threads[i].owes, now() + AGAIN);
         wake(&host->threads[i], true);
         return;
     }
@@ -122,11 +126,13 @@ int64_t host_park(struct host_thread *thread, uint64_t deadline, uint64_t count)
     struct pollfd *items = calloc((size_t)count + 1, sizeof *items);
     if (!items)
         return -ENOMEM;
+    (void)pthread_mutex_lock(&thread->host->lock); /* of the table of handles */
     for (size_t i = 0; i < count; i++) {
         memcpy(&handle, thread->buffer + i * sizeof handle, sizeof handle);
         items[i] = (struct pollfd){.fd = host_descriptor(thread->host, handle.handle),
                                    .events = (short)handle.events};
     }
+    (void)pthread_mutex_unlock(&thread->host->lock);
     items[count] = (struct pollfd){.fd = thread->token, .events = POLLIN};
     int64_t ready = wait_for(thread, deadline, items, (size_t)count);
     for (size_t i = 0; i < count && ready >= 0; i++) {

@@ -144,33 +144,37 @@ static int64_t run_child(void)
     return result;
 }
 
+/* The first thread, of what the gate loaded. */
+static void begin_program(void *frame)
+{
+    (void)frame;
+    lock_take();
+    struct thread *self = thread_new(process_first(), PROCESS_FIRST);
+    self->state = THREAD_RUNS;
+    spent_begin(self);
+    memcpy(self->name, program_facts()->name, sizeof self->name);
+    lock_release();
+    program_set_fs(0);
+    program_end(PROGRAM_BEGINS);
+}
+
 /* What the gate loaded, or the first enclave told, once. */
 static int64_t run_program(void)
 {
     struct program_frame begin = {
         .flags = PROGRAM_FLAGS_FIXED, .is_whole = 1, .number = PROGRAM_NO_CALL};
-    if (remote_is_child()) {
-        uint64_t result = program_serve(child_load, &begin);
-        if (result != CHILD_LOADED)
-            return (int64_t)result;
-        deliver_look_again(); /* it may have been killed before it began */
-        return (int64_t)program_run(&begin);
-    }
-    if (!gate_take_program(&begin.rip, &begin.rsp))
+    void (*load)(void *frame) = remote_is_child() ? child_load : begin_program;
+    if (!remote_is_child() && !gate_take_program(&begin.rip, &begin.rsp))
         return -EPERM;
-    lock_take();
-    (void)thread_new(process_first(), PROCESS_FIRST);
-    thread_self()->state = THREAD_RUNS;
-    spent_begin(thread_self());
-    memcpy(thread_self()->name, program_facts()->name, sizeof thread_self()->name);
-    lock_release();
-    program_set_fs(0);
+    uint64_t result = program_serve(load, &begin);
+    if (result != PROGRAM_BEGINS)
+        return (int64_t)result;
+    deliver_look_again(); /* it may have been killed before it began */
     return (int64_t)program_run(&begin);
 }
 
-static void serve(void *argument)
+static _Noreturn void serve(struct thread *self)
 {
-    struct thread *self = argument;
     self->service(self->service_argument);
     lock_take();
     thread_free(self);
@@ -178,10 +182,10 @@ static void serve(void *argument)
     program_end(DOOR_ENDED);
 }
 
-/* What was asked for inside (syscall_thread.c, a service) in this thread's place, once. */
-static int64_t run_thread(void)
+/* A thread of a program that is over meanwhile ends here: program_end() needs program_serve(). */
+static void begin_thread(void *argument)
 {
-    struct thread *self = thread_self();
+    struct thread *self = argument;
     lock_take();
     bool is_asked = self->state == THREAD_ASKED;
     if (is_asked)
@@ -191,10 +195,18 @@ static int64_t run_thread(void)
     if (self->must_end)
         program_want();
     lock_release();
-    if (!is_asked)
-        return -ESRCH;
-    if (self->service)
-        return (int64_t)program_serve(serve, self);
+    if (is_asked && self->service)
+        serve(self);
+    program_end(is_asked ? PROGRAM_BEGINS : DOOR_UNABLE | ESRCH);
+}
+
+/* What was asked for inside (syscall_thread.c, a service) in this thread's place, once. */
+static int64_t run_thread(void)
+{
+    struct thread *self = thread_self();
+    uint64_t result = program_serve(begin_thread, self);
+    if (result != PROGRAM_BEGINS)
+        return (int64_t)result;
     program_set_fs(self->begin_fs);
     program_load_control(&self->begin_mxcsr, &self->begin_control);
     deliver_look_again();

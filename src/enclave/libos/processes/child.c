@@ -23,6 +23,8 @@
 #include "enclave/libos/wipe.h"
 #include "enclave/libos/wire/child.h"
 
+#define NOT_WANTED 1
+
 static struct {
     struct wire *wire;
     struct order order;
@@ -65,10 +67,13 @@ static int take_snapshot(struct wire *wire)
     return snapshot_take(&source, &child.snapshot);
 }
 
+/* 0, NOT_WANTED when the wire ends before an order, or a negative errno. */
 static int take_order(struct wire *wire)
 {
     struct order *order = &child.order;
     int64_t got = wire_receive_patiently(wire, order, sizeof *order);
+    if (got == 0)
+        return NOT_WANTED;
     if (got != sizeof *order || !is_good(order))
         return -EPROTO;
     child.wire = wire;
@@ -105,8 +110,8 @@ int64_t child_serve(struct wire *wire)
 {
     struct order_signal message;
     int64_t got = take_order(wire);
-    if (got < 0)
-        return got;
+    if (got != 0)
+        return got == NOT_WANTED ? 0 : got;
     become(&child.order);
     finish_tells(tell_end);
     if (door_begin(0) < 0)
@@ -185,5 +190,5 @@ void child_load(void *frame)
     lock_release();
     if (calls)
         syscall_answer(frame);
-    program_end(CHILD_LOADED);
+    program_end(PROGRAM_BEGINS);
 }

@@ -5,10 +5,8 @@
 
 #include "enclave/libos/program/program.h"
 
-#define CHILD_LOADED UINT64_MAX /* no result of a program (door_calls.h) */
-
 /* In the place of the first thread, by program_serve(): loads what the order says, so that *frame
- * (struct program_frame) can be run, and comes back with CHILD_LOADED, or with what the program
+ * (struct program_frame) can be run, and comes back with PROGRAM_BEGINS, or with what the program
  * came to, which has ended already. */
 _Noreturn void child_load(void *frame);
 

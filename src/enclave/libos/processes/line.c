@@ -235,13 +235,20 @@ static bool has_calls(const struct process *process)
     return false;
 }
 
-/* Those that were in its enclave for a while are gone with it. */
-static void end_borrowed(const struct process *process)
+/* Those that were in its enclave for a while are gone with it, and of those that it was making
+ * nothing comes any more. */
+static void end_unfinished(const struct process *process)
 {
     for (size_t i = 0; i < PROCESSES_MAX; i++) {
         struct process *one = process_at(i);
-        if (one->state == PROCESS_ALIVE && one->parent == process && !one->line)
+        if (one->state != PROCESS_ALIVE || one->parent != process)
+            continue;
+        if (line_in_making(one)) {
+            line_give_up(one->line);
+            process_cancel(one);
+        } else if (!one->line) {
             process_end(one, SIGKILL);
+        }
     }
 }
 
@@ -252,7 +259,7 @@ static void end(struct line *line, uint64_t result)
     process->post = NULL;
     while (has_calls(process))
         (void)wait_on(&process_changes, DOOR_FOREVER, NULL, 0);
-    end_borrowed(process);
+    end_unfinished(process);
     process->line = NULL;
     process_end(process, process_status(result));
 }

@@ -81,8 +81,7 @@ void enclave_interrupt(struct sgx_gprs *state)
 {
     if (is_of_program(state))
         interrupt(state);
-    else if (program_is_running() &&
-             is_between(state->rip, program_window_begin, program_window_end))
+    else if (is_between(state->rip, program_window_begin, program_window_end))
         take_over(state, program_again);
     else
         program_want();

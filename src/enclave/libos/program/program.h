@@ -25,6 +25,10 @@ struct program_frame {
 uint64_t program_run(const struct program_frame *begin);
 _Noreturn void program_end(uint64_t value);
 
+/* What program_serve() comes back with when a program is to run now: no result of one
+ * (door_calls.h). */
+#define PROGRAM_BEGINS UINT64_MAX
+
 /* The same for a thread without a program: `work` ends by program_end(). */
 uint64_t program_serve(void (*work)(void *argument), void *argument);
 

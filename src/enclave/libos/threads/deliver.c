@@ -13,6 +13,7 @@
 #include "enclave/libos/remote/remote_call.h"
 #include "enclave/libos/threads/alarm.h"
 #include "enclave/libos/threads/finish.h"
+#include "enclave/libos/threads/lock.h"
 #include "enclave/libos/threads/signal_frame.h"
 #include "enclave/libos/threads/wait.h"
 
@@ -126,7 +127,8 @@ static void take_posted(void)
 
 void deliver_look_again(void)
 {
-    if (atomic_load(&posted) != 0 || atomic_load(&notes.taken) != atomic_load(&notes.written))
+    if (lock_is_kicked() || atomic_load(&posted) != 0 ||
+        atomic_load(&notes.taken) != atomic_load(&notes.written))
         program_want();
 }
 
@@ -146,6 +148,7 @@ bool deliver_signals(struct program_frame *frame)
     bool was_interrupted = frame->number != PROGRAM_NO_CALL && frame->rax == (uint64_t)-EINTR;
     bool is_handled = false;
     struct signal_info info;
+    lock_take_kick();
     take_posted(); /* a wake may have come while this thread was outside */
     if (self->must_end && persona_is_there())
         (void)persona_end(frame, DOOR_DIED | SIGKILL);

@@ -9,8 +9,8 @@
  * when the call in `frame` has to be made again: it was interrupted, and nothing came of that. */
 bool deliver_signals(struct program_frame *frame);
 
-/* Without the lock, before the program goes on: what was posted while this thread was outside,
- * where nobody interrupts it, is looked for then. */
+/* Without the lock, before the program goes on: what was posted or sent while this thread was
+ * outside, where nobody interrupts it, is looked for then. */
 void deliver_look_again(void);
 
 /* What the program itself did: its handler is entered, or the program ends. */

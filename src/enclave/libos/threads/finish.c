@@ -41,7 +41,7 @@ static void tell_result(uint64_t result)
 _Noreturn void finish_all(uint64_t result)
 {
     tell_result(result);
-    uint64_t all = thread_bits();
+    uint64_t all = thread_bits() & ~(UINT64_C(1) << thread_index(thread_self()));
     if (!is_over)
         outcome = result;
     is_over = true;

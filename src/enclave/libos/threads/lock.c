@@ -11,6 +11,7 @@
 static atomic_bool is_taken;
 static atomic_bool is_over;
 static atomic_ullong waiting;
+static atomic_ullong unseen;         /* kicked: those that have not looked since */
 static uint64_t later, kicked_later; /* the holder's */
 
 static bool try_take(void)
@@ -65,10 +66,23 @@ void lock_release(void)
 {
     uint64_t bits = later, kicked = kicked_later;
     later = kicked_later = 0;
+    if (kicked != 0)
+        (void)atomic_fetch_or(&unseen, kicked);
     atomic_store(&is_taken, false);
     bits |= next_one();
     if (bits != 0)
         door_wake(bits, kicked);
+}
+
+bool lock_is_kicked(void)
+{
+    return atomic_load(&unseen) >> thread_index(thread_self()) & 1;
+}
+
+void lock_take_kick(void)
+{
+    if (lock_is_kicked())
+        (void)atomic_fetch_and(&unseen, ~(1ULL << thread_index(thread_self())));
 }
 
 void lock_wake_later(uint64_t bits, uint64_t kicked)

@@ -8,6 +8,7 @@
 #ifndef CAISSON_ENCLAVE_LIBOS_THREADS_LOCK_H
 #define CAISSON_ENCLAVE_LIBOS_THREADS_LOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,11 @@ void lock_release(void);
 /* Wakes these threads (a bit for each index) when the lock is let go, and interrupts those of
  * `kicked` if they run in the program. */
 void lock_wake_later(uint64_t bits, uint64_t kicked);
+
+/* Whether this thread is one of `kicked` and has not looked at what there is to do since then. It
+ * takes that with the lock, before it looks. */
+bool lock_is_kicked(void);
+void lock_take_kick(void);
 
 /* From now on nobody gets the lock, whoever holds it. */
 void lock_end(void);

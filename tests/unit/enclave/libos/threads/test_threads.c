@@ -446,6 +446,24 @@ static void a_service_has_a_place_that_is_free_and_not_the_first(void **state)
     assert_ptr_equal(thread_new(process_first(), 0), thread_at(0));
 }
 
+static void who_is_interrupted_finds_that_out_at_a_deaf_host_too(void **state)
+{
+    (void)state;
+    atomic_store(&kind, DEAF);
+    lock_take();
+    lock_wake_later(0, UINT64_C(1) << 1);
+    assert_false(lock_is_kicked());
+    lock_release();
+    assert_false(lock_is_kicked());
+    mine = 1;
+    assert_true(lock_is_kicked());
+    lock_take();
+    lock_take_kick();
+    lock_release();
+    assert_false(lock_is_kicked());
+    mine = 0;
+}
+
 /* The last test: nobody gets the lock afterwards. */
 static void whoever_waits_for_the_lock_ends_with_the_program(void **state)
 {
@@ -479,6 +497,7 @@ int main(void)
         cmocka_unit_test_setup(has_as_many_threads_as_places, start),
         cmocka_unit_test_setup(services_are_none_of_the_programs_threads, start),
         cmocka_unit_test_setup(a_service_has_a_place_that_is_free_and_not_the_first, start),
+        cmocka_unit_test_setup(who_is_interrupted_finds_that_out_at_a_deaf_host_too, start),
         cmocka_unit_test_setup(whoever_waits_for_the_lock_ends_with_the_program, start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
