@@ -3,14 +3,13 @@
 
 Clients ask side by side, each for its own things, one after the other, until the service is killed. Each knows what was
 acknowledged last and what may have been under way; after the next start everything must be the one or the other.
-The routes are read from src/service/routes.c, so that a new one has its place here, too.
+The routes are the service's own table, so that a new one has its place here, too.
 """
 import base64
 import contextlib
 import http.client
 import json
 import os
-import re
 import signal
 import subprocess
 import threading
@@ -20,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from lib import paths, tap
 from lib.kbs import Guest, Processor
-from lib.service import ATTEST, MAKE_EVIDENCE, ServiceTestCase, b64url, unb64url
+from lib.service import ATTEST, MAKE_EVIDENCE, ServiceTestCase, b64url, routes, unb64url
 from lib.signer import Signer
 
 ISSUER = "https://acme.example"
@@ -47,11 +46,6 @@ KEEPS_NOTHING = {
     "GET /kbs/v0/resources", "GET /kbs/v0/resource-rule/", "POST /kbs/v0/resource-policy", "POST /kbs/v0/attestation-policy",
 }  # fmt: skip
 KILLS = (1, 10, 40, 80, 120, 160)  # changes acknowledged since the start: then it is killed
-
-
-def routes():
-    with open(os.path.join(paths.SOURCE, "src/service/routes.c"), encoding="utf-8") as file:
-        return {" ".join(each) for each in re.findall(r'^    {"([A-Z]+)", "(/[^"]*)", ', file.read(), re.MULTILINE)}
 
 
 class Ledger:

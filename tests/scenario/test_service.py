@@ -24,7 +24,19 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from lib import paths, tap
-from lib.service import ATTEST, ATTESTD, ServiceTestCase, b64url, policy_jws, unb64url
+from lib.service import ATTEST, ATTESTD, ServiceTestCase, b64url, policy_jws, routes, unb64url
+from lib.signer import Signer
+
+# Of the routes that take more than a GET: how their paths go on, and those that take any bytes or none.
+PATHS = {"/api/lint/": ["SevSnpVm"], "/attest/": ["SevSnpVm", "SgxEnclave", "OpenEnclave", "TdxVm", "AzureGuest"],
+         "/policies/": ["SevSnpVm", "SevSnpVm:reset"], "/keys/": ["db", "db/create", "db/release", "db/fly"],
+         "/deletedkeys/": ["db/recover", "db"], "/kbs/v0/resource/": ["a/b/c"], "/kbs/v0/resource-rule/": ["a/b/c"]}  # fmt: skip
+ANY_BODY = {"POST /api/code", "POST /api/lint/", "DELETE /api/session", "POST /kbs/v0/resource/", "POST /kbs/v0/resource-policy",
+            "POST /kbs/v0/attestation-policy"}  # fmt: skip
+NO_REQUESTS = (b"", b"null", b"[]", b"[" * 100000, b'{"a":' * 50000, b'{"a":1}{"a":1}', b'{"a":', b"1e999", b'{"report":"\xff\xfe"}',
+               b'{"report":"a\0b"}', b'{"target":"\\ud800","code":"\\ud800"}', b'{"version":"\\u0000"}',
+               b'{"claims":' + b'{"a":' * 200 + b"1" + b"}" * 201, b'{"kty":"RSA","key_size":99999999999999999999999}',
+               b'{"report":"YQ","report":"YQ","target":"a","target":"a","kty":"oct","kty":"oct"}')  # fmt: skip
 
 VECTORS = os.environ.get("CAISSON_VECTORS", os.path.join(paths.SOURCE, "../shared/vectors"))
 
@@ -199,6 +211,25 @@ class ServiceTest(ServiceTestCase):
                     self.assertTrue(answer["error"]["message"], path)
             _, metrics = service.ask("GET", "/metrics")
             self.assertIn("caisson_attestations_total 1\n", metrics)
+
+    def test_each_route_refuses_what_is_no_request(self):
+        """Whoever asks is an administrator; policies want a signer, whom nobody has here."""
+        service = self.service(administrators=True, tenant=", policy_signers: signers.pem")
+        with open(os.path.join(service.folder, "signers.pem"), "wb") as file:
+            file.write(Signer("First").pem)
+        with service:
+            for route in sorted(each for each in routes() - ANY_BODY if not each.startswith("GET ")):
+                method, path = route.split()
+                connection = service.connect("admin")
+                for rest in PATHS.get(path, [""]):
+                    where = f"{path}{rest}?api-version={'7.4' if 'keys' in path else '2022-08-01'}"
+                    for body in NO_REQUESTS:
+                        status, answer = service.ask(method, where, body, connection)
+                        self.assertIn(status, range(400, 500), (route, rest, body[:60], answer))
+                        self.assertTrue(answer["detail"] if path.startswith("/kbs/") else answer["error"]["message"])
+                connection.close()
+            self.assertEqual(service.ask("POST", ATTEST, self.body())[0], 200)
+            self.assertEqual([entry for entry in map(json.loads, service.entries()) if entry["allowed"]][:-1], [])
 
     def test_the_log_verifies_and_its_changes_are_found(self):
         service = self.service()

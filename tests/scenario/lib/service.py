@@ -37,6 +37,12 @@ def unb64url(text):
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
+def routes():
+    """All that the service answers, as "METHOD /path": its own table."""
+    with open(os.path.join(paths.SOURCE, "src/service/routes.c"), encoding="utf-8") as file:
+        return {" ".join(each) for each in re.findall(r'^    {"([A-Z]+)", "(/[^"]*)", ', file.read(), re.MULTILINE)}
+
+
 def curl(service, *arguments, data=None):
     """What curl has of the service, as JSON."""
     done = subprocess.run(["curl", "-sS", "--cacert", f"{service.folder}/state/development.pem", "--max-time", "60", *arguments],
