@@ -65,20 +65,6 @@ static int restrict_page(struct model *model, uint64_t offset, uint64_t access, 
     return 0;
 }
 
-/* With the lock: the memory of those that were restricted, neighbours that are the same at once. */
-static int apply_restricted(struct model *model, uint64_t offset, uint64_t size, struct error *err)
-{
-    int result = 0;
-    for (uint64_t at = 0, end = 0; at < size; at = end) {
-        uint16_t flags = model_page_at(model, offset + at)->flags;
-        while (end < size && model_page_at(model, offset + end)->flags == flags)
-            end += SGX_PAGE_SIZE;
-        if (flags & SGX_RESTRICTED && model_pages_apply(model, offset + at, end - at, err) < 0)
-            result = -1;
-    }
-    return result;
-}
-
 static int retype_page(struct model *model, uint64_t offset, uint64_t type, struct error *err)
 {
     struct model_page *page = model_page_at(model, offset);
@@ -91,7 +77,7 @@ static int retype_page(struct model *model, uint64_t offset, uint64_t type, stru
     if (tcs && atomic_load(&tcs->is_busy))
         return refuse(offset, "is a TCS by which a thread is inside", err);
     page->flags = (uint16_t)(type | SGX_MODIFIED);
-    return model_page_apply(model, offset, err);
+    return model_pages_settle(model, offset, SGX_PAGE_SIZE, err);
 }
 
 static int remove_page(struct model *model, uint64_t offset, uint64_t unused, struct error *err)
@@ -100,8 +86,8 @@ static int remove_page(struct model *model, uint64_t offset, uint64_t unused, st
     struct model_page *page = model_page_at(model, offset);
     if ((page->flags & SGX_TYPE) != SGX_TRIM || (page->flags & SGX_MODIFIED))
         return refuse(offset, "is not trimmed, or the enclave has not accepted that", err);
-    *page = (struct model_page){.is_used = true};
-    return model_page_apply(model, offset, err);
+    *page = (struct model_page){.is_used = true, .is_ordinary = page->is_ordinary};
+    return model_pages_settle(model, offset, SGX_PAGE_SIZE, err);
 }
 
 int model_grow(struct enclave *enclave, uint64_t offset, uint64_t size, struct error *err)
@@ -121,7 +107,7 @@ int model_restrict(struct enclave *enclave, uint64_t offset, uint64_t size, uint
         return -1;
     (void)pthread_mutex_lock(&model->lock);
     int result = do_each(model, offset, size, restrict_page, access, err);
-    if (apply_restricted(model, offset, size, result < 0 ? NULL : err) < 0)
+    if (model_pages_settle(model, offset, size, result < 0 ? NULL : err) < 0)
         result = -1;
     (void)pthread_mutex_unlock(&model->lock);
     return result;

@@ -14,6 +14,9 @@
 #define FLAGS_FREE    0x240CD5 /* arithmetic, DF, AC, ID */
 #define CANONICAL_END (UINT64_C(1) << 47)
 #define MXCSR_KNOWN   0xFFFFU
+#define FAULT_WRITE   0x02 /* of a page fault's error code */
+#define FAULT_FETCH   0x10
+#define FAULTS_MAX    1000
 
 /* The XSAVE area in the standard format. */
 #define MXCSR_AT      24
@@ -51,7 +54,12 @@ static uint64_t ssa_frame(struct model *model, const struct model_tcs *tcs, uint
 {
     uint64_t size = (uint64_t)model->secs.ssa_frame_size * SGX_PAGE_SIZE;
     uint64_t address = model->enclave.base + tcs->page.ssa + index * size;
-    return model_allows(model, address, size, SGX_READ | SGX_WRITE) ? address : 0;
+    if (!model_allows(model, address, size, SGX_READ | SGX_WRITE))
+        return 0;
+    (void)pthread_mutex_lock(&model->lock);
+    int result = model_pages_settle(model, address - model->enclave.base, size, NULL);
+    (void)pthread_mutex_unlock(&model->lock);
+    return result == 0 ? address : 0;
 }
 
 static struct sgx_gprs *gprs_of(const struct model *model, uint64_t ssa)
@@ -347,6 +355,25 @@ static void find_fault(int number, ucontext_t *context, struct model_fault *faul
     }
 }
 
+/* An access that the page allows and the memory did not give yet. */
+static bool is_settled(int number, struct model_thread *thread, const struct model_fault *fault)
+{
+    uint64_t access = fault->code & FAULT_FETCH   ? SGX_EXECUTE
+                      : fault->code & FAULT_WRITE ? SGX_WRITE
+                                                  : SGX_READ;
+    struct model *model = thread->model;
+    if (number != SIGSEGV || fault->vector != MODEL_PF)
+        return false;
+    thread->fault_count = thread->fault_address == fault->address ? thread->fault_count + 1 : 0;
+    thread->fault_address = fault->address;
+    if (thread->fault_count > FAULTS_MAX)
+        return false; /* somebody has taken the memory away */
+    (void)pthread_mutex_lock(&model->lock);
+    bool result = model_pages_fault(model, fault->address, access);
+    (void)pthread_mutex_unlock(&model->lock);
+    return result;
+}
+
 static void trap_inside(int number, ucontext_t *context, struct model_thread *thread)
 {
     greg_t *gregs = context->uc_mcontext.gregs;
@@ -355,6 +382,8 @@ static void trap_inside(int number, ucontext_t *context, struct model_thread *th
     struct sgx_gprs registers;
     uint32_t status;
     find_fault(number, context, &fault);
+    if (is_settled(number, thread, &fault))
+        return;
     if (number != SIGSYS && is_enclu(model, (uint64_t)gregs[REG_RIP])) {
         if ((uint32_t)gregs[REG_RAX] == SGX_EEXIT) {
             leave(thread, gregs);

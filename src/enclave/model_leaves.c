@@ -27,6 +27,11 @@ static void *inside(uint64_t address)
     return (void *)(uintptr_t)address; /* NOLINT: model_allows() has said so */
 }
 
+static uint64_t page_up(uint64_t offset)
+{
+    return (offset + SGX_PAGE_SIZE - 1) & ~(uint64_t)(SGX_PAGE_SIZE - 1);
+}
+
 /* #GP for what is not aligned or not inside, #PF for pages that do not allow it. */
 static bool reach(struct model *model, uint64_t address, uint64_t size, uint64_t alignment,
                   uint64_t access, struct model_fault *fault)
@@ -35,7 +40,10 @@ static bool reach(struct model *model, uint64_t address, uint64_t size, uint64_t
     if (address % alignment != 0 || address < model->enclave.base ||
         offset >= model->enclave.size || size > model->enclave.size - offset)
         return faults(fault, MODEL_GP, 0);
-    return model_allows(model, address, size, access) || faults(fault, MODEL_PF, address);
+    uint64_t first = offset & ~(uint64_t)(SGX_PAGE_SIZE - 1);
+    return (model_allows(model, address, size, access) &&
+            model_pages_settle(model, first, page_up(offset + size) - first, NULL) == 0) ||
+           faults(fault, MODEL_PF, address);
 }
 
 static struct model_identity identity_of(const struct model *model)
@@ -133,10 +141,7 @@ static bool leaf_accept(struct model *model, const struct sgx_gprs *registers, u
         *status = SGX_NOT_MODIFIABLE; /* TCS that are made later: not in the model yet */
         return true;
     }
-    bool is_new = (page->flags & (SGX_PENDING | SGX_MODIFIED)) != 0; /* EMODPR has its access */
     page->flags &= (uint16_t)~state;
-    if (is_new && model_page_apply(model, offset, NULL) < 0)
-        return faults(fault, MODEL_PF, registers->rcx);
     *status = 0;
     return true;
 }
@@ -155,8 +160,6 @@ static bool leaf_extend(struct model *model, const struct sgx_gprs *registers, u
     if ((access & (SGX_READ | SGX_WRITE)) == SGX_WRITE)
         return faults(fault, MODEL_GP, 0);
     page->flags |= (uint16_t)access;
-    if (model_page_apply(model, offset, NULL) < 0)
-        return faults(fault, MODEL_PF, registers->rcx);
     *status = SGX_EMODPE; /* RAX stays as it was */
     return true;
 }

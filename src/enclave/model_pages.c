@@ -7,7 +7,7 @@
 #include "enclave/model_parts.h"
 #include "os/fd.h"
 
-#define PREPARED (64 * SGX_PAGE_SIZE) /* bytes at once */
+#define PREPARED (512 * SGX_PAGE_SIZE) /* bytes at once */
 
 struct model_page *model_page_at(struct model *model, uint64_t offset)
 {
@@ -20,26 +20,31 @@ static void *address_of(const struct model *model, uint64_t offset)
 }
 
 /* No access to what the code inside may not touch: a TCS, and a page that it has not accepted. */
-static int protection(uint64_t flags)
+static uint8_t allowed(uint64_t flags)
 {
     if ((flags & SGX_TYPE) != SGX_REGULAR || (flags & SGX_PENDING))
-        return PROT_NONE;
-    return ((flags & SGX_READ) ? PROT_READ : 0) | ((flags & SGX_WRITE) ? PROT_WRITE : 0) |
-           ((flags & SGX_EXECUTE) ? PROT_EXEC : 0);
+        return 0;
+    return flags & SGX_ACCESS;
 }
 
-/* Memory of memfd_secret(2) cannot be executed, so code lies in ordinary memory. */
-static int map(struct model *model, uint64_t offset, uint64_t size, bool is_code, struct error *err)
+static int protection(uint64_t access)
+{
+    return ((access & SGX_READ) ? PROT_READ : 0) | ((access & SGX_WRITE) ? PROT_WRITE : 0) |
+           ((access & SGX_EXECUTE) ? PROT_EXEC : 0);
+}
+
+/* Memory of zeros: ordinary one where that is wanted, or where there is no other. */
+static int map(struct model *model, uint64_t offset, uint64_t size, int access, bool is_ordinary,
+               struct error *err)
 {
     void *at = address_of(model, offset);
     void *got = MAP_FAILED;
-    if (!is_code && model->secret_fd >= 0)
-        got = mmap(at, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, model->secret_fd,
-                   (off_t)offset);
+    if (!is_ordinary && model->secret_fd >= 0)
+        got = mmap(at, size, access, MAP_SHARED | MAP_FIXED, model->secret_fd, (off_t)offset);
     if (got == MAP_FAILED) {
-        got = mmap(at, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
-                   0);
-        model->is_secret = model->is_secret && is_code;
+        got = mmap(at, size, access, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+        model->is_secret = model->is_secret && is_ordinary;
+        is_ordinary = true;
     }
     if (got == MAP_FAILED)
         return error_system(err, errno, "memory for 0x%llx bytes of an enclave",
@@ -47,31 +52,52 @@ static int map(struct model *model, uint64_t offset, uint64_t size, bool is_code
     (void)madvise(at, size, MADV_DONTDUMP);
     if (madvise(at, size, MADV_DONTFORK) < 0) /* as the kernel's driver has it */
         return error_system(err, errno, "an enclave's memory");
+    for (uint64_t page = offset; page < offset + size; page += SGX_PAGE_SIZE)
+        model_page_at(model, page)->is_ordinary = is_ordinary;
     return 0;
 }
 
-static int protect(struct model *model, uint64_t offset, uint64_t size, uint64_t flags,
+static int protect(struct model *model, uint64_t offset, uint64_t size, uint8_t access,
                    struct error *err)
 {
-    if (mprotect(address_of(model, offset), size, protection(flags)) < 0)
+    if (mprotect(address_of(model, offset), size, protection(access)) < 0)
         return error_system(err, errno, "the access to 0x%llx bytes of an enclave",
                             (unsigned long long)size);
+    for (uint64_t at = offset; at < offset + size; at += SGX_PAGE_SIZE) {
+        struct model_page *page = model_page_at(model, at);
+        page->given = access;
+        page->is_touched = page->is_touched || access != 0;
+    }
     return 0;
 }
 
+/* Zeros are there already, where no page has been; and nothing reads a TCS' memory. */
+static void fill(struct model *model, uint64_t offset, const uint8_t *bytes, uint64_t flags)
+{
+    struct model_page *page = model_page_at(model, offset);
+    bool is_needed = page->is_used || !span_is_zero(span_of(bytes, SGX_PAGE_SIZE));
+    if (is_needed && (flags & SGX_TYPE) == SGX_REGULAR)
+        memcpy(address_of(model, offset), bytes, SGX_PAGE_SIZE);
+    page->is_touched = true;
+}
+
+/* Memory of memfd_secret(2) cannot be executed, so code lies in ordinary memory; and so does what
+ * is never written, which everybody has in the image's file. */
 int model_pages_back(struct model *model, uint64_t offset, uint64_t size, struct span bytes,
                      uint64_t flags, struct error *err)
 {
-    if (map(model, offset, size, (flags & SGX_EXECUTE) != 0, err) < 0)
+    bool is_ordinary = (flags & (SGX_WRITE | SGX_EXECUTE)) != SGX_WRITE && flags != SGX_TCS;
+    if (map(model, offset, size, PROT_READ | PROT_WRITE, is_ordinary, err) < 0)
         return -1;
-    if (bytes.size > 0)
-        memcpy(address_of(model, offset), bytes.data, bytes.size);
-    for (uint64_t at = 0; at < size; at += SGX_PAGE_SIZE)
-        model->pages[(offset + at) / SGX_PAGE_SIZE].is_used = true;
-    return protect(model, offset, size, flags, err);
+    for (uint64_t at = 0; at < size; at += SGX_PAGE_SIZE) {
+        if (bytes.size > 0)
+            fill(model, offset + at, bytes.data + at, flags);
+        model_page_at(model, offset + at)->is_used = true;
+    }
+    return protect(model, offset, size, allowed(flags), err);
 }
 
-/* Memory for the page and for those behind it that may come next: one by one it would be five
+/* Memory for the page and for those behind it that may come next: one by one it would be four
  * system calls each. */
 static int prepare(struct model *model, uint64_t offset, struct error *err)
 {
@@ -81,8 +107,7 @@ static int prepare(struct model *model, uint64_t offset, struct error *err)
         if (!page->may_grow || page->has_memory || page->is_used || page->flags != 0)
             break;
     }
-    if (map(model, offset, end - offset, false, err) < 0 ||
-        protect(model, offset, end - offset, 0, err) < 0)
+    if (map(model, offset, end - offset, PROT_NONE, false, err) < 0)
         return -1;
     for (uint64_t at = offset; at < end; at += SGX_PAGE_SIZE)
         model_page_at(model, at)->has_memory = true;
@@ -107,8 +132,10 @@ int model_page_add(struct model *model, uint64_t offset, struct error *err)
     return 0;
 }
 
+/* --- access ----------------------------------------------------------------------------------- */
+
 /* Data that becomes code moves out of the secret memory. */
-static int move_out(struct model *model, uint64_t offset, struct error *err)
+static int move_page(struct model *model, uint64_t offset, struct error *err)
 {
     uint8_t copy[SGX_PAGE_SIZE];
     void *at = address_of(model, offset);
@@ -116,20 +143,65 @@ static int move_out(struct model *model, uint64_t offset, struct error *err)
         return error_system(err, errno, "an enclave's page");
     memcpy(copy, at, sizeof copy);
     return model_pages_back(model, offset, SGX_PAGE_SIZE, span_of(copy, sizeof copy),
-                            model->pages[offset / SGX_PAGE_SIZE].flags, err);
+                            model_page_at(model, offset)->flags, err);
 }
 
-int model_page_apply(struct model *model, uint64_t offset, struct error *err)
+static int move_out(struct model *model, uint64_t offset, uint64_t size, bool is_touched,
+                    struct error *err)
 {
-    uint64_t flags = model->pages[offset / SGX_PAGE_SIZE].flags;
-    if (protect(model, offset, SGX_PAGE_SIZE, flags, err) == 0)
-        return 0;
-    return (flags & SGX_EXECUTE) ? move_out(model, offset, err) : -1;
+    int result = 0;
+    if (!is_touched)
+        return map(model, offset, size, PROT_READ | PROT_WRITE, true, err);
+    for (uint64_t at = 0; result == 0 && at < size; at += SGX_PAGE_SIZE)
+        result = move_page(model, offset + at, err);
+    return result;
 }
 
-int model_pages_apply(struct model *model, uint64_t offset, uint64_t size, struct error *err)
+/* Pages that are alike, and have not the access that they may have. */
+static int settle_run(struct model *model, uint64_t offset, uint64_t size, struct error *err)
 {
-    return protect(model, offset, size, model_page_at(model, offset)->flags, err);
+    const struct model_page page = *model_page_at(model, offset);
+    uint8_t access = allowed(page.flags);
+    if ((access & SGX_EXECUTE) && !page.is_ordinary &&
+        move_out(model, offset, size, page.is_touched, err) < 0)
+        return -1;
+    return protect(model, offset, size, access, err);
+}
+
+static bool are_alike(const struct model_page *a, const struct model_page *b)
+{
+    return a->flags == b->flags && a->given == b->given && a->is_touched == b->is_touched &&
+           a->is_ordinary == b->is_ordinary;
+}
+
+int model_pages_settle(struct model *model, uint64_t offset, uint64_t size, struct error *err)
+{
+    int result = 0;
+    for (uint64_t at = offset, end = at; at < offset + size; at = end) {
+        const struct model_page page = *model_page_at(model, at);
+        while (end < offset + size && are_alike(&page, model_page_at(model, end)))
+            end += SGX_PAGE_SIZE;
+        if (page.given != allowed(page.flags) && settle_run(model, at, end - at, err) < 0)
+            result = -1;
+    }
+    return result;
+}
+
+/* All that waits beside this page has its access with it. */
+bool model_pages_fault(struct model *model, uint64_t address, uint64_t access)
+{
+    uint64_t begin = (address - model->enclave.base) & ~(uint64_t)(SGX_PAGE_SIZE - 1);
+    if (!model_allows(model, address, 1, access))
+        return false;
+    const struct model_page page = *model_page_at(model, begin);
+    if ((page.given & access) == access)
+        return true; /* another thread's fault was quicker */
+    uint64_t end = begin + SGX_PAGE_SIZE;
+    while (begin > 0 && are_alike(&page, model_page_at(model, begin - SGX_PAGE_SIZE)))
+        begin -= SGX_PAGE_SIZE;
+    while (end < model->enclave.size && are_alike(&page, model_page_at(model, end)))
+        end += SGX_PAGE_SIZE;
+    return settle_run(model, begin, end - begin, NULL) == 0;
 }
 
 bool model_allows(struct model *model, uint64_t address, uint64_t size, uint64_t access)

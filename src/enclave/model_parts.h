@@ -9,10 +9,13 @@
 
 /* What the EPCM says of a page. 0: there is none. */
 struct model_page {
-    uint16_t flags;  /* SECINFO's: type, access, pending, modified, restricted */
-    bool may_grow;   /* none is here, and EAUG may add one */
-    bool has_memory; /* which is zeros without access until is_used */
-    bool is_used;    /* it has been the enclave's */
+    uint16_t flags;   /* SECINFO's: type, access, pending, modified, restricted */
+    uint8_t given;    /* the access that the memory has now: never more than the flags say */
+    bool may_grow;    /* none is here, and EAUG may add one */
+    bool has_memory;  /* which is zeros without access until is_used */
+    bool is_used;     /* it has been the enclave's */
+    bool is_touched;  /* its memory has had an access since it was zeros */
+    bool is_ordinary; /* its memory is no secret one */
 };
 
 struct model_tcs {
@@ -45,10 +48,11 @@ int model_pages_back(struct model *model, uint64_t offset, uint64_t size, struct
                      uint64_t flags, struct error *err);
 /* Makes the page one that EAUG has added and the enclave has not accepted. */
 int model_page_add(struct model *model, uint64_t offset, struct error *err);
-/* Lets the memory have the access that the page's flags now say. */
-int model_page_apply(struct model *model, uint64_t offset, struct error *err);
-/* The same for pages of the same flags, whose memory has been there with no less. */
-int model_pages_apply(struct model *model, uint64_t offset, uint64_t size, struct error *err);
+/* Lets the memory of these pages have the access that their flags now say. What narrows does so at
+ * once. What widens (EACCEPT, EMODPE) waits for a fault, so that neighbours have it together. */
+int model_pages_settle(struct model *model, uint64_t offset, uint64_t size, struct error *err);
+/* Whether a page fault at this address was one that waited: now the access can be made again. */
+bool model_pages_fault(struct model *model, uint64_t address, uint64_t access);
 /* Whether all these bytes are inside, on pages that are there and allow it. */
 bool model_allows(struct model *model, uint64_t address, uint64_t size, uint64_t access);
 struct model_tcs *model_find_tcs(struct model *model, uint64_t offset);

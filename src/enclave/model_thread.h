@@ -78,6 +78,8 @@ struct model_thread {
     atomic_ullong pending;     /* a bit a signal, from number 1 on */
     struct model *model;       /* of the innermost crossing */
     struct model_frame *frame;
+    uint64_t fault_address; /* of the last access that was made again, and how many times */
+    unsigned fault_count;
 };
 static_assert(offsetof(struct model_thread, selector) == MODEL_THREAD_SELECTOR, "model_switch.S");
 static_assert(offsetof(struct model_thread, pending) == MODEL_THREAD_PENDING, "model_switch.S");

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "enclave/inside/enclave.h"
+#include "enclave/libos/calls/late_map.h"
 #include "enclave/libos/calls/own_call.h"
 #include "enclave/libos/calls/syscall_forked.h"
 #include "enclave/libos/calls/syscall_parts.h"
@@ -465,6 +466,8 @@ uint64_t mirror_make_call(struct program_frame *frame)
 
 static uint64_t call_as_it_is(struct program_frame *frame)
 {
+    if (frame->rax != __NR_mmap)
+        late_fill();
     if (remote_carries(frame))
         return remote_call(frame);
     return make_call(frame);

@@ -3,6 +3,7 @@
 #include <linux/fcntl.h>
 #include <linux/mman.h>
 
+#include "enclave/libos/calls/late_map.h"
 #include "enclave/libos/calls/syscall_parts.h"
 #include "enclave/libos/program/brk.h"
 #include "enclave/libos/program/rewrite.h"
@@ -60,11 +61,11 @@ uint64_t syscall_check_mapping(const struct program_frame *frame)
 
 /* The same where the file is in another enclave. Meanwhile the lock is let go, and what another
  * thread unmaps is not written to. */
-static int fetch(const struct program_frame *frame, uintptr_t at, size_t size)
+static int fetch(uint64_t number, uint64_t offset, uintptr_t at, size_t size)
 {
     for (size_t done = 0; done < size;) {
-        const uint64_t arguments[REMOTE_ARGUMENTS] = {frame->r8, at + done, size - done,
-                                                      frame->r9 + done};
+        const uint64_t arguments[REMOTE_ARGUMENTS] = {number, at + done, size - done,
+                                                      offset + done};
         int64_t got = (int64_t)remote_make_call(__NR_pread64, arguments);
         if (got <= 0)
             return (int)got;
@@ -73,24 +74,39 @@ static int fetch(const struct program_frame *frame, uintptr_t at, size_t size)
     return 0;
 }
 
+int syscall_fill_mapping(struct file *file, uint64_t number, uint64_t offset, uintptr_t at,
+                         size_t size)
+{
+    int result = memory_touch(at, size);
+    if (result < 0)
+        return result;
+    return remote_is_child() ? fetch(number, offset, at, size) : fill(file, offset, at, size);
+}
+
+/* What a dynamic linker maps first, of a library. */
+static bool may_be_late(const struct program_frame *frame, bool is_fixed)
+{
+    return !is_fixed && frame->rdx == PROT_READ && frame->rsi > MEMORY_PAGE;
+}
+
 static uint64_t map_file(const struct program_frame *frame, bool is_fixed)
 {
     const uint64_t arguments[REMOTE_ARGUMENTS] = {frame->rdi, frame->rsi, frame->rdx,
                                                   frame->r10, frame->r8,  frame->r9};
     uintptr_t at = frame->rdi;
     size_t size = frame->rsi;
-    bool is_remote = remote_is_child();
-    int result = (int)(is_remote ? remote_make_call(__NR_mmap, arguments)
-                                 : syscall_check_mapping(frame));
+    int result = (int)(remote_is_child() ? remote_make_call(__NR_mmap, arguments)
+                                         : syscall_check_mapping(frame));
+    if (result == 0 && may_be_late(frame, is_fixed)) {
+        result = late_map(syscall_file(frame->r8), frame->r8, frame->r9, size, &at);
+        return result < 0 ? (uint64_t)result : at;
+    }
     if (result == 0)
         result = memory_map(&at, size, MEMORY_READ | MEMORY_WRITE | (unsigned)frame->rdx, is_fixed);
     if (result < 0)
         return (uint64_t)result;
     size = page_up(size); /* as Linux does: the last page shows all that the file has */
-    result = memory_touch(at, size);
-    if (result == 0)
-        result = is_remote ? fetch(frame, at, size)
-                           : fill(syscall_file(frame->r8), frame->r9, at, size);
+    result = syscall_fill_mapping(syscall_file(frame->r8), frame->r8, frame->r9, at, size);
     if (result == 0 && (frame->rdx & (PROT_WRITE | PROT_EXEC)) == PROT_EXEC)
         rewrite_code(at, size);
     if (result == 0)
@@ -112,6 +128,8 @@ uint64_t syscall_mmap(struct program_frame *frame)
     bool is_fixed = (flags & MAP_FIXED) != 0;
     if ((flags & ~known) != 0 || (type != MAP_PRIVATE && type != MAP_SHARED) || frame->rdx > 7)
         return SYSCALL_ERROR(EINVAL);
+    if (is_fixed)
+        late_cut(at, frame->rsi);
     if (!(flags & MAP_ANONYMOUS))
         return map_file(frame, is_fixed);
     int result = memory_map(&at, frame->rsi, (unsigned)frame->rdx, is_fixed);

@@ -37,6 +37,10 @@ int syscall_lock_control(struct file *file, unsigned command, uint64_t at);
 
 /* Whether mmap(2) of a file could be with these arguments: 0 or a negative errno. */
 uint64_t syscall_check_mapping(const struct program_frame *frame);
+/* Copies what a file has from an offset on into memory that can be written, up to its end. `file`
+ * is NULL for the open file of this number in another enclave. 0 or a negative errno. */
+int syscall_fill_mapping(struct file *file, uint64_t number, uint64_t offset, uintptr_t at,
+                         size_t size);
 /* F_ADD_SEALS and F_GET_SEALS of fcntl(2). */
 int syscall_seals(struct file *file, unsigned command, uint64_t seals);
 

@@ -1,5 +1,6 @@
 /* What exceptions and interrupts of a thread mean. */
 #include "enclave/inside/enclave.h"
+#include "enclave/libos/calls/late_map.h"
 #include "enclave/libos/processes/fork.h"
 #include "enclave/libos/processes/persona.h"
 #include "enclave/libos/program/emulate.h"
@@ -94,7 +95,8 @@ void program_interrupt(struct program_frame *frame)
     lock_take();
     if (exception->is_there) {
         exception->is_there = false;
-        if (exception->vector != VECTOR_PF || !memory_fault(exception->address))
+        if (exception->vector != VECTOR_PF ||
+            !(memory_fault(exception->address) || late_fault(exception->address)))
             deliver_exception(frame, exception);
     }
     wait_poll(); /* likewise */
