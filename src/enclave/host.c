@@ -180,6 +180,9 @@ static uint64_t answer(void *context, uint64_t number, const uint64_t arguments[
         [DOOR_NEXT] = host_answer_next,   [DOOR_INPUT] = host_answer_input,
         [DOOR_BEGIN] = host_answer_begin,
     };
+    host_outbox_empty(((struct host_thread *)context)->host);
+    if (number == DOOR_OUTBOX)
+        return (uint64_t)host_outbox_answer(((struct host_thread *)context)->host);
     if (number >= DOOR_CHILD)
         return (uint64_t)host_children_answer(context, number);
     if (number >= DOOR_SOCKET)

@@ -32,16 +32,17 @@ struct host {
     pthread_mutex_t lock;     /* of what follows, and of the driver where pages change */
     pthread_cond_t has_ended; /* a thread has */
     size_t running;
-    bool is_child;        /* of another enclave: its process ends with the program */
-    bool is_over;         /* the program has come to a result */
-    int outcome;          /* 0, or -1 with `error` */
-    uint64_t result;      /* what it came to */
-    struct error error;   /* of the first thread that failed */
-    uint64_t alarm;       /* deadline of the monotonic clock; DOOR_FOREVER: none */
-    pthread_t watch;      /* the thread that waits for alarms, */
-    bool has_watch;       /* if it is started */
-    int watch_token;      /* eventfd: it looks again */
-    struct host_net *net; /* sockets; NULL until there is one */
+    bool is_child;                      /* of another enclave: its process ends with the program */
+    bool is_over;                       /* the program has come to a result */
+    int outcome;                        /* 0, or -1 with `error` */
+    uint64_t result;                    /* what it came to */
+    struct error error;                 /* of the first thread that failed */
+    uint64_t alarm;                     /* deadline of the monotonic clock; DOOR_FOREVER: none */
+    pthread_t watch;                    /* the thread that waits for alarms, */
+    bool has_watch;                     /* if it is started */
+    int watch_token;                    /* eventfd: it looks again */
+    struct host_net *net;               /* sockets; NULL until there is one */
+    struct host_outbox *_Atomic outbox; /* NULL until it is asked for */
     struct host_thread threads[DOOR_THREADS_MAX];
 
     /* host_gate.c. Pipes of the program's standard streams: its own ends, and the gate's. -1 for
@@ -78,6 +79,25 @@ int host_net_descriptor(const struct host *host, uint64_t handle);
 /* With the lock. Takes the descriptor: its handle, or a negative errno. */
 int64_t host_net_add(struct host *host, int fd);
 void host_net_fini(struct host *host);
+/* Reads ahead of a stream, to this place in the thread's buffer (DOOR_FETCH), which moves on: false
+ * where there was nothing, or no room. */
+bool host_net_fetch(struct host_thread *thread, uint32_t handle, size_t *place);
+/* With the lock. Sends by a stream's handle all of these bytes, later if it does not take them now;
+ * what it cannot is forgotten, and told by the socket's next call. */
+void host_net_post(struct host *host, uint32_t handle, const uint8_t *bytes, size_t size);
+/* With the lock. Sends what sockets have left: how many still have some. */
+size_t host_net_flush(struct host *host);
+/* With the lock. The same at the end, waiting for those that take some. */
+void host_net_finish(struct host *host);
+
+/* host_outbox.c: its address, or a negative errno. */
+int64_t host_outbox_answer(struct host *host);
+/* Sends what is in it. Before each answer, and when all threads have ended. */
+void host_outbox_empty(struct host *host);
+/* With the lock. Somebody sends: from now on it is looked at for a while, if that is often. */
+void host_outbox_expect(struct host *host);
+/* Of a program that is over: what it has sent goes, as long as somebody takes it. */
+void host_outbox_end(struct host *host);
 
 /* host_children.c: what is about further enclaves, and where sockets arrive, or -1. */
 int64_t host_children_answer(struct host_thread *thread, uint64_t number);

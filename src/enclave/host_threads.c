@@ -22,6 +22,8 @@
 #define KICK        SIGURG /* what nobody else makes a process end by */
 #define NANOSECONDS UINT64_C(1000000000)
 
+#define FEW 64 /* places for what is waited for that need no memory of their own */
+
 #define AGAIN UINT64_C(10000000) /* nanoseconds that a kick may take */
 
 static _Thread_local struct host_thread *mine;
@@ -118,29 +120,49 @@ static int64_t wait_for(struct host_thread *thread, uint64_t deadline, struct po
     return ready - 1;
 }
 
-int64_t host_park(struct host_thread *thread, uint64_t deadline, uint64_t count)
+/* What is to be waited for, of the buffer. */
+static void take_items(struct host_thread *thread, size_t count, struct pollfd *items)
 {
     struct door_ready handle;
-    if (count > DOOR_READY_MAX)
-        return -EINVAL;
-    struct pollfd *items = calloc((size_t)count + 1, sizeof *items);
-    if (!items)
-        return -ENOMEM;
     (void)pthread_mutex_lock(&thread->host->lock); /* of the table of handles */
     for (size_t i = 0; i < count; i++) {
         memcpy(&handle, thread->buffer + i * sizeof handle, sizeof handle);
         items[i] = (struct pollfd){.fd = host_descriptor(thread->host, handle.handle),
-                                   .events = (short)handle.events};
+                                   .events = (short)(handle.events & ~DOOR_FETCH)};
     }
     (void)pthread_mutex_unlock(&thread->host->lock);
-    items[count] = (struct pollfd){.fd = thread->token, .events = POLLIN};
-    int64_t ready = wait_for(thread, deadline, items, (size_t)count);
-    for (size_t i = 0; i < count && ready >= 0; i++) {
-        uint16_t seen = (uint16_t)items[i].revents;
-        memcpy(thread->buffer + i * sizeof handle + offsetof(struct door_ready, ready), &seen,
-               sizeof seen);
+}
+
+static void give_items(struct host_thread *thread, size_t count, const struct pollfd *items,
+                       bool fetches)
+{
+    struct door_ready handle;
+    size_t place = DOOR_FETCHED_AT;
+    for (size_t i = 0; i < count; i++) {
+        memcpy(&handle, thread->buffer + i * sizeof handle, sizeof handle);
+        handle.ready = (uint16_t)items[i].revents;
+        if (fetches && handle.events & DOOR_FETCH && handle.ready & POLLIN &&
+            !(handle.ready & (POLLERR | POLLHUP)) && host_net_fetch(thread, handle.handle, &place))
+            handle.ready |= DOOR_FETCH;
+        memcpy(thread->buffer + i * sizeof handle, &handle, sizeof handle);
     }
-    free(items);
+}
+
+int64_t host_park(struct host_thread *thread, uint64_t deadline, uint64_t count)
+{
+    struct pollfd few[FEW], *items = few;
+    if (count > DOOR_READY_MAX)
+        return -EINVAL;
+    if (count >= FEW && !(items = calloc((size_t)count + 1, sizeof *items)))
+        return -ENOMEM;
+    take_items(thread, (size_t)count, items);
+    items[count] = (struct pollfd){.fd = thread->token, .events = POLLIN};
+    int64_t ready = deadline == 0 ? poll(items, (nfds_t)count, 0)
+                                  : wait_for(thread, deadline, items, (size_t)count);
+    if (ready > 0)
+        give_items(thread, (size_t)count, items, deadline == 0);
+    if (items != few)
+        free(items);
     return ready;
 }
 
@@ -319,6 +341,7 @@ static void join_all(struct host *host)
     }
     if (host->has_watch)
         (void)pthread_join(host->watch, NULL);
+    host_outbox_end(host);
 }
 
 int host_threads_run(struct host *host, uint64_t *result, struct error *err)

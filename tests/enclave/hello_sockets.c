@@ -8,6 +8,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -274,10 +275,93 @@ static int together(void)
     return close(listening) || close(ends[0]) || close(ends[1]) || close(epoll);
 }
 
+/* A stream over the loopback: both ends, and nobody listens any more. */
+static int join(int ends[2])
+{
+    union address at;
+    socklen_t size;
+    int listening = listen_at(AF_INET, &at, &size);
+    ends[0] = socket(AF_INET, SOCK_STREAM, 0);
+    NEED(listening >= 0 && connect(ends[0], &at.any, size) == 0);
+    ends[1] = accept(listening, NULL, NULL);
+    NEED(ends[1] >= 0);
+    return close(listening);
+}
+
+static unsigned look(int fd, short events)
+{
+    struct pollfd item = {.fd = fd, .events = events};
+    return poll(&item, 1, 10000) == 1 ? (unsigned short)item.revents : 0;
+}
+
+/* What was looked at may have been read ahead: nobody sees that. */
+static int ahead(void)
+{
+    struct pollfd none = {.events = POLLIN};
+    char in[16] = "";
+    int ends[2];
+    NEED(join(ends) == 0 && write(ends[0], "abcdef", 6) == 6 && look(ends[1], POLLIN) == POLLIN);
+    NEED(recv(ends[1], in, 4, MSG_PEEK) == 4 && recv(ends[1], in, 16, MSG_PEEK) == 6);
+    NEED(read(ends[1], in, 2) == 2 && look(ends[1], POLLIN | POLLOUT) == (POLLIN | POLLOUT));
+    NEED(write(ends[0], "gh", 2) == 2);
+    while (recv(ends[1], in, 16, MSG_PEEK) < 6)
+        NEED(look(ends[1], POLLIN) == POLLIN);
+    NEED(recv(ends[1], in, 6, MSG_WAITALL) == 6 && memcmp(in, "cdefgh", 6) == 0);
+    none.fd = ends[1];
+    NEED(poll(&none, 1, 0) == 0 && shutdown(ends[0], SHUT_WR) == 0);
+    NEED(look(ends[1], POLLIN) == POLLIN && read(ends[1], in, 1) == 0);
+    NEED(close(ends[0]) == 0 && close(ends[1]) == 0);
+    NEED(join(ends) == 0 && write(ends[0], "unread", 6) == 6 && look(ends[1], POLLIN) == POLLIN);
+    NEED(close(ends[1]) == 0);
+    REFUSED(read(ends[0], in, 1), ECONNRESET);
+    return close(ends[0]);
+}
+
+static atomic_int read_so_far;
+
+static void *count_bytes(void *argument)
+{
+    char byte;
+    for (int i = 0; read(*(const int *)argument, &byte, 1) == 1 && byte == (char)i; i++)
+        atomic_store(&read_so_far, i + 1);
+    return NULL;
+}
+
+/* What is sent goes, whatever the sender does next, and in its order. */
+static int sent(void)
+{
+    static unsigned char out[1000], in[1000];
+    int ends[2];
+    pthread_t thread;
+    NEED(join(ends) == 0);
+    NEED(pthread_create(&thread, NULL, count_bytes, &ends[1]) == 0);
+    for (int i = 0; i < 100; i++) {
+        char byte = (char)i;
+        NEED(look(ends[0], POLLOUT) == POLLOUT && write(ends[0], &byte, 1) == 1);
+        while (atomic_load(&read_so_far) <= i) {
+        }
+    }
+    NEED(shutdown(ends[0], SHUT_WR) == 0 && pthread_join(thread, NULL) == 0);
+    for (int i = 0; i < 60; i++) {
+        memset(out, i, sizeof out);
+        NEED(look(ends[1], POLLOUT) == POLLOUT && write(ends[1], out, sizeof out) == sizeof out);
+        NEED(i % 3 == 0 || write(ends[1], out, sizeof out) == sizeof out);
+    }
+    NEED(close(ends[1]) == 0);
+    for (int i = 0; i < 60; i++) {
+        memset(out, i, sizeof out);
+        NEED(recv(ends[0], in, 1000, MSG_WAITALL) == 1000 && memcmp(in, out, 1000) == 0);
+        NEED(i % 3 == 0 ||
+             (recv(ends[0], in, 1000, MSG_WAITALL) == 1000 && memcmp(in, out, 1000) == 0));
+    }
+    NEED(read(ends[0], in, 1) == 0);
+    return close(ends[0]);
+}
+
 int hello_sockets(void)
 {
-    static int (*const all[])(void) = {pairs, files, names,          datagrams, four,
-                                       six,   large, user_datagrams, together};
+    static int (*const all[])(void) = {pairs, files, names,          datagrams, four, six,
+                                       large, ahead, user_datagrams, together,  sent};
     int result = mkdir("own", 0700) || chdir("own");
     for (size_t i = 0; result == 0 && i < sizeof all / sizeof *all; i++)
         result = all[i]();

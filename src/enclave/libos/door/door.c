@@ -147,6 +147,22 @@ void door_get_ready(struct door_ready *handles, size_t count)
         door_get_one_ready(&handles[i], i);
 }
 
+size_t door_fetched_size(size_t place)
+{
+    uint32_t size = 0;
+    if (place < DOOR_FETCHED_AT || place > DOOR_BUFFER_SIZE - sizeof size)
+        return 0;
+    __builtin_memcpy(&size, outside() + place, sizeof size);
+    bool fits = size <= DOOR_FETCH_MAX && size <= DOOR_BUFFER_SIZE - sizeof size - place;
+    return fits ? size : 0;
+}
+
+void door_get_fetched(size_t place, void *out, size_t size)
+{
+    if (DOOR_FETCHED_NEXT(place, size) <= DOOR_BUFFER_SIZE)
+        __builtin_memcpy(out, outside() + place + sizeof(uint32_t), size);
+}
+
 void door_wake(uint64_t bits, uint64_t kicked)
 {
     (void)door_ask(DOOR_WAKE, bits, kicked, 0);

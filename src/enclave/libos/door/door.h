@@ -46,6 +46,11 @@ int64_t door_park(uint64_t deadline, size_t count);
 void door_get_ready(struct door_ready *handles, size_t count);
 /* Of the one at this index. */
 void door_get_one_ready(struct door_ready *one, size_t index);
+/* Of what was fetched (DOOR_FETCH): how many bytes are at this place, 0 for what cannot be; they
+ * are copied to `out` by door_get_fetched(). The next one's place is DOOR_FETCHED_NEXT(). */
+size_t door_fetched_size(size_t place);
+void door_get_fetched(size_t place, void *out, size_t size);
+#define DOOR_FETCHED_NEXT(place, size) ((place) + sizeof(uint32_t) + (size))
 void door_wake(uint64_t bits, uint64_t kicked);
 int door_spawn(size_t index);
 void door_alarm(uint64_t deadline);

@@ -25,7 +25,8 @@ enum door_number {
     DOOR_CPUID,    /* count: so many of struct door_cpuid in the buffer are answered; 0 */
     DOOR_PARK,     /* deadline, count of struct door_ready in the buffer: waits until this thread is
                       woken, one of them is ready or the monotonic clock has reached the deadline; how
-                      many are ready, with what they are, or -errno */
+                      many are ready, with what they are, or -errno. With a deadline of 0 bytes come
+                      along, where DOOR_FETCH asks for them */
     DOOR_WAKE,     /* bits of threads: their stay, or their next one, ends; bits of threads that are
                       interrupted besides, should they be inside: 0 */
     DOOR_SPAWN,    /* a thread's index: it is entered with DOOR_RUN_THREAD; 0, or -errno */
@@ -57,6 +58,7 @@ enum door_number {
     DOOR_ARRIVE, /* the first enclave's: the handle of the next one that has arrived, -EAGAIN for
                     none, -ECHILD once for each child that ended before it could dial;
                     DOOR_CHILDREN is ready for reading when there is one */
+    DOOR_OUTBOX, /* the address of a struct door_outbox, for as long as the host runs; or -errno */
 };
 
 #define DOOR_STREAMS  3          /* handles below are the standard streams */
@@ -97,6 +99,34 @@ struct door_ready {
     uint32_t handle;
     uint16_t events;
     uint16_t ready;
+};
+
+/* Beside the events of a stream socket: what it has to be read, up to DOOR_FETCH_MAX bytes, is read
+ * at once. For each handle of which `ready` says so there are, one behind the other from
+ * DOOR_FETCHED_AT on in the buffer, its count of bytes (uint32_t) and they. */
+#define DOOR_FETCH      0x8000
+#define DOOR_FETCH_MAX  2048
+#define DOOR_FETCHED_AT (DOOR_READY_MAX * sizeof(struct door_ready))
+
+/*
+ * Outside, for all threads: what is to be sent by stream sockets, in the order in which it was put
+ * there. Whoever of the host's answers a call sends it first; and while somebody outside looks at
+ * it all the time, nobody has to ask. What a socket does not take at once the host keeps for it,
+ * and an error is the answer to the socket's next call.
+ */
+#define DOOR_OUTBOX_SIZE 131072 /* bytes */
+#define DOOR_POST_MAX    16384  /* of one */
+
+struct door_outbox {
+    _Alignas(64) uint64_t put;   /* the enclave's: bytes that were ever put there */
+    _Alignas(64) uint64_t taken; /* the host's: of these, what it is through with */
+    uint64_t is_served;          /* the host's: whether somebody looks */
+    _Alignas(64) uint8_t ring[DOOR_OUTBOX_SIZE];
+};
+
+/* Stands in the ring before its bytes; the next one begins at a multiple of 8. */
+struct door_post {
+    uint32_t handle, size;
 };
 
 enum door_clock { DOOR_CLOCK_REAL, DOOR_CLOCK_MONOTONIC, DOOR_CLOCKS };

@@ -20,6 +20,11 @@ struct file_kind {
     int64_t (*write)(struct file *file, uint64_t offset, const void *bytes, size_t size);
     /* Of what is the host's: what a thread can wait for there (struct door_ready). */
     uint32_t (*handle)(const struct file *file);
+    /* What a look there asks beside what is wanted, what is ready of it in here, and what the look
+     * has brought: events, and bytes at this place (door_get_fetched()), or none. NULL: nothing. */
+    unsigned (*asks)(const struct file *file);
+    unsigned (*held)(const struct file *file);
+    void (*hear)(struct file *file, unsigned events, size_t place, size_t size);
     uint64_t (*due)(struct file *file);  /* when it becomes ready by itself; UINT64_MAX: never */
     unsigned (*poll)(struct file *file); /* of POLLIN and the like; NULL: read and write */
     int (*ioctl)(struct file *file, unsigned request, void *argument); /* -ENOTTY */

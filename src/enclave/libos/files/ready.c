@@ -32,21 +32,47 @@ static struct door_ready handle_of(const struct ready *item)
                                .events = (uint16_t)item->wanted};
 }
 
-/* So many of the host's as one call carries: where it got to. */
+/* As handle_of(), for a look: bytes are wanted of what is to be read. */
+static struct door_ready question_of(const struct ready *item)
+{
+    struct door_ready handle = handle_of(item);
+    unsigned more = item->file->kind->asks ? item->file->kind->asks(item->file) : 0;
+    if (!(item->wanted & POLLIN))
+        more &= ~(unsigned)DOOR_FETCH;
+    handle.events = (uint16_t)(handle.events | more);
+    return handle;
+}
+
+/* What the host told of one, and the place of its bytes, which moves on. A lie about these is the
+ * end of them. */
+static void hear(struct ready *item, const struct door_ready *told, size_t *place)
+{
+    const struct file_kind *kind = item->file->kind;
+    size_t size = told->ready & told->events & DOOR_FETCH ? door_fetched_size(*place) : 0;
+    if (kind->hear)
+        kind->hear(item->file, told->ready, *place, size);
+    if (told->ready & DOOR_FETCH)
+        *place = size > 0 ? DOOR_FETCHED_NEXT(*place, size) : DOOR_BUFFER_SIZE;
+    unsigned held = kind->held ? kind->held(item->file) : 0;
+    item->seen = (told->ready | held) & (item->wanted | ALWAYS);
+}
+
+/* So many of the host's as one call carries: where it got to. The lock is held meanwhile: nobody
+ * else may read of a socket while bytes of it are on their way. */
 static size_t look_outside(struct ready *items, size_t from, size_t count)
 {
     static struct door_ready handles[DOOR_READY_MAX]; /* under the lock, as all is */
-    size_t asked = 0, i = from;
+    size_t asked = 0, i = from, place = DOOR_FETCHED_AT;
     for (; i < count && asked < DOOR_READY_MAX; i++) {
         if (is_hosts(&items[i]))
-            handles[asked++] = handle_of(&items[i]);
+            handles[asked++] = question_of(&items[i]);
     }
     if (asked > 0 && door_park(0, door_put_ready(handles, asked)) > 0)
         door_get_ready(handles, asked);
     asked = 0;
     for (size_t at = from; at < i; at++) {
         if (is_hosts(&items[at]))
-            items[at].seen = handles[asked++].ready & (items[at].wanted | ALWAYS);
+            hear(&items[at], &handles[asked++], &place);
     }
     return i;
 }

@@ -1,5 +1,14 @@
-/* Sockets of the host's network: IPv4 and IPv6, streams and datagrams. The host sees and may change
- * all that goes through them. */
+/*
+ * Sockets of the host's network: IPv4 and IPv6, streams and datagrams. The host sees and may change
+ * all that goes through them.
+ *
+ * Theory of operation: leaving the enclave costs more than what a short message does. So a look at
+ * several sockets (ready.c) brings along what streams have to be read, which is kept here until the
+ * program reads it; and what is sent by a stream of which the host said that it takes bytes goes to
+ * the outbox (door/outbox.h), as much as such a socket takes for sure. Errors come with the next
+ * call then, as they do of bytes that the kernel has taken. A program that sets what this would get
+ * in the way of (sizes of buffers, SO_RCVLOWAT) has the door for each call.
+ */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 #include <linux/in.h>
@@ -7,7 +16,9 @@
 #include <linux/tcp.h>
 
 #include "enclave/libos/bytes.h"
+#include "enclave/libos/door/door.h"
 #include "enclave/libos/door/door_net.h"
+#include "enclave/libos/door/outbox.h"
 #include "enclave/libos/files/ready.h"
 #include "enclave/libos/sockets/socket.h"
 #include "enclave/libos/sockets/socket_options.h"
@@ -18,10 +29,17 @@
 /* What goes through the door of the flags of a message that is sent. */
 #define SEND_FLAGS (SOCKET_OOB | SOCKET_MORE | SOCKET_END)
 
+#define CREDIT DOOR_POST_MAX
+
 struct host_socket {
     struct socket socket;
     uint32_t handle;
     bool is_listening;
+    bool is_plain;    /* a stream that is read ahead and posted to */
+    uint32_t credit;  /* bytes that may be posted until the host says again that it takes some */
+    uint8_t *fetched; /* NULL: none */
+    size_t begin, end;
+    bool has_lost; /* bytes that came found no memory: nothing that comes after them is read */
 };
 
 static const struct file_kind host_kind;
@@ -44,7 +62,8 @@ static int make(int family, int type, int protocol, unsigned flags, uint32_t han
     }
     *made = (struct host_socket){
         .socket = {.ops = &host_ops, .family = family, .type = type, .protocol = protocol},
-        .handle = handle};
+        .handle = handle,
+        .is_plain = type == SOCKET_STREAM};
     (*out)->state = made;
     return 0;
 }
@@ -105,6 +124,15 @@ static int host_accept(struct file *file, struct file **out, struct socket_addre
     return make(socket->family, socket->type, socket->protocol, 0, (uint32_t)handle, out);
 }
 
+static bool posts(struct host_socket *socket, const struct socket_message *message)
+{
+    if (message->size == 0 || message->size > socket->credit || message->address.size > 0 ||
+        message->flags & SEND_FLAGS || !outbox_post(socket->handle, message->bytes, message->size))
+        return false;
+    socket->credit -= (uint32_t)message->size;
+    return true;
+}
+
 static int64_t host_send(struct file *file, struct socket_message *message)
 {
     struct door_address to = {.size = (uint32_t)message->address.size};
@@ -114,6 +142,9 @@ static int64_t host_send(struct file *file, struct socket_message *message)
         return -EINVAL;
     if (of(file)->socket.type == SOCKET_DATAGRAM && message->size > DOOR_DATA_MAX)
         return -EMSGSIZE;
+    if (posts(of(file), message))
+        return (int64_t)message->size;
+    of(file)->credit = 0;
     memcpy(to.bytes, message->address.bytes, to.size);
     int64_t put = door_send(of(file)->handle, &to, message->bytes, message->size,
                             message->flags & SEND_FLAGS);
@@ -121,13 +152,33 @@ static int64_t host_send(struct file *file, struct socket_message *message)
     return put;
 }
 
-static int64_t host_receive(struct file *file, struct socket_message *message)
+/* What was fetched goes first: how many bytes. */
+static size_t take_fetched(struct host_socket *socket, struct socket_message *message)
+{
+    size_t there = socket->end - socket->begin;
+    size_t size = message->size < there ? message->size : there;
+    if (message->flags & SOCKET_OOB || size == 0)
+        return 0;
+    memcpy(message->bytes, socket->fetched + socket->begin, size);
+    if (message->flags & SOCKET_PEEK)
+        return size;
+    socket->begin += size;
+    if (size == there) {
+        libos_free(socket->fetched);
+        socket->fetched = NULL;
+        socket->begin = socket->end = 0;
+    }
+    return size;
+}
+
+static int64_t receive_outside(struct file *file, struct socket_message *message)
 {
     struct door_address from;
     unsigned flags = SOCKET_OOB | SOCKET_PEEK;
     if (of(file)->socket.type == SOCKET_DATAGRAM)
         flags |= SOCKET_CUT;
-    file->edges++;
+    if (of(file)->has_lost)
+        return -ENOBUFS;
     int64_t got = door_receive(of(file)->handle, of(file)->socket.family, &from, message->bytes,
                                message->size, message->flags & flags);
     message->flags = 0;
@@ -138,9 +189,27 @@ static int64_t host_receive(struct file *file, struct socket_message *message)
     return got;
 }
 
+/* A fetch that brought as much as one may has probably left some. */
+static int64_t host_receive(struct file *file, struct socket_message *message)
+{
+    struct host_socket *socket = of(file);
+    bool is_cut = socket->end == DOOR_FETCH_MAX || message->flags & SOCKET_PEEK;
+    file->edges++;
+    size_t taken = take_fetched(socket, message);
+    if (taken == 0)
+        return receive_outside(file, message);
+    struct socket_message rest = {
+        .bytes = message->bytes + taken, .size = message->size - taken, .flags = message->flags};
+    int64_t more = is_cut && rest.size > 0 ? receive_outside(file, &rest) : 0;
+    message->address.size = 0;
+    message->flags = 0;
+    return (int64_t)taken + (more > 0 ? more : 0);
+}
+
 static int host_shutdown(struct file *file, unsigned how)
 {
     file->edges++;
+    of(file)->credit = 0;
     return how > SHUTDOWN_MOST ? -EINVAL : door_shutdown(of(file)->handle, how);
 }
 
@@ -157,6 +226,11 @@ static int host_set_option(struct file *file, int level, int name, const void *v
 {
     if (!socket_option_passes(level, name, true))
         return -ENOPROTOOPT;
+    if (level == SOCKET_LEVEL && (name == OPTION_SEND_BUFFER || name == OPTION_RECEIVE_BUFFER ||
+                                  name == OPTION_RECEIVE_LEAST || name == OPTION_OOB_INLINE)) {
+        of(file)->is_plain = false;
+        of(file)->credit = 0;
+    }
     return door_set_option(of(file)->handle, level, name, value, size);
 }
 
@@ -212,6 +286,40 @@ static uint32_t host_handle(const struct file *file)
     return of(file)->handle;
 }
 
+/* Of one that is read ahead, also what it has to be read, and whether it takes bytes. */
+static unsigned host_asks(const struct file *file)
+{
+    const struct host_socket *socket = of(file);
+    if (!socket->is_plain || socket->is_listening)
+        return 0;
+    bool is_wanting = !socket->fetched && !socket->has_lost;
+    return (is_wanting ? DOOR_FETCH : 0) | (socket->credit < CREDIT ? POLLOUT : 0);
+}
+
+static unsigned host_held(const struct file *file)
+{
+    return of(file)->fetched ? POLLIN | POLLRDNORM : 0;
+}
+
+static void host_hear(struct file *file, unsigned events, size_t place, size_t size)
+{
+    struct host_socket *socket = of(file);
+    if (!socket->is_plain)
+        return;
+    if (events & POLLOUT && !(events & (POLLERR | POLLHUP)))
+        socket->credit = CREDIT;
+    if (size == 0)
+        return;
+    file->edges++;
+    socket->fetched = socket->fetched ? NULL : libos_alloc(size);
+    socket->has_lost = !socket->fetched;
+    if (socket->has_lost)
+        return;
+    door_get_fetched(place, socket->fetched, size);
+    socket->begin = 0;
+    socket->end = size;
+}
+
 static unsigned host_poll(struct file *file)
 {
     struct ready one = {.file = file, .wanted = EVENTS};
@@ -219,10 +327,16 @@ static unsigned host_poll(struct file *file)
     return one.seen;
 }
 
+/* A connection that is closed with bytes that nobody read is reset, as Linux has it. */
 static void host_release(struct file *file)
 {
-    door_close(of(file)->handle);
-    libos_free(file->state);
+    static const int at_once[2] = {1, 0}; /* struct linger */
+    struct host_socket *socket = of(file);
+    if (socket->fetched)
+        (void)door_set_option(socket->handle, SOCKET_LEVEL, OPTION_LINGER, at_once, sizeof at_once);
+    door_close(socket->handle);
+    libos_free(socket->fetched);
+    libos_free(socket);
 }
 
 static const struct file_kind host_kind = {.name = "socket",
@@ -231,5 +345,8 @@ static const struct file_kind host_kind = {.name = "socket",
                                            .read = host_read,
                                            .write = host_write,
                                            .handle = host_handle,
+                                           .asks = host_asks,
+                                           .held = host_held,
+                                           .hear = host_hear,
                                            .poll = host_poll,
                                            .release = host_release};

@@ -19,8 +19,11 @@ enum {
     OPTION_ERROR = 4,
     OPTION_SEND_BUFFER = 7,
     OPTION_RECEIVE_BUFFER = 8,
+    OPTION_OOB_INLINE = 10,
+    OPTION_LINGER = 13,
     OPTION_PASS_CREDS = 16,
     OPTION_PEER_CREDS = 17,
+    OPTION_RECEIVE_LEAST = 18,
     OPTION_RECEIVE_TIMEOUT = 20,
     OPTION_SEND_TIMEOUT = 21,
     OPTION_ACCEPTS = 30,
@@ -41,30 +44,30 @@ static inline bool socket_option_passes(int level, int name, bool sets)
         {SOCKET_LEVEL, 6, true}, /* SO_BROADCAST */
         {SOCKET_LEVEL, OPTION_SEND_BUFFER, true},
         {SOCKET_LEVEL, OPTION_RECEIVE_BUFFER, true},
-        {SOCKET_LEVEL, 9, true},  /* SO_KEEPALIVE */
-        {SOCKET_LEVEL, 10, true}, /* SO_OOBINLINE */
-        {SOCKET_LEVEL, 13, true}, /* SO_LINGER */
+        {SOCKET_LEVEL, 9, true}, /* SO_KEEPALIVE */
+        {SOCKET_LEVEL, OPTION_OOB_INLINE, true},
+        {SOCKET_LEVEL, OPTION_LINGER, true},
         {SOCKET_LEVEL, 15, true}, /* SO_REUSEPORT */
-        {SOCKET_LEVEL, 18, true}, /* SO_RCVLOWAT */
-        {IP_LEVEL, 1, true},      /* IP_TOS */
-        {IP_LEVEL, 2, true},      /* IP_TTL */
-        {IP_LEVEL, 10, true},     /* IP_MTU_DISCOVER */
-        {IP_LEVEL, 24, true},     /* IP_BIND_ADDRESS_NO_PORT */
-        {TCP_LEVEL, 1, true},     /* TCP_NODELAY */
-        {TCP_LEVEL, 2, false},    /* TCP_MAXSEG */
-        {TCP_LEVEL, 3, true},     /* TCP_CORK */
-        {TCP_LEVEL, 4, true},     /* TCP_KEEPIDLE */
-        {TCP_LEVEL, 5, true},     /* TCP_KEEPINTVL */
-        {TCP_LEVEL, 6, true},     /* TCP_KEEPCNT */
-        {TCP_LEVEL, 7, true},     /* TCP_SYNCNT */
-        {TCP_LEVEL, 9, true},     /* TCP_DEFER_ACCEPT */
-        {TCP_LEVEL, 12, true},    /* TCP_QUICKACK */
-        {TCP_LEVEL, 18, true},    /* TCP_USER_TIMEOUT */
-        {TCP_LEVEL, 23, true},    /* TCP_FASTOPEN */
-        {IPV6_LEVEL, 16, true},   /* IPV6_UNICAST_HOPS */
-        {IPV6_LEVEL, 23, true},   /* IPV6_MTU_DISCOVER */
-        {IPV6_LEVEL, 26, true},   /* IPV6_V6ONLY */
-        {IPV6_LEVEL, 67, true},   /* IPV6_TCLASS */
+        {SOCKET_LEVEL, OPTION_RECEIVE_LEAST, true},
+        {IP_LEVEL, 1, true},    /* IP_TOS */
+        {IP_LEVEL, 2, true},    /* IP_TTL */
+        {IP_LEVEL, 10, true},   /* IP_MTU_DISCOVER */
+        {IP_LEVEL, 24, true},   /* IP_BIND_ADDRESS_NO_PORT */
+        {TCP_LEVEL, 1, true},   /* TCP_NODELAY */
+        {TCP_LEVEL, 2, false},  /* TCP_MAXSEG */
+        {TCP_LEVEL, 3, true},   /* TCP_CORK */
+        {TCP_LEVEL, 4, true},   /* TCP_KEEPIDLE */
+        {TCP_LEVEL, 5, true},   /* TCP_KEEPINTVL */
+        {TCP_LEVEL, 6, true},   /* TCP_KEEPCNT */
+        {TCP_LEVEL, 7, true},   /* TCP_SYNCNT */
+        {TCP_LEVEL, 9, true},   /* TCP_DEFER_ACCEPT */
+        {TCP_LEVEL, 12, true},  /* TCP_QUICKACK */
+        {TCP_LEVEL, 18, true},  /* TCP_USER_TIMEOUT */
+        {TCP_LEVEL, 23, true},  /* TCP_FASTOPEN */
+        {IPV6_LEVEL, 16, true}, /* IPV6_UNICAST_HOPS */
+        {IPV6_LEVEL, 23, true}, /* IPV6_MTU_DISCOVER */
+        {IPV6_LEVEL, 26, true}, /* IPV6_V6ONLY */
+        {IPV6_LEVEL, 67, true}, /* IPV6_TCLASS */
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         if (all[i].level == level && all[i].name == name)
