@@ -19,6 +19,8 @@
 #define WINDOW       32  /* bytes on both sides, of which targets are kept */
 #define COARSE       64  /* bytes a bit */
 
+#define ONES UINT64_C(0x0101010101010101)
+
 /* A SYSCALL that looks like one. */
 struct candidate {
     size_t call;
@@ -37,6 +39,12 @@ struct text {
 static bool is_syscall(const uint8_t *at)
 {
     return at[0] == 0x0F && at[1] == 0x05;
+}
+
+/* The highest bit of each byte that is 0, and now and then of one above such. */
+static uint64_t zero_bytes(uint64_t word)
+{
+    return (word - ONES) & ~word & 128 * ONES;
 }
 
 /* --- whether it is one ------------------------------------------------------------------------ */
@@ -100,12 +108,17 @@ static void mark(struct candidate *candidate, size_t next, int32_t distance)
         candidate->targets |= UINT64_C(1) << from;
 }
 
-/* Bytes of the instruction at each of the last BEFORE bytes, as far as it was asked for: 0 not yet,
- * NONE for none. */
+/* Where reading from a byte leads. */
+enum way { UNKNOWN, ARRIVES, PASSES, BREAKS };
+
+/* Of each of the last BEFORE bytes, as far as it was asked for: bytes of the instruction there (0
+ * not yet, NONE for none), and the way from there. */
 #define NONE 0xFF
+_Static_assert(NONE > BEFORE, "beyond the SYSCALL, wherever it begins");
 struct steps {
     size_t first;
     uint8_t sizes[BEFORE];
+    uint8_t ways[BEFORE];
 };
 
 static size_t step(const struct text *text, struct steps *steps, size_t at)
@@ -117,16 +130,31 @@ static size_t step(const struct text *text, struct steps *steps, size_t at)
     return *size;
 }
 
-/* 1 when reading from there comes to the SYSCALL, 0 when it passes, -1 when it ends before. */
-static int arrives(const struct text *text, struct steps *steps, size_t at, size_t call)
+/* The instruction there, or 0 where there is none, and where the way is known: the way. */
+static size_t go_on(const struct text *text, struct steps *steps, size_t at, enum way *way)
 {
-    while (at < call) {
-        size_t size = step(text, steps, at);
-        if (size == NONE)
-            return -1;
-        at += size;
+    *way = (enum way)steps->ways[at - steps->first];
+    size_t size = *way == UNKNOWN ? step(text, steps, at) : 0;
+    if (size == NONE)
+        *way = BREAKS;
+    return size == NONE ? 0 : size;
+}
+
+/* From there to the SYSCALL. Ways fall together soon, and each is gone once. */
+static enum way find_way(const struct text *text, struct steps *steps, size_t begin, size_t call)
+{
+    enum way way = UNKNOWN;
+    size_t at = begin;
+    while (at < call && way == UNKNOWN)
+        at += go_on(text, steps, at, &way);
+    if (way == UNKNOWN)
+        way = at == call ? ARRIVES : PASSES;
+    while (begin < call && steps->ways[begin - steps->first] == UNKNOWN) {
+        size_t place = begin - steps->first;
+        steps->ways[place] = (uint8_t)way;
+        begin += steps->sizes[place]; /* NONE is beyond the call */
     }
-    return at == call;
+    return way;
 }
 
 /* Wherever reading begins, it falls in step with the code soon: three of four must arrive. */
@@ -139,11 +167,11 @@ static bool find_step(const struct text *text, struct steps *steps, size_t call,
     if (call == 0)
         return false;
     for (size_t at = steps->first; at < last && at < call; at++) {
-        int result = arrives(text, steps, at, call);
-        if (result < 0)
+        enum way way = find_way(text, steps, at, call);
+        if (way == BREAKS)
             continue;
         all++;
-        if (result == 1 && good++ == 0)
+        if (way == ARRIVES && good++ == 0)
             *begin = at;
     }
     return good > 0 && 4 * good >= 3 * all && (all >= STARTS / 4 || steps->first == 0);
@@ -184,12 +212,10 @@ static bool read_behind(const struct text *text, struct candidate *out)
 /* Where the next one may be, by eight bytes at a time that have none of 05; or the size. */
 static size_t next_syscall(const struct text *text, size_t at)
 {
-    const uint64_t ones = UINT64_C(0x0101010101010101);
     uint64_t word;
     for (; at + sizeof word < text->size; at += sizeof word) {
         __builtin_memcpy(&word, text->code + at + 1, sizeof word);
-        word ^= 5 * ones;
-        if (((word - ones) & ~word & 128 * ones) == 0)
+        if (zero_bytes(word ^ 5 * ONES) == 0)
             continue;
         for (size_t i = at; i < at + sizeof word; i++) {
             if (is_syscall(text->code + i))
@@ -243,24 +269,45 @@ static size_t find_window(const struct text *text, size_t at)
     return low;
 }
 
-/* Every byte is taken as a possible beginning of a branch of four bytes' distance. */
+/* Of a branch whose four bytes of distance are there. */
+static void mark_branch(struct text *text, size_t at)
+{
+    int32_t distance;
+    if (at + sizeof distance > text->size)
+        return;
+    __builtin_memcpy(&distance, text->code + at, sizeof distance);
+    size_t target = at + sizeof distance + (size_t)(int64_t)distance;
+    if (target >= text->size || !(text->coarse[target / COARSE / 8] >> target / COARSE % 8 & 1))
+        return;
+    for (size_t i = find_window(text, target);
+         i < text->count && text->candidates[i].call <= target + WINDOW; i++)
+        mark(&text->candidates[i], at + sizeof distance, distance);
+}
+
+/* A byte that may begin one: CALL or JMP, or the first of a condition's two. */
+static void mark_byte(struct text *text, size_t at)
+{
+    if ((text->code[at] & 0xFE) == 0xE8)
+        mark_branch(text, at + 1);
+    else if (text->code[at] == 0x0F && at + 1 < text->size && (text->code[at + 1] & 0xF0) == 0x80)
+        mark_branch(text, at + 2);
+}
+
+/* Every byte is taken as a possible beginning of a branch of four bytes' distance; eight at a time,
+ * of which most have none. */
 static void mark_long(struct text *text)
 {
-    for (size_t at = 0; at + JUMP_SIZE <= text->size; at++) {
-        uint8_t byte = text->code[at];
-        int32_t distance;
-        if ((byte & 0xFE) != 0xE8 && (byte & 0xF0) != 0x80)
-            continue;
-        if ((byte & 0xF0) == 0x80 && (at == 0 || text->code[at - 1] != 0x0F))
-            continue;
-        __builtin_memcpy(&distance, text->code + at + 1, sizeof distance);
-        size_t target = at + JUMP_SIZE + (size_t)(int64_t)distance;
-        if (target >= text->size || !(text->coarse[target / COARSE / 8] >> target / COARSE % 8 & 1))
-            continue;
-        for (size_t i = find_window(text, target);
-             i < text->count && text->candidates[i].call <= target + WINDOW; i++)
-            mark(&text->candidates[i], at + JUMP_SIZE, distance);
+    uint64_t word;
+    size_t at = 0;
+    for (; at + sizeof word <= text->size; at += sizeof word) {
+        __builtin_memcpy(&word, text->code + at, sizeof word);
+        uint64_t found = zero_bytes((word & 0xFE * ONES) ^ 0xE8 * ONES) |
+                         zero_bytes(word ^ 0x0F * ONES);
+        for (; found != 0; found &= found - 1)
+            mark_byte(text, at + (size_t)__builtin_ctzll(found) / 8);
     }
+    for (; at < text->size; at++)
+        mark_byte(text, at);
 }
 
 /* --- what moves ------------------------------------------------------------------------------- */
