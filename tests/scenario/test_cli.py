@@ -10,7 +10,8 @@ import subprocess
 import time
 
 from lib import paths, tap
-from lib.cli import CliCase, children_of, command_line, free_port, is_alive, kill
+from lib.cli import CliCase, children_of, command_line, is_alive, kill
+from lib.ports import free_port
 
 SHELL = ["/bin/sh", "-c"]
 LOOP = "echo ready; while :; do sleep 0.1; done"

@@ -4,12 +4,12 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import unittest
 
 from lib import paths, tap
+from lib.ports import free_ports
 
 PAGE = os.path.join(paths.SOURCE, "docs/keys.md")
 PROGRAMS = ("swtpm", "softhsm2-util", "jose", "sqlite3", "curl", "openssl")
@@ -20,20 +20,6 @@ def commands():
     with open(PAGE, encoding="utf-8") as file:
         section = re.search(r"^## Try it\n(.*?)^## ", file.read(), re.M | re.S).group(1)
     return re.findall(r"^```sh\n(.*?)^```", section, re.M | re.S)
-
-
-def free_ports():
-    """Two that follow one another, and a third."""
-    while True:
-        with socket.socket() as first, socket.socket() as second, socket.socket() as third:
-            first.bind(("127.0.0.1", 0))
-            third.bind(("127.0.0.1", 0))
-            port = first.getsockname()[1]
-            try:
-                second.bind(("127.0.0.1", port + 1))
-            except (OSError, OverflowError):
-                continue
-            return port, port + 1, third.getsockname()[1]
 
 
 class TryIt(unittest.TestCase):
@@ -74,7 +60,7 @@ class TryIt(unittest.TestCase):
     def test_each_command_does_what_the_page_says(self):
         parts = commands()
         self.assertEqual(len(parts), 5)
-        tpm, control, service = free_ports()
+        tpm, control, service = free_ports(3)
         script = "\n".join(f"echo part {number}\n{part}" for number, part in enumerate(parts))
         script = script.replace("2321", str(tpm)).replace("2322", str(control)).replace("8443", str(service))
         status, said = self.walk(script)

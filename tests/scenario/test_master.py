@@ -14,6 +14,7 @@ import tempfile
 import unittest.mock
 
 from lib import tap
+from lib.ports import free_ports
 from lib.service import ATTESTD, ServiceTestCase
 
 KEYS = "/keys/db?api-version=7.4"
@@ -29,12 +30,9 @@ class Tpm:
 
     def __enter__(self):
         for _ in range(20):
-            with socket.socket() as first, contextlib.suppress(OSError, OverflowError):
-                first.bind(("127.0.0.1", 0))
-                self.port = first.getsockname()[1]
-                first.close()
-                if self.start():
-                    return self
+            self.port = free_ports(2)[0]
+            if self.start():
+                return self
         raise RuntimeError("swtpm does not start")
 
     def start(self):

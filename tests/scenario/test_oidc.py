@@ -198,10 +198,10 @@ class OidcTest(ServiceTestCase):
         Issuer.text = ""
         self.assertEqual(far(second)[0], 200)
         self.assertEqual(self.ask(self.token(key=second))[0], 401)
-        asked = Issuer.asked
+        asked, begun = Issuer.asked, time.monotonic()
         for _ in range(50):
             far(first)
-        self.assertLessEqual(Issuer.asked, asked + 2)
+        self.assertLessEqual(Issuer.asked, asked + 2 + (time.monotonic() - begun) // 10)  # every ten seconds at most
 
 
 if __name__ == "__main__":

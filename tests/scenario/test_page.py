@@ -316,7 +316,7 @@ class BrowserTest(PageTestCase):
         page.wait("!document.getElementById('reset-ask').open")
         self.assertFalse(self.ask("GET", "/api/policies")[1][0]["default"])
         page.click("button", "Reset to the default")
-        page.click("button", "Reset")
+        page.click("button", "Reset", exact=True)
         page.wait("document.getElementById('policy-state').textContent === 'the default'")
         self.assertEqual(self.own.ask("POST", ATTEST, self.body())[0], 200)
         self.assertEqual([json.loads(entry)["event"] for entry in self.own.entries()][-2:], ["policy-reset", "attest"])

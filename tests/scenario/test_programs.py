@@ -7,7 +7,8 @@ import subprocess
 import urllib.request
 
 from lib import tap
-from lib.cli import CliCase, free_port
+from lib.cli import CliCase
+from lib.ports import free_port
 
 CONFINED = ["--security-opt", "seccomp=default"]
 

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import socket
 import ssl
 import http.client
 import subprocess
@@ -14,6 +13,7 @@ import threading
 
 from lib import paths, policies, tap
 from lib.kbs import Guest, Processor
+from lib.ports import free_port
 from lib.service import ServiceTestCase
 
 CAISSON = os.path.join(paths.BUILD, "caisson")
@@ -26,9 +26,7 @@ class Local:
         self.home = home
         self.environment = {"HOME": home, "PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
         self.options = options
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
 
     def __enter__(self):
         self.process = subprocess.Popen([CAISSON, "serve", "--listen", f"127.0.0.1:{self.port}", *self.options],

@@ -155,12 +155,12 @@ class Page:
                               **{item["name"]: item["value"].get("value") for item in node.get("properties", [])}})
         return nodes
 
-    def find(self, role, name):
-        """The first of this role whose name holds this. What has just been shown is in the tree a moment later."""
+    def find(self, role, name, exact=False):
+        """The first of this role whose name holds this, or is it. What has just been shown is in the tree a moment later."""
         end = time.monotonic() + TIMEOUT
         while True:
             nodes = self.tree()
-            found = [node for node in nodes if node["role"] == role and name in node["name"]]
+            found = [node for node in nodes if node["role"] == role and (name == node["name"] if exact else name in node["name"])]
             if found:
                 return found[0]
             if time.monotonic() > end:
@@ -168,8 +168,8 @@ class Page:
                                                                      if node["role"] not in ("InlineTextBox", "StaticText")]))
             time.sleep(0.02)
 
-    def click(self, role, name):
-        node = self.find(role, name)["node"]
+    def click(self, role, name, exact=False):
+        node = self.find(role, name, exact)["node"]
         self.call("DOM.scrollIntoViewIfNeeded", backendNodeId=node)
         quad = self.call("DOM.getContentQuads", backendNodeId=node)["quads"][0]
         x, y = sum(quad[0::2]) / 4, sum(quad[1::2]) / 4

@@ -10,13 +10,9 @@ import threading
 import time
 import urllib.parse
 
+from .ports import free_port
+
 REGISTRY = "/usr/bin/docker-registry"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def make_certificates(folder, names="DNS:localhost,IP:127.0.0.1"):
@@ -58,7 +54,7 @@ class DockerRegistry:
         self.await_port()
 
     def await_port(self):
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while time.monotonic() < end:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
