@@ -3,9 +3,10 @@
  *
  * Theory of operation: every thread that comes out with a call empties the outbox before it is
  * answered, which is soon where a program is busy with its sockets. For the program that sends and
- * then computes there is one thread more, that looks every PERIOD, but only while it is served:
- * from when sends come close upon each other until nothing has come for some looks. It says that it
- * stops before it looks a last time; who puts something there looks at that afterwards.
+ * then computes there is one thread more, that looks every PERIOD, and sends what was there at the
+ * look before, but only while it is served: from when sends come close upon each other until
+ * nothing has come for some looks. It says that it stops before it looks a last time; who puts
+ * something there looks at that afterwards.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@ struct host_outbox {
     pthread_t server;
     int token; /* eventfd: the server has something to do */
     atomic_bool is_over;
+    atomic_bool has_left; /* a socket did not take all of it */
 };
 
 static uint64_t now(void)
@@ -69,6 +71,7 @@ static void empty(struct host_outbox *outbox)
     while (outbox->taken != put)
         outbox->taken += post_one(outbox, put - outbox->taken);
     __atomic_store_n(&outbox->shared.taken, put, __ATOMIC_RELEASE);
+    atomic_store(&outbox->has_left, host_net_flush(outbox->host) > 0);
 }
 
 void host_outbox_empty(struct host *host)
@@ -84,16 +87,24 @@ void host_outbox_empty(struct host *host)
 
 /* --- the server ------------------------------------------------------------------------------- */
 
-/* Whether something had come since it was last seen, or is left. */
+static uint64_t put_so_far(struct host_outbox *outbox)
+{
+    return __atomic_load_n(&outbox->shared.put, __ATOMIC_SEQ_CST);
+}
+
+/* Sends what was there at the look before, which is all up to `seen`: whether something has come
+ * since, or is left. What is younger its thread sends sooner, and waits for no lock then. */
 static bool look(struct host_outbox *outbox, uint64_t *seen)
 {
+    uint64_t before = *seen;
+    *seen = put_so_far(outbox);
+    bool is_old = __atomic_load_n(&outbox->shared.taken, __ATOMIC_ACQUIRE) < before;
+    if (!is_old && !atomic_load(&outbox->has_left))
+        return *seen != before;
     (void)pthread_mutex_lock(&outbox->host->lock);
     empty(outbox);
-    bool is_left = host_net_flush(outbox->host) > 0;
-    bool has_come = outbox->taken != *seen;
-    *seen = outbox->taken;
     (void)pthread_mutex_unlock(&outbox->host->lock);
-    return has_come || is_left;
+    return true;
 }
 
 static void set_served(struct host_outbox *outbox, bool is_served)
@@ -115,7 +126,7 @@ static void *serve(void *argument)
             vain = look(outbox, &seen) ? 0 : vain + 1;
         }
         set_served(outbox, false);
-        (void)look(outbox, &seen);
+        host_outbox_empty(outbox->host);
     }
     set_served(outbox, false);
     return NULL;

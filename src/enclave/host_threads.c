@@ -120,6 +120,12 @@ static int64_t wait_for(struct host_thread *thread, uint64_t deadline, struct po
     return ready - 1;
 }
 
+static int64_t look_at(struct pollfd *items, size_t count)
+{
+    int ready = poll(items, count, 0);
+    return ready < 0 ? -errno : ready;
+}
+
 /* What is to be waited for, of the buffer. */
 static void take_items(struct host_thread *thread, size_t count, struct pollfd *items)
 {
@@ -157,7 +163,7 @@ int64_t host_park(struct host_thread *thread, uint64_t deadline, uint64_t count)
         return -ENOMEM;
     take_items(thread, (size_t)count, items);
     items[count] = (struct pollfd){.fd = thread->token, .events = POLLIN};
-    int64_t ready = deadline == 0 ? poll(items, (nfds_t)count, 0)
+    int64_t ready = deadline == 0 ? look_at(items, (size_t)count)
                                   : wait_for(thread, deadline, items, (size_t)count);
     if (ready > 0)
         give_items(thread, (size_t)count, items, deadline == 0);
