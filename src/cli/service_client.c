@@ -131,8 +131,9 @@ static int take(void *arg, struct span bytes, struct error *err)
     return buf_append(arg, bytes, err);
 }
 
-static int exchange(const char *tls_ca, const struct http_request *request, struct buf *answer,
-                    struct error *err)
+/* `is_own`: its URL is from the file that `caisson serve` wrote for this user. */
+static int exchange(const char *tls_ca, const struct http_request *request, bool is_own,
+                    struct buf *answer, struct error *err)
 {
     BUF_AUTO message = BUF_WITH_LIMIT(65536);
     const struct http_sink sink = {.write = take, .arg = answer};
@@ -141,6 +142,8 @@ static int exchange(const char *tls_ca, const struct http_request *request, stru
     struct http *http = none ? http_new(none, tls_ca, err) : NULL;
     int result = http ? http_send(http, request, &sink, &response, &message, err) : -1;
     http_free(http);
+    if (result < 0 && is_own && err && err->code == ERROR_UNAVAILABLE)
+        return error_context(err, "this user's service does not answer: `caisson serve` starts it");
     if (result < 0)
         return -1;
     return response.status == 200 || response.status == 204
@@ -170,8 +173,8 @@ int service_client_send(const struct args *args, const struct service_request *r
     http.url = whole;
     http.authorization = token_path ? buf_text(&token) : NULL;
     if (result == 0)
-        result = exchange(option(args, "tls-ca", "CAISSON_TLS_CA", file.tls_ca), &http, answer,
-                          err);
+        result = exchange(option(args, "tls-ca", "CAISSON_TLS_CA", file.tls_ca), &http,
+                          url == file.service, answer, err);
     buf_fini_secret(&token);
     return result;
 }

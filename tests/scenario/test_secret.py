@@ -125,6 +125,9 @@ class SecretTest(ServiceTestCase):
             self.refused(local.run("secret", "rm", "db"), 3, "no resource")
             self.refused(local.run("secret", "show", "db"), 3, "404")
             self.assertNotIn("from a file", "".join(local.said))
+        self.refused(local.run("secret", "list"), 3, "`caisson serve` starts it: https://localhost")
+        other = local.run("secret", "list", "--service", f"https://localhost:{local.port}")
+        self.assertNotIn(b"caisson serve", other.stderr)
 
     def test_a_rule_says_what_it_is_for(self):
         local = Local(self.home("rules"))
