@@ -30,7 +30,12 @@ from lib.signer import Signer
 # Of the routes that take more than a GET: how their paths go on, and those that take any bytes or none.
 PATHS = {"/api/lint/": ["SevSnpVm"], "/attest/": ["SevSnpVm", "SgxEnclave", "OpenEnclave", "TdxVm", "AzureGuest"],
          "/policies/": ["SevSnpVm", "SevSnpVm:reset"], "/keys/": ["db", "db/create", "db/release", "db/fly"],
-         "/deletedkeys/": ["db/recover", "db"], "/kbs/v0/resource/": ["a/b/c"], "/kbs/v0/resource-rule/": ["a/b/c"]}  # fmt: skip
+         "/deletedkeys/": ["db", "db/recover"], "/kbs/v0/resource/": ["a/b/c"], "/kbs/v0/resource-rule/": ["a/b/c"]}  # fmt: skip
+VERBS = {"POST /policies/": "SevSnpVm:reset", "POST /keys/": "db/create", "POST /deletedkeys/": "db/recover"}
+# What anybody may ask: evidence and tokens say who it is.
+PUBLIC = {"GET /healthz", "GET /metrics", "GET /", "GET /page.css", "GET /page.js", "GET /certs", "GET /certificates",
+          "GET /.well-known/openid-configuration", "GET /policies/", "POST /attest/", "POST /api/session", "DELETE /api/session",
+          "POST /kbs/v0/auth", "POST /kbs/v0/attest", "GET /kbs/v0/resource/"}  # fmt: skip
 ANY_BODY = {"POST /api/code", "POST /api/lint/", "DELETE /api/session", "POST /kbs/v0/resource/", "POST /kbs/v0/resource-policy",
             "POST /kbs/v0/attestation-policy"}  # fmt: skip
 NO_REQUESTS = (b"", b"null", b"[]", b"[" * 100000, b'{"a":' * 50000, b'{"a":1}{"a":1}', b'{"a":', b"1e999", b'{"report":"\xff\xfe"}',
@@ -230,6 +235,23 @@ class ServiceTest(ServiceTestCase):
                 connection.close()
             self.assertEqual(service.ask("POST", ATTEST, self.body())[0], 200)
             self.assertEqual([entry for entry in map(json.loads, service.entries()) if entry["allowed"]][:-1], [])
+
+    def test_each_route_that_is_not_everybodys_is_an_administrators(self):
+        """A release is everybody's who has a token. Strangers, who have a certificate or none, and administrators of another
+        tenant are refused, whatever they ask."""
+        with self.service(administrators=True) as service:
+            asked = 0
+            for route in sorted(routes() - PUBLIC):
+                method, path = route.split()
+                rest = VERBS.get(route, PATHS.get(path, [""])[0])
+                where = f"{path}{rest}?api-version={'7.4' if 'keys' in path else '2022-08-01'}"
+                for client, host, wanted in ((None, None, 401), ("other", None, 403), ("admin", "other.example", 403)):
+                    with contextlib.closing(service.connect(client)) as connection:
+                        status, answer = service.ask(method, where, None if method == "GET" else "{}", connection, host)
+                    self.assertEqual(status, wanted, (route, client, host, answer))
+                asked += 1
+            self.assertGreaterEqual(asked, 30)
+            self.assertEqual([entry for entry in map(json.loads, service.entries()) if entry["allowed"]], [])
 
     def test_the_log_verifies_and_its_changes_are_found(self):
         service = self.service()
