@@ -354,6 +354,33 @@ print(os.read(ends[0], 99), os.read(ends[0], 99))
         result = self.inside("/usr/bin/python3", "-I", "-S", "-c", words)
         self.assertEqual((result.returncode, result.stdout), (0, b"210000\n6\nb'by proc' b''\n"), result.stderr)
 
+    def test_more_processes_than_there_is_room_for_are_refused(self):
+        words = """
+import os
+def fill():
+    numbers = []
+    try:
+        while len(numbers) < 200:
+            number = os.fork()
+            if number == 0:
+                os.read(end, 1)
+                os._exit(3)
+            numbers.append(number)
+    except BlockingIOError:
+        pass
+    return numbers
+end, keep = os.pipe()
+numbers = fill()
+os.write(keep, b"x" * len(numbers))
+print(10 < len(numbers) < 200, {os.waitpid(number, 0)[1] >> 8 for number in numbers})
+os.close(keep)
+if os.fork() == 0:
+    os._exit(4)
+print(os.wait()[1] >> 8)
+"""
+        result = self.inside("/usr/bin/python3", "-I", "-S", "-c", words)
+        self.assertEqual((result.returncode, result.stdout), (0, b"True {3}\n4\n"), result.stderr)
+
     def test_curl_speaks_http_through_the_door(self):
         class Page(http.server.BaseHTTPRequestHandler):
             def do_GET(self):

@@ -152,7 +152,7 @@ static void begin_program(void *frame)
     struct thread *self = thread_new(process_first(), PROCESS_FIRST);
     self->state = THREAD_RUNS;
     spent_begin(self);
-    memcpy(self->name, program_facts()->name, sizeof self->name);
+    memcpy(self->name, process_first()->told.name, sizeof self->name);
     lock_release();
     program_set_fs(0);
     program_end(PROGRAM_BEGINS);

@@ -27,8 +27,15 @@ static uint64_t own_open_program(struct program_frame *frame)
 
 static uint64_t own_executed(struct program_frame *frame)
 {
-    (void)frame;
-    process_execute(process_self());
+    char path[SYSCALL_PATH_MAX];
+    struct process *process = process_self();
+    int status = syscall_path(frame->rdi, path);
+    if (status < 0)
+        return (uint64_t)status;
+    if (frame->rdx == 0 || frame->rdx > TOLD_WORDS_MAX || !can_read(frame->rsi, frame->rdx))
+        return SYSCALL_FAULT;
+    process_execute(process);
+    told_begin(&process->told, &process->vfs, path, (const char *)frame->rsi, frame->rdx);
     return 0;
 }
 

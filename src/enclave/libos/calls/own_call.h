@@ -13,7 +13,7 @@ enum own_call {
     /* A program's file by execveat's at, path and flags; where its bytes (u64) are to be put: the
      * number of an open file, which execve does not close. */
     OWN_OPEN_PROGRAM = OWN_FIRST,
-    OWN_EXECUTED,     /* process_execute() */
+    OWN_EXECUTED,     /* process_execute(), and told_begin(): path, texts, bytes */
     OWN_CHILD_ACTION, /* whether SIGCHLD is ignored, and whether SA_NOCLDWAIT is set */
     OWN_NUMBER,       /* a number for a thread */
 

@@ -170,6 +170,7 @@ uint64_t syscall_exit(struct program_frame *frame)
         put_number(self->clear_number, 0);
         (void)futex_wake(self->clear_number, 1, FUTEX_ALL);
     }
+    remote_end_thread();
     finish_thread(frame->rdi);
 }
 

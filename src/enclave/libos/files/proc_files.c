@@ -8,7 +8,6 @@
 #include "enclave/libos/files/tree_parts.h"
 #include "enclave/libos/files/walk.h"
 #include "enclave/libos/processes/process.h"
-#include "enclave/libos/program/facts.h"
 
 static struct process *alive(const struct pseudo_key *key)
 {
@@ -171,13 +170,14 @@ int proc_link_root(const struct pseudo_key *key, char out[PSEUDO_LINK_MAX])
 
 int proc_link_program(const struct pseudo_key *key, char out[PSEUDO_LINK_MAX])
 {
-    const struct program_facts *facts = program_facts();
-    if (key->process != process_first()->number || !facts->file)
-        return -ENOENT;
-    memcpy(out, facts->path, sizeof facts->path);
+    const struct process *process = alive(key);
+    const char *path = process ? process->told.path : NULL;
+    size_t size = path ? strlen(path) + 1 : 0;
+    if (!path || size > PSEUDO_LINK_MAX)
+        return path ? -ENAMETOOLONG : -ENOENT;
+    memcpy(out, path, size);
     return 0;
 }
-_Static_assert(PSEUDO_LINK_MAX == PROGRAM_PATH_MAX, "a path is a target");
 
 static int give_node(struct node *node, struct node **out)
 {
@@ -201,8 +201,8 @@ int proc_follow_root(const struct pseudo_key *key, struct node **out)
 
 int proc_follow_program(const struct pseudo_key *key, struct node **out)
 {
-    bool is_here = key->process == process_first()->number;
-    return give_node(is_here ? program_facts()->file : NULL, out);
+    const struct process *process = alive(key);
+    return give_node(process ? process->told.file : NULL, out);
 }
 
 /* --- mounts ----------------------------------------------------------------------------------- */

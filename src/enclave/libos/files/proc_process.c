@@ -57,7 +57,12 @@ static int add_memory(struct pseudo_text *out, uint64_t begin, uint64_t end)
 static int text_arguments(const struct pseudo_key *key, struct pseudo_text *out)
 {
     const struct program_facts *facts = facts_of(key);
-    return facts ? add_memory(out, facts->arguments, facts->environment) : 0;
+    const struct process *process = process_find(key->process);
+    if (facts)
+        return add_memory(out, facts->arguments, facts->environment);
+    if (process && process->told.words)
+        pseudo_add(out, process->told.words, process->told.words_size);
+    return 0;
 }
 
 static int text_environment(const struct pseudo_key *key, struct pseudo_text *out)
@@ -110,7 +115,10 @@ static int text_sizes(const struct pseudo_key *key, struct pseudo_text *out)
 static const char *name_of(const struct pseudo_key *key)
 {
     const struct thread *thread = thread_of(key);
-    return thread && thread->name[0] ? thread->name : "process";
+    const struct process *process = process_find(key->process);
+    if (facts_of(key) && thread && thread->name[0])
+        return thread->name;
+    return process && process->told.name[0] ? process->told.name : "process";
 }
 
 static int text_name(const struct pseudo_key *key, struct pseudo_text *out)

@@ -174,8 +174,10 @@ static int load_words(struct container *all, const struct program_words *words)
     if (status < 0)
         return status;
     status = program_load(image, &all->program, &all->stack);
-    if (status == 0)
-        program_facts_begin(all->vfs, words->texts, image->path, &all->program, all->stack);
+    if (status == 0) {
+        program_facts_begin(&all->program, all->stack);
+        told_begin(&process_first()->told, all->vfs, image->path, words->texts, told_size(words));
+    }
     program_close(image);
     return status;
 }

@@ -40,6 +40,31 @@ static struct line *asked;
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
+static bool is_called_for(const struct process *process)
+{
+    for (size_t i = 0; i < THREADS_MAX; i++) {
+        if (thread_at(i)->state != THREAD_FREE && thread_at(i)->mirrors == process->number)
+            return true;
+    }
+    return false;
+}
+
+/* Each process wants two threads of the pool: the line's, and one that makes its calls. Those that
+ * were begun must come to theirs before there is another one. */
+static bool has_room(void)
+{
+    size_t left = 0, wanted = 2;
+    for (size_t i = 1; i < THREADS_MAX; i++)
+        left += thread_at(i)->state == THREAD_FREE;
+    for (const struct line *line = asked; line; line = line->next)
+        wanted += 2;
+    for (size_t i = 0; i < PROCESSES_MAX; i++) {
+        const struct process *one = process_at(i);
+        wanted += one->state == PROCESS_ALIVE && one->line && !is_called_for(one);
+    }
+    return left >= wanted;
+}
+
 static void join(struct line *line)
 {
     struct line **place = &asked;
@@ -65,6 +90,8 @@ static void await(struct line *line, enum line_state state)
 
 int line_open(struct process *process, struct line **out)
 {
+    if (!has_room())
+        return -EAGAIN;
     struct line *line = alloc_zeroed(1, sizeof *line);
     if (!line)
         return -ENOMEM;
@@ -243,12 +270,10 @@ static void end_unfinished(const struct process *process)
         struct process *one = process_at(i);
         if (one->state != PROCESS_ALIVE || one->parent != process)
             continue;
-        if (line_in_making(one)) {
+        if (line_in_making(one))
             line_give_up(one->line);
-            process_cancel(one);
-        } else if (!one->line) {
+        if (!one->line)
             process_end(one, SIGKILL);
-        }
     }
 }
 

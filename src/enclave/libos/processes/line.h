@@ -20,7 +20,8 @@
 struct line;
 struct wire;
 
-/* The lock is let go meanwhile, and no signal interrupts it. -EAGAIN where the host starts none. */
+/* The lock is let go meanwhile, and no signal interrupts it. -EAGAIN where the host starts none,
+ * or the pool of threads has not two for it. */
 int line_open(struct process *process, struct line **out);
 
 /* Likewise; any size. -EAGAIN when the wire has ended. */

@@ -102,6 +102,7 @@ int process_new(struct process *parent, int exit_signal, struct process **out)
         status = vfs_fork(&parent->vfs, &process->vfs);
     if (status < 0)
         return status;
+    told_copy(&process->told, &parent->told);
     process->state = PROCESS_ALIVE;
     process_identify(process);
     *out = process;
@@ -126,6 +127,7 @@ struct process *process_note(int number)
 void process_cancel(struct process *process)
 {
     vfs_fini(&process->vfs);
+    told_end(&process->told);
     libos_wipe(process->secret, sizeof process->secret);
     process->state = PROCESS_FREE;
 }

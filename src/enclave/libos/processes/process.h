@@ -16,6 +16,7 @@
 #include "enclave/libos/files/vfs.h"
 #include "enclave/libos/processes/identity.h"
 #include "enclave/libos/processes/limits.h"
+#include "enclave/libos/processes/told.h"
 #include "enclave/libos/threads/wait.h"
 
 #define PROCESSES_MAX 256 /* those that have ended and were not waited for count */
@@ -45,6 +46,7 @@ struct process {
     int nice;               /* -20 to 19; kept and told, and nothing else */
     struct vfs vfs;         /* its creds are the identity's */
     struct identity identity;
+    struct told told; /* of its program */
     struct limits limits;
     uint8_t secret[PROCESS_SECRET_SIZE]; /* whoever speaks for it over a wire knows it */
 

@@ -61,14 +61,14 @@ int exec_image(struct program_frame *frame, const struct program_image *image)
         return status;
     forget_program();
     if (image->source.begun)
-        image->source.begun(image->source.argument);
+        image->source.begun(image->source.argument, image->path, &image->words);
     status = program_load(image, &program, &stack);
     if (status < 0) {
         log_number("the program ended: it cannot be loaded, errno ", (uint64_t)-status);
         finish_all(DOOR_DIED | SIGKILL);
     }
     take_name(image->words.texts);
-    program_facts_begin(&process_self()->vfs, image->words.texts, image->path, &program, stack);
+    program_facts_begin(&program, stack);
     begin(frame, &program, stack);
     return 0;
 }

@@ -1,10 +1,7 @@
 #include "enclave/libos/program/facts.h"
 
-#include <linux/fcntl.h>
-
 #include "enclave/libos/bytes.h"
 #include "enclave/libos/clock.h"
-#include "enclave/libos/files/walk.h"
 #include "enclave/libos/program/memory.h"
 
 static struct program_facts facts;
@@ -12,38 +9,6 @@ static struct program_facts facts;
 const struct program_facts *program_facts(void)
 {
     return &facts;
-}
-
-void program_facts_end(void)
-{
-    node_put(facts.file);
-    facts = (struct program_facts){0};
-}
-
-static void set_name(const char *name)
-{
-    size_t len = strnlen(name, sizeof facts.name - 1);
-    memset(facts.name, 0, sizeof facts.name);
-    memcpy(facts.name, name, len);
-}
-
-/* The file, and its path as the kernel would tell it. */
-static void find_file(struct vfs *vfs, const char *path)
-{
-    struct walk walk;
-    node_put(facts.file);
-    facts.file = NULL;
-    facts.path[0] = 0;
-    if (!vfs->root || walk_path(vfs, AT_FDCWD, path, 0, &walk) < 0)
-        return;
-    char *whole = walk_whole_path(vfs, &walk);
-    size_t len = whole ? strnlen(whole, sizeof facts.path - 1) : 0;
-    if (whole)
-        memcpy(facts.path, whole, len);
-    facts.path[len] = 0;
-    facts.file = node_get(walk.node);
-    libos_free(whole);
-    walk_fini(&walk);
 }
 
 /* Behind the pointers that begin here, up to their null: the first of them is *first; *end is
@@ -74,20 +39,9 @@ static void read_stack(uint64_t stack)
     facts.stack_end = (end + MEMORY_PAGE - 1) & ~(uint64_t)(MEMORY_PAGE - 1);
 }
 
-static const char *last_part(const char *path)
+void program_facts_begin(const struct program *program, uint64_t stack)
 {
-    const char *part = path;
-    for (; *path; path++)
-        part = *path == '/' ? path + 1 : part;
-    return part;
-}
-
-void program_facts_begin(struct vfs *vfs, const char *named, const char *path,
-                         const struct program *program, uint64_t stack)
-{
-    find_file(vfs, path);
     read_stack(stack);
-    set_name(last_part(named));
     facts.heap = program->heap;
     facts.started = clock_now(DOOR_CLOCK_MONOTONIC);
 }

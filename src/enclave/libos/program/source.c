@@ -1,6 +1,7 @@
 #include "enclave/libos/program/source.h"
 
 #include "enclave/libos/processes/process.h"
+#include "enclave/libos/program/script.h"
 
 static int open_file(void *argument, const struct program_name *name, struct program_file *out)
 {
@@ -25,13 +26,11 @@ static void close_file(void *argument, const struct program_file *file)
     file_put((struct file *)file->handle); /* NOLINT: open_file()'s */
 }
 
-static void begin(void *argument)
+static void begin(void *argument, const char *path, const struct program_words *words)
 {
     struct process *process = argument;
-    identity_exec(&process->identity);
-    process_identify(process);
-    process->has_executed = true;
-    file_table_close_on_exec(&process->vfs.files);
+    process_execute(process);
+    told_begin(&process->told, &process->vfs, path, words->texts, told_size(words));
 }
 
 void program_source_init(struct program_source *source, struct process *process)

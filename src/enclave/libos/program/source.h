@@ -18,6 +18,8 @@ struct program_name {
     unsigned flags; /* AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW */
 };
 
+struct program_words;
+
 /* 0 or more, or a negative errno. What is read is checked by who reads. */
 struct program_source {
     /* A plain file that the process may execute, until close(). -EACCES for anything else. */
@@ -26,9 +28,9 @@ struct program_source {
     int64_t (*read)(void *argument, const struct program_file *file, uint64_t offset, void *out,
                     size_t size);
     void (*close)(void *argument, const struct program_file *file);
-    /* A new program has the process: what execve(2) makes of its user and its files. May be NULL.
-     */
-    void (*begun)(void *argument);
+    /* A new program, of the file at this path, has the process: what execve(2) makes of its user
+     * and its files. May be NULL. */
+    void (*begun)(void *argument, const char *path, const struct program_words *words);
     void *argument;
     uint32_t uid, gid; /* of the process */
 };

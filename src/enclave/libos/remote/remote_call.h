@@ -36,6 +36,9 @@ uint64_t remote_own_call(uint64_t number, const uint64_t arguments[REMOTE_ARGUME
  * when there is none to be had. Whoever runs it provides it (remote_wire.c; a test's own). */
 struct remote_side *remote_side(void);
 
+/* With the lock: this thread ends, and its side with it. Likewise. */
+void remote_end_thread(void);
+
 /* With the lock: the first enclave is lost, and with it all that the process has. */
 _Noreturn void remote_lost(void);
 

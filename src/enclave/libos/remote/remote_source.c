@@ -4,6 +4,8 @@
 #include <asm/unistd_64.h>
 
 #include "enclave/libos/calls/own_call.h"
+#include "enclave/libos/processes/told.h"
+#include "enclave/libos/program/script.h"
 #include "enclave/libos/remote/remote_call.h"
 
 static int64_t call(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
@@ -37,10 +39,10 @@ static void close_file(void *argument, const struct program_file *file)
     (void)call(__NR_close, file->handle - 1, 0, 0, 0);
 }
 
-static void begun(void *argument)
+static void begun(void *argument, const char *path, const struct program_words *words)
 {
     (void)argument;
-    (void)call(OWN_EXECUTED, 0, 0, 0, 0);
+    (void)call(OWN_EXECUTED, (uintptr_t)path, (uintptr_t)words->texts, told_size(words), 0);
 }
 
 void remote_source_init(struct program_source *source, uint32_t uid, uint32_t gid)

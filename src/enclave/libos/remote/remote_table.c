@@ -6,6 +6,7 @@
 #include <linux/prctl.h>
 
 #include "enclave/libos/calls/own_call.h"
+#include "enclave/libos/processes/told.h"
 #include "enclave/libos/program/load.h"
 #include "enclave/libos/program/snapshot.h"
 
@@ -228,7 +229,7 @@ static const struct remote_row rows[CALLS_MAX] = {
     [__NR_writev]            = PIECES(N, PARTS_IN, N),
 
     [OWN_OPEN_PROGRAM]       = ONCE(N, PATH, N, OUT(8)),
-    [OWN_EXECUTED]           = ONCE(N),
+    [OWN_EXECUTED]           = ONCE(PATH, MANY(REMOTE_IN, 2, 1, TOLD_WORDS_MAX), N),
     [OWN_CHILD_ACTION]       = ONCE(N, N),
     [OWN_NUMBER]             = ONCE(N),
     [OWN_BORROW]             = ONCE(N, N),

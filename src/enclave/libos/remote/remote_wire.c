@@ -41,7 +41,7 @@ static struct remote_link link_of(struct wire *wire)
 
 /* --- a child's side --------------------------------------------------------------------------- */
 
-/* By a thread's index, which outlives the thread: the next one of the same index goes on by it. */
+/* By a thread's index, until the thread ends. */
 struct child_end {
     struct remote_side side;
     struct wire wire;
@@ -84,6 +84,16 @@ struct remote_side *remote_side(void)
     return &end->side;
 }
 
+void remote_end_thread(void)
+{
+    struct child_end **place = &ends[thread_index(thread_self())];
+    if (!*place)
+        return;
+    wire_close(&(*place)->wire);
+    libos_free(*place);
+    *place = NULL;
+}
+
 _Noreturn void remote_lost(void)
 {
     finish_all(DOOR_DIED | SIGKILL);
@@ -111,6 +121,7 @@ void mirror_serve_wire(struct wire *wire, const void *first, size_t size)
     lock_take();
     int process = proved_by(first, size);
     struct remote_side *side = process != 0 ? alloc_zeroed(1, sizeof *side) : NULL;
+    thread_self()->mirrors = process;
     lock_release();
     if (!side)
         return;

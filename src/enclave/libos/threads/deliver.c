@@ -152,8 +152,10 @@ bool deliver_signals(struct program_frame *frame)
     take_posted(); /* a wake may have come while this thread was outside */
     if (self->must_end && persona_is_there())
         (void)persona_end(frame, DOOR_DIED | SIGKILL);
-    if (self->must_end)
+    if (self->must_end) {
+        remote_end_thread();
         finish_thread(0);
+    }
     while (signal_take(self, ~signals->mask, &info) != 0) {
         if (signal_is_ignored(info.number))
             continue;

@@ -84,6 +84,7 @@ struct thread {
     const struct thread_room *room; /* NULL: the program's memory */
     bool is_hasty; /* nothing is waited for: a call that would says -EAGAIN (processes/fork.h) */
     struct thread_mirror *mirror; /* NULL: none */
+    int mirrors; /* number of the process for whose threads it makes calls; 0: none */
 };
 
 /* This thread. By its TCS in the image (thread_inside.c); a test's own elsewhere. */

@@ -41,7 +41,7 @@ static void start(uint32_t handle)
         return;
     libos_free(wire);
     door_close(handle);
-    arrival_missed();
+    arrival_failed();
 }
 
 /* A service, until the program is over. */

@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -108,9 +110,10 @@ static int start(void **state)
     int number = vfs_open(world->vfs, AT_FDCWD, "/program", O_CREAT | O_RDWR, 0755, 0);
     assert_int_equal(number, 0);
     const struct program program = {.heap = at + 2 * MEMORY_PAGE};
-    program_facts_begin(world->vfs, "/scripts/script", "program", &program,
-                        make_stack(world->memory));
-    memcpy(thread_self()->name, program_facts()->name, sizeof program_facts()->name);
+    program_facts_begin(&program, make_stack(world->memory));
+    static const char words[] = "/scripts/script\0a\0word";
+    told_begin(&process_first()->told, world->vfs, "program", words, sizeof words);
+    memcpy(thread_self()->name, process_first()->told.name, sizeof process_first()->told.name);
     *state = world;
     return 0;
 }
@@ -121,7 +124,7 @@ static int end(void **state)
     thread_free(thread_self());
     vfs_unmount(world->vfs, world->proc);
     vfs_unmount(world->vfs, world->sys);
-    program_facts_end();
+    told_end(&process_first()->told);
     vfs_fini(world->vfs);
     tree_free(world->proc);
     tree_free(world->sys);
@@ -176,6 +179,66 @@ static void files_say_what_there_is(void **state)
     assert_non_null(strstr(text, "\nThreads:\t1\n"));
     assert_true(read_text(world->vfs, "/proc/self/maps", text, sizeof text) > 0);
     assert_non_null(strstr(text, " rw-p 00000000 00:00 0 "));
+}
+
+/* Nothing of its memory is here. */
+static void a_process_elsewhere_has_a_program_and_words(void **state)
+{
+    static const char words[] = "/bin/other\0name\0word";
+    struct world *world = *state;
+    struct process *child;
+    struct file_stat first, second;
+    char text[4096];
+    assert_int_equal(process_new(process_first(), SIGCHLD, &child), 0);
+    const int number = child->number;
+    char comm[64], cmdline[64], environment[64], exe[64];
+    (void)snprintf(comm, sizeof comm, "/proc/%d/comm", number);
+    (void)snprintf(cmdline, sizeof cmdline, "/proc/%d/cmdline", number);
+    (void)snprintf(environment, sizeof environment, "/proc/%d/environ", number);
+    (void)snprintf(exe, sizeof exe, "/proc/%d/exe", number);
+    assert_int_equal(read_text(world->vfs, comm, text, sizeof text), 7);
+    assert_string_equal(text, "script\n"); /* its parent's, until it executes */
+    assert_int_equal(read_text(world->vfs, cmdline, text, sizeof text), 7);
+    assert_memory_equal(text, "a\0word", 7);
+    told_begin(&child->told, &child->vfs, exe, words, sizeof words);
+    assert_int_equal(read_text(world->vfs, comm, text, sizeof text), 6);
+    assert_string_equal(text, "other\n");
+    assert_int_equal(read_text(world->vfs, cmdline, text, sizeof text), 10);
+    assert_memory_equal(text, "name\0word", 10);
+    assert_int_equal(read_text(world->vfs, environment, text, sizeof text), 0);
+    assert_int_equal(vfs_stat(world->vfs, AT_FDCWD, "/program", 0, &first), 0);
+    assert_int_equal(vfs_stat(world->vfs, AT_FDCWD, exe, 0, &second), 0);
+    assert_int_equal(first.inode, second.inode);
+    process_end(child, 0);
+    assert_int_equal(read_text(world->vfs, comm, text, sizeof text), 6);
+    assert_int_equal(read_text(world->vfs, cmdline, text, sizeof text), 0);
+    assert_int_equal(vfs_stat(world->vfs, AT_FDCWD, exe, 0, &second), -ENOENT);
+    process_forget(child);
+}
+
+/* What another process says of itself, which may be anything, is cut, and nothing beyond is read.
+ */
+static void words_of_any_form_are_taken(void **state)
+{
+    struct world *world = *state;
+    struct told told = {.file = NULL};
+    told_begin(&told, world->vfs, "/none", "", 1);
+    assert_string_equal(told.name, "");
+    assert_null(told.file);
+    assert_int_equal(told.words_size, 0);
+    told_begin(&told, world->vfs, "/program", "a/b/no end of it at all", 7);
+    assert_string_equal(told.name, "no ");
+    assert_non_null(told.file);
+    assert_string_equal(told.path, "/program");
+    assert_int_equal(told.words_size, 0);
+    told_begin(&told, world->vfs, "/none", "/////\0x", 8);
+    assert_string_equal(told.name, "");
+    assert_null(told.file);
+    assert_int_equal(told.words_size, 2);
+    told_begin(&told, world->vfs, "/none", "a-name-of-more-than-fifteen", 28);
+    assert_string_equal(told.name, "a-name-of-more-");
+    told_end(&told);
+    assert_null(told.words);
 }
 
 static void refuses_what_is_not_there(void **state)
@@ -363,6 +426,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(files_say_what_there_is, start, end),
+        cmocka_unit_test_setup_teardown(a_process_elsewhere_has_a_program_and_words, start, end),
+        cmocka_unit_test_setup_teardown(words_of_any_form_are_taken, start, end),
         cmocka_unit_test_setup_teardown(refuses_what_is_not_there, start, end),
         cmocka_unit_test_setup_teardown(texts_can_be_written_where_they_are_settings, start, end),
         cmocka_unit_test_setup_teardown(what_is_read_from_the_beginning_is_new, start, end),
