@@ -355,7 +355,7 @@ static const struct {
     void (*check)(struct examination *all, struct finding *finding);
 } checks[] = {
     {"qemu", MACHINES, check_qemu},
-    {"passt", MACHINES, check_passt},
+    {"passt", MACHINES | ENCLAVES, check_passt},
     {"confinement", 0, check_confinement},
     {"guest", MACHINES, check_guest},
     {"kvm", 0, check_kvm},

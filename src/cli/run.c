@@ -219,6 +219,7 @@ static int set_config(struct run *run, struct error *err)
     config->psp_folder = run->psp_folder;
     config->tee = options->tee;
     config->network = options->network;
+    config->host_network = options->host_network;
     config->auto_remove = args_has(run->args, "rm");
     config->owned = !options->detach;
     config->memory_mib = options->memory_mib;

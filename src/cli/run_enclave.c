@@ -14,18 +14,15 @@
 /* What the library OS does not do is refused here, before it costs a pull. */
 static int check_options(const struct args *args, struct error *err)
 {
-    static const char *const missing[] = {
-        "tty",     "publish", "memory", "scratch",  "storage-opt", "cpus",      "group",
-        "restart", "guest",   "sysctl", "fragment", "secret",      "pids-limit"};
+    static const char *const missing[] = {"tty",    "memory",   "scratch", "storage-opt",
+                                          "cpus",   "group",    "restart", "guest",
+                                          "sysctl", "fragment", "secret",  "pids-limit"};
     for (size_t i = 0; i < sizeof missing / sizeof *missing; i++) {
         if (args_has(args, missing[i]))
             return error_set(err, ERROR_USAGE,
                              "--%s is for machines: a container in an enclave has no such thing",
                              missing[i]);
     }
-    const char *network = args_get(args, args_has(args, "net") ? "net" : "network");
-    if (network && strcmp(network, "none") != 0)
-        return error_set(err, ERROR_USAGE, "--network %s: an enclave has no network", network);
     return 0;
 }
 

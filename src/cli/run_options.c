@@ -49,7 +49,9 @@ const struct option_rule run_option_rules[] = {
      .operand = "[IP:]HOST:GUEST",
      .help = "Publish a port of the container, GUEST/udp for a UDP port",
      .repeats = true},
-    {.name = "network", .operand = "KIND", .help = "user (the default) or none"},
+    {.name = "network",
+     .operand = "KIND",
+     .help = "user (the default) or none; an enclave may also share this process': host"},
     {.name = "net", .operand = "KIND"}, /* Docker's other name for it */
     {.name = "memory", .letter = 'm', .operand = "SIZE", .help = "The machine's memory (512m)"},
     {.name = "scratch",
@@ -198,10 +200,14 @@ static int read_network(const struct args *args, struct run_options *out, struct
     const char *network = args_get(args, args_has(args, "net") ? "net" : "network");
     if (args_has(args, "net") && args_has(args, "network"))
         return error_set(err, ERROR_USAGE, "--net and --network are the same; give one");
-    if (network && strcmp(network, "none") != 0 && strcmp(network, "user") != 0)
+    enum vm_tee tee = VM_TEE_SEV_SNP;
+    (void)(args_has(args, "tee") && vm_tee_by_name(args_get(args, "tee"), &tee));
+    out->host_network = launch_kind(tee)->is_enclave && network && strcmp(network, "host") == 0;
+    if (network && strcmp(network, "none") != 0 && strcmp(network, "user") != 0 &&
+        !out->host_network)
         return error_set(err, ERROR_REFUSED,
                          "--network %s is refused: " NO_SHARING "; user and none can be", network);
-    out->network = !network || strcmp(network, "none") != 0;
+    out->network = !out->host_network && (!network || strcmp(network, "none") != 0);
     return 0;
 }
 
@@ -382,8 +388,5 @@ int run_options_read(const struct args *args, struct run_options *out, struct er
         if (port_rule_check_free(&out->ports[i], err) < 0)
             return -1;
     }
-    if (read_tee(args, &out->tee, err) < 0)
-        return -1;
-    out->network = out->network && !launch_kind(out->tee)->is_enclave;
-    return 0;
+    return read_tee(args, &out->tee, err);
 }

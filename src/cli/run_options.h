@@ -21,6 +21,7 @@ struct run_options {
     bool input;
     bool terminal;
     bool network;
+    bool host_network; /* of an enclave */
     uint32_t memory_mib;
     uint32_t vcpus;
     uint64_t scratch_size; /* bytes of a disk; 0 for memory */

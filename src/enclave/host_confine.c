@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 /* What holding an enclave takes: bytes of descriptors that are open, memory, threads, signals and
  * time. SYSCALLs of the enclave do not come this far: they trap (Syscall User Dispatch). */
@@ -58,6 +59,12 @@ static const int of_all[] = {
     SCMP_SYS(exit_group),
 };
 
+/* Of the first enclave's, in whose network all sockets are: TCP and UDP, and no other kind. */
+static const int of_network[] = {
+    SCMP_SYS(bind),        SCMP_SYS(connect),     SCMP_SYS(listen),     SCMP_SYS(accept4),
+    SCMP_SYS(getsockname), SCMP_SYS(getpeername), SCMP_SYS(setsockopt), SCMP_SYS(getsockopt),
+};
+
 /* And what making a further one takes, up to the child's own filter. */
 static const int of_nursery[] = {
     SCMP_SYS(clone),     SCMP_SYS(getppid),   SCMP_SYS(close_range), SCMP_SYS(memfd_secret),
@@ -66,7 +73,7 @@ static const int of_nursery[] = {
 
 static const int of_processor[] = {SCMP_SYS(openat)}; /* /dev/sgx_enclave */
 
-enum process { HOLDS_ENCLAVE, IS_NURSERY, IS_NURSERY_OF_PROCESSOR };
+enum process { HOLDS_ENCLAVE, HOLDS_FIRST, IS_NURSERY, IS_NURSERY_OF_PROCESSOR };
 
 static int allow(scmp_filter_ctx filter, const int *numbers, size_t count)
 {
@@ -85,12 +92,24 @@ static int allow_threads(scmp_filter_ctx filter)
                       : seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 }
 
+static int allow_sockets(scmp_filter_ctx filter)
+{
+    static const scmp_datum_t families[] = {AF_INET, AF_INET6};
+    int status = allow(filter, of_network, sizeof of_network / sizeof *of_network);
+    for (size_t i = 0; status == 0 && i < sizeof families / sizeof *families; i++)
+        status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+                                  SCMP_A0(SCMP_CMP_EQ, families[i]));
+    return status;
+}
+
 static int fill(scmp_filter_ctx filter, enum process process)
 {
     int status = allow(filter, of_all, sizeof of_all / sizeof *of_all);
     if (status == 0)
         status = allow_threads(filter);
-    if (status == 0 && process != HOLDS_ENCLAVE)
+    if (status == 0 && process == HOLDS_FIRST)
+        status = allow_sockets(filter);
+    if (status == 0 && process >= IS_NURSERY)
         status = allow(filter, of_nursery, sizeof of_nursery / sizeof *of_nursery);
     if (status == 0 && process == IS_NURSERY_OF_PROCESSOR)
         status = allow(filter, of_processor, sizeof of_processor / sizeof *of_processor);
@@ -111,6 +130,11 @@ static int confine(enum process process, struct error *err)
 int host_confine(struct error *err)
 {
     return confine(HOLDS_ENCLAVE, err);
+}
+
+int host_confine_first(struct error *err)
+{
+    return confine(HOLDS_FIRST, err);
 }
 
 int host_confine_nursery(struct error *err)

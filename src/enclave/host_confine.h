@@ -8,6 +8,9 @@
 /* A process that holds an enclave: it opens, starts and connects to nothing any more. */
 int host_confine(struct error *err);
 
+/* The same, but for sockets of IPv4 and IPv6: the first enclave's, where all are. */
+int host_confine_first(struct error *err);
+
 /* The nursery (host_nursery.h): it forks, and what it forks makes an enclave. */
 int host_confine_nursery(struct error *err);
 /* Where enclaves are the processor's: it also opens files, as /dev/sgx_enclave. */

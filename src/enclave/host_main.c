@@ -3,11 +3,14 @@
  * starts QEMU, as a user of its own and without new privileges, and speaks to the gate inside by
  * the guest's protocol (docs/protocol.md).
  *
- * usage: caisson-enclave-host TEE CONFIGID CHANNEL IMAGE SIGNATURE FUSE [DISK…]
+ * usage: caisson-enclave-host TEE CONFIGID NETWORK CHANNEL IMAGE SIGNATURE FUSE USERNS NETNS
+ * [DISK…]
  *
  * TEE is sgx or sgx-simulated, CONFIGID the SHA-256 of the policy in hexadecimal digits, FUSE "-"
- * for a processor; the others are numbers of open descriptors. Once all is read and mapped, the
- * process opens nothing, starts nothing and connects to nothing any more.
+ * for a processor; NETWORK is "network" where there will be a route, else "-"; USERNS and NETNS are
+ * the namespaces that it enters, or "-"; the others are numbers of open descriptors. Once all is
+ * read and mapped, the process opens nothing, starts nothing and connects to nothing but by TCP and
+ * UDP any more.
  */
 #include <errno.h>
 #include <signal.h>
@@ -15,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/hex.h"
@@ -26,9 +30,13 @@
 #include "enclave/model.h"
 #include "enclave/platform.h"
 #include "os/fd.h"
+#include "os/file.h"
 #include "os/file_map.h"
+#include "os/namespace.h"
 
-enum { TEE = 1, CONFIGID, CHANNEL, IMAGE, SIGNATURE, FUSE, DISKS };
+#define NETWORK_TRIES 10000 /* of 1 ms */
+
+enum { TEE = 1, CONFIGID, NETWORK, CHANNEL, IMAGE, SIGNATURE, FUSE, USERNS, NETNS, DISKS };
 
 struct given {
     const struct driver *driver;
@@ -98,6 +106,37 @@ static int take_platform(char *argv[], struct given *given, struct error *err)
     return 0;
 }
 
+/* Before there are threads, and before aesmd is asked: its socket is a file's. */
+static int enter_network(char *argv[], struct error *err)
+{
+    struct namespaces namespaces;
+    if (strcmp(argv[NETNS], "-") == 0)
+        return 0;
+    if (number_of(argv[USERNS], &namespaces.user, err) < 0 ||
+        number_of(argv[NETNS], &namespaces.network, err) < 0)
+        return -1;
+    int status = namespaces_enter(&namespaces, err);
+    namespaces_close(&namespaces);
+    return status;
+}
+
+/* Who routes its packets starts beside it. */
+static int wait_for_network(char *argv[], struct error *err)
+{
+    const struct timespec while_ = {.tv_nsec = 1000000};
+    if (strcmp(argv[NETWORK], "network") != 0)
+        return 0;
+    for (int tries = 0; tries < NETWORK_TRIES; tries++) {
+        BUF_AUTO routes = BUF_WITH_LIMIT(65536);
+        if (file_read("/proc/self/net/route", &routes, err) < 0)
+            return -1;
+        if (strstr(buf_text(&routes), "\t00000000\t"))
+            return 0;
+        (void)nanosleep(&while_, NULL);
+    }
+    return error_set(err, ERROR_UNAVAILABLE, "the network does not come up");
+}
+
 static int take(int argc, char *argv[], struct given *given, struct error *err)
 {
     int image = -1;
@@ -105,7 +144,7 @@ static int take(int argc, char *argv[], struct given *given, struct error *err)
         return error_set(err, ERROR_USAGE, "caisson's monitor starts this program");
     if (!hex_decode(span_of_text(argv[CONFIGID]), given->options.config_id, SHA256_SIZE))
         return error_set(err, ERROR_USAGE, "CONFIGID is not 64 digits");
-    if (number_of(argv[CHANNEL], &given->run.channel, err) < 0 ||
+    if (enter_network(argv, err) < 0 || number_of(argv[CHANNEL], &given->run.channel, err) < 0 ||
         number_of(argv[IMAGE], &image, err) < 0 || fd_read_to_end(image, &given->image, err) < 0 ||
         read_exactly(argv[SIGNATURE], given->sigstruct, SIGSTRUCT_SIZE, "the signature", err) < 0 ||
         take_platform(argv, given, err) < 0)
@@ -140,7 +179,7 @@ static int run(int argc, char *argv[], struct given *given, struct error *err)
         return -1;
     struct enclave *enclave = enclave_load(given->driver, &image, given->sigstruct, &given->options,
                                            err);
-    if (!enclave || host_confine(err) < 0)
+    if (!enclave || wait_for_network(argv, err) < 0 || host_confine_first(err) < 0)
         return -1;
     nursery.base = enclave->base;
     given->run.nursery = &nursery;

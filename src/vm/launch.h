@@ -35,7 +35,7 @@ struct launch {
 
 /* What the kinds of machines differ in, but for their start. */
 struct launch_kind {
-    bool is_enclave;    /* no guest's files, no network; evidence is an SGX report */
+    bool is_enclave;    /* no guest's files; evidence is an SGX report */
     bool has_processor; /* the monitor's simulated one */
     bool is_simulated;
     enum bundle_tee evidence;

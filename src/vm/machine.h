@@ -92,6 +92,7 @@ struct vm_config {
     bool kvm;
     struct tsc_look tsc; /* without KVM: an early one spares the start of QEMU a wait */
     bool network;
+    bool host_network; /* of an enclave: it has no network of its own, but this process' */
     bool auto_remove;
     bool owned; /* ends with the connection that machine_start() returns */
     uint32_t memory_mib;

@@ -7,7 +7,7 @@
 #include "os/fd.h"
 #include "os/file.h"
 
-#define ARGS_MAX      (40 + 2 * PORTS_MAX)
+#define ARGS_MAX      (56 + 2 * PORTS_MAX)
 #define ROUTES        "/proc/net/route"
 #define ROUTES_MAX    (1024 * 1024)
 #define DEFAULT_ROUTE "00000000" /* its destination, in ROUTES */
@@ -44,6 +44,7 @@ struct line {
     size_t count;
     char fd[16];
     char user[32];
+    char paths[2][32];
     char forwards[PORTS_MAX][PORT_RULE_TEXT];
 };
 
@@ -78,6 +79,30 @@ static void add_user(struct line *line, const struct process_user *user)
     add(line, "--runas", line->user);
 }
 
+/* Descriptors have no option, but paths. Nothing that listens inside is reached from there. */
+static void add_namespaces(struct line *line, const struct namespaces *namespaces)
+{
+    (void)snprintf(line->paths[0], sizeof line->paths[0], "/proc/self/fd/%d", namespaces->user);
+    (void)snprintf(line->paths[1], sizeof line->paths[1], "/proc/self/fd/%d", namespaces->network);
+    add(line, "--userns", line->paths[0]);
+    add(line, "--netns", line->paths[1]);
+    add(line, "--ns-ifname", PASST_INTERFACE);
+    add(line, "-T", "none");
+    add(line, "-U", "none");
+    line->argv[line->count++] = "--config-net";
+}
+
+/* Its end of the socket, or the namespaces. */
+static void add_other_end(struct line *line, const struct passt_config *config)
+{
+    if (config->namespaces) {
+        add_namespaces(line, config->namespaces);
+        return;
+    }
+    (void)snprintf(line->fd, sizeof line->fd, "%d", config->fd);
+    add(line, "--fd", line->fd);
+}
+
 static void add_all(struct line *line, const struct passt_config *config)
 {
     static const char *const flags[] = {"--foreground", "--quiet", "--ipv4-only", "--no-dhcp"};
@@ -86,8 +111,7 @@ static void add_all(struct line *line, const struct passt_config *config)
         line->argv[line->count++] = flags[i];
     if (!config->maps_loopback)
         line->argv[line->count++] = "--no-map-gw";
-    (void)snprintf(line->fd, sizeof line->fd, "%d", config->fd);
-    add(line, "--fd", line->fd);
+    add_other_end(line, config);
     add(line, "--address", PASST_GUEST);
     add(line, "--netmask", "24");
     add(line, "--gateway", PASST_GATEWAY);
@@ -95,7 +119,8 @@ static void add_all(struct line *line, const struct passt_config *config)
     add(line, "--mac-addr", PASST_GATEWAY_MAC);
     if (passt_needs_loopback())
         add(line, "--interface", "lo");
-    add_user(line, config->user);
+    if (!config->namespaces)
+        add_user(line, config->user);
     add_forwards(line, config);
 }
 
@@ -119,12 +144,16 @@ int passt_start(const struct passt_config *config, pid_t *pid, struct error *err
     if (config->port_count > PORTS_MAX)
         return error_set(err, ERROR_LIMIT, "more than %d published ports", PORTS_MAX);
     add_all(&line, config);
+    const int *namespaces = config->namespaces ? (const int[]){config->namespaces->user,
+                                                               config->namespaces->network}
+                                               : NULL;
     struct process_spec spec = {
         .argv = line.argv,
         .standard = {-1, -1, 2},
-        .keep = &config->fd,
-        .keep_count = 1,
+        .keep = namespaces ? namespaces : &config->fd,
+        .keep_count = namespaces ? 2 : 1,
         .die_with_parent = true,
+        .user = namespaces ? config->user : NULL,
     };
     return process_start(&spec, pid, err);
 }

@@ -9,12 +9,15 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "os/namespace.h"
 #include "os/process.h"
 #include "vm/ports.h"
 
 #define PASST_PROGRAM     "passt"
+#define PASST_PASTA       "pasta" /* the same program, for a namespace */
 #define PASST_GUEST       "10.0.2.15"
 #define PASST_PREFIX      24
+#define PASST_INTERFACE   "eth0" /* in a namespace */
 #define PASST_GATEWAY     "10.0.2.2"
 #define PASST_NAME_SERVER "10.0.2.3"
 #define PASST_GATEWAY_MAC "52:55:0a:00:02:02" /* locally administered */
@@ -28,6 +31,10 @@ bool passt_needs_loopback(void);
 struct passt_config {
     const char *program;
     int fd; /* one end of a stream socket, whose other end is QEMU's */
+    /* In place of the socket: an enclave's process stands in them. Nothing closes them, and the
+     * signal at its parent's end is lost with another user: so it is started as their owner, which
+     * opens no port below 1024. */
+    const struct namespaces *namespaces;
     const struct port_rule *ports;
     size_t port_count;
     bool maps_loopback;              /* the gateway's address is the host's loopback */

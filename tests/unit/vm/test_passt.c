@@ -15,6 +15,7 @@
 
 #include "base/buf.h"
 #include "os/fd.h"
+#include "os/file.h"
 #include "os/process.h"
 #include "vm/passt.h"
 
@@ -86,6 +87,42 @@ static void publishes_each_rule_where_it_says(void **state)
     assert_non_null(strstr(buf_text(&text), " -t 127.0.0.1/6379:6380"));
     assert_non_null(strstr(buf_text(&text), " -u 53:5353"));
     assert_null(strstr(buf_text(&text), "none"));
+}
+
+/* It tells its arguments in a file beside it. */
+static void enters_namespaces_in_place_of_a_socket(void **state)
+{
+    (void)state;
+    static const char told[] = "#!/bin/sh\necho \"$*\" >\"$0.told\"\n";
+    struct error err = {0};
+    BUF_AUTO text = BUF_WITH_LIMIT(65536);
+    char program[64];
+    char path[80];
+    char paths[80];
+    pid_t pid;
+    const int places[2] = {open("/dev/null", O_RDWR | O_CLOEXEC),
+                           open("/dev/null", O_RDWR | O_CLOEXEC)};
+    const struct namespaces namespaces = {places[0], places[1]};
+    write_program(program);
+    int fd = open(program, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    assert_int_equal(fd_write_all(fd, span_of_text(told), NULL), 0);
+    (void)close(fd);
+    const struct passt_config config = {.program = program, .namespaces = &namespaces};
+    check_ok(passt_start(&config, &pid, &err), &err);
+    check_ok(process_wait(pid, &(int){0}, &err), &err);
+    (void)snprintf(path, sizeof path, "%s.told", program);
+    check_ok(file_read(path, &text, &err), &err);
+    (void)snprintf(paths, sizeof paths, " --userns /proc/self/fd/%d --netns /proc/self/fd/%d ",
+                   places[0], places[1]);
+    assert_non_null(strstr(buf_text(&text), paths));
+    assert_non_null(strstr(buf_text(&text), " -T none -U none --config-net "));
+    assert_non_null(strstr(buf_text(&text), " --no-map-gw "));
+    assert_non_null(strstr(buf_text(&text), " -t none -u none"));
+    assert_null(strstr(buf_text(&text), "--fd"));
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(unlink(program), 0);
+    (void)close(places[0]);
+    (void)close(places[1]);
 }
 
 /* Field by field, since the frame's bytes repeat what is text elsewhere. */
@@ -206,6 +243,7 @@ int main(void)
         cmocka_unit_test(publishes_nothing_unless_asked),
         cmocka_unit_test(turns_into_the_user_that_it_is_given),
         cmocka_unit_test(publishes_each_rule_where_it_says),
+        cmocka_unit_test(enters_namespaces_in_place_of_a_socket),
         cmocka_unit_test(announces_the_address_that_passt_and_qemu_are_told),
         cmocka_unit_test(fails_where_it_cannot_write),
         cmocka_unit_test(refuses_more_ports_than_it_takes),

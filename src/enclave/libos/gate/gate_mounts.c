@@ -1,15 +1,20 @@
 /* The mounts that the policy allowed: file systems in memory. What else there is in a machine lies
  * on its disks or in its group of containers, and an enclave has neither. */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/mount.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "enclave/libos/gate/gate_parts.h"
 #include "guest/mount_options.h"
+#include "guest/sandbox.h"
 
-#define BLOCK 4096
+#define BLOCK         4096
+#define RESOLVER      SANDBOX_MOUNTS "/tmp/atlas/resolvconf/resolv.conf"
+#define RESOLVER_LINE sizeof "nameserver 255.255.255.255\n"
 
 static int unknown(const char *what, const char *text, struct error *err)
 {
@@ -88,10 +93,33 @@ static unsigned flags_of(unsigned attributes)
            (attributes & MOUNT_ATTR_NOEXEC ? TREE_NO_EXECUTE : 0);
 }
 
+/* Of the machine that a VM is; here the file is the container's own. An image's link goes. */
+static int write_resolver(struct container *all, const char *path, struct error *err)
+{
+    char text[REQUEST_DNS_MAX * RESOLVER_LINE];
+    size_t size = 0;
+    for (size_t i = 0; i < all->dns.count; i++) {
+        const uint8_t *at = (const uint8_t *)&all->dns.items[i].s_addr;
+        size += (size_t)snprintf(text + size, sizeof text - size, "nameserver %u.%u.%u.%u\n", at[0],
+                                 at[1], at[2], at[3]);
+    }
+    (void)vfs_unlink(all->vfs, AT_FDCWD, path, 0);
+    int number = vfs_open(all->vfs, AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL, 0644, 0);
+    if (number < 0)
+        return number == -ENOENT
+                   ? 0 /* an image without /etc has nobody who would read it */
+                   : error_set(err, ERROR_INVALID, "it cannot be made (errno %d)", -number);
+    int64_t written = node_write(file_table_get(&all->vfs->files, number)->node, 0, text, size);
+    (void)file_close(&all->vfs->files, number);
+    return written == (int64_t)size ? 0 : error_set(err, ERROR_LIMIT, "it cannot be written");
+}
+
 static int mount_one(struct container *all, const struct policy_mount *mount, struct error *err)
 {
     struct mount_options options;
     struct root_tmpfs what = {.limit = ROOT_LIMIT, .mode = 01777};
+    if (strcmp(mount->source, RESOLVER) == 0 && strcmp(mount->type, "bind") == 0)
+        return write_resolver(all, mount->destination, err);
     if (strcmp(mount->type, "tmpfs") != 0)
         return error_set(err, ERROR_UNAVAILABLE, "an enclave has no mounts of type \"%.64s\"",
                          mount->type);

@@ -31,7 +31,8 @@ struct container {
     struct gate_layer layers[REQUEST_LAYERS_MAX];
     char id[REQUEST_CONTAINER_MAX + 1];
     enum program_state state;
-    struct vfs *vfs; /* the first process' */
+    struct vfs *vfs;              /* the first process' */
+    struct request_addresses dns; /* of the network's; none without one */
     struct program program;
     uint64_t stack;
     uint32_t standard[3]; /* streams of the channel; 0 for none */
