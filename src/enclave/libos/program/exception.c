@@ -15,6 +15,9 @@
 #define VECTOR_UD 6
 #define VECTOR_PF 14
 
+#define FAULT_WRITE 0x02 /* of a page fault's error code */
+#define FAULT_FETCH 0x10
+
 #define FLAGS_KEPT (PROGRAM_FLAGS_FREE & ~UINT64_C(0x40400)) /* without AC and DF */
 
 extern __attribute__((visibility("hidden"))) const uint8_t __ehdr_start[], _end[];
@@ -88,6 +91,17 @@ void enclave_interrupt(struct sgx_gprs *state)
         program_want();
 }
 
+/* A page that waited, or that another thread's fault has brought meanwhile. */
+static bool is_made_again(const struct thread_exception *exception)
+{
+    unsigned access = exception->code & FAULT_FETCH   ? MEMORY_EXECUTE
+                      : exception->code & FAULT_WRITE ? MEMORY_WRITE
+                                                      : MEMORY_READ;
+    uintptr_t at = exception->address;
+    return exception->vector == VECTOR_PF &&
+           (memory_fault(at) || late_fault(at) || memory_is_there(at, 1, access));
+}
+
 /* The call that was interrupted before is not this frame's any more. */
 void program_interrupt(struct program_frame *frame)
 {
@@ -95,8 +109,7 @@ void program_interrupt(struct program_frame *frame)
     lock_take();
     if (exception->is_there) {
         exception->is_there = false;
-        if (exception->vector != VECTOR_PF ||
-            !(memory_fault(exception->address) || late_fault(exception->address)))
+        if (!is_made_again(exception))
             deliver_exception(frame, exception);
     }
     wait_poll(); /* likewise */
