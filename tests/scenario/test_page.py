@@ -69,6 +69,16 @@ class ApiTest(PageTestCase):
         connection.close()
         return answer.status, answer.headers, body
 
+    def open_session(self, code):
+        """The cookie that the page's script gets for a code."""
+        connection = self.own.connect()
+        connection.request("POST", "/api/session", body=json.dumps({"code": code}))
+        answer = connection.getresponse()
+        answer.read()
+        connection.close()
+        self.assertEqual(answer.status, 200)
+        return answer.headers["Set-Cookie"]
+
     def test_everything_is_an_administrators_alone(self):
         for method, path in (("GET", "/api/session"), ("POST", "/api/code"), ("GET", "/api/log"),
                              ("GET", "/api/attestations/0"), ("GET", "/api/policies"), ("GET", "/api/secrets"), ("POST", "/api/lint/SevSnpVm"),
@@ -105,12 +115,7 @@ class ApiTest(PageTestCase):
             self.assertEqual(self.ask("POST", "/api/session", wrong, None)[0], status, wrong)
         self.assertEqual(self.ask("POST", "/api/session", body, None, host="other.example")[0], 403)
         self.assertEqual(self.ask("POST", "/api/session", body, None, more={"Sec-Fetch-Site": "cross-site"})[0], 403)
-        connection = self.own.connect()
-        connection.request("POST", "/api/session", body=body)
-        answer = connection.getresponse()
-        answer.read()
-        cookie = answer.headers["Set-Cookie"]
-        self.assertEqual(answer.status, 200)
+        cookie = self.open_session(made["code"])
         for part in ("__Host-caisson=", "Path=/", "Secure", "HttpOnly", "SameSite=Strict", "Max-Age=28800"):
             self.assertIn(part, cookie)
         self.assertEqual(self.ask("POST", "/api/session", body, None)[0], 403)
@@ -124,6 +129,20 @@ class ApiTest(PageTestCase):
         self.assertEqual(self.ask("GET", "/api/session", client=None, more=own)[0], 401)
         self.assertNotIn(made["code"], "".join(self.own.said))
         self.assertFalse([entry for entry in self.own.entries() if made["code"].encode() in entry])
+
+    def test_a_session_ends_when_its_certificate_is_no_administrators_any_more(self):
+        codes = [self.ask("POST", "/api/code", "")[1]["code"] for _ in range(2)]
+        early = {"Cookie": self.open_session(codes[0]).split(";")[0]}
+        self.assertEqual(self.ask("GET", "/api/log", client=None, more=early)[0], 200)
+        admin, other = (self.own.clients.digests[name] for name in ("admin", "other"))
+        self.own.reload(admin, other)
+        try:
+            late = {"Cookie": self.open_session(codes[1]).split(";")[0]}
+            for own in (early, late):
+                for method, path in (("GET", "/api/log"), ("GET", "/api/secrets"), ("GET", "/api/session")):
+                    self.assertEqual(self.ask(method, path, client=None, more=own)[0], 401, path)
+        finally:
+            self.own.reload(other, admin)
 
     def test_the_log_is_read_forwards_and_backwards(self):
         for _ in range(4):
