@@ -198,11 +198,13 @@ static int64_t take_times(void)
     } all[] = {{"64 bytes there and back ", 64},
                {"4 KiB there and back ", 4096},
                {"60 KiB there and back ", WIRE_MESSAGE_MAX}};
+    static const char *const names[WIRE_CHILDREN] = {
+        "the first child is there ", "the second child is there ", "the third child is there "};
     for (size_t i = 0; i < WIRE_CHILDREN; i++) {
         uint64_t begin = door_clock(DOOR_CLOCK_MONOTONIC);
         if (door_child() < 0 || welcome(&wires[i]) < 0)
             return -6;
-        tell(i == 0 ? "the first child is there " : "a further child is there ", begin, 1);
+        tell(names[i], begin, 1);
     }
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         uint64_t begin = door_clock(DOOR_CLOCK_MONOTONIC);

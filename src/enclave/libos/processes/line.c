@@ -38,6 +38,19 @@ struct line {
 
 static struct line *asked;
 
+/* An enclave that has arrived and that nobody had asked for, until a line takes it; `wire` is NULL
+ * while there is none. */
+static struct {
+    struct wire *wire;
+    struct line *line;
+    struct wait_queue changed;
+} spare;
+
+static size_t coming; /* enclaves that were asked for and have not arrived */
+
+/* Threads that stay free for what was asked for. */
+#define SPARE_ROOM 16
+
 /* --- opening ---------------------------------------------------------------------------------- */
 
 static bool is_called_for(const struct process *process)
@@ -88,6 +101,47 @@ static void await(struct line *line, enum line_state state)
     self->signals.mask = mask;
 }
 
+static int ask(void)
+{
+    coming++;
+    int status = arrivals_ask();
+    if (status < 0 && coming > 0)
+        coming--;
+    return status;
+}
+
+static void leave(struct line *line)
+{
+    struct line **place = &asked;
+    while (*place && *place != line)
+        place = &(*place)->next;
+    if (*place)
+        *place = line->next;
+}
+
+/* From then on the line is its thread's as well. */
+static bool take_spare(struct line *line)
+{
+    if (!spare.wire || spare.line)
+        return false;
+    spare.line = line;
+    line->wire = spare.wire;
+    line->state = LINE_THERE;
+    wait_wake_all(&spare.changed);
+    return true;
+}
+
+/* One arrives for it; another one than was asked for may. */
+static void ask_for(struct line *line)
+{
+    join(line);
+    if (ask() < 0 && line->state == LINE_ASKED) {
+        leave(line);
+        line->state = LINE_BROKEN;
+    }
+    await(line, LINE_ASKED);
+}
+
 int line_open(struct process *process, struct line **out)
 {
     if (!has_room())
@@ -96,16 +150,8 @@ int line_open(struct process *process, struct line **out)
     if (!line)
         return -ENOMEM;
     line->process = process;
-    join(line);
-    if (arrivals_ask() < 0) {
-        struct line **place = &asked;
-        while (*place != line)
-            place = &(*place)->next;
-        *place = line->next;
-        libos_free(line);
-        return -EAGAIN;
-    }
-    await(line, LINE_ASKED);
+    if (!take_spare(line))
+        ask_for(line);
     if (line->state == LINE_BROKEN) { /* and nobody else has it */
         libos_free(line);
         return -EAGAIN;
@@ -149,6 +195,7 @@ void line_give_up(struct line *line)
 void arrival_missed(void)
 {
     struct line *line = asked;
+    coming -= coming > 0;
     if (!line)
         return;
     asked = line->next;
@@ -289,14 +336,51 @@ static void end(struct line *line, uint64_t result)
     process_end(process, process_status(result));
 }
 
+/* Who has waited longest for an enclave. */
+static struct line *first_asked(struct wire *wire)
+{
+    struct line *line = asked;
+    if (!line)
+        return NULL;
+    asked = line->next;
+    line->wire = wire;
+    go_on(line, LINE_THERE);
+    return line;
+}
+
+/* Until a line takes it; NULL when it has ended before, or there is one already. */
+static struct line *be_spare(struct wire *wire)
+{
+    const struct door_ready item = {.handle = wire->handle, .events = POLLIN};
+    uint8_t unasked;
+    if (spare.wire)
+        return NULL;
+    spare.wire = wire;
+    while (!spare.line && wire_receive_now(wire, &unasked, sizeof unasked) == -EAGAIN)
+        (void)wait_on(&spare.changed, DOOR_FOREVER, &item, 1);
+    struct line *line = spare.line;
+    spare.wire = NULL;
+    spare.line = NULL;
+    return line;
+}
+
+/* One more, while there is room for what is asked for by name. */
+static void ask_for_spare(void)
+{
+    if (!spare.wire && coming == 0 &&
+        __builtin_popcountll(thread_bits()) < THREADS_MAX - SPARE_ROOM)
+        (void)ask();
+}
+
 void line_serve(struct wire *wire)
 {
     lock_take();
-    struct line *line = asked;
+    coming -= coming > 0;
+    struct line *line = first_asked(wire);
+    if (!line)
+        line = be_spare(wire);
     if (line) {
-        asked = line->next;
-        line->wire = wire;
-        go_on(line, LINE_THERE);
+        ask_for_spare();
         await(line, LINE_THERE);
         if (line->state == LINE_STARTED)
             end(line, serve(line));

@@ -3,10 +3,11 @@
  * first enclave.
  *
  * Theory of operation: line_open() has the host start an enclave and waits for one to arrive: which
- * one does not matter, for all that arrive are new and alike. Who opened the line sends the order
- * over it. From line_start() on a thread of the pool serves it: it sends the process its signals,
- * and hears what it came to. An end of the wire before that is SIGKILL's. When no call is made for
- * the process any more, it ends (process_end()).
+ * one does not matter, for all that arrive are new and alike. From the first on, one more is asked
+ * for: it arrives in the background and waits for its order as a spare. Who opened the line sends
+ * the order over it. From line_start() on a thread of the pool serves it: it sends the process its
+ * signals, and hears what it came to. An end of the wire before that is SIGKILL's. When no call is
+ * made for the process any more, it ends (process_end()).
  *
  * With the lock, all of it.
  */

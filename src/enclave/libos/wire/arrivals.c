@@ -66,5 +66,8 @@ int arrivals_ask(void)
     if (!is_welcoming && thread_start_service(welcome, NULL) < 0)
         return -EAGAIN;
     is_welcoming = true;
-    return door_child();
+    lock_release(); /* it may take as long as an enclave takes to be made */
+    int status = door_child();
+    lock_take();
+    return status;
 }

@@ -13,8 +13,9 @@ enum arrival {
     ARRIVAL_CALLS = 2,   /* calls of a thread: of which process follows, with its secret */
 };
 
-/* In the first enclave, with the lock: has the host start one more enclave, which comes as an
- * ARRIVAL_PROCESS. 0, or -EAGAIN where the host or the pool of threads has no room. */
+/* In the first enclave, with the lock, which it lets go meanwhile: has the host start one more
+ * enclave, which comes as an ARRIVAL_PROCESS. 0, or -EAGAIN where the host or the pool of threads
+ * has no room. */
 int arrivals_ask(void);
 
 /* Serves a wire that has been welcomed, in a thread of its own, without the lock: its first message

@@ -129,7 +129,7 @@ static int open_wire(struct wire *wire, uint32_t handle, enum handshake_role rol
     struct handshake shake;
     wire->handle = handle;
     wire->is_open = true;
-    wire->is_broken = wire->takes_none = wire->has_ended = false;
+    wire->is_broken = wire->takes_none = wire->has_ended = wire->has_asked = false;
     wire->out.number = wire->in.number = 0;
     wire->in.size = 0;
     int status = exchange(wire, &shake, role);
@@ -171,6 +171,7 @@ int wire_send(struct wire *wire, const void *bytes, size_t size)
         return -EIO;
     if (wire->takes_none)
         return -EPIPE;
+    wire->has_asked = true;
     return send_all(wire, wire->out.bytes, record_seal(&wire->out, bytes, size));
 }
 
@@ -194,8 +195,21 @@ int64_t wire_receive_now(struct wire *wire, void *out, size_t room)
     return -EIO;
 }
 
+/* An answer is waited for first: to look for it before would be in vain. */
+static bool is_early(struct wire *wire)
+{
+    bool has_asked = wire->has_asked;
+    wire->has_asked = false;
+    return has_asked && wire->in.size == 0 && wire->is_open && !wire->is_broken && !wire->has_ended;
+}
+
 static int64_t receive(struct wire *wire, void *out, size_t room, bool is_patient)
 {
+    if (is_early(wire)) {
+        int status = stay(wire, POLLIN, is_patient);
+        if (status < 0)
+            return status;
+    }
     for (;;) {
         int64_t size = wire_receive_now(wire, out, room);
         int status = size == -EAGAIN ? stay(wire, POLLIN, is_patient) : 0;

@@ -29,6 +29,7 @@ struct wire {
     bool is_broken;  /* it has gone wrong, and only wire_close() is left */
     bool takes_none; /* the other end has closed: what it sent before still comes */
     bool has_ended;  /* the other end has closed, and nothing more comes */
+    bool has_asked;  /* it has sent since a message came: what comes is yet to be made */
     struct record_out out;
     struct record_in in;
 };

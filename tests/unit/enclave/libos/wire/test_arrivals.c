@@ -8,6 +8,7 @@
 #include "../stage.h"
 #include "enclave/libos/door/door.h"
 #include "enclave/libos/program/program.h"
+#include "enclave/libos/threads/lock.h"
 #include "enclave/libos/threads/thread.h"
 #include "enclave/libos/wire/arrivals.h"
 #include "party.h"
@@ -117,24 +118,32 @@ static void run(size_t index)
         thread->service(thread->service_argument);
 }
 
+static int ask(void)
+{
+    lock_take();
+    int status = arrivals_ask();
+    lock_release();
+    return status;
+}
+
 /* The first test: nobody welcomes yet. */
 static void no_child_is_asked_for_where_nobody_would_welcome_it(void **state)
 {
     (void)state;
     host.has_no_threads = true;
-    assert_int_equal(arrivals_ask(), -EAGAIN);
+    assert_int_equal(ask(), -EAGAIN);
     assert_int_equal(host.asked, 0);
 }
 
 static void one_welcomes_them_all(void **state)
 {
     (void)state;
-    assert_int_equal(arrivals_ask(), 0);
+    assert_int_equal(ask(), 0);
     assert_int_equal(host.spawned, 2);
     host.child = (uint64_t)-ENOSYS;
-    assert_int_equal(arrivals_ask(), -EAGAIN);
+    assert_int_equal(ask(), -EAGAIN);
     host.child = 1;
-    assert_int_equal(arrivals_ask(), -EAGAIN);
+    assert_int_equal(ask(), -EAGAIN);
     assert_int_equal(host.spawned, 2);
     assert_int_equal(host.asked, 3);
 }
