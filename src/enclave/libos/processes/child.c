@@ -29,21 +29,11 @@ static struct {
     struct wire *wire;
     struct order order;
     char *texts; /* order.size bytes */
+    struct program_words words;
     struct snapshot *snapshot;
 } child;
 
 /* --- the order -------------------------------------------------------------------------------- */
-
-/* Its texts are program_open()'s to look into. */
-static bool is_good(const struct order *order)
-{
-    if (order->process <= PROCESS_FIRST || order->process > THREAD_NUMBER_MAX)
-        return false;
-    if (order->kind == ORDER_SNAPSHOT)
-        return order->size == 0;
-    return order->kind == ORDER_PROGRAM && order->size <= ORDER_TEXTS_MAX && order->path_size > 0 &&
-           order->path_size < order->size && order->path_size <= PROGRAM_PATH_MAX;
-}
 
 static int take_bytes(struct wire *wire, void *out, size_t size)
 {
@@ -74,7 +64,7 @@ static int take_order(struct wire *wire)
     int64_t got = wire_receive_patiently(wire, order, sizeof *order);
     if (got == 0)
         return NOT_WANTED;
-    if (got != sizeof *order || !is_good(order))
+    if (got != sizeof *order || !order_is_good(order))
         return -EPROTO;
     child.wire = wire;
     if (order->kind == ORDER_SNAPSHOT)
@@ -83,7 +73,7 @@ static int take_order(struct wire *wire)
     if (!child.texts)
         return -ENOMEM;
     int status = take_bytes(wire, child.texts, order->size);
-    if (status == 0 && child.texts[order->path_size - 1] != 0)
+    if (status == 0 && !order_words(order, child.texts, &child.words))
         status = -EPROTO;
     return status;
 }
@@ -141,13 +131,10 @@ static int load(struct program_frame *frame)
 {
     const struct order *order = &child.order;
     const struct program_name name = {order->at, child.texts, order->flags};
-    const struct program_words words = {child.texts + order->path_size,
-                                        order->size - order->path_size, order->arguments,
-                                        order->environment};
     struct program_source source;
     struct program_image *image;
     remote_source_init(&source, order->uid, order->gid);
-    int status = program_open(&source, &name, &words, &image);
+    int status = program_open(&source, &name, &child.words, &image);
     if (status < 0)
         return status;
     status = exec_image(frame, image);

@@ -7,6 +7,7 @@
 #ifndef CAISSON_ENCLAVE_LIBOS_PROCESSES_ORDER_H
 #define CAISSON_ENCLAVE_LIBOS_PROCESSES_ORDER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "enclave/libos/processes/process.h"
@@ -33,6 +34,14 @@ struct order {
 };
 
 #define ORDER_TEXTS_MAX (PROGRAM_WORDS_MAX + PROGRAM_PATH_MAX)
+
+/* Whether its numbers are within what they may be. Who speaks is another enclave of this image, but
+ * what a program has written into it may be there. */
+bool order_is_good(const struct order *order);
+
+/* Of one that is good and begins a program: what lies in its texts behind the path, which ends in
+ * them; else false. What the words are, program_open() looks into. */
+bool order_words(const struct order *order, const char *texts, struct program_words *out);
 
 struct order_signal {
     int32_t number, code;
