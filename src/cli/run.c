@@ -174,7 +174,9 @@ static int set_process(struct run *run, struct error *err)
     if (add_environment(run, err) < 0)
         return -1;
     run->confinement = confinement_request(&run->workload.confinement, err);
-    if (!run->confinement || confinement_add_limits(args, run->confinement, err) < 0)
+    if (!run->confinement || confinement_add_limits(args, run->confinement, err) < 0 ||
+        (launch_kind(run->options.tee)->is_enclave &&
+         run_enclave_limit(args, &run->options, run->confinement, err) < 0))
         return -1;
     process->confinement = run->confinement;
     process->args = run->workload.args;

@@ -14,9 +14,9 @@
 /* What the library OS does not do is refused here, before it costs a pull. */
 static int check_options(const struct args *args, struct error *err)
 {
-    static const char *const missing[] = {"tty",    "memory",   "scratch", "storage-opt",
-                                          "cpus",   "group",    "restart", "guest",
-                                          "sysctl", "fragment", "secret",  "pids-limit"};
+    static const char *const missing[] = {"tty",      "scratch", "storage-opt", "cpus",
+                                          "group",    "restart", "guest",       "sysctl",
+                                          "fragment", "secret",  "pids-limit"};
     for (size_t i = 0; i < sizeof missing / sizeof *missing; i++) {
         if (args_has(args, missing[i]))
             return error_set(err, ERROR_USAGE,
@@ -41,6 +41,17 @@ int run_enclave_check(const struct args *args, enum vm_tee tee, struct error *er
                      ": %s); to run in a simulated enclave, which protects nothing, say --tee "
                      "sgx-simulated",
                      strerrordesc_np(errno));
+}
+
+int run_enclave_limit(const struct args *args, const struct run_options *options, json_t *request,
+                      struct error *err)
+{
+    if (!args_has(args, "memory"))
+        return 0;
+    const json_int_t bytes = (json_int_t)((uint64_t)options->memory_mib << 20);
+    if (json_object_set_new(request, "limits", json_pack("{s:I}", "memory", bytes)) < 0)
+        return error_memory(err);
+    return 0;
 }
 
 char *run_enclave_platform(const char *store)

@@ -4,6 +4,7 @@
 
 #include "cli/args.h"
 #include "cli/enclave_folder.h"
+#include "cli/run_options.h"
 #include "vm/machine.h"
 
 struct run_enclave {
@@ -14,6 +15,10 @@ struct run_enclave {
 /* Refuses what an enclave does not have, by option; then whether this machine can. Never takes
  * another kind of TEE instead. */
 int run_enclave_check(const struct args *args, enum vm_tee tee, struct error *err);
+
+/* What of the options bounds the container, where a machine's size would: added to its request. */
+int run_enclave_limit(const struct args *args, const struct run_options *options, json_t *request,
+                      struct error *err);
 
 /* Finds the files, and makes the simulated platform in `store`/simulated-sgx where it is missing.
  * The caller calls run_enclave_fini() either way. */

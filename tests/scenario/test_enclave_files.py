@@ -54,6 +54,15 @@ class Files(EnclaveCase):
         options = [word for name in "abc" for word in ("--tmpfs", f"/{name}:size=1g")]
         self.assertEqual(self.said(script, *options), ["fits", "full", "full", "again"])
 
+    def test_memory_has_a_bound_in_each_process(self):
+        for size, words in (("64M", ["fits", "fits"]), ("160M", ["full", "full"])):
+            script = f"busybox dd if=/dev/zero of=/dev/null bs={size} count=1 2>/dev/null && echo fits || echo full"
+            lines = self.said(f"{script}; ({script}); busybox free -m | busybox awk '/Mem/ {{print $2}}'", "--memory", "128m")
+            self.assertEqual(lines, [*words, "128"])
+        result = self.run_it("/bin/busybox", "dd", "if=/dev/zero", "of=/dev/null", "bs=160M", "count=1", options=("--memory", "128m"), check=False)
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn(b"memory", result.stderr)
+
     def test_refuses_what_the_policy_does_not_say(self):
         policy = self.policy("/usr/bin/id", "-u", options=("--read-only", "--tmpfs", "/t:size=1m"))
         good = ("--policy", policy, "--read-only", "--tmpfs", "/t:size=1m")

@@ -133,7 +133,7 @@ class Refusals(EnclaveCase):
         os.chmod(path, mode)
 
     def test_what_an_enclave_does_not_have(self):
-        for options in (("-t",), ("--memory", "1g"), ("--restart", "always"), ("--pids-limit", "9")):
+        for options in (("-t",), ("--cpus", "2"), ("--restart", "always"), ("--pids-limit", "9")):
             self.refused("has no such thing", options=options, code=2)
 
     def test_no_hardware_and_nothing_instead(self):

@@ -7,6 +7,7 @@
 #include "enclave/libos/calls/syscall_parts.h"
 #include "enclave/libos/processes/line.h"
 #include "enclave/libos/processes/order.h"
+#include "enclave/libos/program/memory.h"
 #include "enclave/libos/wipe.h"
 
 static struct order order_for(const struct process *process, enum order_kind kind)
@@ -14,7 +15,8 @@ static struct order order_for(const struct process *process, enum order_kind kin
     struct order order = {.kind = kind,
                           .process = (uint32_t)process->number,
                           .uid = process->vfs.creds.uid,
-                          .gid = process->vfs.creds.gid};
+                          .gid = process->vfs.creds.gid,
+                          .memory = memory_bounded()};
     memcpy(order.secret, process->secret, sizeof order.secret);
     return order;
 }

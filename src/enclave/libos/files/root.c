@@ -182,6 +182,11 @@ int root_mount_tmpfs(struct vfs *vfs, const struct root_tmpfs *what)
     return mount_at(vfs, what->path, tree);
 }
 
+void root_bound(uint64_t size)
+{
+    written.limit = size < ROOT_LIMIT ? size : ROOT_LIMIT;
+}
+
 void root_be_read_only(struct vfs *vfs)
 {
     vfs->root->tree->flags |= TREE_READ_ONLY;

@@ -33,6 +33,9 @@ struct root_tmpfs {
 /* Makes the folder where it is missing, with those above it. */
 int root_mount_tmpfs(struct vfs *vfs, const struct root_tmpfs *what);
 
+/* At most so many bytes are written, and never more than ROOT_LIMIT. */
+void root_bound(uint64_t size);
+
 /* Nothing more is written to the layers' tree. Others mounted over it stay as they are. */
 void root_be_read_only(struct vfs *vfs);
 

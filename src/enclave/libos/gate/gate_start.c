@@ -11,6 +11,7 @@
 #include "enclave/libos/gate/gate_parts.h"
 #include "enclave/libos/processes/process.h"
 #include "enclave/libos/program/facts.h"
+#include "enclave/libos/program/memory.h"
 #include "enclave/libos/system.h"
 #include "policy/capabilities.h"
 
@@ -48,7 +49,7 @@ static int cannot(const char *what, int status, struct error *err)
 /* What an enclave does not do for a process is refused, never left out. */
 static int check(const struct spec *spec, struct error *err)
 {
-    bool limited = spec->limits.memory || spec->limits.cpu || spec->limits.count;
+    bool limited = spec->limits.cpu || spec->limits.count;
     const struct {
         bool asked;
         const char *what;
@@ -56,7 +57,7 @@ static int check(const struct spec *spec, struct error *err)
         {spec->privileged, "privileges"},
         {spec->terminal, "terminal"},
         {spec->sysctls.count > 0, "kernel settings"},
-        {limited, "limits of a container"},
+        {limited, "limits of a container's time and processes"},
         {spec->attestation != NULL, "secrets and services (caisson_attestation)"},
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
@@ -230,6 +231,10 @@ int gate_start_program(void *argument, const struct spec *spec, uint64_t process
         return error_set(err, ERROR_UNAVAILABLE, "an enclave starts one process");
     if (check(spec, err) < 0 || rlimits_parse(spec->rlimits, &limits, err) < 0)
         return -1;
+    if (spec->limits.memory) {
+        memory_bound(spec->limits.memory);
+        root_bound(spec->limits.memory);
+    }
     memcpy(all->standard, standard, sizeof all->standard);
     if (load(all, spec, err) < 0) {
         memset(all->standard, 0, sizeof all->standard);

@@ -12,6 +12,7 @@
 #include "enclave/libos/log.h"
 #include "enclave/libos/processes/order.h"
 #include "enclave/libos/program/exec.h"
+#include "enclave/libos/program/memory.h"
 #include "enclave/libos/program/snapshot.h"
 #include "enclave/libos/remote/remote_call.h"
 #include "enclave/libos/remote/remote_source.h"
@@ -67,6 +68,7 @@ static int take_order(struct wire *wire)
     if (got != sizeof *order || !order_is_good(order))
         return -EPROTO;
     child.wire = wire;
+    memory_bound(order->memory);
     if (order->kind == ORDER_SNAPSHOT)
         return take_snapshot(wire);
     child.texts = libos_alloc(order->size);

@@ -25,6 +25,7 @@ struct order {
     uint32_t uid, gid;               /* as the auxiliary vector tells */
     uint64_t mask;                   /* of signals, of the first thread */
     uint64_t ignored;                /* signals, a bit each */
+    uint64_t memory;                 /* bytes that its enclave's program may have */
     char name[16];                   /* of the first thread */
     uint32_t size;                   /* bytes: a path with its end, and the words */
     uint32_t path_size;              /* of these, with the end */

@@ -17,6 +17,7 @@ static struct {
     size_t reached; /* pages of the range that have ever been asked for: only these have a state */
     size_t grown;   /* those that the host has been asked for */
     size_t mapped, accepted; /* how many are */
+    size_t most;             /* of those that may be accepted */
     size_t next;             /* where a search begins */
     bool is_lazy;            /* pages that can be written are accepted at their first access */
     bool has_shared;
@@ -35,9 +36,21 @@ int memory_init(uintptr_t first, size_t size, const struct memory_leaves *leaves
     __builtin_memset(&memory, 0, sizeof memory);
     memory.first = first;
     memory.leaves = leaves;
+    memory.most = MEMORY_TAKEN_MAX;
     memory.pages = libos_alloc(size / MEMORY_PAGE);
     memory.count = memory.pages ? size / MEMORY_PAGE : 0;
     return memory.pages ? 0 : -ENOMEM;
+}
+
+void memory_bound(uint64_t size)
+{
+    memory.most = size / MEMORY_PAGE < MEMORY_TAKEN_MAX ? (size_t)(size / MEMORY_PAGE)
+                                                        : MEMORY_TAKEN_MAX;
+}
+
+uint64_t memory_bounded(void)
+{
+    return (uint64_t)memory.most * MEMORY_PAGE;
 }
 
 /* None of those that nobody has asked for is mapped. */
@@ -177,8 +190,8 @@ static int make_fresh(size_t page, unsigned access)
 {
     uint8_t *state = &memory.pages[page];
     if (!(*state & ACCEPTED)) {
-        int result = memory.accepted < MEMORY_TAKEN_MAX ? memory.leaves->accept(address_of(page))
-                                                        : -ENOMEM;
+        int result = memory.accepted < memory.most ? memory.leaves->accept(address_of(page))
+                                                   : -ENOMEM;
         if (result < 0)
             return result;
         memory.accepted++;
@@ -261,7 +274,7 @@ static bool are_mapped(size_t begin, size_t end)
  * is not counted: programs ask for more than they need. */
 static bool can_come(size_t begin, size_t end, unsigned access)
 {
-    size_t left = MEMORY_TAKEN_MAX - memory.accepted;
+    size_t left = memory.most > memory.accepted ? memory.most - memory.accepted : 0;
     if (access == 0 || end - begin <= left)
         return true;
     size_t wanted = end - begin;
@@ -458,7 +471,7 @@ bool memory_is_there(uintptr_t at, size_t size, unsigned access)
 
 size_t memory_all(void)
 {
-    return memory.count < MEMORY_TAKEN_MAX ? memory.count : MEMORY_TAKEN_MAX;
+    return memory.count < memory.most ? memory.count : memory.most;
 }
 
 size_t memory_taken(void)

@@ -36,6 +36,11 @@ struct memory_leaves {
 /* `first` is a page's address, `size` whole pages. -ENOMEM. */
 int memory_init(uintptr_t first, size_t size, const struct memory_leaves *leaves);
 
+/* No more bytes than these are the enclave's at once, nor than MEMORY_TAKEN_MAX pages, which is so
+ * from the beginning; and how many that are. For children of this enclave, too (order.h). */
+void memory_bound(uint64_t size);
+uint64_t memory_bounded(void);
+
 /* For another program: nothing is mapped. */
 void memory_reset(void);
 

@@ -211,6 +211,28 @@ static void takes_no_more_than_it_may(void **state)
     assert_int_equal(memory_taken(), 0);
 }
 
+static void takes_no_more_than_it_was_bound_to(void **state)
+{
+    (void)state;
+    memory_bound(4 * P + 1);
+    assert_int_equal(memory_bounded(), 4 * P);
+    assert_int_equal(memory_all(), 4);
+    uintptr_t at = 0;
+    assert_int_equal(memory_map(&at, 5 * P, MEMORY_READ, false), -ENOMEM);
+    at = map(3, MEMORY_READ);
+    uintptr_t more = 0;
+    assert_int_equal(memory_map(&more, 2 * P, MEMORY_READ, false), -ENOMEM);
+    assert_int_equal(memory_map(&more, 2 * P, 0, false), 0); /* addresses are free */
+    assert_int_equal(memory_protect(more, 2 * P, MEMORY_READ), -ENOMEM);
+    assert_int_equal(memory_unmap(at, 3 * P), 0);
+    at = map(3, MEMORY_READ); /* what it had is used again */
+    memory_bound(0);          /* less than it has: it keeps that, and gets no more */
+    assert_int_equal(memory_map(&more, P, MEMORY_READ, false), -ENOMEM);
+    assert_true(memory_allows(at, 3 * P, MEMORY_READ));
+    memory_bound(UINT64_MAX);
+    assert_int_equal(memory_bounded(), MEMORY_TAKEN_MAX * P);
+}
+
 static void refuses_what_is_no_range_of_it(void **state)
 {
     (void)state;
@@ -444,6 +466,7 @@ int main(void)
         cmocka_unit_test_setup(finds_room_until_there_is_none, set_up),
         cmocka_unit_test_setup(refuses_what_is_no_range_of_it, set_up),
         cmocka_unit_test_setup(takes_no_more_than_it_may, set_up),
+        cmocka_unit_test_setup(takes_no_more_than_it_was_bound_to, set_up),
         cmocka_unit_test_setup(says_when_the_host_gives_no_range, set_up),
         cmocka_unit_test_setup(far_pages_have_nothing_before_they_are_mapped, set_up),
         cmocka_unit_test_setup(maps_where_it_is_wished_if_that_is_free, set_up),
