@@ -20,6 +20,7 @@ static struct error err;
 static struct dcap_fake fake;
 static char folder[256];
 static struct maa_result result;
+static unsigned accepted; /* of the platform's statuses */
 
 static int start(void **state)
 {
@@ -39,7 +40,8 @@ static int end(void **state)
 
 static int drop_result(void **state)
 {
-    (void)state;
+    if (state)
+        accepted = 1U << TCB_UP_TO_DATE | 1U << TCB_CONFIGURATION_AND_SW_HARDENING_NEEDED;
     json_decref(result.claims);
     json_decref(result.older);
     result = (struct maa_result){0};
@@ -63,10 +65,7 @@ static int verify_by(struct collaterals *collaterals, const struct sent *sent, i
                                 .evidence = BUF_WITH_LIMIT(1 << 20),
                                 .runtime = {.bytes = BUF_WITH_LIMIT(1 << 20)},
                                 .init = {.bytes = BUF_WITH_LIMIT(1 << 20)}};
-    struct maa_trust trust = {
-        .time = time,
-        .collaterals = collaterals,
-        .tcb_statuses = 1U << TCB_UP_TO_DATE | 1U << TCB_CONFIGURATION_AND_SW_HARDENING_NEEDED};
+    struct maa_trust trust = {.time = time, .collaterals = collaterals, .tcb_statuses = accepted};
     (void)drop_result(NULL);
     check_ok(buf_append(&request.evidence, sent->evidence, &err), &err);
     if (sent->runtime) {
@@ -310,6 +309,24 @@ static void refuses_platforms_that_are_old_or_revoked(void **state)
     }
 }
 
+/* An appraisal passes a current platform always: here it must be among those that are named. */
+static void refuses_a_current_platform_that_is_not_among_those_accepted(void **state)
+{
+    (void)state;
+    static const enum maa_kind kinds[] = {MAA_SGX, MAA_TDX};
+    for (int i = 0; i < 2; i++) {
+        reset(i == 0 ? DCAP_BODY_SGX : DCAP_BODY_TD10);
+        dcap_fake_make(&fake);
+        struct sent sent = sent_of(kinds[i]);
+        accepted = 1U << TCB_UP_TO_DATE;
+        check_ok(verify(&sent, FAKE_NOW), &err);
+        accepted = 1U << TCB_SW_HARDENING_NEEDED;
+        check_error(verify(&sent, FAKE_NOW), &err, ERROR_REFUSED);
+        assert_non_null(strstr(err.text, "the platform is UpToDate, which is not accepted here"));
+        assert_null(result.claims);
+    }
+}
+
 static void refuses_a_changed_quote(void **state)
 {
     (void)state;
@@ -380,7 +397,7 @@ static void a_real_enclaves_quote_is_accepted(void **state)
                         "ConfigurationAndSWHardeningNeeded");
 }
 
-#define TEST(name) cmocka_unit_test_teardown(name, drop_result)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, drop_result, drop_result)
 
 int main(void)
 {
@@ -394,6 +411,7 @@ int main(void)
         TEST(refuses_data_that_the_quote_does_not_bind),
         TEST(refuses_one_kind_of_quote_for_the_other),
         TEST(refuses_platforms_that_are_old_or_revoked),
+        TEST(refuses_a_current_platform_that_is_not_among_those_accepted),
         TEST(refuses_a_changed_quote),
         TEST(without_collateral_that_is_current_no_quote_is_judged),
         TEST(refuses_a_root_that_nobody_named),

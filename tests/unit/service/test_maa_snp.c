@@ -11,6 +11,9 @@
 
 #define SKIP_WITHOUT_VECTORS() vectors_need("aci/attest_test_data/snp_report.bin")
 
+#define OTHER_ISSUER                                                                               \
+    "did:x509:0:sha256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA::subject:CN:other"
+
 /* A time at which the group ran: 2023-06-01. */
 #define THEN INT64_C(1685577600)
 
@@ -82,15 +85,21 @@ static void write_body(const struct pieces *pieces, struct buf *out)
     assert_int_equal(buf_append_text(out, "\"}}", NULL), 0);
 }
 
-static int verify(const struct pieces *pieces, int64_t time, struct maa_result *result,
-                  struct error *err)
+static int verify_by(const struct pieces *pieces, const struct maa_trust *trust,
+                     struct maa_result *result, struct error *err)
 {
     BUF_AUTO body = BUF_WITH_LIMIT(1 << 20);
     MAA_REQUEST_AUTO request;
-    struct maa_trust trust = {.time = time, .chains = chains};
     write_body(pieces, &body);
     check_ok(maa_request_read(MAA_SEV_SNP, buf_span(&body), &request, err), err);
-    return maa_verify_snp(&request, &trust, result, err);
+    return maa_verify_snp(&request, trust, result, err);
+}
+
+static int verify(const struct pieces *pieces, int64_t time, struct maa_result *result,
+                  struct error *err)
+{
+    const struct maa_trust trust = {.time = time, .chains = chains};
+    return verify_by(pieces, &trust, result, err);
 }
 
 static const char *text_of(const struct maa_result *result, const char *name)
@@ -151,6 +160,36 @@ static void without_an_endorsement_nothing_is_compliant(void **state)
     assert_null(json_object_get(result.claims, "x-ms-compliance-status"));
     assert_null(json_object_get(result.claims, "x-ms-sevsnpvm-uvm-endorsement"));
     json_decref(result.claims);
+    free_pieces(&pieces);
+}
+
+/* Who may endorse a guest, which kind of guest, and from which version on: the configuration's. */
+static void an_endorsement_is_of_whom_and_what_the_configuration_names(void **state)
+{
+    (void)state;
+    SKIP_WITHOUT_VECTORS();
+    static const struct {
+        struct maa_endorser endorser;
+        const char *said; /* NULL: it is taken */
+    } cases[] = {{{NULL, NULL, 0}, NULL},
+                 {{UVM_ISSUER, UVM_FEED, 1}, NULL},
+                 {{NULL, NULL, 1000000}, "uvm_svn"},
+                 {{OTHER_ISSUER, NULL, 0}, "uvm_identity"},
+                 {{NULL, "other-feed", 0}, "uvm_feed"}};
+    struct pieces pieces;
+    read_pieces(&pieces);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct error err = {0};
+        struct maa_result result = {0};
+        const struct maa_trust trust = {
+            .time = THEN, .chains = chains, .endorser = cases[i].endorser};
+        int outcome = verify_by(&pieces, &trust, &result, &err);
+        if ((outcome == 0) != !cases[i].said || !result.claims != !!cases[i].said)
+            fail_msg("%zu: %d, %s", i, outcome, err.text);
+        if (cases[i].said && !strstr(err.text, cases[i].said))
+            fail_msg("%zu: \"%s\" does not name %s", i, err.text, cases[i].said);
+        json_decref(result.claims);
+    }
     free_pieces(&pieces);
 }
 
@@ -235,6 +274,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_real_group_has_the_claims_of_its_report),
         cmocka_unit_test(without_an_endorsement_nothing_is_compliant),
+        cmocka_unit_test(an_endorsement_is_of_whom_and_what_the_configuration_names),
         cmocka_unit_test(one_bit_refuses),
         cmocka_unit_test(refuses_a_time_at_which_the_chain_is_not_valid),
         cmocka_unit_test(refuses_what_is_no_evidence),
