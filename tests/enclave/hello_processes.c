@@ -253,6 +253,11 @@ static int settings(void)
     TELL("death", prctl(PR_SET_PDEATHSIG, SIGHUP));
     TELL("death", prctl(PR_GET_PDEATHSIG, &number));
     TELL("nothing", number);
+    TELL("dump", prctl(PR_GET_DUMPABLE));
+    TELL("dump", prctl(PR_SET_DUMPABLE, 0));
+    TELL("dump", prctl(PR_GET_DUMPABLE));
+    TELL("dump", prctl(PR_SET_DUMPABLE, 3));
+    TELL("dump", prctl(PR_SET_DUMPABLE, 1));
     TELL("nothing", prctl(12345));
     TELL("nice", setpriority(PRIO_PROCESS, 0, 5));
     TELL("nice", getpriority(PRIO_PROCESS, 0));

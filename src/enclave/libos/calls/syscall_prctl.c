@@ -120,8 +120,12 @@ uint64_t syscall_prctl(struct program_frame *frame)
     case PR_GET_NO_NEW_PRIVS:
         return 1;
     case PR_SET_DUMPABLE:
-        return frame->rsi > 1 ? SYSCALL_ERROR(EINVAL) : 0;
+        if (frame->rsi > 1)
+            return SYSCALL_ERROR(EINVAL);
+        self->is_undumpable = frame->rsi == 0;
+        return 0;
     case PR_GET_DUMPABLE:
+        return !self->is_undumpable;
     case PR_GET_SECCOMP:
     case PR_GET_SECUREBITS:
     case PR_SET_TIMERSLACK:

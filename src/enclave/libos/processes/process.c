@@ -94,6 +94,7 @@ int process_new(struct process *parent, int exit_signal, struct process **out)
                                 .exit_signal = exit_signal,
                                 .ignores_children = parent->ignores_children,
                                 .forgets_children = parent->forgets_children,
+                                .is_undumpable = parent->is_undumpable,
                                 .nice = parent->nice,
                                 .identity = parent->identity,
                                 .limits = parent->limits};
@@ -135,7 +136,7 @@ void process_cancel(struct process *process)
 void process_execute(struct process *process)
 {
     process->has_executed = true;
-    process->forgets_children = false;
+    process->forgets_children = process->is_undumpable = false;
     file_table_close_on_exec(&process->vfs.files);
     identity_exec(&process->identity);
     process_identify(process);

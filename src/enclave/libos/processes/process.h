@@ -41,10 +41,11 @@ struct process {
     uint32_t status;        /* as wait(2) tells it, when it has ended */
     bool has_executed;      /* since it was made: its parent may not change its group */
     bool keeps_orphans;     /* PR_SET_CHILD_SUBREAPER */
-    bool ignores_children;  /* SIG_IGN for SIGCHLD: they leave no status; */
-    bool forgets_children;  /* SA_NOCLDWAIT: nor do they, until it executes a program */
-    int nice;               /* -20 to 19; kept and told, and nothing else */
-    struct vfs vfs;         /* its creds are the identity's */
+    bool is_undumpable;    /* PR_SET_DUMPABLE, until it executes: kept and told, and nothing else */
+    bool ignores_children; /* SIG_IGN for SIGCHLD: they leave no status; */
+    bool forgets_children; /* SA_NOCLDWAIT: nor do they, until it executes a program */
+    int nice;              /* -20 to 19; kept and told, and nothing else */
+    struct vfs vfs;        /* its creds are the identity's */
     struct identity identity;
     struct told told; /* of its program */
     struct limits limits;
