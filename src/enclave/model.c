@@ -108,6 +108,7 @@ static void model_free(struct enclave *enclave)
     for (size_t i = 0; i < model->tcs_count; i++)
         free(model->tcs[i]);
     free(model->pages);
+    free(model->direct.threads);
     (void)pthread_mutex_destroy(&model->lock);
     secret_wipe(model->fuse, sizeof model->fuse);
     free(model);
@@ -216,6 +217,10 @@ static int model_add(void *enclave, const struct enclave_pages *pages, struct er
     }
     if (model_pages_back(model, pages->offset, pages->size, pages->bytes, pages->flags, err) < 0)
         return -1;
+    if (pages->flags & SGX_EXECUTE) {
+        model->code_begin = model->code_end == 0 ? pages->offset : model->code_begin;
+        model->code_end = pages->offset + pages->size;
+    }
     for (uint64_t at = 0; at < pages->size; at += SGX_PAGE_SIZE) {
         model->pages[(pages->offset + at) / SGX_PAGE_SIZE].flags = (uint16_t)pages->flags;
         measure_page(model, pages, at);
@@ -234,6 +239,8 @@ static int model_init(struct enclave *enclave, const uint8_t sigstruct[SIGSTRUCT
     if (model_check_sigstruct(model, sigstruct, err) < 0)
         return -1;
     model->secs.attributes.flags |= SGX_INIT;
+    if (model_direct_begin(model, err) < 0)
+        return -1;
     model->is_initialised = true;
     return 0;
 }

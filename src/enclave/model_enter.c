@@ -170,6 +170,8 @@ int model_prepare(struct model_frame *frame)
     frame->tcs = tcs;
     frame->thread = thread;
     thread->frame = frame;
+    if ((frame->gs - model->enclave.base) < model->enclave.size)
+        model->direct.threads[(frame->gs - model->enclave.base) / SGX_PAGE_SIZE] = thread;
     return 0;
 }
 
@@ -381,10 +383,16 @@ static void trap_inside(int number, ucontext_t *context, struct model_thread *th
     struct model_fault fault;
     struct sgx_gprs registers;
     uint32_t status;
+    enum model_direct_end end = model_direct_take(gregs);
+    if (end == MODEL_DIRECT_INTERRUPTED) {
+        leave_async(thread, context, NULL);
+        return;
+    }
     find_fault(number, context, &fault);
     if (is_settled(number, thread, &fault))
         return;
-    if (number != SIGSYS && is_enclu(model, (uint64_t)gregs[REG_RIP])) {
+    if (end == MODEL_DIRECT_FAULT ||
+        (number != SIGSYS && is_enclu(model, (uint64_t)gregs[REG_RIP]))) {
         if ((uint32_t)gregs[REG_RAX] == SGX_EEXIT) {
             leave(thread, gregs);
             return;
@@ -392,6 +400,7 @@ static void trap_inside(int number, ucontext_t *context, struct model_thread *th
         save_registers(gregs, thread, &registers);
         if (model_leaf(model, &registers, &status, &fault)) {
             finish_leaf(gregs, status);
+            gregs[REG_RIP] += end == MODEL_DIRECT_FAULT ? MODEL_DIRECT_NOP : 0;
             return;
         }
     }
@@ -414,6 +423,10 @@ void model_signal(int number, siginfo_t *info, void *context, struct model_threa
     greg_t *gregs = state->uc_mcontext.gregs;
     bool is_switching = in_range(model_switch_begin, model_switch_end, (uint64_t)gregs[REG_RIP]);
     bool is_inside = thread && thread->old_selector != 0 && !is_switching;
+    if (model_has_handler(number) && thread && thread->is_direct) { /* it is made at the end */
+        atomic_fetch_or(&thread->pending, 1ULL << (number - 1));
+        return;
+    }
     if (model_has_handler(number) && thread && (is_inside || is_switching)) {
         atomic_fetch_or(&thread->pending, 1ULL << (number - 1));
         if (is_switching)

@@ -24,6 +24,15 @@ struct model_tcs {
     atomic_bool is_busy; /* a thread is inside by it */
 };
 
+struct model_thread;
+
+/* What model_direct.S finds by the page that leads to it. */
+struct model_direct {
+    uint64_t base, size;
+    struct model_thread **threads; /* who is inside, by the page at which its GS points */
+    uint64_t page;                 /* offset of that page; 0 for none */
+};
+
 struct model {
     struct enclave enclave; /* first: the driver's functions get it */
     struct sgx_secs secs;
@@ -33,10 +42,12 @@ struct model {
     uint8_t fuse[MODEL_FUSE_SIZE];
     bool is_initialised;
     bool is_secret;
-    int secret_fd;            /* of memfd_secret, or -1 */
-    size_t xsave_size;        /* bytes of the vector state by XFRM */
-    pthread_mutex_t lock;     /* of what follows */
-    struct model_page *pages; /* size / SGX_PAGE_SIZE of them */
+    int secret_fd;        /* of memfd_secret, or -1 */
+    size_t xsave_size;    /* bytes of the vector state by XFRM */
+    pthread_mutex_t lock; /* of what follows */
+    struct model_direct direct;
+    uint64_t code_begin, code_end; /* the offsets between which all code was added */
+    struct model_page *pages;      /* size / SGX_PAGE_SIZE of them */
     struct model_tcs *tcs[ENCLAVE_IMAGE_THREADS_MAX];
     size_t tcs_count;
 };
@@ -62,6 +73,9 @@ struct model_tcs *model_add_tcs(struct model *model, uint64_t offset, struct err
 int model_check_secs(const struct sgx_secs *secs, size_t *xsave_size, struct error *err);
 int model_check_sigstruct(struct model *model, const uint8_t bytes[SIGSTRUCT_SIZE],
                           struct error *err);
+
+/* model_direct.c: once the enclave is initialised. */
+int model_direct_begin(struct model *model, struct error *err);
 
 /* model_edmm.c */
 int model_grow(struct enclave *enclave, uint64_t offset, uint64_t size, struct error *err);

@@ -9,15 +9,22 @@
 #ifndef CAISSON_ENCLAVE_MODEL_THREAD_H
 #define CAISSON_ENCLAVE_MODEL_THREAD_H
 
-#define MODEL_THREAD_MAGIC    0
-#define MODEL_THREAD_HOST_FS  8
-#define MODEL_THREAD_HOST_GS  16
-#define MODEL_THREAD_NEXT_FS  24
-#define MODEL_THREAD_NEXT_GS  32
-#define MODEL_THREAD_SELECTOR 40
-#define MODEL_THREAD_OLD      41
-#define MODEL_THREAD_NEXT     42
-#define MODEL_THREAD_PENDING  48
+#define MODEL_THREAD_MAGIC     0
+#define MODEL_THREAD_HOST_FS   8
+#define MODEL_THREAD_HOST_GS   16
+#define MODEL_THREAD_NEXT_FS   24
+#define MODEL_THREAD_NEXT_GS   32
+#define MODEL_THREAD_SELECTOR  40
+#define MODEL_THREAD_OLD       41
+#define MODEL_THREAD_NEXT      42
+#define MODEL_THREAD_IS_DIRECT 43
+#define MODEL_THREAD_PENDING   48
+#define MODEL_THREAD_FRAME     64
+
+/* Of struct model_direct. */
+#define MODEL_DIRECT_BASE    0
+#define MODEL_DIRECT_SIZE    8
+#define MODEL_DIRECT_THREADS 16
 
 #define MODEL_STACK_SIZE  0x21000 /* no size that another would choose */
 #define MODEL_STACK_ABOVE 0x2000  /* bytes from the block to its stack: the block, a guard */
@@ -75,6 +82,7 @@ struct model_thread {
     uint8_t selector;          /* of Syscall User Dispatch: 1 while inside, 0 else */
     uint8_t old_selector;      /* when the signal came */
     uint8_t next_selector;     /* when the handler ends */
+    bool is_direct;            /* a leaf is carried out (model_direct.S) */
     atomic_ullong pending;     /* a bit a signal, from number 1 on */
     struct model *model;       /* of the innermost crossing */
     struct model_frame *frame;
@@ -83,6 +91,10 @@ struct model_thread {
 };
 static_assert(offsetof(struct model_thread, selector) == MODEL_THREAD_SELECTOR, "model_switch.S");
 static_assert(offsetof(struct model_thread, pending) == MODEL_THREAD_PENDING, "model_switch.S");
+static_assert(offsetof(struct model_thread, is_direct) == MODEL_THREAD_IS_DIRECT, "model_direct.S");
+static_assert(offsetof(struct model_thread, frame) == MODEL_THREAD_FRAME, "model_direct.S");
+static_assert(offsetof(struct model_direct, size) == MODEL_DIRECT_SIZE, "model_direct.S");
+static_assert(offsetof(struct model_direct, threads) == MODEL_DIRECT_THREADS, "model_direct.S");
 
 /* This thread's, made at the first use. */
 struct model_thread *model_thread_get(struct error *err);
@@ -95,6 +107,13 @@ extern const uint8_t model_cross[], model_aep[], model_exited[], model_faulted[]
 extern const uint8_t model_switch_begin[], model_switch_end[], model_undo[];
 extern const uint8_t model_restorer[], model_restorer_end[];
 void model_signal_entry(int number, siginfo_t *info, void *context);
+
+/* model_direct.S, and what its traps are: the registers are made those of the instruction, before
+ * it (it faults) or behind it (an interrupt has come meanwhile). */
+extern const uint8_t model_direct_entry[], model_direct_fault[], model_direct_interrupted[];
+#define MODEL_DIRECT_NOP 2 /* bytes behind the instruction */
+enum model_direct_end { MODEL_DIRECT_NONE, MODEL_DIRECT_FAULT, MODEL_DIRECT_INTERRUPTED };
+enum model_direct_end model_direct_take(greg_t *gregs);
 
 /* What model_switch.S calls. */
 int model_prepare(struct model_frame *frame);

@@ -25,6 +25,7 @@
 #define SGX_TYPE       UINT64_C(0xFF00)
 #define SGX_TCS        UINT64_C(0x100)
 #define SGX_REGULAR    UINT64_C(0x200)
+#define SGX_VA         UINT64_C(0x300)
 #define SGX_TRIM       UINT64_C(0x400)
 
 /* ATTRIBUTES.FLAGS (table 38-3). */

@@ -108,6 +108,40 @@ static uint64_t accept_page(uint64_t flags, uint64_t page, uint64_t leaf)
     return leaf == SGX_EACCEPT ? enclu_accept(&info, page) : 0;
 }
 
+/* EMODPE, with a NOP behind it or without: registers stay as they are. True when they did. */
+#define EXTEND(nop)                                                                                \
+    __asm__ volatile("mov %[seed], %%r9\n\tmovq %[seed], %%xmm5\n\t.byte 0x0f, 0x01, 0xd7" nop     \
+                     "\n\tmovq %%xmm5, %[vector]"                                                  \
+                     : "+a"(leaf), [vector] "=r"(vector), "=r"(plain)                              \
+                     : "b"(info), "c"(page), [seed] "r"(seed)                                      \
+                     : "xmm5", "memory", "cc")
+
+static bool extends(const struct sgx_secinfo *info, uint64_t page, uint64_t seed, bool traps)
+{
+    uint64_t leaf = SGX_EMODPE;
+    uint64_t vector;
+    register uint64_t plain __asm__("r9");
+    if (traps)
+        EXTEND("");
+    else
+        EXTEND(", 0x66, 0x90");
+    return leaf == SGX_EMODPE && vector == seed && plain == seed;
+}
+
+static uint64_t leaves(uint64_t flag, bool traps)
+{
+    struct sgx_secinfo info = {.flags = SGX_REGULAR | SGX_READ};
+    uint64_t page = enclave_base() + enclave_this_thread()->heap;
+    uint64_t count = 0;
+    ((volatile uint64_t *)flag)[1] = 1;
+    do {
+        if (!extends(&info, page, ~count, traps))
+            return count + 1;
+        count++;
+    } while (*(volatile uint64_t *)flag == 0);
+    return 0;
+}
+
 static uint64_t ask(uint64_t a, uint64_t b)
 {
     uint64_t sum = 0;
@@ -185,6 +219,8 @@ uint64_t enclave_main(const uint64_t arguments[4])
         return 0;
     case PROBE_RUN:
         return ((uint64_t(*)(void))a)();
+    case PROBE_LEAVES:
+        return enclave_is_outside(a, 16) ? leaves(a, b != 0) : PROBE_REFUSED;
     default:
         return PROBE_REFUSED;
     }

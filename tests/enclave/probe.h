@@ -19,7 +19,9 @@ enum probe_order {
     PROBE_HEAP,
     PROBE_READ, /* the word at a */
     PROBE_WRITE,
-    PROBE_RUN, /* calls a */
+    PROBE_RUN,    /* calls a */
+    PROBE_LEAVES, /* as PROBE_SPIN, with a leaf of ENCLU each time; b: one that traps; 0, or what
+                     went wrong: a register, or none was done */
 };
 
 enum probe_fault {

@@ -194,9 +194,9 @@ static void *interrupt(void *thread)
     return vector;
 }
 
-static void goes_on_after_signals_and_is_busy_meanwhile(void **state)
+/* While a thread inside carries out `order` until it is told, signals come. */
+static void interrupt_at(enum probe_order order, uint64_t how, uint64_t answer)
 {
-    (void)state;
     pthread_t self = pthread_self();
     pthread_t other;
     void *vector;
@@ -205,12 +205,26 @@ static void goes_on_after_signals_and_is_busy_meanwhile(void **state)
     flag[0] = flag[1] = 0;
     check_ok(driver_model.handle_signal(SIGUSR1, on_signal, &err), &err);
     assert_int_equal(pthread_create(&other, NULL, interrupt, &self), 0);
-    assert_int_equal(ask(PROBE_SPIN, (uintptr_t)flag, 0), PROBE_SPUN);
+    assert_int_equal(ask(order, (uintptr_t)flag, how), answer);
     assert_int_equal(pthread_join(other, &vector), 0);
     assert_int_equal(*(uint64_t *)vector, 13);
     free(vector);
     assert_true(inside_count >= 5);
     assert_int_equal(told, DOOR_RESUME);
+}
+
+static void goes_on_after_signals_and_is_busy_meanwhile(void **state)
+{
+    (void)state;
+    interrupt_at(PROBE_SPIN, 0, PROBE_SPUN);
+}
+
+/* Those that have become calls, and those that trap. */
+static void signals_find_leaves_done_or_not_begun(void **state)
+{
+    (void)state;
+    interrupt_at(PROBE_LEAVES, 0, 0);
+    interrupt_at(PROBE_LEAVES, 1, 0);
 }
 
 static void does_not_lose_signals_while_entering(void **state)
@@ -472,6 +486,7 @@ int main(int argc, char *argv[])
         cmocka_unit_test(refuses_a_busy_tcs_and_a_full_ssa),
         cmocka_unit_test(refuses_other_leaves_and_runs),
         cmocka_unit_test(goes_on_after_signals_and_is_busy_meanwhile),
+        cmocka_unit_test(signals_find_leaves_done_or_not_begun),
         cmocka_unit_test(does_not_lose_signals_while_entering),
         cmocka_unit_test(refuses_signals_that_are_exceptions),
         cmocka_unit_test(reports_what_it_is),
