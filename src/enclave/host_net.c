@@ -296,23 +296,32 @@ static int64_t answer_send(struct host_thread *thread, struct host_socket *socke
                          size > 0 ? (const struct sockaddr *)&address : NULL, size));
 }
 
+static bool has_room(const struct host_socket *socket)
+{
+    struct pollfd item = {.fd = socket->fd, .events = POLLOUT};
+    return socket->left.size == 0 && poll(&item, 1, 0) == 1 && item.revents == POLLOUT;
+}
+
 /* With MSG_TRUNC, a datagram's whole size, of which the buffer has a part. */
 static int64_t answer_receive(struct host_thread *thread, struct host_socket *socket,
                               const uint64_t arguments[3])
 {
     struct sockaddr_storage address;
-    if (arguments[1] > DOOR_DATA_MAX || arguments[2] & ~KNOWN_FLAGS)
+    uint64_t flags = arguments[2] & ~(uint64_t)DOOR_ASKS_ROOM;
+    if (arguments[1] > DOOR_DATA_MAX || flags & ~KNOWN_FLAGS)
         return -EINVAL;
     struct iovec part = {thread->buffer + sizeof(struct door_address), (size_t)arguments[1]};
     struct msghdr message = {
         .msg_name = &address, .msg_namelen = sizeof address, .msg_iov = &part, .msg_iovlen = 1};
-    ssize_t got = recvmsg(socket->fd, &message, (int)arguments[2] | MSG_DONTWAIT);
+    ssize_t got = recvmsg(socket->fd, &message, (int)flags | MSG_DONTWAIT);
     if (got <= 0 && socket->error != 0)
         return -take_error(socket);
     if (got < 0)
         return -errno;
-    give_address(thread, &address, message.msg_namelen,
-                 (unsigned)message.msg_flags & (unsigned)MSG_TRUNC);
+    unsigned told = (unsigned)message.msg_flags & (unsigned)MSG_TRUNC;
+    if (arguments[2] & DOOR_ASKS_ROOM && got > 0 && has_room(socket))
+        told |= DOOR_ASKS_ROOM;
+    give_address(thread, &address, message.msg_namelen, told);
     return got;
 }
 

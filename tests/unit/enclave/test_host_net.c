@@ -219,6 +219,32 @@ static void closing_sends_what_is_left(void **state)
     (void)close(peer);
 }
 
+static unsigned told(void)
+{
+    struct door_address from;
+    memcpy(&from, thread->buffer, sizeof from);
+    return from.flags;
+}
+
+static void a_receiver_is_told_of_room_where_it_asks(void **state)
+{
+    uint32_t handle;
+    int peer = make(&handle);
+    (void)state;
+    assert_int_equal(write(peer, "ab", 2), 2);
+    assert_int_equal(ask(DOOR_RECEIVE, handle, 1, 0), 1);
+    assert_int_equal(told() & DOOR_ASKS_ROOM, 0);
+    assert_int_equal(ask(DOOR_RECEIVE, handle, 1, DOOR_ASKS_ROOM), 1);
+    assert_int_equal(told() & DOOR_ASKS_ROOM, DOOR_ASKS_ROOM);
+    assert_int_equal(ask(DOOR_RECEIVE, handle, 1, DOOR_ASKS_ROOM | 0x40000000), -EINVAL);
+    while (ask(DOOR_SEND, handle, DOOR_DATA_MAX, 0) > 0) {
+    }
+    assert_int_equal(write(peer, "c", 1), 1);
+    assert_int_equal(ask(DOOR_RECEIVE, handle, 1, DOOR_ASKS_ROOM), 1);
+    assert_int_equal(told() & DOOR_ASKS_ROOM, 0);
+    (void)close(peer);
+}
+
 /* --- what is fetched -------------------------------------------------------------------------- */
 
 static void place(size_t index, uint32_t handle, unsigned events)
@@ -312,6 +338,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(entries_that_cannot_be_end_what_is_there, start, end),
         cmocka_unit_test_setup_teardown(an_error_is_told_by_the_next_call, start, end),
         cmocka_unit_test_setup_teardown(closing_sends_what_is_left, start, end),
+        cmocka_unit_test_setup_teardown(a_receiver_is_told_of_room_where_it_asks, start, end),
         cmocka_unit_test_setup_teardown(a_look_brings_what_was_asked_for, start, end),
         cmocka_unit_test_setup_teardown(waiting_brings_nothing, start, end),
         cmocka_unit_test_setup_teardown(a_fetch_has_its_most_and_the_buffers, start, end),

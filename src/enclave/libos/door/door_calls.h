@@ -64,6 +64,10 @@ enum door_number {
 #define DOOR_STREAMS  3          /* handles below are the standard streams */
 #define DOOR_CHILDREN UINT32_MAX /* a handle to wait for alone: of sockets that arrive */
 
+/* Beside the flags of DOOR_RECEIVE: whether the socket takes bytes is told in those of the address,
+ * by the same bit, where some were received. */
+#define DOOR_ASKS_ROOM 0x80000000U
+
 /* An address of a socket, size 0 for none; of a datagram that was received, MSG_TRUNC too. */
 struct door_address {
     uint32_t size, flags;

@@ -6,8 +6,10 @@
 #include <linux/poll.h>
 
 #include "enclave/libos/bytes.h"
+#include "enclave/libos/clock.h"
 #include "enclave/libos/files/pipe.h"
 
+#define QUIET 100000 /* ticks of the processor's: some tens of microseconds */
 #define FLAGS ((uint32_t)(EPOLLET | EPOLLONESHOT | EPOLLWAKEUP | EPOLLEXCLUSIVE))
 #define KNOWN                                                                                      \
     ((uint32_t)(EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLRDNORM | EPOLLRDBAND |  \
@@ -29,6 +31,7 @@ struct epoll {
     struct file *file; /* its own */
     struct watch *first;
     size_t count;
+    bool was_quiet; /* the last look had to be waited for */
 };
 
 static const struct file_kind epoll_kind;
@@ -244,6 +247,7 @@ int epoll_look(struct file *file, struct epoll_ready *out, size_t most)
         return status;
     (void)ready_look(items, epoll->count);
     status = (int)tell_all(epoll, items, out, most);
+    epoll->was_quiet = epoll->was_quiet && status <= 1; /* one asks, and is answered */
     libos_free(items);
     return status;
 }
@@ -254,9 +258,27 @@ int epoll_wait_for(struct file *file, uint64_t deadline)
     int status = take_items(file->state, &items);
     if (status < 0)
         return status;
+    uint64_t before = clock_ticks();
     status = ready_wait(items, ((struct epoll *)file->state)->count, deadline);
+    ((struct epoll *)file->state)->was_quiet = clock_ticks() - before > QUIET;
     libos_free(items);
     return status;
+}
+
+bool epoll_is_quiet(struct file *file)
+{
+    struct epoll *epoll = file->state;
+    struct ready *items;
+    bool is_quiet = true;
+    if (!epoll->was_quiet || take_items(epoll, &items) < 0)
+        return false;
+    if (ready_look_inside(items, epoll->count) > 0) {
+        size_t i = 0;
+        for (const struct watch *watch = epoll->first; watch; watch = watch->next)
+            is_quiet = is_quiet && news(watch, items[i++].seen) == 0;
+    }
+    libos_free(items);
+    return is_quiet;
 }
 
 /* Whether there is something, of which nothing is told yet. */

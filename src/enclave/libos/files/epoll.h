@@ -34,6 +34,10 @@ int epoll_look(struct file *epoll, struct epoll_ready *out, size_t most);
 /* Waits as ready_wait(). */
 int epoll_wait_for(struct file *epoll, uint64_t deadline);
 
+/* Whether nothing is known to be ready, and the last time it took long until something was: then
+ * waiting asks the host as well as a look before it would. */
+bool epoll_is_quiet(struct file *epoll);
+
 /* The watch of this place in the list; false behind the last. */
 bool epoll_item(const struct file *epoll, size_t place, struct ready *out);
 

@@ -32,6 +32,11 @@ static struct door_ready handle_of(const struct ready *item)
                                .events = (uint16_t)item->wanted};
 }
 
+static unsigned held(const struct file *file)
+{
+    return file->kind->held ? file->kind->held(file) : 0;
+}
+
 /* As handle_of(), for a look: bytes are wanted of what is to be read. */
 static struct door_ready question_of(const struct ready *item)
 {
@@ -53,8 +58,7 @@ static void hear(struct ready *item, const struct door_ready *told, size_t *plac
         kind->hear(item->file, told->ready, *place, size);
     if (told->ready & DOOR_FETCH)
         *place = size > 0 ? DOOR_FETCHED_NEXT(*place, size) : DOOR_BUFFER_SIZE;
-    unsigned held = kind->held ? kind->held(item->file) : 0;
-    item->seen = (told->ready | held) & (item->wanted | ALWAYS);
+    item->seen = (told->ready | held(item->file)) & (item->wanted | ALWAYS);
 }
 
 /* So many of the host's as one call carries: where it got to. The lock is held meanwhile: nobody
@@ -77,14 +81,25 @@ static size_t look_outside(struct ready *items, size_t from, size_t count)
     return i;
 }
 
-size_t ready_look(struct ready *items, size_t count)
+size_t ready_look_inside(struct ready *items, size_t count)
 {
     size_t found = 0;
     for (size_t i = 0; i < count; i++) {
-        items[i].seen = 0;
-        if (items[i].file && !is_hosts(&items[i]))
-            items[i].seen = file_poll(items[i].file) & (items[i].wanted | ALWAYS);
+        unsigned seen = 0;
+        if (is_hosts(&items[i]))
+            seen = held(items[i].file);
+        else if (items[i].file)
+            seen = file_poll(items[i].file);
+        items[i].seen = seen & (items[i].wanted | ALWAYS);
+        found += items[i].seen != 0;
     }
+    return found;
+}
+
+size_t ready_look(struct ready *items, size_t count)
+{
+    size_t found = 0;
+    (void)ready_look_inside(items, count);
     for (size_t at = 0; at < count;)
         at = look_outside(items, at, count);
     for (size_t i = 0; i < count; i++)

@@ -17,6 +17,8 @@ struct ready {
 
 /* One look at each: how many have something. */
 size_t ready_look(struct ready *items, size_t count);
+/* The same without asking the host: of its files only what is in here already. */
+size_t ready_look_inside(struct ready *items, size_t count);
 
 /* Waits until something of them may have changed, or the host's monotonic clock has reached the
  * deadline. The files may have gone afterwards. 0 to look again, -ETIMEDOUT, -EINTR, -ENOMEM. */

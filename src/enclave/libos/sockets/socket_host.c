@@ -179,11 +179,15 @@ static int64_t receive_outside(struct file *file, struct socket_message *message
         flags |= SOCKET_CUT;
     if (of(file)->has_lost)
         return -ENOBUFS;
+    bool asks = of(file)->is_plain && of(file)->credit < CREDIT;
     int64_t got = door_receive(of(file)->handle, of(file)->socket.family, &from, message->bytes,
-                               message->size, message->flags & flags);
+                               message->size,
+                               (message->flags & flags) | (asks ? DOOR_ASKS_ROOM : 0));
     message->flags = 0;
     if (got < 0)
         return got;
+    if (asks && got > 0 && from.flags & DOOR_ASKS_ROOM)
+        of(file)->credit = CREDIT;
     give_address(&from, &message->address);
     message->flags = from.flags & SOCKET_CUT;
     return got;

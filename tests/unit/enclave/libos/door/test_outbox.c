@@ -27,6 +27,8 @@ static uint16_t ready; /* of each handle, with DOOR_FETCH only if the test says 
 static uint16_t asked; /* events of the last one */
 static uint32_t fetched_size;
 static size_t fetched_place;
+static uint32_t told_flags; /* of the address that comes with what is received */
+static uint64_t asked_flags;
 
 static uint64_t park(uint64_t count)
 {
@@ -44,7 +46,6 @@ static uint64_t park(uint64_t count)
 
 uint64_t door_ask(uint64_t number, uint64_t a, uint64_t b, uint64_t c)
 {
-    (void)c;
     assert_true(number <= DOOR_OUTBOX);
     calls[number]++;
     if (number == DOOR_PARK)
@@ -53,8 +54,11 @@ uint64_t door_ask(uint64_t number, uint64_t a, uint64_t b, uint64_t c)
         return 7;
     if (number == DOOR_OUTBOX)
         return (uint64_t)address;
-    if (number == DOOR_RECEIVE)
-        memset(stage_buffer, 0, sizeof(struct door_address));
+    if (number == DOOR_RECEIVE) {
+        const struct door_address nobody = {.flags = told_flags};
+        asked_flags = c;
+        memcpy(stage_buffer, &nobody, sizeof nobody);
+    }
     if (number == DOOR_RECEIVE && sends > 0)
         memset(stage_buffer + sizeof(struct door_address), 'd', (size_t)sends);
     return number == DOOR_SEND || number == DOOR_RECEIVE ? (uint64_t)sends : 0;
@@ -74,6 +78,7 @@ static int start(void **state)
     outbox.is_served = 1;
     ready = 0;
     sends = -EAGAIN;
+    told_flags = 0;
     fetched_place = DOOR_FETCHED_AT;
     heap_left = SIZE_MAX;
     return 0;
@@ -203,6 +208,34 @@ static void a_socket_posts_as_much_as_it_was_said_to_take(void **state)
     (void)look(file, POLLIN);
     assert_int_equal(put(file, bytes, 100), 100);
     assert_int_equal(calls[DOOR_SEND], 4);
+    file_put(file);
+}
+
+static void what_is_received_tells_of_room(void **state)
+{
+    uint8_t bytes[8] = {0};
+    struct file *file = make();
+    (void)state;
+    told_flags = DOOR_ASKS_ROOM | 0x40000000;
+    sends = 0; /* the end tells nothing */
+    assert_int_equal(file_read(file, FILE_HERE, bytes, 8), 0);
+    assert_int_equal(put(file, bytes, 1), 0);
+    assert_int_equal(calls[DOOR_SEND], 1);
+    sends = 4;
+    assert_int_equal(file_read(file, FILE_HERE, bytes, 8), 4);
+    assert_int_equal(asked_flags, DOOR_ASKS_ROOM);
+    assert_int_equal(file_read(file, FILE_HERE, bytes, 8), 4);
+    assert_int_equal(asked_flags, 0); /* it is known */
+    assert_int_equal(put(file, bytes, 8), 8);
+    assert_int_equal(calls[DOOR_SEND], 1);
+    file_put(file);
+    outbox.taken = outbox.put;
+    assert_int_equal(socket_host_new(INET, SOCKET_DATAGRAM, 0, 0, &file), 0);
+    assert_int_equal(file_read(file, FILE_HERE, bytes, 8), 4);
+    assert_int_equal(asked_flags & DOOR_ASKS_ROOM, 0);
+    sends = 8;
+    assert_int_equal(put(file, bytes, 8), 8);
+    assert_int_equal(calls[DOOR_SEND], 2);
     file_put(file);
 }
 
@@ -378,6 +411,7 @@ int main(void)
         cmocka_unit_test_setup(nothing_is_posted_where_nobody_looks_or_there_is_no_room, start),
         cmocka_unit_test_setup(all_bytes_come_through_the_ring, start),
         cmocka_unit_test_setup(a_socket_posts_as_much_as_it_was_said_to_take, start),
+        cmocka_unit_test_setup(what_is_received_tells_of_room, start),
         cmocka_unit_test_setup(urgent_bytes_and_addresses_go_by_the_door, start),
         cmocka_unit_test_setup(fetched_bytes_are_read_before_others, start),
         cmocka_unit_test_setup(a_full_fetch_is_followed_by_a_call, start),

@@ -54,9 +54,18 @@ uint64_t door_ask(uint64_t number, uint64_t a, uint64_t b, uint64_t c)
     return number == DOOR_PARK ? park(a, b) : 0;
 }
 
+static uint64_t step; /* ticks from one look at them to the next */
+
+uint64_t clock_ticks(void)
+{
+    static uint64_t ticks;
+    return ticks += step;
+}
+
 static int start(void **state)
 {
     (void)state;
+    step = UINT64_C(1) << 40;
     hosts_word = 0;
     lie = 0;
     now_ns += 1000;
@@ -295,6 +304,37 @@ static void without_memory_nothing_is_lost(void **state)
     file_put(counter);
 }
 
+/* Where something was soon there, or is there, or several are, one looks first. */
+static void who_waits_long_is_quiet(void **state)
+{
+    struct file *epoll = make_epoll(), *one = make_hosted(5), *other = make_hosted(6);
+    struct file *counter = make_counter(0);
+    (void)state;
+    assert_int_equal(add(epoll, one, 5, EPOLLIN), 0);
+    assert_int_equal(add(epoll, other, 6, EPOLLIN), 0);
+    assert_int_equal(add(epoll, counter, 7, EPOLLIN | EPOLLET), 0);
+    assert_false(epoll_is_quiet(epoll));
+    assert_int_equal(epoll_wait_for(epoll, now_ns + 5), -ETIMEDOUT);
+    asked_handles = 99;
+    assert_true(epoll_is_quiet(epoll));
+    assert_int_equal(asked_handles, 99); /* nobody was asked */
+    count_up(counter);
+    assert_false(epoll_is_quiet(epoll));
+    assert_int_equal(look(epoll), 1);
+    assert_true(epoll_is_quiet(epoll)); /* the edge was told */
+    hosts_word = POLLIN;
+    assert_int_equal(look(epoll), 2);
+    assert_false(epoll_is_quiet(epoll));
+    hosts_word = 0;
+    step = 1;
+    assert_int_equal(epoll_wait_for(epoll, now_ns + 5), -ETIMEDOUT);
+    assert_false(epoll_is_quiet(epoll));
+    file_put(epoll);
+    file_put(one);
+    file_put(other);
+    file_put(counter);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -306,6 +346,7 @@ int main(void)
         cmocka_unit_test_setup(a_host_that_lies_of_counts_makes_nothing_ready, start),
         cmocka_unit_test_setup(waits_no_longer_than_a_timer, start),
         cmocka_unit_test_setup(without_memory_nothing_is_lost, start),
+        cmocka_unit_test_setup(who_waits_long_is_quiet, start),
         cmocka_unit_test_setup(survives_any_clock, start), /* time stays at its end */
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
