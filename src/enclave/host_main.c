@@ -164,6 +164,8 @@ static int run(int argc, char *argv[], struct given *given, struct error *err)
     struct enclave_image image;
     struct host_nursery nursery;
     (void)signal(SIGPIPE, SIG_IGN);
+    if (setpgid(0, 0) < 0) /* with the nursery and children: a pause is for all of them */
+        return error_system(err, errno, "setpgid");
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return error_system(err, errno, "PR_SET_NO_NEW_PRIVS");
     if (take(argc, argv, given, err) < 0 ||

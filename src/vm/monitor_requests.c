@@ -1,4 +1,6 @@
 /* What clients ask the monitor for (docs/protocol.md, "The monitor's socket"). */
+#include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 
 #include "base/base64.h"
@@ -179,9 +181,34 @@ static void on_unpause(void *argument, const json_t *result, const struct error 
     on_guest_answer(pending, result, refusal);
 }
 
+/* An enclave's processes, with what else is in their group: its gate stands still with them, and
+ * answers what it is asked when they go on. */
+static int halt_enclave(struct client *client, uint64_t id, bool halts, struct error *err)
+{
+    struct monitor *monitor = client->monitor;
+    if (monitor->phase != MONITOR_RUNNING || monitor->launch.qemu <= 0)
+        return error_set(err, ERROR_REFUSED, "the container does not run");
+    if (monitor->paused == halts)
+        return error_set(
+            err, ERROR_REFUSED,
+            halts ? "the containers are paused already" : "the containers are not paused");
+    if (kill(-monitor->launch.qemu, halts ? SIGSTOP : SIGCONT) < 0)
+        return error_system(err, errno, "the enclave's processes");
+    write_paused(monitor, halts);
+    say_result(client, id, json_object());
+    return 0;
+}
+
+static bool is_enclave(const struct client *client)
+{
+    return launch_kind(client->monitor->config->tee)->is_enclave;
+}
+
 static int op_pause(struct client *client, uint64_t id, const json_t *args, struct error *err)
 {
     (void)args;
+    if (is_enclave(client))
+        return halt_enclave(client, id, true, err);
     if (forward(client, id, "pause", json_object(), on_pause, err) < 0)
         return -1;
     client->monitor->pausing++;
@@ -192,6 +219,8 @@ static int op_pause(struct client *client, uint64_t id, const json_t *args, stru
 static int op_unpause(struct client *client, uint64_t id, const json_t *args, struct error *err)
 {
     (void)args;
+    if (is_enclave(client))
+        return halt_enclave(client, id, false, err);
     return forward(client, id, "unpause", json_object(), on_unpause, err);
 }
 
