@@ -145,6 +145,34 @@ def folders():
     return result(child(move)), os.umask(before), os.getcwd() == start
 
 
+def queued():
+    """All signals that queue come, also where they are blocked."""
+    ready, tell = os.pipe()
+    blocked = {signal.SIGRTMIN, signal.SIGUSR2}
+    signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
+
+    def count():
+        os.write(tell, b"r")
+        signal.sigwait({signal.SIGUSR2})
+        done = 0
+        while signal.sigtimedwait({signal.SIGRTMIN}, 0):
+            done += 1
+        return done
+
+    number = child(count)
+    os.read(ready, 1)
+    for _ in range(200):
+        while True:
+            try:
+                os.kill(number, signal.SIGRTMIN)
+                break
+            except BlockingIOError:  # for the moment
+                os.sched_yield()
+    os.kill(number, signal.SIGUSR2)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, blocked)
+    return result(number)
+
+
 def told():
     """What /proc says of another process, of which a program was begun by its own name there."""
     ready, tell = os.pipe()
@@ -163,4 +191,4 @@ def told():
     return cmdline, same, name, result(number)
 
 
-print(large_writes(), offsets_and_locks(), signals(), polls(), sockets(), folders(), told())
+print(large_writes(), offsets_and_locks(), signals(), polls(), sockets(), folders(), queued(), told())

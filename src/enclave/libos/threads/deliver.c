@@ -81,7 +81,8 @@ void deliver_post(int number)
     door_wake(UINT64_MAX, UINT64_MAX);
 }
 
-#define NOTES 64
+#define NOTES  64
+#define LITTLE UINT64_C(1000000) /* nanoseconds */
 
 /* The poster writes at `written`, whoever has the lock reads at `taken`. */
 static struct {
@@ -95,14 +96,23 @@ static struct {
 void deliver_post_info(int process, const struct signal_info *info)
 {
     unsigned at = atomic_load(&notes.written);
-    if (at - atomic_load(&notes.taken) < NOTES) {
-        notes.all[at % NOTES].process = process;
-        notes.all[at % NOTES].info = *info;
-        atomic_store(&notes.written, at + 1);
-    } else if (info->number < SIGNAL_RT) {
-        (void)atomic_fetch_or(&posted, SIGNAL_BIT(info->number));
+    while (at - atomic_load(&notes.taken) == NOTES) {
+        door_wake(UINT64_MAX, UINT64_MAX);
+        (void)door_park(door_clock(DOOR_CLOCK_MONOTONIC) + LITTLE, 0);
     }
+    notes.all[at % NOTES].process = process;
+    notes.all[at % NOTES].info = *info;
+    atomic_store(&notes.written, at + 1);
     door_wake(UINT64_MAX, UINT64_MAX);
+}
+
+/* Who sent it was told that it goes. */
+static void tell_lost(void)
+{
+    static bool is_told;
+    if (!is_told)
+        log_line("a signal was lost: ", "more that queue are pending than there is room for");
+    is_told = true;
 }
 
 static void take_notes(void)
@@ -111,8 +121,8 @@ static void take_notes(void)
         const struct signal_info info = notes.all[at % NOTES].info;
         struct process *process = process_find(notes.all[at % NOTES].process);
         atomic_store(&notes.taken, at + 1);
-        if (process)
-            (void)process_signal(process, &info);
+        if (process && process_signal(process, &info) < 0)
+            tell_lost();
     }
 }
 

@@ -20,8 +20,7 @@ void deliver_exception(struct program_frame *frame, const struct thread_exceptio
  * without the lock. */
 void deliver_post(int number);
 /* Likewise, with all that it tells, for a process of this enclave: by one thread alone, which has
- * no struct thread. What does not find room comes as its number, or, of those that queue, not at
- * all. */
+ * no struct thread. Waits for room, which the program's threads make whatever they mask. */
 void deliver_post_info(int process, const struct signal_info *info);
 
 #endif
