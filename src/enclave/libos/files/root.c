@@ -101,13 +101,13 @@ static int mount_system(struct vfs *vfs)
     const unsigned harmless = TREE_NO_SETUID | TREE_NO_DEVICES | TREE_NO_EXECUTE;
     struct tree *proc = NULL, *sys = NULL;
     int status = proc_new(vfs->clock, &proc);
-    if (status < 0)
+    if (status < 0 || !proc)
         return status;
     proc->flags = harmless;
     status = mount_at(vfs, "/proc", proc);
     if (status == 0)
         status = sysfs_new(vfs->clock, &sys);
-    if (status < 0)
+    if (status < 0 || !sys)
         return status;
     sys->flags = harmless | TREE_READ_ONLY;
     return mount_at(vfs, "/sys", sys);
