@@ -233,6 +233,8 @@ bool pipe_awaits_other(const struct file *file)
     if (!pipe_is(file) || file->flags & O_NONBLOCK || (reads(file) && writes(file)))
         return false;
     const struct end *end = file->state;
+    if (!end->pipe->node) /* opened again by /proc: as Linux' fifo_open(), without waiting */
+        return false;
     return reads(file) ? end->pipe->writers == 0 && end->pipe->had_writers == end->seen
                        : end->pipe->readers == 0 && end->pipe->had_readers == end->seen;
 }

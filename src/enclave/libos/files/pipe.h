@@ -21,7 +21,7 @@ int pipe_new(unsigned flags, struct file **reader, struct file **writer);
 /* Opens a named pipe, by the file's flags: sets its kind. -ENXIO for who would write without
  * waiting and finds no reader, -ENOMEM. */
 int pipe_open_named(struct node *node, struct file *file);
-/* Whether open(2) is to wait: the other side has not been opened yet. */
+/* Whether open(2) of a named pipe is to wait: the other side has not been opened yet. */
 bool pipe_awaits_other(const struct file *file);
 
 /* Whether it is an end of a pipe; whether both are of one pipe. */
