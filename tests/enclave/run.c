@@ -317,8 +317,10 @@ static int speak(const struct given *given, int channel, struct error *err)
     struct run run = {.base = new_base(), .input = BUF_WITH_LIMIT(1U << 20), .code = NOT_RUN};
     run.session = session_open(run.base, channel, "sgx-simulated", &handler, &run, err);
     run.readable = event_new(run.base, STDIN_FILENO, EV_READ, on_readable, &run);
-    struct event *signals[] = {evsignal_new(run.base, SIGTERM, on_signal, &run),
-                               evsignal_new(run.base, SIGUSR1, on_signal, &run)};
+    static const int numbers[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
+    struct event *signals[sizeof numbers / sizeof *numbers];
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        signals[i] = evsignal_new(run.base, numbers[i], on_signal, &run);
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
         (void)event_add(signals[i], NULL);
     int status = run.session && run.readable ? ask(&run, given, err) : -1;

@@ -12,6 +12,7 @@
 #include "enclave/libos/door/door.h"
 #include "enclave/libos/files/pipe.h"
 #include "enclave/libos/files/ready.h"
+#include "enclave/libos/log.h"
 #include "enclave/libos/threads/wait.h"
 
 #define EFD_SEMAPHORE 1 /* eventfd(2) */
@@ -243,15 +244,22 @@ static uint64_t tell_left(struct file *file, uint64_t at)
     return 0;
 }
 
-/* Nobody is sent SIGIO. */
-static uint64_t switch_async(const struct file *file, uint64_t at)
+/* Nobody is sent SIGIO: the flag is kept, since servers (nginx) set it and do without the signal.
+ */
+static uint64_t switch_async(struct file *file, uint64_t at)
 {
+    static bool is_said;
     int value;
-    (void)file;
     if (!can_read(at, sizeof value))
         return SYSCALL_FAULT;
     memcpy(&value, (const void *)at, sizeof value);
-    return value ? SYSCALL_ERROR(ENOTTY) : 0;
+    if (value && !file->kind->is_stream)
+        return SYSCALL_ERROR(ENOTTY);
+    if (value && !is_said)
+        log_line("SIGIO, ", "which FIOASYNC asks for, is not sent");
+    is_said = is_said || value;
+    file->flags = (file->flags & ~(unsigned)FASYNC) | (value ? FASYNC : 0);
+    return 0;
 }
 
 /* Of terminals and devices there are none; what is every file's is there. */
@@ -381,8 +389,11 @@ static int control(struct file_table *files, int number, unsigned command, uint6
         if (!pipe_is(file))
             return -EBADF;
         return argument <= PIPE_SIZE ? PIPE_SIZE : -EPERM;
-    case F_GETOWN:
+    case F_SETOWN:
+        file->owner = (int)argument;
         return 0;
+    case F_GETOWN:
+        return file->owner;
     default:
         return -EINVAL;
     }

@@ -41,6 +41,7 @@ struct file {
     uint64_t edges;        /* how often it may have become ready (epoll.h) */
     struct watch *watches; /* of epolls (epoll.h), with what ends them */
     void (*forget_watches)(struct file *file);
+    int owner;         /* fcntl's F_SETOWN, kept and told */
     uint64_t number;   /* of what has no node, for stat; both ends of a pipe have the same */
     bool keeps_setuid; /* opened with CAP_FSETID: writing takes no bits away */
     struct node *node; /* counted; NULL for what has no name */
