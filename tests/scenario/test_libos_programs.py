@@ -1,86 +1,15 @@
 #!/usr/bin/python3
 """Programs that people run, each of one process, in an enclave of the model: databases, TLS, interpreters."""
-import json
-import os
-import re
-import shutil
-import socket
-import subprocess
-import tempfile
-import unittest
-
-from lib import paths, tap
-
-IMAGE, RUN = (os.path.abspath(os.environ["ENCLAVE_" + name]) for name in ("IMAGE", "RUN"))
-PROGRAMS = ("/usr/bin/sqlite3", "/usr/bin/openssl", "/usr/bin/perl", "/usr/bin/redis-server", "/usr/bin/busybox")
+from lib import enclave, tap
+from lib.enclave import free_port, run
 
 
-def run(*command, data=b"", timeout=60):
-    return subprocess.run(command, input=data, capture_output=True, timeout=timeout, check=False, env={"LANG": "C", "LC_ALL": "C"})
-
-
-def libraries(program):
-    return set(re.findall(r"(?:=> )?(/\S+) \(0x", run("/usr/bin/ldd", program).stdout.decode()))
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
-class Programs(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(cls.folder.cleanup)
-        cls.root = cls.folder.name + "/root"
-        cls.there = [program for program in PROGRAMS if os.path.exists(program)]
-        for path in {*cls.there, *(library for program in cls.there for library in libraries(program))}:
-            os.makedirs(cls.root + os.path.dirname(path), exist_ok=True)
-            shutil.copyfile(path, cls.root + path)
-            os.chmod(cls.root + path, 0o755)
-        os.makedirs(cls.root + "/tmp")
-        os.makedirs(cls.root + "/etc/ssl", exist_ok=True)
-        made = run("/usr/bin/openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost", "-days", "2",
-                   "-keyout", cls.root + "/etc/ssl/key.pem", "-out", cls.root + "/etc/ssl/cert.pem")  # fmt: skip
-        if made.returncode:
-            raise RuntimeError(made.stderr.decode())
-        os.chmod(cls.root + "/etc/ssl/key.pem", 0o644)
-        cls.layer = cls.build(cls.root)
+class Programs(enclave.Case):
+    PROGRAMS = ("/usr/bin/sqlite3", "/usr/bin/openssl", "/usr/bin/perl", "/usr/bin/redis-server", "/usr/bin/busybox")
 
     @classmethod
-    def build(cls, root):
-        disk = root + ".disk"
-        run("/bin/tar", "--owner=0", "--group=0", "--numeric-owner", "-C", root, "-cf", root + ".tar", ".")
-        built = run(paths.CAISSON, "layer", "build", root + ".tar", "-o", disk, "--json")
-        if built.returncode:
-            raise RuntimeError(built.stderr.decode())
-        return "--layer", disk, json.loads(built.stdout)["root_hash"]
-
-    def need(self, program):
-        if program not in self.there:
-            self.skipTest(program + " is not on this machine")
-
-    def inside(self, *command, data=b"", layer=None):
-        return run(RUN, IMAGE, *(layer or self.layer), *command, data=data)
-
-    def start(self, *command):
-        process = subprocess.Popen([RUN, IMAGE, *self.layer, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        self.addCleanup(process.stdout.close)
-        self.addCleanup(process.wait, 30)
-        self.addCleanup(process.kill)
-        self.addCleanup(process.stdin.close)
-        return process
-
-    def wait_for(self, process, text):
-        """Reads what the program says until it has said this."""
-        said = b""
-        while text not in said:
-            line = process.stdout.readline()
-            self.assertNotEqual(line, b"", said)
-            said += line
-        return said
+    def fill(cls, root):
+        root.add_certificate()
 
     def test_sqlite_keeps_a_database_in_a_file(self):
         self.need("/usr/bin/sqlite3")
