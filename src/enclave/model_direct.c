@@ -148,8 +148,9 @@ int model_direct_begin(struct model *model, struct error *err)
     model->direct.threads = calloc(count, sizeof *model->direct.threads);
     if (!model->direct.threads)
         return error_memory(err);
-    for (uint64_t i = model->code_begin / SGX_PAGE_SIZE, end = i;
-         i < model->code_end / SGX_PAGE_SIZE; i = end + 1) {
+    uint64_t end;
+    for (uint64_t i = model->code_begin / SGX_PAGE_SIZE; i < model->code_end / SGX_PAGE_SIZE;
+         i = end + 1) {
         for (end = i; end < count && model->pages[end].flags == is_code;)
             end++;
         if (end > i && patch(model, i * SGX_PAGE_SIZE, (end - i) * SGX_PAGE_SIZE, err) < 0)

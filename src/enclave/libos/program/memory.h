@@ -67,7 +67,7 @@ void memory_be_lazy(void);
 /* Accepts what of these pages waits for that: for who is about to fill them. -EIO. */
 int memory_touch(uintptr_t at, size_t size);
 /* At a fault, with the lock or in a thread that has it: whether a page has come there, so that the
- * access can be made again. */
+ * access can be made again. Neighbours that wait for the same come with it. */
 bool memory_fault(uintptr_t at);
 /* Whether these bytes can be accessed without a fault, for who may have none. */
 bool memory_is_there(uintptr_t at, size_t size, unsigned access);
