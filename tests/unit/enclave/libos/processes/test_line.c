@@ -65,6 +65,8 @@ static void *serve(void *argument)
 
 int arrivals_ask(void)
 {
+    if (mine == 1) /* for a spare: here is none */
+        return -EAGAIN;
     other.asked++;
     if (!other.comes)
         return other.fails ? -EAGAIN : 0;
