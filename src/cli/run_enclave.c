@@ -48,7 +48,7 @@ int run_enclave_limit(const struct args *args, const struct run_options *options
 {
     if (!args_has(args, "memory"))
         return 0;
-    const json_int_t bytes = (json_int_t)((uint64_t)options->memory_mib << 20);
+    const json_int_t bytes = options->memory_mib * INT64_C(1048576);
     if (json_object_set_new(request, "limits", json_pack("{s:I}", "memory", bytes)) < 0)
         return error_memory(err);
     return 0;

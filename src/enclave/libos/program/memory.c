@@ -204,7 +204,7 @@ static int make_fresh(size_t page, unsigned access)
     if (access & ~(unsigned)*state)
         memory.leaves->extend(address_of(page), access);
     *state |= (uint8_t)access;
-    __builtin_memset((void *)address_of(page), 0, MEMORY_PAGE);
+    __builtin_memset((void *)address_of(page), 0, MEMORY_PAGE); /* NOLINT: a page of the range */
     return 0;
 }
 
@@ -369,8 +369,7 @@ static int move(uintptr_t *at, size_t begin, size_t end, size_t new_size, unsign
         uintptr_t page = to + (i - begin) * MEMORY_PAGE;
         if ((memory.pages[i] & (ACCEPTED | MEMORY_READ)) == (ACCEPTED | MEMORY_READ) &&
             memory_touch(page, MEMORY_PAGE) == 0)
-            __builtin_memcpy((void *)(to + (i - begin) * MEMORY_PAGE), (void *)address_of(i),
-                             MEMORY_PAGE);
+            __builtin_memcpy((void *)page, (void *)address_of(i), MEMORY_PAGE); /* NOLINT: pages */
     }
     forget(begin, end);
     *at = to;
