@@ -464,8 +464,68 @@ static int moves(void)
     return close(ends[0]) + close(ends[1]);
 }
 
+/* --- the same in a child ---------------------------------------------------------------------- */
+
+static int lock_waiting(int fd, short type)
+{
+    struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_len = 1};
+    return fcntl(fd, F_SETLKW, &lock);
+}
+
+/* What its parent wrote before it let go of the lock is there. */
+static int wait_for_the_lock(int fd)
+{
+    char byte = 0;
+    int locked = lock_waiting(fd, F_WRLCK);
+    ssize_t size = pread(fd, &byte, 1, 0);
+    (void)printf("locked %d %zd %c\n", locked, size, byte);
+    return 4;
+}
+
+static int locks(void)
+{
+    int fd = memfd_create("locks", 0);
+    if (fd < 0 || lock_waiting(fd, F_WRLCK) < 0)
+        return 1;
+    pid_t pid = begin(wait_for_the_lock, fd);
+    if (pwrite(fd, "w", 1, 0) != 1 || lock_waiting(fd, F_UNLCK) < 0)
+        return 1;
+    (void)printf("let go %d\n", end(pid));
+    return close(fd);
+}
+
+/* As programs do that start others: its input is nothing, then it is another one. */
+static int redirect_and_execute(int fd)
+{
+    int closed_one = close(0), null = open("/dev/null", O_RDONLY), none = open("/none/such", 0);
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 50), flags = fcntl(copy, F_GETFD);
+    (void)printf("redirected %d %d %d %d %d\n", closed_one, null, none, copy, flags);
+    (void)fflush(stdout);
+    return execute(0);
+}
+
+static int redirects(void)
+{
+    char byte;
+    int ends[2];
+    if (pipe(ends) < 0)
+        return 1;
+    pid_t pid = begin(redirect_and_execute, ends[1]);
+    (void)close(ends[1]);
+    (void)printf("its end %zd", read(ends[0], &byte, 1));
+    (void)printf(" %d\n", end(pid));
+    return close(ends[0]);
+}
+
+static int in_a_child(int argument)
+{
+    (void)argument;
+    return memory() + works() + moves() + locks() + redirects();
+}
+
 static int further(void)
 {
+    (void)printf("in a child %d\n", end(begin(in_a_child, 0)));
     (void)printf("alarms %d\n", end(begin(under_alarms, 4)));
     (void)printf("threads %d\n", end(begin(with_threads, 4)));
     (void)printf("vfork %d\n", end(begin(borrow_one, 6)));
@@ -480,8 +540,8 @@ int hello_forks(void)
     if (readlink("/proc/self/exe", own_path, sizeof own_path - 1) < 0)
         return 100;
     (void)setpgid(0, 0); /* kill(0, …) is for this program's own */
-    int (*const all[])(void) = {copies,  shares, pipes, signals, to_the_parent, groups,
-                                orphans, memory, works, moves,   further};
+    int (*const all[])(void) = {copies, shares, pipes, signals, to_the_parent, groups, orphans,
+                                memory, works,  moves, locks,   redirects,     further};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         int status = all[i]();
         (void)fflush(stdout);

@@ -147,6 +147,7 @@ class Libos(unittest.TestCase):
         result = self.same("forks")
         self.assertEqual(result.returncode, 0)
         self.assertIn(b"deep 43\n", result.stdout)
+        self.assertIn(b"in a child 0\n", result.stdout)
 
     def test_a_process_becomes_another_user(self):
         result = self.inside("identities")

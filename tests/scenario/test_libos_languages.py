@@ -5,8 +5,8 @@ import os
 from lib import enclave, tap
 from lib.enclave import run
 
-TOOLS = ("awk bash cat chmod comm cp cut date diff expr factor find grep gzip head ln mkdir mv paste readlink rm sed seq sh sha256sum sort stat tail tar tee test "
-         "touch tr uniq wc xargs xz zstd").split()  # fmt: skip
+TOOLS = ("awk bash cat chmod comm cp cut date diff echo expr factor find grep gzip head ln mkdir mv paste readlink rm sed seq sh sha256sum sort stat tail tar tee test "
+         "touch tr true uniq wc xargs xz zstd").split()  # fmt: skip
 
 PIPELINES = rb"""
 set -o pipefail
@@ -16,7 +16,8 @@ for i in {1..30}; do echo "line $i of many"; done | tee a/all | grep -c 1
 for i in {1..12}; do echo "line $i" >a/f$i; done
 find a -type f -name 'f1*' | sort | while read -r name; do cat "$name"; done | sed 's/line/LINE/' | awk '{ s += $2 } END { print s, NR }'
 tar -cf - a | gzip -n | gzip -d | tar -tf - | sort | wc -l
-tar -cf - a | gzip >all.tgz && mkdir out && gzip -dc all.tgz | tar -C out -xf - && diff -r a out/a && echo the same
+find a -name 'f1*' -print0 | sort -z | xargs -0 -n 2 sha256sum; echo a b c | xargs -I{} echo '<{}>'; seq 6 | xargs -P 2 -n 3 true; echo $?
+tar -czf all.tgz a && mkdir out && tar -C out -xzf all.tgz && diff -r a out/a && echo the same
 cut -d' ' -f2 a/all | sort -n | tail -3 | paste -sd,
 comm -12 <(seq 5) <(seq 3 9) | tr '\n' ,; head -c 100000 /dev/zero | sha256sum
 mv a/f1 a/g1 && cp -a a c && rm -r a && chmod 600 c/g1 && ln -s c d && readlink d && stat -c '%a %s %F' c/g1

@@ -9,7 +9,7 @@ from lib.enclave import free_port, run
 
 NGINX = """worker_processes 2;
 user www-data;
-daemon off;
+daemon %s;
 pid /tmp/nginx.pid;
 error_log /dev/stderr notice;
 events { worker_connections 128; }
@@ -18,14 +18,14 @@ http {
   sendfile on;
   keepalive_requests 1000000;
   client_body_temp_path /tmp/1; proxy_temp_path /tmp/2; fastcgi_temp_path /tmp/3; uwsgi_temp_path /tmp/4; scgi_temp_path /tmp/5;
-  server { listen 127.0.0.1:%d backlog=64; root /srv; location = /worker { return 200 "$pid"; } }
+  server { listen 127.0.0.1:%d%s; root /srv; location = /worker { return 200 "$pid"; } }
 }
 """
 BIG = b"".join(b"line %d of what nginx sends\n" % i for i in range(20000))
 
 
 class Servers(enclave.Case):
-    PROGRAMS = ("/usr/bin/redis-server", "/usr/sbin/nginx", "/usr/bin/curl")
+    PROGRAMS = ("/usr/bin/redis-server", "/usr/sbin/nginx", "/usr/bin/curl", "/bin/sh", "/usr/bin/sleep")
 
     @classmethod
     def fill(cls, root):
@@ -35,8 +35,9 @@ class Servers(enclave.Case):
         root.write("/etc/hosts", b"127.0.0.1 localhost\n")
         root.write("/srv/small", b"a small file\n")
         root.write("/srv/big", BIG)
-        cls.port = free_port()
-        root.write("/etc/nginx.conf", (NGINX % cls.port).encode())
+        cls.port, cls.other = free_port(), free_port()
+        root.write("/etc/nginx.conf", (NGINX % ("off", cls.port, " backlog=64")).encode())
+        root.write("/etc/daemon.conf", (NGINX % ("on", cls.other, "")).encode())
 
     def test_redis_saves_forks_and_reads_what_it_saved(self):
         self.need("/usr/bin/redis-server", "/usr/bin/redis-cli")
@@ -102,6 +103,17 @@ class Servers(enclave.Case):
         self.assertFalse(after & before)
         server.send_signal(signal.SIGQUIT)
         self.assertIn(b"gracefully shutting down", server.stdout.read())
+        self.assertEqual(server.wait(30), 0)
+
+    def test_nginx_is_a_daemon(self):
+        self.need("/usr/sbin/nginx", "/usr/bin/curl")
+        server = self.start("/bin/sh", "-c", "nginx -c /etc/daemon.conf; read line; kill -QUIT $(read pid </tmp/nginx.pid; echo $pid); "
+                            "while [ -e /tmp/nginx.pid ]; do sleep 0.1; done; echo the end")  # fmt: skip
+        self.assertEqual(self.until(lambda: self.fetch("/small", self.other)), b"a small file\n")
+        self.assertEqual(self.fetch("/big", self.other), BIG)
+        server.stdin.write(b"\n")
+        server.stdin.flush()
+        self.wait_for(server, b"the end")
         self.assertEqual(server.wait(30), 0)
 
     def test_curl_asks_by_tls(self):

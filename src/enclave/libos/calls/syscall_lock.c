@@ -22,8 +22,9 @@ static int set_lock(struct file *file, enum lock_kind kind, const struct lock_ra
     int status = lock_set(file, kind, process, range);
     while (status == -EAGAIN && waits) {
         status = wait_on(&wait_files, DOOR_FOREVER, NULL, 0);
-        if (status == 0)
-            status = lock_set(file, kind, process, range);
+        if (status < 0) /* -EAGAIN, too, of a thread that is not to wait */
+            break;
+        status = lock_set(file, kind, process, range);
     }
     file_put(file);
     return status;

@@ -51,6 +51,21 @@ static int talk(struct remote_side *side, struct remote_buffer *question,
     return status == 1 ? 0 : status == 0 ? -EIO : status;
 }
 
+/* With the lock, which is let go meanwhile. A call that is not to wait does not there: its answer
+ * is waited for all the same. */
+static int talk_patiently(struct remote_side *side, struct remote_buffer *question,
+                          struct remote_buffer *answer)
+{
+    struct thread *self = thread_self();
+    bool is_hasty = self->is_hasty;
+    self->is_hasty = false;
+    lock_release();
+    int status = talk(side, question, answer);
+    lock_take();
+    self->is_hasty = is_hasty;
+    return status;
+}
+
 /* Signals that the call raised, as SIGPIPE, are this thread's. */
 static void raise_all(uint64_t signals)
 {
@@ -66,9 +81,7 @@ static int64_t exchange(struct remote_side *side, struct remote_call *call)
     int status = remote_pack(call);
     if (status < 0)
         return status;
-    lock_release();
-    status = talk(side, &call->parcel, &parcel);
-    lock_take();
+    status = talk_patiently(side, &call->parcel, &parcel);
     if (status < 0)
         remote_lost();
     int64_t result = remote_unpack(call, &parcel, &answer, &is_wrong);

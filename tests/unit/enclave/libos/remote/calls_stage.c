@@ -106,9 +106,12 @@ static int64_t take_message(struct message **queue, void *out, size_t room)
     return size;
 }
 
+/* As a wire has it: what is not to wait at all gets nothing. */
 static int64_t link_receive(void *end, void *out, size_t room, bool may_interrupt)
 {
     int64_t got;
+    if (may_interrupt && thread_self()->is_hasty)
+        return -EAGAIN;
     (void)pthread_mutex_lock(&host_lock);
     while ((got = take_message(end, out, room)) == -EAGAIN) {
         if (may_interrupt && signal_interrupts(thread_self())) {

@@ -594,6 +594,25 @@ static void a_read_in_pieces_does_not_wait_for_more(void **state)
     assert_int_equal(CALL(write, 2, AT(OUT), STAGE_SIZE), -EMSGSIZE);
 }
 
+/* Only the call does not wait: what it comes to is waited for. */
+static void a_hasty_call_has_an_answer(void **state)
+{
+    struct thread *self = thread_at(0);
+    (void)state;
+    self->is_hasty = true;
+    assert_int_equal(CALL(open, TEXT(FILE_PATH), O_RDWR | O_CREAT, 0600), 0);
+    assert_int_equal(CALL(open, TEXT(MISSING), O_RDWR), -ENOENT);
+    assert_int_equal(CALL(open, TEXT(FILE_PATH), O_RDWR), 1);
+    assert_int_equal(CALL(fcntl, 0, F_OFD_SETLKW, AT(LOCK)), 0);
+    assert_int_equal(CALL(fcntl, 1, F_OFD_SETLKW, AT(LOCK)), -EAGAIN);
+    assert_int_equal(CALL(pipe, AT(OUT)), 0);
+    assert_int_equal(CALL(read, 2, AT(OUT), 10), -EAGAIN);
+    assert_int_equal(CALL(write, 3, AT(LARGE), 10), 10);
+    assert_int_equal(CALL(read, 2, AT(OUT), 10), 10);
+    assert_true(self->is_hasty);
+    self->is_hasty = false;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -608,6 +627,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_done_before_a_signal_counts, start_remote,
                                         end_remote),
         cmocka_unit_test_setup_teardown(sigpipe_is_the_callers, start_remote, end_remote),
+        cmocka_unit_test_setup_teardown(a_hasty_call_has_an_answer, start_remote, end_remote),
         cmocka_unit_test_setup_teardown(a_read_in_pieces_does_not_wait_for_more, start_remote,
                                         end_remote),
     };
