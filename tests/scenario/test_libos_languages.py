@@ -2,8 +2,8 @@
 """Languages and their tools in enclaves of the model, each as outside: bash with what it calls, python with numpy, Go, musl's libc."""
 import os
 
-from lib import enclave, tap
-from lib.enclave import run
+from lib import inside, tap
+from lib.inside import run
 
 TOOLS = ("awk bash cat chmod comm cp cut date diff echo expr factor find grep gzip head ln mkdir mv paste readlink rm sed seq sh sha256sum sort stat tail tar tee test "
          "touch tr true uniq wc xargs xz zstd").split()  # fmt: skip
@@ -150,7 +150,7 @@ int main(void)
 """
 
 
-class Languages(enclave.Case):
+class Languages(inside.Case):
     PROGRAMS = ("/bin/sh", "/usr/bin/python3.11", *(f"/usr/bin/{name}" for name in TOOLS))
 
     @classmethod

@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 """Programs that people run, each of one process, in an enclave of the model: databases, TLS, interpreters."""
-from lib import enclave, tap
-from lib.enclave import free_port, run
+from lib import inside, tap
+from lib.inside import free_port, run
 
 
-class Programs(enclave.Case):
+class Programs(inside.Case):
     PROGRAMS = ("/usr/bin/sqlite3", "/usr/bin/openssl", "/usr/bin/perl", "/usr/bin/redis-server", "/usr/bin/busybox")
 
     @classmethod

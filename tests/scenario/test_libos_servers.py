@@ -4,8 +4,8 @@ import re
 import signal
 import subprocess
 
-from lib import enclave, tap
-from lib.enclave import free_port, run
+from lib import inside, tap
+from lib.inside import free_port, run
 
 NGINX = """worker_processes 2;
 user www-data;
@@ -24,7 +24,7 @@ http {
 BIG = b"".join(b"line %d of what nginx sends\n" % i for i in range(20000))
 
 
-class Servers(enclave.Case):
+class Servers(inside.Case):
     PROGRAMS = ("/usr/bin/redis-server", "/usr/sbin/nginx", "/usr/bin/curl", "/bin/sh", "/usr/bin/sleep")
 
     @classmethod
