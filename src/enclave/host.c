@@ -131,6 +131,21 @@ static int64_t answer_restrict(struct host_thread *thread, const uint64_t argume
     return outcome < 0 ? -EIO : 0;
 }
 
+static int64_t answer_trim(struct host_thread *thread, const uint64_t arguments[3])
+{
+    struct enclave *enclave = thread->host->enclave;
+    int outcome = enclave->driver->set_type(enclave, arguments[0], arguments[1], SGX_TRIM, NULL);
+    return outcome < 0 ? -EIO : 0;
+}
+
+static int64_t answer_remove(struct host_thread *thread, const uint64_t arguments[3])
+{
+    struct enclave *enclave = thread->host->enclave;
+    if (enclave->driver->remove(enclave, arguments[0], arguments[1], NULL) < 0)
+        return -EIO;
+    return answer_grow(thread, arguments);
+}
+
 static int64_t answer_park(struct host_thread *thread, const uint64_t arguments[3])
 {
     return host_park(thread, arguments[0], arguments[1]);
@@ -178,14 +193,15 @@ static uint64_t answer(void *context, uint64_t number, const uint64_t arguments[
         [DOOR_WAKE] = answer_wake,        [DOOR_SPAWN] = answer_spawn,
         [DOOR_ALARM] = answer_alarm,      [DOOR_TELL] = host_answer_tell,
         [DOOR_NEXT] = host_answer_next,   [DOOR_INPUT] = host_answer_input,
-        [DOOR_BEGIN] = host_answer_begin,
+        [DOOR_BEGIN] = host_answer_begin, [DOOR_TRIM] = answer_trim,
+        [DOOR_REMOVE] = answer_remove,
     };
     host_outbox_empty(((struct host_thread *)context)->host);
     if (number == DOOR_OUTBOX)
         return (uint64_t)host_outbox_answer(((struct host_thread *)context)->host);
-    if (number >= DOOR_CHILD)
+    if (number >= DOOR_CHILD && number <= DOOR_ARRIVE)
         return (uint64_t)host_children_answer(context, number);
-    if (number >= DOOR_SOCKET)
+    if (number >= DOOR_SOCKET && number < DOOR_CHILD)
         return (uint64_t)host_net_answer(context, number, arguments);
     if (number >= sizeof answers / sizeof *answers || !answers[number])
         return (uint64_t)-ENOSYS;

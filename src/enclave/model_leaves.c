@@ -182,8 +182,7 @@ static bool leaf_accept_copy(struct model *model, const struct sgx_gprs *registe
     uint8_t copy[SGX_PAGE_SIZE];
     memcpy(copy, inside(registers->rdx), sizeof copy);
     page->flags = (uint16_t)info.flags;
-    if (model_pages_back(model, offset, SGX_PAGE_SIZE, span_of(copy, sizeof copy), info.flags,
-                         NULL) < 0)
+    if (model_page_put(model, offset, copy, info.flags, NULL) < 0)
         return faults(fault, MODEL_PF, registers->rcx);
     *status = 0;
     return true;

@@ -33,28 +33,40 @@ static int protection(uint64_t access)
            ((access & SGX_EXECUTE) ? PROT_EXEC : 0);
 }
 
-/* Memory of zeros: ordinary one where that is wanted, or where there is no other. */
+/* Memory of zeros for these pages, at `at`, or anywhere for NULL: ordinary one where that is
+ * wanted, or where there is no other. NULL for an error. */
+static void *map_at(struct model *model, void *at, uint64_t offset, uint64_t size, int access,
+                    bool is_ordinary, struct error *err)
+{
+    const int fixed = at ? MAP_FIXED : 0;
+    void *got = MAP_FAILED;
+    if (!is_ordinary && model->secret_fd >= 0)
+        got = mmap(at, size, access, MAP_SHARED | fixed, model->secret_fd, (off_t)offset);
+    if (got == MAP_FAILED) {
+        got = mmap(at, size, access, MAP_PRIVATE | MAP_ANONYMOUS | fixed, -1, 0);
+        model->is_secret = model->is_secret && is_ordinary;
+        is_ordinary = true;
+    }
+    if (got == MAP_FAILED) {
+        (void)error_system(err, errno, "memory for 0x%llx bytes of an enclave",
+                           (unsigned long long)size);
+        return NULL;
+    }
+    (void)madvise(got, size, MADV_DONTDUMP);
+    if (madvise(got, size, MADV_DONTFORK) < 0) { /* as the kernel's driver has it */
+        (void)error_system(err, errno, "an enclave's memory");
+        return NULL;
+    }
+    for (uint64_t page = offset; page < offset + size; page += SGX_PAGE_SIZE)
+        model_page_at(model, page)->is_ordinary = is_ordinary;
+    return got;
+}
+
 static int map(struct model *model, uint64_t offset, uint64_t size, int access, bool is_ordinary,
                struct error *err)
 {
     void *at = address_of(model, offset);
-    void *got = MAP_FAILED;
-    if (!is_ordinary && model->secret_fd >= 0)
-        got = mmap(at, size, access, MAP_SHARED | MAP_FIXED, model->secret_fd, (off_t)offset);
-    if (got == MAP_FAILED) {
-        got = mmap(at, size, access, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-        model->is_secret = model->is_secret && is_ordinary;
-        is_ordinary = true;
-    }
-    if (got == MAP_FAILED)
-        return error_system(err, errno, "memory for 0x%llx bytes of an enclave",
-                            (unsigned long long)size);
-    (void)madvise(at, size, MADV_DONTDUMP);
-    if (madvise(at, size, MADV_DONTFORK) < 0) /* as the kernel's driver has it */
-        return error_system(err, errno, "an enclave's memory");
-    for (uint64_t page = offset; page < offset + size; page += SGX_PAGE_SIZE)
-        model_page_at(model, page)->is_ordinary = is_ordinary;
-    return 0;
+    return map_at(model, at, offset, size, access, is_ordinary, err) ? 0 : -1;
 }
 
 static int protect(struct model *model, uint64_t offset, uint64_t size, uint8_t access,
@@ -95,6 +107,26 @@ int model_pages_back(struct model *model, uint64_t offset, uint64_t size, struct
         model_page_at(model, offset + at)->is_used = true;
     }
     return protect(model, offset, size, allowed(flags), err);
+}
+
+/* No thread sees the page without its bytes: it is filled elsewhere, and then moved. */
+int model_page_put(struct model *model, uint64_t offset, const uint8_t bytes[SGX_PAGE_SIZE],
+                   uint64_t flags, struct error *err)
+{
+    struct model_page *page = model_page_at(model, offset);
+    uint8_t access = allowed(flags);
+    void *made = map_at(model, NULL, offset, SGX_PAGE_SIZE, PROT_READ | PROT_WRITE,
+                        (flags & SGX_EXECUTE) != 0, err);
+    if (!made)
+        return -1;
+    memcpy(made, bytes, SGX_PAGE_SIZE);
+    if (mprotect(made, SGX_PAGE_SIZE, protection(access)) < 0 ||
+        mremap(made, SGX_PAGE_SIZE, SGX_PAGE_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED,
+               address_of(model, offset)) == MAP_FAILED)
+        return error_system(err, errno, "a page of an enclave");
+    page->given = access;
+    page->is_used = page->is_touched = true;
+    return 0;
 }
 
 /* Memory for the page and for those behind it that may come next: one by one it would be four

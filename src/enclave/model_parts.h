@@ -57,6 +57,9 @@ struct model_page *model_page_at(struct model *model, uint64_t offset);
 /* Puts memory under [offset, offset + size), with bytes or zeros, and gives it the access. */
 int model_pages_back(struct model *model, uint64_t offset, uint64_t size, struct span bytes,
                      uint64_t flags, struct error *err);
+/* A page with these bytes and this access, in one step for whoever looks at it. */
+int model_page_put(struct model *model, uint64_t offset, const uint8_t bytes[SGX_PAGE_SIZE],
+                   uint64_t flags, struct error *err);
 /* Makes the page one that EAUG has added and the enclave has not accepted. */
 int model_page_add(struct model *model, uint64_t offset, struct error *err);
 /* Lets the memory of these pages have the access that their flags now say. What narrows does so at

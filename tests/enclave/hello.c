@@ -201,7 +201,7 @@ int main(int argc, char *argv[])
         {"abort", hello_abort},
         {"wait", hello_wait},
         {"sockets", hello_sockets},
-        {"shared", hello_shared},
+        {"shares", hello_shares},
         {"processes", hello_processes},
         {"identities", hello_identities},
         {"spawn", hello_spawn},

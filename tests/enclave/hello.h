@@ -17,11 +17,11 @@ int hello_processes(void);
 int hello_identities(void);
 int hello_spawn(void);
 int hello_forks(void);
+int hello_shares(void);
 
 /* execve: refused ones, then itself with the words that the second one takes. */
 int hello_exec(char *program);
 int hello_exec_after(char *words[]);
-int hello_shared(void);
 
 /* Threads: at work, while the program ends, and after the first one's end. */
 int hello_threads(void);

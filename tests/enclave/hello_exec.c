@@ -147,25 +147,3 @@ int hello_exec_after(char *words[])
     (void)syscall(SYS_execveat, fd, "", last, environ, AT_EMPTY_PATH);
     return 98;
 }
-
-/* Twice a child that has a copy: of what is mapped as shared, the parent sees nothing change in an
- * enclave. */
-int hello_shared(void)
-{
-    unsigned char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-                               0);
-    NEED(page != MAP_FAILED);
-    for (int i = 0; i < 2; i++) {
-        int status;
-        page[0] = (unsigned char)(i + 5);
-        pid_t child = fork();
-        if (child == 0) {
-            int seen = page[0];
-            page[0] = 77;
-            _exit(seen);
-        }
-        NEED(waitpid(child, &status, 0) == child && WIFEXITED(status));
-        (void)printf("%d %d\n", WEXITSTATUS(status), page[0]);
-    }
-    return 0;
-}

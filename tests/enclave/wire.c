@@ -38,7 +38,17 @@ void program_interrupt(struct program_frame *frame)
     __builtin_trap();
 }
 
-bool thread_is_of_pool(void)
+void program_bring(void)
+{
+    __builtin_trap();
+}
+
+bool lock_is_kept(void)
+{
+    return false;
+}
+
+bool thread_has_lock(void)
 {
     return false;
 }

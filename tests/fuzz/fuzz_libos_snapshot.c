@@ -7,8 +7,11 @@
 #include <sys/mman.h>
 
 #include "enclave/libos/alloc.h"
+#include "enclave/libos/calls/own_call.h"
+#include "enclave/libos/door/door.h"
 #include "enclave/libos/program/memory.h"
 #include "enclave/libos/program/snapshot.h"
+#include "enclave/libos/shared/shared.h"
 #include "enclave/libos/threads/lock.h"
 
 #define RANGE ((uintptr_t)0x20000000) /* as the seeds have it */
@@ -30,6 +33,27 @@ void lock_take(void)
 
 void lock_release(void)
 {
+}
+
+void lock_keep(void)
+{
+}
+
+void lock_keep_no_more(void)
+{
+}
+
+int64_t door_park(uint64_t deadline, size_t count)
+{
+    (void)deadline;
+    (void)count;
+    return 0;
+}
+
+int64_t own_make_long_call(enum own_call number, const uint64_t arguments[6])
+{
+    fuzz_require(number == OWN_SHARED_DROP && arguments[0] != 0);
+    return 0;
 }
 
 /* --- pages ------------------------------------------------------------------------------------ */
@@ -62,10 +86,27 @@ static int restrict_access(uintptr_t first, size_t size, unsigned access)
     return 0;
 }
 
+static int accept_copy(uintptr_t page, const uint8_t *bytes, unsigned access)
+{
+    (void)page;
+    (void)bytes;
+    (void)access;
+    fuzz_require(false); /* nothing is touched */
+    return -EIO;
+}
+
+static int remove_pages(uintptr_t first, size_t size)
+{
+    for (size_t i = 0; i < size; i += MEMORY_PAGE)
+        *find(first + i) = 0;
+    return 0;
+}
+
 /* What is written beyond it is a fault. */
 static void begin(void)
 {
-    static const struct memory_leaves leaves = {accept_page, extend, restrict_access};
+    static const struct memory_leaves leaves = {accept_page, extend,      restrict_access,
+                                                NULL,        accept_copy, remove_pages};
     static void *range;
     if (!range)
         range = mmap((void *)RANGE, PAGES * MEMORY_PAGE, PROT_READ | PROT_WRITE, /* NOLINT */
@@ -73,7 +114,9 @@ static void begin(void)
     fuzz_require(range == (void *)RANGE); /* NOLINT: a fixed address */
     memset(range, 0, PAGES * MEMORY_PAGE);
     memset(access_of, 0, sizeof access_of);
+    shared_unmap_all();
     memory_init(RANGE, PAGES * MEMORY_PAGE, &leaves);
+    memory_be_lazy();
 }
 
 /* --- messages --------------------------------------------------------------------------------- */
@@ -110,7 +153,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_require(status <= 0 && memory_used() <= PAGES);
     for (uintptr_t at = 0; status == 0 && memory_next(at, &run); at = run.end) {
         for (uintptr_t page = run.begin; page < run.end; page += MEMORY_PAGE)
-            fuzz_require(*find(page) == run.access);
+            fuzz_require(*find(page) == (run.is_shared || *find(page) == 0 ? 0 : run.access));
     }
     return 0;
 }

@@ -55,7 +55,12 @@ bool enclave_is_outside(uintptr_t address, uint64_t size)
     return address != 0 && size != 0;
 }
 
-bool thread_is_of_pool(void)
+bool lock_is_kept(void)
+{
+    return false;
+}
+
+bool thread_has_lock(void)
 {
     return false;
 }

@@ -164,11 +164,10 @@ groups -1 1\nkill -1 1\nopen -1 13\nsaved 0 0\nids 5 7 7\nlimit 0 0\nlimit -1 9\
         self.assertEqual((result.returncode, result.stdout, result.stderr.splitlines()[-1]), (43, b"2 by a number\nnone 42 0.428571\n", b"to the other stream"))
         self.assertEqual((outside.returncode, outside.stdout), (result.returncode, result.stdout))
 
-    def test_what_is_shared_becomes_the_child_s_copy_and_that_is_told(self):
-        self.assertEqual(run(HELLO, "shared").stdout, b"5 77\n6 77\n")
-        result = self.inside("shared")
-        self.assertEqual((result.returncode, result.stdout), (0, b"5 5\n6 6\n"))
-        self.assertEqual(result.stderr.count(b"becomes the child's own copy"), 1)
+    def test_processes_share_memory_as_outside(self):
+        result = self.same("shares")
+        self.assertEqual(result.returncode, 0)
+        self.assertIn(b"atomic: 4 2000\n", result.stdout)
 
     def test_what_is_not_there_says_so_once(self):
         result = self.inside("unknown")

@@ -61,6 +61,23 @@ static int restrict_pages(uintptr_t first, size_t size, unsigned access)
     return result;
 }
 
+static int accept_copy(uintptr_t page, const uint8_t *bytes, unsigned access)
+{
+    const struct sgx_secinfo fresh = {.flags = SGX_REGULAR | access};
+    return enclu_accept_copy(&fresh, page, (uintptr_t)bytes) == 0 ? 0 : -EIO;
+}
+
+/* Between the two requests EACCEPT finds out whether the first was done; that the second was is
+ * seen when a page is accepted there again. */
+static int remove_pages(uintptr_t first, size_t size)
+{
+    const struct sgx_secinfo trimmed = {.flags = SGX_TRIM | SGX_MODIFIED};
+    int result = door_trim(first - enclave_base(), size);
+    for (size_t at = 0; result == 0 && at < size; at += MEMORY_PAGE)
+        result = enclu_accept(&trimmed, first + at) == 0 ? 0 : -EIO;
+    return result == 0 ? door_remove(first - enclave_base(), size) : result;
+}
+
 /* What the range has before the image: at its usual base, 0, programs have their fixed addresses
  * there. Below the first page Linux maps nothing. */
 #define MEMORY_AT 0x10000
@@ -73,7 +90,8 @@ static int grow(uintptr_t first, size_t size)
 
 static int prepare_memory(void)
 {
-    static const struct memory_leaves leaves = {accept_page, extend_page, restrict_pages, grow};
+    static const struct memory_leaves leaves = {accept_page, extend_page, restrict_pages,
+                                                grow,        accept_copy, remove_pages};
     return memory_init(enclave_base() + MEMORY_AT, ENCLAVE_AT - MEMORY_AT, &leaves);
 }
 

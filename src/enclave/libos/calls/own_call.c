@@ -66,6 +66,12 @@ syscall_fn *own_call(uint64_t number)
         [OWN_FORK_SEND - OWN_FIRST] = own_fork_send,
         [OWN_FORK_END - OWN_FIRST] = own_fork_end,
         [OWN_MOVE - OWN_FIRST] = own_move,
+        [OWN_SHARED_OPEN - OWN_FIRST] = own_shared_open,
+        [OWN_SHARED_PAGE - OWN_FIRST] = own_shared_page,
+        [OWN_SHARED_DROP - OWN_FIRST] = own_shared_drop,
+        [OWN_SHARED_LEAVE - OWN_FIRST] = own_shared_leave,
+        [OWN_SHARED_WAIT - OWN_FIRST] = own_shared_wait,
+        [OWN_SHARED_WAKE - OWN_FIRST] = own_shared_wake,
     };
     return number >= OWN_FIRST && number < OWN_END_NUMBERS ? all[number - OWN_FIRST] : NULL;
 }

@@ -29,6 +29,17 @@ enum own_call {
     OWN_FORK_SEND, /* its number, one message, how many bytes */
     OWN_FORK_END,  /* its number, enum own_fork_end, signals that it has yet to get: a bit each */
     OWN_MOVE,      /* a process without an enclave gets one that waits for a snapshot: its number */
+
+    /* Of shared memory (shared/home.h). A file's number, or -1 for memory without a name, its
+     * offset, bytes, MEMORY_*: an object. */
+    OWN_SHARED_OPEN,
+    OWN_SHARED_PAGE, /* object, page of it, address, enum shared_wanted, struct shared_grant */
+    OWN_SHARED_DROP, /* object, first page, how many, address of the first, whether it has others */
+    OWN_SHARED_LEAVE, /* all that the process has */
+    /* futex(2): object, offset, value, bits, nanoseconds (UINT64_MAX for ever); object, offset, how
+     * many, bits. */
+    OWN_SHARED_WAIT,
+    OWN_SHARED_WAKE,
     OWN_END_NUMBERS,
 };
 
@@ -61,5 +72,13 @@ syscall_fn own_fork_send;
 syscall_fn own_move;
 syscall_fn own_return;
 syscall_fn own_spawn;
+
+/* own_shared.c */
+syscall_fn own_shared_drop;
+syscall_fn own_shared_leave;
+syscall_fn own_shared_open;
+syscall_fn own_shared_page;
+syscall_fn own_shared_wait;
+syscall_fn own_shared_wake;
 
 #endif

@@ -8,6 +8,7 @@
 #include "enclave/libos/processes/line.h"
 #include "enclave/libos/processes/order.h"
 #include "enclave/libos/program/memory.h"
+#include "enclave/libos/shared/home.h"
 #include "enclave/libos/wipe.h"
 
 static struct order order_for(const struct process *process, enum order_kind kind)
@@ -107,6 +108,18 @@ uint64_t own_spawn(struct program_frame *frame)
 
 /* --- with a snapshot -------------------------------------------------------------------------- */
 
+/* What this process has of shared memory now, the child has too. */
+static void share(const struct process *process)
+{
+    shared_home_fork(process_index(process_of_enclave(process_self())), process_index(process));
+}
+
+static void cancel(struct process *process)
+{
+    shared_home_leave(process_index(process));
+    process_cancel(process);
+}
+
 /* An enclave for the process, which is to be a copy of another one. */
 static int give_enclave(struct process *process)
 {
@@ -126,9 +139,10 @@ uint64_t own_fork(struct program_frame *frame)
     if (status < 0)
         return (uint64_t)status;
     process->post = line_post; /* what comes before its enclave runs waits */
+    share(process);
     status = give_enclave(process);
     if (status < 0)
-        process_cancel(process);
+        cancel(process);
     return status < 0 ? (uint64_t)status : (uint64_t)process->number;
 }
 
@@ -180,6 +194,7 @@ uint64_t own_fork_end(struct program_frame *frame)
     if (!process || (!line && (!is_borrowed(process) || frame->rsi == OWN_FORK_WHOLE)))
         return SYSCALL_ERROR(ESRCH);
     if (frame->rsi == OWN_FORK_WHOLE) {
+        share(process); /* what another thread has mapped meanwhile */
         line_start(line);
         post_all(process, frame->rdx);
         return 0;
@@ -189,6 +204,6 @@ uint64_t own_fork_end(struct program_frame *frame)
     if (frame->rsi == OWN_FORK_KILLED)
         process_end(process, SIGKILL);
     else
-        process_cancel(process);
+        cancel(process);
     return 0;
 }

@@ -11,6 +11,9 @@ void syscall_begin(const struct program *program);
 
 typedef uint64_t syscall_fn(struct program_frame *frame);
 
+/* With the lock: of each thread of this enclave, what becomes of its robust locks at its end. */
+void syscall_end_robust_locks(void);
+
 /* syscall_io.c */
 syscall_fn syscall_close;
 syscall_fn syscall_close_range;

@@ -7,6 +7,7 @@
 #include "enclave/libos/files/signal_file.h"
 #include "enclave/libos/files/tree_parts.h"
 #include "enclave/libos/remote/remote_call.h"
+#include "enclave/libos/shared/home.h"
 
 #define NAME_PREFIX "/memfd:"
 #define NAME_MOST   249 /* bytes, as Linux has it */
@@ -115,6 +116,8 @@ int syscall_seals(struct file *file, unsigned command, uint64_t seals)
         return -EPERM;
     if (seals & ~(uint64_t)SEALS)
         return -EINVAL;
+    if (seals & F_SEAL_WRITE && shared_home_is_written(node))
+        return -EBUSY;
     node->seals |= (uint32_t)seals;
     return 0;
 }

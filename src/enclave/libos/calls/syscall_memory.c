@@ -1,13 +1,15 @@
-/* mmap and its kin, for a program that has one thread. */
+/* mmap and its kin. */
 #include <asm/unistd_64.h>
 #include <linux/fcntl.h>
 #include <linux/mman.h>
 
 #include "enclave/libos/calls/late_map.h"
+#include "enclave/libos/calls/own_call.h"
 #include "enclave/libos/calls/syscall_parts.h"
 #include "enclave/libos/program/brk.h"
 #include "enclave/libos/program/rewrite.h"
 #include "enclave/libos/remote/remote_call.h"
+#include "enclave/libos/shared/shared.h"
 
 static uint64_t page_up(uint64_t value)
 {
@@ -118,6 +120,26 @@ static uint64_t map_file(const struct program_frame *frame, bool is_fixed)
     return at;
 }
 
+/* Of a file, or of memory without a name: pages come when they are touched (shared/shared.h). */
+static uint64_t map_shared(const struct program_frame *frame, bool is_fixed)
+{
+    bool is_file = !(frame->r10 & MAP_ANONYMOUS);
+    const uint64_t arguments[6] = {is_file ? frame->r8 : UINT64_MAX, is_file ? frame->r9 : 0,
+                                   page_up(frame->rsi), frame->rdx};
+    uintptr_t at = frame->rdi;
+    if (frame->rsi == 0 || page_up(frame->rsi) < frame->rsi || (is_fixed && at % MEMORY_PAGE != 0))
+        return SYSCALL_ERROR(EINVAL);
+    int64_t status = shared_prepare();
+    int64_t object = status < 0 ? status : own_make_long_call(OWN_SHARED_OPEN, arguments);
+    if (object < 0)
+        return (uint64_t)object;
+    const struct shared_source source = {.object = (uint32_t)object,
+                                         .may_write = object >> 32 & 1,
+                                         .first = is_file ? frame->r9 / MEMORY_PAGE : 0};
+    status = shared_map(&at, page_up(frame->rsi), (unsigned)frame->rdx, is_fixed, &source);
+    return status < 0 ? (uint64_t)status : at;
+}
+
 uint64_t syscall_mmap(struct program_frame *frame)
 {
     const uint64_t known = MAP_SHARED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE |
@@ -130,11 +152,13 @@ uint64_t syscall_mmap(struct program_frame *frame)
         return SYSCALL_ERROR(EINVAL);
     if (is_fixed)
         late_cut(at, frame->rsi);
+    if (type == MAP_SHARED && !(frame->rdx & PROT_EXEC) && memory_is_lazy())
+        return map_shared(frame, is_fixed);
+    if (is_fixed)
+        shared_unmap(at, frame->rsi);
     if (!(flags & MAP_ANONYMOUS))
         return map_file(frame, is_fixed);
     int result = memory_map(&at, frame->rsi, (unsigned)frame->rdx, is_fixed);
-    if (result == 0 && type == MAP_SHARED && frame->rdx & PROT_WRITE)
-        memory_note_shared();
     return result < 0 ? (uint64_t)result : at;
 }
 
@@ -143,7 +167,9 @@ uint64_t syscall_mremap(struct program_frame *frame)
     uintptr_t at = frame->rdi;
     if (frame->r10 & ~(uint64_t)MREMAP_MAYMOVE)
         return SYSCALL_ERROR(EINVAL);
-    int result = memory_resize(&at, frame->rsi, frame->rdx, frame->r10 != 0);
+    bool is_shared = memory_has_shared(at, frame->rsi);
+    int result = is_shared ? shared_resize(&at, frame->rsi, frame->rdx, frame->r10 != 0)
+                           : memory_resize(&at, frame->rsi, frame->rdx, frame->r10 != 0);
     return result < 0 ? (uint64_t)result : at;
 }
 
@@ -160,6 +186,8 @@ uint64_t syscall_madvise(struct program_frame *frame)
 
 uint64_t syscall_munmap(struct program_frame *frame)
 {
+    if (frame->rdi % MEMORY_PAGE == 0 && memory_has(frame->rdi, frame->rsi))
+        shared_unmap(frame->rdi, frame->rsi);
     int result = memory_unmap(frame->rdi, frame->rsi);
     if (result == 0)
         rewrite_forget(frame->rdi, frame->rsi);
@@ -170,5 +198,8 @@ uint64_t syscall_mprotect(struct program_frame *frame)
 {
     if (frame->rdx > 7)
         return SYSCALL_ERROR(EINVAL);
-    return (uint64_t)memory_protect(frame->rdi, frame->rsi, (unsigned)frame->rdx);
+    int status = shared_protect(frame->rdi, frame->rsi, (unsigned)frame->rdx);
+    if (status == 0)
+        status = memory_protect(frame->rdi, frame->rsi, (unsigned)frame->rdx);
+    return (uint64_t)status;
 }

@@ -160,6 +160,15 @@ static void end_robust_locks(const struct thread *self)
         end_lock(pending, offset, (uint32_t)self->number);
 }
 
+void syscall_end_robust_locks(void)
+{
+    for (size_t i = 0; i < THREADS_MAX; i++) {
+        const struct thread *thread = thread_at(i);
+        if (thread->state == THREAD_RUNS && !thread->service)
+            end_robust_locks(thread);
+    }
+}
+
 uint64_t syscall_exit(struct program_frame *frame)
 {
     struct thread *self = thread_self();

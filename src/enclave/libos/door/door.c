@@ -112,6 +112,16 @@ int door_restrict(uint64_t offset, uint64_t size, unsigned access)
     return (int)door_check(door_ask(DOOR_RESTRICT, offset, size, access), 0);
 }
 
+int door_trim(uint64_t offset, uint64_t size)
+{
+    return (int)door_check(door_ask(DOOR_TRIM, offset, size, 0), 0);
+}
+
+int door_remove(uint64_t offset, uint64_t size)
+{
+    return (int)door_check(door_ask(DOOR_REMOVE, offset, size, 0), 0);
+}
+
 size_t door_put_ready(const struct door_ready *handles, size_t count)
 {
     _Static_assert(DOOR_READY_MAX * sizeof *handles <= DOOR_BUFFER_SIZE, "all have room");

@@ -35,6 +35,10 @@ int door_cpuid(struct door_cpuid *leaves, size_t count);
 int door_grow(uint64_t offset, uint64_t size);
 int door_restrict(uint64_t offset, uint64_t size, unsigned access);
 
+/* Pages that are to go: between the two, EACCEPT finds out whether the first was done. */
+int door_trim(uint64_t offset, uint64_t size);
+int door_remove(uint64_t offset, uint64_t size);
+
 /* Puts what the next door_park() is to wait for into the buffer: how many of them. */
 size_t door_put_ready(const struct door_ready *handles, size_t count);
 /* One more behind `count` of them, in the place of the last one where there is no room: how many.

@@ -30,7 +30,14 @@ static int read_lower(const struct node *node, uint64_t offset, uint8_t *out, si
     return got < 0 ? (int)got : 0;
 }
 
-int64_t node_read(struct node *node, uint64_t offset, void *out, size_t size)
+int (*node_call_home)(struct node *node, uint64_t offset, uint64_t size, bool is_changed);
+
+static int call_home(struct node *node, uint64_t offset, uint64_t size, bool is_changed)
+{
+    return node->shared && node_call_home ? node_call_home(node, offset, size, is_changed) : 0;
+}
+
+static int64_t read_bytes(struct node *node, uint64_t offset, void *out, size_t size)
 {
     if (offset >= node->size)
         return 0;
@@ -53,6 +60,17 @@ int64_t node_read(struct node *node, uint64_t offset, void *out, size_t size)
     return (int64_t)size;
 }
 
+int64_t node_read_page(struct node *node, uint64_t offset, void *out)
+{
+    return read_bytes(node, offset, out, PAGES_SIZE);
+}
+
+int64_t node_read(struct node *node, uint64_t offset, void *out, size_t size)
+{
+    int status = call_home(node, offset, size, false);
+    return status < 0 ? status : read_bytes(node, offset, out, size);
+}
+
 /* The page at `offset`, with what the layer has of it, to be written to. */
 static int page_to_write(struct node *node, uint64_t offset, bool is_whole, uint8_t **out)
 {
@@ -70,12 +88,8 @@ static int page_to_write(struct node *node, uint64_t offset, bool is_whole, uint
     return status;
 }
 
-int64_t node_write(struct node *node, uint64_t offset, const void *bytes, size_t size)
+static int64_t write_bytes(struct node *node, uint64_t offset, const void *bytes, size_t size)
 {
-    if (offset > INT64_MAX || (size > 0 && offset == INT64_MAX))
-        return -EFBIG;
-    if (size > INT64_MAX - offset)
-        size = (size_t)(INT64_MAX - offset);
     size_t done = 0;
     int status = 0;
     while (done < size) {
@@ -98,6 +112,19 @@ int64_t node_write(struct node *node, uint64_t offset, const void *bytes, size_t
     return (int64_t)done;
 }
 
+/* Called home twice: the bytes may come from a page that shows this very file. */
+int64_t node_write(struct node *node, uint64_t offset, const void *bytes, size_t size)
+{
+    if (offset > INT64_MAX || (size > 0 && offset == INT64_MAX))
+        return -EFBIG;
+    if (size > INT64_MAX - offset)
+        size = (size_t)(INT64_MAX - offset);
+    int status = call_home(node, offset, size, true);
+    int64_t done = status < 0 ? status : write_bytes(node, offset, bytes, size);
+    status = call_home(node, offset, size, true);
+    return status < 0 ? status : done;
+}
+
 int node_truncate(struct node *node, uint64_t size)
 {
     if (size > INT64_MAX)
@@ -107,6 +134,9 @@ int node_truncate(struct node *node, uint64_t size)
         return -EPERM;
     if (size < node->size) {
         size_t in_page = (size_t)(size % PAGES_SIZE);
+        int status = call_home(node, size - in_page, node->size - size + in_page, true);
+        if (status < 0)
+            return status;
         uint8_t *last = in_page > 0 ? pages_get(&node->pages, size / PAGES_SIZE) : NULL;
         if (last)
             memset(last + in_page, 0, PAGES_SIZE - in_page);

@@ -45,6 +45,7 @@ struct file_clock {
 
 struct xattr;
 struct entry;
+struct shared_object;
 struct special;
 
 /* An inode of a layer; none when `inode` is 0. */
@@ -91,11 +92,16 @@ struct node {
     struct node *next_shared;      /* among nodes of hard-linked inodes */
     const struct special *special; /* what is no file on a disk (special.h), with its argument */
     void *special_arg;
-    struct file_lock *locks; /* lock_file.h */
-    bool may_be_linked;      /* though it has no name: O_TMPFILE */
-    struct pipe *pipe;       /* of a named one, while it is open (pipe.h) */
-    uint32_t seals;          /* F_SEAL_* and NODE_SEALABLE: memfd_create(2) */
+    struct file_lock *locks;      /* lock_file.h */
+    bool may_be_linked;           /* though it has no name: O_TMPFILE */
+    struct pipe *pipe;            /* of a named one, while it is open (pipe.h) */
+    uint32_t seals;               /* F_SEAL_* and NODE_SEALABLE: memfd_create(2) */
+    struct shared_object *shared; /* of which somebody has pages (shared/home.h); NULL: nobody */
 };
+
+/* Has the pages of these bytes brought home, and taken from all if they are to be others; NULL
+ * where nobody has any. 0 or -EIO. */
+extern int (*node_call_home)(struct node *node, uint64_t offset, uint64_t size, bool is_changed);
 
 #define NODE_SEALABLE (UINT32_C(1) << 31)
 
@@ -191,6 +197,8 @@ bool tree_is_below(const struct node *directory, const struct node *ancestor);
 int64_t node_read(struct node *node, uint64_t offset, void *out, size_t size);
 int64_t node_write(struct node *node, uint64_t offset, const void *bytes, size_t size);
 int node_truncate(struct node *node, uint64_t size);
+/* What it has of one page, without asking who else has it: bytes, as node_read(). */
+int64_t node_read_page(struct node *node, uint64_t offset, void *out);
 
 /* Room in memory for these bytes, which keep what they are: -ENOSPC, -EFBIG. */
 int node_allocate(struct node *node, uint64_t offset, uint64_t size);

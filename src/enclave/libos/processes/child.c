@@ -7,6 +7,7 @@
 
 #include "enclave/libos/alloc.h"
 #include "enclave/libos/bytes.h"
+#include "enclave/libos/calls/own_call.h"
 #include "enclave/libos/calls/syscall.h"
 #include "enclave/libos/door/door.h"
 #include "enclave/libos/log.h"
@@ -16,6 +17,7 @@
 #include "enclave/libos/program/snapshot.h"
 #include "enclave/libos/remote/remote_call.h"
 #include "enclave/libos/remote/remote_source.h"
+#include "enclave/libos/shared/shared.h"
 #include "enclave/libos/threads/deliver.h"
 #include "enclave/libos/threads/finish.h"
 #include "enclave/libos/threads/lock.h"
@@ -91,9 +93,22 @@ static void become(struct order *order)
     remote_begin_child();
 }
 
+/* What is shared goes on without this process. No signal ends it a second time meanwhile. */
+static void leave_shared(void)
+{
+    lock_take();
+    lock_keep();
+    syscall_end_robust_locks();
+    (void)own_make_call(OWN_SHARED_LEAVE, 0, 0, 0);
+    lock_keep_no_more();
+    lock_release();
+}
+
 /* Without the lock, once. */
 static void tell_end(uint64_t result)
 {
+    if (shared_is_used())
+        leave_shared();
     const struct order_result message = {result};
     (void)wire_send(child.wire, &message, sizeof message);
 }
@@ -146,6 +161,8 @@ static int load(struct program_frame *frame)
 
 static void resume(struct program_frame *frame)
 {
+    if (shared_is_used() && shared_prepare() < 0)
+        finish_all(DOOR_DIED | SIGKILL);
     snapshot_resume(child.snapshot, frame);
     snapshot_free(child.snapshot);
 }

@@ -3,9 +3,7 @@
 #include <asm/errno.h>
 
 #include "enclave/libos/calls/own_call.h"
-#include "enclave/libos/log.h"
 #include "enclave/libos/processes/persona.h"
-#include "enclave/libos/program/memory.h"
 #include "enclave/libos/threads/lock.h"
 
 static int send(void *argument, const void *bytes, size_t size)
@@ -46,13 +44,9 @@ int64_t fork_move(struct program_frame *frame, uint64_t number)
 
 int fork_process(int exit_signal, const struct snapshot_thread *thread)
 {
-    static bool is_told;
     int number = (int)own_make_call(OWN_FORK, (uint64_t)exit_signal, 0, 0);
     if (number < 0)
         return number;
-    if (memory_has_shared() && !is_told)
-        log_line("a fork: ", "memory that was mapped as shared becomes the child's own copy");
-    is_told |= memory_has_shared();
     const struct snapshot_sink sink = {send, &number};
     int status = snapshot_send(thread, &sink);
     (void)own_make_call(OWN_FORK_END, (uint64_t)number,

@@ -8,6 +8,7 @@
 #include "enclave/libos/bytes.h"
 #include "enclave/libos/door/door_children.h"
 #include "enclave/libos/processes/order.h"
+#include "enclave/libos/shared/home.h"
 #include "enclave/libos/threads/lock.h"
 #include "enclave/libos/threads/thread.h"
 #include "enclave/libos/threads/wait.h"
@@ -332,6 +333,7 @@ static void end(struct line *line, uint64_t result)
     while (has_calls(process))
         (void)wait_on(&process_changes, DOOR_FOREVER, NULL, 0);
     end_unfinished(process);
+    shared_home_leave(process_index(process));
     process->line = NULL;
     process_end(process, process_status(result));
 }

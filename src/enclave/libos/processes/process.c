@@ -34,6 +34,18 @@ struct process *process_at(size_t index)
     return &processes[index];
 }
 
+size_t process_index(const struct process *process)
+{
+    return (size_t)(process - processes);
+}
+
+struct process *process_of_enclave(struct process *process)
+{
+    while (process->parent && !process->line)
+        process = process->parent;
+    return process;
+}
+
 struct process *process_find(int number)
 {
     for (size_t i = 0; i < PROCESSES_MAX; i++) {

@@ -67,6 +67,10 @@ struct process *process_self(void);
 /* Alive or ended; NULL for none. */
 struct process *process_find(int number);
 struct process *process_at(size_t index); /* below PROCESSES_MAX, free ones too */
+size_t process_index(const struct process *process);
+
+/* Itself, or the process in whose enclave it is for a while (persona.h). */
+struct process *process_of_enclave(struct process *process);
 
 /* A new number, which no thread, process, group or session has. */
 int process_new_number(void);

@@ -1,11 +1,17 @@
 /* What exceptions and interrupts of a thread mean. */
+#include <asm/errno.h>
+#include <asm/signal.h>
+
 #include "enclave/inside/enclave.h"
 #include "enclave/libos/calls/late_map.h"
+#include "enclave/libos/log.h"
 #include "enclave/libos/processes/fork.h"
 #include "enclave/libos/processes/persona.h"
 #include "enclave/libos/program/emulate.h"
 #include "enclave/libos/program/memory.h"
 #include "enclave/libos/program/program.h"
+#include "enclave/libos/remote/remote_call.h"
+#include "enclave/libos/shared/shared.h"
 #include "enclave/libos/threads/deliver.h"
 #include "enclave/libos/threads/finish.h"
 #include "enclave/libos/threads/lock.h"
@@ -15,8 +21,8 @@
 #define VECTOR_UD 6
 #define VECTOR_PF 14
 
-#define FAULT_WRITE 0x02 /* of a page fault's error code */
-#define FAULT_FETCH 0x10
+#define CODE_WRITE 2U /* of a page fault: SDM volume 3A, 4.7 */
+#define CODE_FETCH 16U
 
 #define FLAGS_KEPT (PROGRAM_FLAGS_FREE & ~UINT64_C(0x40400)) /* without AC and DF */
 
@@ -45,6 +51,40 @@ static void interrupt(struct sgx_gprs *state)
     take_over(state, program_interrupted);
 }
 
+/* The library OS itself wants a page that another enclave may have: it waits for it where it is, by
+ * program_bring(), and goes on. */
+static bool wait_for_page(struct sgx_gprs *state, const struct sgx_exinfo *fault)
+{
+    if (!thread_has_lock() || !shared_has(fault->address))
+        return false;
+    thread_self()->page = (struct thread_exception){.code = fault->error_code,
+                                                    .address = fault->address};
+    program_set_own_fault(state->rip, state->rflags);
+    state->rip = (uintptr_t)program_own_fault;
+    state->rflags = PROGRAM_FLAGS_FIXED;
+    return true;
+}
+
+/* A process that is about to end has no part in it any more (-EACCES): its other threads end. */
+static int bring(uint64_t address, enum shared_wanted wanted)
+{
+    int status = shared_fault(address, wanted);
+    if (status == -EACCES && remote_is_child())
+        finish_all(DOOR_DIED | SIGKILL);
+    return status;
+}
+
+void program_bring(void)
+{
+    const struct thread_exception page = thread_self()->page;
+    int status = bring(page.address,
+                       page.code & CODE_WRITE ? SHARED_WANTS_WRITE : SHARED_WANTS_READ);
+    if (status == 1)
+        return;
+    log_number("the program ended: a page that it shares cannot be had, errno ", (uint64_t)-status);
+    finish_all(DOOR_DIED | SIGBUS);
+}
+
 static bool is_syscall(uint64_t rip)
 {
     const uint8_t *code = (const uint8_t *)rip;
@@ -59,7 +99,7 @@ bool enclave_exception(struct sgx_gprs *state, const struct sgx_exinfo *fault)
     uint32_t vector = state->exit_info & SGX_EXIT_VECTOR;
     if (!is_of_program(state)) {
         /* On the program's memory, which it has the lock for, or runs before anybody else. */
-        if (vector == VECTOR_PF && memory_fault(fault->address)) {
+        if (vector == VECTOR_PF && (memory_fault(fault->address) || wait_for_page(state, fault))) {
             program_want(); /* an interrupt that found the thread on this way out did nothing */
             return true;
         }
@@ -91,15 +131,22 @@ void enclave_interrupt(struct sgx_gprs *state)
         program_want();
 }
 
-/* A page that waited, or that another thread's fault has brought meanwhile. */
-static bool is_made_again(const struct thread_exception *exception)
+/* Whether the access can be made again: to a page that waited or was elsewhere, or that another
+ * thread's fault has brought meanwhile. */
+static bool is_made_again(struct thread_exception *exception)
 {
-    unsigned access = exception->code & FAULT_FETCH   ? MEMORY_EXECUTE
-                      : exception->code & FAULT_WRITE ? MEMORY_WRITE
-                                                      : MEMORY_READ;
+    bool writes = exception->code & CODE_WRITE, fetches = exception->code & CODE_FETCH;
+    unsigned access = fetches ? MEMORY_EXECUTE : writes ? MEMORY_WRITE : MEMORY_READ;
     uintptr_t at = exception->address;
-    return exception->vector == VECTOR_PF &&
-           (memory_fault(at) || late_fault(at) || memory_is_there(at, 1, access));
+    if (exception->vector != VECTOR_PF)
+        return false;
+    if (memory_fault(at) || late_fault(at) || memory_is_there(at, 1, access))
+        return true;
+    if (fetches)
+        return false;
+    int status = bring(at, writes ? SHARED_WANTS_WRITE : SHARED_WANTS_EITHER);
+    exception->is_lost = status < 0;
+    return status == 1;
 }
 
 /* The call that was interrupted before is not this frame's any more. */

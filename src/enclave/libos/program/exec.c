@@ -10,6 +10,7 @@
 #include "enclave/libos/program/facts.h"
 #include "enclave/libos/program/memory.h"
 #include "enclave/libos/program/rewrite.h"
+#include "enclave/libos/shared/shared.h"
 #include "enclave/libos/threads/alarm.h"
 #include "enclave/libos/threads/finish.h"
 #include "enclave/libos/threads/thread.h"
@@ -36,6 +37,7 @@ static void forget_program(void)
     signal_reset();
     alarm_reset();
     rewrite_forget(0, SIZE_MAX);
+    shared_unmap_all();
     memory_reset();
 }
 

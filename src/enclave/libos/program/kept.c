@@ -6,6 +6,7 @@
 #include "enclave/libos/bytes.h"
 #include "enclave/libos/program/brk.h"
 #include "enclave/libos/program/memory.h"
+#include "enclave/libos/shared/shared.h"
 
 #define RUNS_MAX 4096
 #define PART     63 /* pages */
@@ -89,7 +90,7 @@ static int keep(struct kept *kept)
     int status = 0;
     kept->heap = brk_get();
     kept->runs = alloc_array(RUNS_MAX, sizeof *kept->runs);
-    if (!kept->runs || memory_has_shared())
+    if (!kept->runs || shared_is_used())
         return -ENOMEM;
     for (uintptr_t at = 0; status == 0 && memory_next(at, &run); at = run.end) {
         if (kept->run_count == RUNS_MAX)

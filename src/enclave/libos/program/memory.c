@@ -7,6 +7,7 @@
 #define ACCESS   (MEMORY_READ | MEMORY_WRITE | MEMORY_EXECUTE)
 #define ACCEPTED 8U  /* the enclave's, with this access by the processor's word */
 #define MAPPED   16U /* the program's */
+#define SHARED   32U /* never ACCEPTED: who says so, and which access is had, is shared/shared.h */
 #define RW       ((unsigned)(MEMORY_READ | MEMORY_WRITE))
 
 #define AROUND 8 /* pages that come at one fault, at most */
@@ -22,7 +23,6 @@ static struct {
     size_t most;             /* of those that may be accepted */
     size_t next;             /* where a search begins */
     bool is_lazy;            /* pages that can be written are accepted at their first access */
-    bool has_shared;
     const struct memory_leaves *leaves;
     uint8_t *pages; /* of the library OS's own memory, as long as there is the enclave */
 } memory;
@@ -86,19 +86,14 @@ static int reach(size_t end)
     return result;
 }
 
-void memory_note_shared(void)
-{
-    memory.has_shared = true;
-}
-
-bool memory_has_shared(void)
-{
-    return memory.has_shared;
-}
-
 void memory_be_lazy(void)
 {
     memory.is_lazy = true;
+}
+
+bool memory_is_lazy(void)
+{
+    return memory.is_lazy;
 }
 
 /* The pages that hold these bytes. */
@@ -131,7 +126,6 @@ static void forget(size_t begin, size_t end)
 void memory_reset(void)
 {
     forget(0, memory.reached);
-    memory.has_shared = false;
     memory.next = 0;
 }
 
@@ -211,12 +205,16 @@ static int make_fresh(size_t page, unsigned access)
 /* Whether the page waits for its first access. */
 static bool is_waiting(size_t page)
 {
-    return !(state_of(page) & ACCEPTED) && (state_of(page) & ACCESS);
+    return !(state_of(page) & (ACCEPTED | SHARED)) && (state_of(page) & ACCESS);
 }
 
 static int widen(size_t page, unsigned access)
 {
     uint8_t *state = &memory.pages[page];
+    if (*state & SHARED) {
+        *state = (uint8_t)(MAPPED | SHARED | access);
+        return 0;
+    }
     if (!(*state & ACCEPTED) && (access == 0 || (memory.is_lazy && (access & RW) == RW))) {
         *state = (uint8_t)((*state & MAPPED) | access);
         return 0;
@@ -304,16 +302,33 @@ static int find_place(uintptr_t *at, size_t size, bool is_fixed, size_t *begin, 
     return 0;
 }
 
-int memory_map(uintptr_t *at, size_t size, unsigned access, bool is_fixed)
+static bool has_shared(size_t begin, size_t end)
 {
-    size_t begin = 0, end = 0;
+    for (size_t i = begin; i < end && i < memory.reached; i++) {
+        if (memory.pages[i] & SHARED)
+            return true;
+    }
+    return false;
+}
+
+/* The same, with room for them; none of them is shared: those are to be unmapped first. */
+static int make_place(uintptr_t *at, size_t size, unsigned access, bool is_fixed, size_t *begin,
+                      size_t *end)
+{
     if (size == 0 || (is_fixed && *at % MEMORY_PAGE != 0) || (access & ~(unsigned)ACCESS) != 0)
         return -EINVAL;
     if (size > memory.count * MEMORY_PAGE)
         return -ENOMEM;
-    int result = find_place(at, size, is_fixed, &begin, &end);
-    if (result == 0)
-        result = can_come(begin, end, access) ? reach(end) : -ENOMEM;
+    int result = find_place(at, size, is_fixed, begin, end);
+    if (result < 0)
+        return result;
+    return can_come(*begin, *end, access) && !has_shared(*begin, *end) ? reach(*end) : -ENOMEM;
+}
+
+int memory_map(uintptr_t *at, size_t size, unsigned access, bool is_fixed)
+{
+    size_t begin = 0, end = 0;
+    int result = make_place(at, size, access, is_fixed, &begin, &end);
     if (result < 0)
         return result;
     for (size_t i = begin; i < end; i++) {
@@ -325,6 +340,64 @@ int memory_map(uintptr_t *at, size_t size, unsigned access, bool is_fixed)
     }
     return set_access(begin, end, access);
 }
+
+/* --- shared pages ----------------------------------------------------------------------------- */
+
+/* Of these, each run that the enclave has goes by one request. */
+static int remove_pages(size_t begin, size_t end)
+{
+    int result = 0;
+    for (size_t i = begin, run; result == 0 && i < end; i = run + 1) {
+        for (run = i; run < end && memory.pages[run] & ACCEPTED;)
+            run++;
+        if (run > i)
+            result = memory.leaves->remove(address_of(i), (run - i) * MEMORY_PAGE);
+        for (; result == 0 && i < run; i++) {
+            memory.pages[i] &= MAPPED;
+            memory.accepted--;
+        }
+    }
+    return result;
+}
+
+int memory_map_shared(uintptr_t *at, size_t size, unsigned access, bool is_fixed)
+{
+    size_t begin = 0, end = 0;
+    if (!memory.is_lazy)
+        return -ENODEV;
+    int result = make_place(at, size, access, is_fixed, &begin, &end);
+    if (result == 0)
+        result = remove_pages(begin, end);
+    for (size_t i = begin; result == 0 && i < end; i++) {
+        memory.mapped += !(memory.pages[i] & MAPPED);
+        memory.pages[i] = (uint8_t)(MAPPED | SHARED | access);
+    }
+    return result;
+}
+
+bool memory_has_shared(uintptr_t at, size_t size)
+{
+    size_t begin, end;
+    return find_pages(at, size, &begin, &end) && has_shared(begin, end);
+}
+
+void memory_unmap_shared(uintptr_t at, size_t size)
+{
+    size_t begin, end;
+    if (!find_pages(at, size, &begin, &end))
+        return;
+    for (size_t i = begin; i < end && i < memory.reached; i++) {
+        memory.mapped -= (memory.pages[i] & SHARED) != 0;
+        memory.pages[i] = memory.pages[i] & SHARED ? 0 : memory.pages[i];
+    }
+}
+
+const struct memory_leaves *memory_get_leaves(void)
+{
+    return memory.leaves;
+}
+
+/* ---------------------------------------------------------------------------------------------- */
 
 int memory_unmap(uintptr_t at, size_t size)
 {
@@ -494,6 +567,16 @@ size_t memory_taken(void)
     return memory.accepted;
 }
 
+uintptr_t memory_first(void)
+{
+    return memory.first;
+}
+
+size_t memory_size(void)
+{
+    return memory.count * MEMORY_PAGE;
+}
+
 size_t memory_used(void)
 {
     return memory.mapped;
@@ -501,7 +584,7 @@ size_t memory_used(void)
 
 bool memory_next(uintptr_t at, struct memory_run *out)
 {
-    const uint8_t shown = MAPPED | ACCESS;
+    const uint8_t shown = MAPPED | ACCESS | SHARED;
     size_t i = at > memory.first ? (at - memory.first + MEMORY_PAGE - 1) / MEMORY_PAGE : 0;
     while (i < memory.reached && !(memory.pages[i] & MAPPED))
         i++;
@@ -510,7 +593,8 @@ bool memory_next(uintptr_t at, struct memory_run *out)
     size_t end = i;
     while (end < memory.reached && (memory.pages[end] & shown) == (memory.pages[i] & shown))
         end++;
-    *out = (struct memory_run){address_of(i), address_of(end), memory.pages[i] & ACCESS};
+    *out = (struct memory_run){address_of(i), address_of(end), memory.pages[i] & ACCESS,
+                               (memory.pages[i] & SHARED) != 0};
     return true;
 }
 

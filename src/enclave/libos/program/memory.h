@@ -9,6 +9,9 @@
  * enclave's and is cleared when it is mapped again. The range may be much larger than what is ever
  * used: only pages below the highest one that was mapped have a state, and the host is asked for
  * the range in steps. Not for several threads at once.
+ *
+ * Of pages that are shared with others (shared/shared.h) it has the place and the access that was
+ * promised; whether there is one, and with which bytes, is not its affair.
  */
 #ifndef CAISSON_ENCLAVE_LIBOS_PROGRAM_MEMORY_H
 #define CAISSON_ENCLAVE_LIBOS_PROGRAM_MEMORY_H
@@ -31,6 +34,9 @@ struct memory_leaves {
     void (*extend)(uintptr_t page, unsigned access);
     int (*restrict_access)(uintptr_t first, size_t size, unsigned access);
     int (*grow)(uintptr_t first, size_t size); /* they may come from now on; NULL: all may */
+    /* One that was never accepted, or was removed: with these bytes (a page) in one step. */
+    int (*accept_copy)(uintptr_t page, const uint8_t *bytes, unsigned access);
+    int (*remove)(uintptr_t first, size_t size); /* they can be accepted again */
 };
 
 /* `first` is a page's address, `size` whole pages. -ENOMEM. */
@@ -64,6 +70,7 @@ int memory_clear(uintptr_t at, size_t size);
 /* For an enclave that learns the address of a fault: from now on pages that can be written are
  * accepted at their first access, by memory_fault(). */
 void memory_be_lazy(void);
+bool memory_is_lazy(void);
 /* Accepts what of these pages waits for that: for who is about to fill them. -EIO. */
 int memory_touch(uintptr_t at, size_t size);
 /* At a fault, with the lock or in a thread that has it: whether a page has come there, so that the
@@ -75,15 +82,25 @@ bool memory_is_there(uintptr_t at, size_t size, unsigned access);
 /* Whether the program may do this with all these bytes. */
 bool memory_allows(uintptr_t at, size_t size, unsigned access);
 
-/* That the program has mapped something that its children are to share, which they cannot. */
-void memory_note_shared(void);
-bool memory_has_shared(void);
+/* Maps pages of which shared/shared.h takes care: the place of them as memory_map() has it, the
+ * enclave has none of them. What was there before must be unmapped, if it was shared. -EINVAL,
+ * -ENOMEM, -EIO; -ENODEV where faults do not tell their address. */
+int memory_map_shared(uintptr_t *at, size_t size, unsigned access, bool is_fixed);
+/* Whether one of these pages is such a one. */
+bool memory_has_shared(uintptr_t at, size_t size);
+/* Of these pages, those that are shared are mapped no more. */
+void memory_unmap_shared(uintptr_t at, size_t size);
+const struct memory_leaves *memory_get_leaves(void);
 
 /* Pages that are mapped, that the enclave has taken (for good: they are used again), and that it
  * takes at most. */
 size_t memory_used(void);
 size_t memory_taken(void);
 size_t memory_all(void);
+
+/* The whole range, in bytes. */
+uintptr_t memory_first(void);
+size_t memory_size(void);
 
 /* The bytes of the page at `page`: 1, or 0 for one that is not mapped or has only zeros. -EIO when
  * the host does not let it be as it was. */
@@ -93,6 +110,7 @@ int memory_copy(uintptr_t page, uint8_t out[MEMORY_PAGE]);
 struct memory_run {
     uintptr_t begin, end;
     unsigned access;
+    unsigned is_shared;
 };
 
 /* The first of them at or behind an address (begin is cut to it); false for none. */

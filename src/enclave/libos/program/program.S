@@ -23,6 +23,8 @@
 #define WANTED        208
 #define PROGRAM_RIP   216
 #define PROGRAM_FLAGS 224
+#define OWN_RIP       232
+#define OWN_FLAGS     240
 
 /* struct program_frame */
 #define FRAME_R15    0
@@ -46,6 +48,7 @@
 #define FRAME_WHOLE  144
 #define FRAME_SIZE   160
 
+#define RED_ZONE     128
 #define VECTORS_SIZE 2752 /* XSAVE's standard format up to AVX-512 */
 #define XSAVE_HEADER 512
 #define XFRM_KNOWN   0xE7
@@ -181,6 +184,27 @@ function program_interrupted
         mov     %rsp, %rdi
         call    program_interrupt
         jmp     program_window_begin
+
+/* Below the red zone of whatever was interrupted. */
+function program_own_fault
+        lea     -RED_ZONE(%rsp), %rsp
+        pushq   %gs:OWN_RIP
+        pushq   %gs:OWN_FLAGS
+        push_registers
+        mov     %rsp, %rbx
+        and     $-16, %rsp
+        call    program_bring
+        mov     %rbx, %rsp
+        .irp    register, r15, r14, r13, r12, rbp, rbx, r9, r8, r10, rdx, rsi, rdi, rax, rcx, r11
+        pop     %\register
+        .endr
+        popfq
+        ret     $RED_ZONE
+
+function program_set_own_fault
+        mov     %rdi, %gs:OWN_RIP
+        mov     %rsi, %gs:OWN_FLAGS
+        ret
 
 function program_set_interrupted
         mov     %rdi, %gs:PROGRAM_RIP

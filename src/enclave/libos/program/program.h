@@ -48,6 +48,11 @@ extern const uint8_t program_call[] __attribute__((visibility("hidden")));
 extern const uint8_t program_interrupted[] __attribute__((visibility("hidden")));
 void program_set_interrupted(uint64_t rip, uint64_t flags);
 
+/* Where the library OS goes that wants a page (program_bring()), with its registers as they are but
+ * for these two: likewise. */
+extern const uint8_t program_own_fault[] __attribute__((visibility("hidden")));
+void program_set_own_fault(uint64_t rip, uint64_t flags);
+
 /* Between these the registers are the program's bit by bit; who is interrupted there goes on at
  * program_again. */
 extern const uint8_t program_window_begin[] __attribute__((visibility("hidden")));
@@ -71,5 +76,7 @@ void program_load_control(const uint32_t *mxcsr, const uint16_t *control);
  * negative errno's number, as the kernel's; and an exception or an interrupt of the program. */
 void syscall_answer(struct program_frame *frame);
 void program_interrupt(struct program_frame *frame);
+/* The page that the library OS has touched comes. */
+void program_bring(void);
 
 #endif

@@ -2,14 +2,15 @@
  * A process' program as it is, on its way to another enclave: fork(2).
  *
  * Theory of operation: messages, in this order: the state (registers, signals, brk); which pages
- * are mapped, with which access; the bytes of those that are not zero, ascending; the end. The
+ * are mapped, with which access; the bytes of those that are not zero, ascending; which memory is
+ * shared; the end. The
  * other enclave is of the same image at the same address, so that all addresses stay what they are,
  * those of trampolines (sites.h) too. What comes is checked all the same: nothing of it leads
  * beyond the program's memory, or to a register's value that the processor refuses.
  *
  * Pages that come from files go like others: the child would have to ask for them over the same
- * wire. A mapping that is shared becomes the child's own copy, since two enclaves have no page in
- * common. Other threads run on meanwhile: what they change is in the child as it was at some time
+ * wire. Of memory that is shared it is said which part of which object it shows (shared/shared.h).
+ * Other threads run on meanwhile: what they change is in the child as it was at some time
  * in between.
  */
 #ifndef CAISSON_ENCLAVE_LIBOS_PROGRAM_SNAPSHOT_H
@@ -76,6 +77,12 @@ int snapshot_send_memory(const struct snapshot_sink *sink);
 int snapshot_take_memory(const struct snapshot_source *source);
 
 /* Each message begins with one of these, u32. */
-enum snapshot_kind { SNAPSHOT_STATE = 1, SNAPSHOT_RUNS, SNAPSHOT_PAGES, SNAPSHOT_END };
+enum snapshot_kind {
+    SNAPSHOT_STATE = 1,
+    SNAPSHOT_RUNS,
+    SNAPSHOT_PAGES,
+    SNAPSHOT_END,
+    SNAPSHOT_SHARED
+};
 
 #endif

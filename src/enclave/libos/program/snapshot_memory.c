@@ -4,11 +4,13 @@
 #include "enclave/libos/bytes.h"
 #include "enclave/libos/program/memory.h"
 #include "enclave/libos/program/snapshot.h"
+#include "enclave/libos/shared/shared.h"
 #include "enclave/libos/threads/lock.h"
 
 #define RUNS_MAX  2048
 #define PAGES_MAX 14
 #define RUNS_MOST 65536 /* of one process, as Linux has it: vm.max_map_count */
+#define PARTS_MAX 1024
 
 /* Addresses are told as they are: the other enclave has them too. */
 struct runs_message {
@@ -22,6 +24,11 @@ struct pages_message {
     uint8_t bytes[PAGES_MAX][MEMORY_PAGE]; /* of as many as there are */
 };
 
+struct shared_message {
+    uint32_t kind, count;
+    struct shared_part parts[PARTS_MAX];
+};
+
 struct end_message {
     uint32_t kind, unused;
     uint64_t pages; /* how many came */
@@ -31,6 +38,7 @@ union message {
     uint32_t kind;
     struct runs_message runs;
     struct pages_message pages;
+    struct shared_message shared;
     struct end_message end;
 };
 _Static_assert(sizeof(union message) <= SNAPSHOT_MESSAGE_MAX, "one message");
@@ -53,8 +61,10 @@ static int send_runs(const struct snapshot_sink *sink, struct runs_message *mess
     bool goes_on = true;
     while (status == 0 && goes_on) {
         uint32_t count = 0;
-        while (count < RUNS_MAX && (goes_on = memory_next(at, &message->runs[count])))
-            at = message->runs[count++].end;
+        while (count < RUNS_MAX && (goes_on = memory_next(at, &message->runs[count]))) {
+            at = message->runs[count].end;
+            count += !message->runs[count].is_shared;
+        }
         message->kind = SNAPSHOT_RUNS;
         message->count = count;
         if (count > 0)
@@ -91,6 +101,26 @@ static int send_run(const struct snapshot_sink *sink, struct pages_message *mess
     return 0;
 }
 
+static int send_shared(const struct snapshot_sink *sink, struct shared_message *message)
+{
+    uintptr_t at = 0;
+    int status = 0;
+    bool goes_on = true;
+    while (status == 0 && goes_on) {
+        uint32_t count = 0;
+        while (count < PARTS_MAX && (goes_on = shared_next(at, &message->parts[count]))) {
+            at = message->parts[count].begin + message->parts[count].pages * MEMORY_PAGE;
+            count++;
+        }
+        message->kind = SNAPSHOT_SHARED;
+        message->count = count;
+        if (count > 0)
+            status = send(sink, message,
+                          offsetof(struct shared_message, parts) + count * sizeof *message->parts);
+    }
+    return status;
+}
+
 static int send_all(const struct snapshot_sink *sink, union message *message)
 {
     struct end_message end = {.kind = SNAPSHOT_END};
@@ -101,6 +131,8 @@ static int send_all(const struct snapshot_sink *sink, union message *message)
         status = send_run(sink, &message->pages, &run, &end.pages);
     if (status == 0)
         status = send_pages(sink, &message->pages, &end.pages);
+    if (status == 0)
+        status = send_shared(sink, &message->shared);
     return status == 0 ? send(sink, &end, sizeof end) : status;
 }
 
@@ -132,7 +164,7 @@ static int take_run(struct taken *taken, const struct memory_run *run)
     uintptr_t least = taken->count > 0 ? taken->runs[taken->count - 1].end : 0;
     if (taken->count == RUNS_MOST || run->begin < least || run->end <= run->begin ||
         run->begin % MEMORY_PAGE != 0 || run->end % MEMORY_PAGE != 0 || run->access > 7 ||
-        !memory_has(run->begin, run->end - run->begin))
+        run->is_shared || !memory_has(run->begin, run->end - run->begin))
         return -EPROTO;
     taken->runs[taken->count++] = *run;
     return memory_map(&at, run->end - run->begin, 0, true);
@@ -182,6 +214,18 @@ static int take_pages(struct taken *taken, const struct pages_message *message, 
     return status;
 }
 
+static int take_shared(const struct shared_message *message, size_t size)
+{
+    const size_t head = offsetof(struct shared_message, parts);
+    int status = 0;
+    if (size <= head || message->count > PARTS_MAX ||
+        size != head + message->count * sizeof *message->parts)
+        return -EPROTO;
+    for (uint32_t i = 0; status == 0 && i < message->count; i++)
+        status = shared_take(&message->parts[i]);
+    return status;
+}
+
 /* All have come: each page gets its access. */
 static int finish(const struct taken *taken, const struct end_message *end, size_t size)
 {
@@ -205,6 +249,9 @@ static int take_message(struct taken *taken, const union message *message, size_
         break;
     case SNAPSHOT_PAGES:
         status = take_pages(taken, &message->pages, size);
+        break;
+    case SNAPSHOT_SHARED:
+        status = take_shared(&message->shared, size);
         break;
     case SNAPSHOT_END:
         return finish(taken, &message->end, size);

@@ -36,19 +36,42 @@ static int interrupt(struct remote_side *side, struct remote_buffer *answer)
     return status < 0 ? status : remote_receive(side, answer, false);
 }
 
+static int check_answer(struct remote_side *side, const struct remote_buffer *answer, int status)
+{
+    const struct remote_head head = remote_head_of(answer);
+    if (status == 1 && (head.kind != REMOTE_ANSWER || head.serial != side->serial))
+        status = -EIO;
+    if (status == 1)
+        side->is_asked = false;
+    return status == 1 ? 0 : status == 0 ? -EIO : status;
+}
+
+/* A thread that is killed while it waits has calls to make yet (its process' end): what it waited
+ * for comes first. */
+static int settle(struct remote_side *side)
+{
+    struct remote_buffer unused = {0};
+    int status = check_answer(side, &unused, interrupt(side, &unused));
+    lock_take();
+    remote_buffer_fini(&unused);
+    lock_release();
+    return status;
+}
+
 /* Without the lock. */
 static int talk(struct remote_side *side, struct remote_buffer *question,
                 struct remote_buffer *answer)
 {
-    int status = remote_send(side, question, REMOTE_CALL, ++side->serial);
+    int status = side->is_asked ? settle(side) : 0;
     if (status == 0)
-        status = remote_receive(side, answer, true);
+        status = remote_send(side, question, REMOTE_CALL, ++side->serial);
+    if (status < 0)
+        return status;
+    side->is_asked = true;
+    status = remote_receive(side, answer, true);
     if (status == -EINTR)
         status = interrupt(side, answer);
-    const struct remote_head head = remote_head_of(answer);
-    if (status == 1 && (head.kind != REMOTE_ANSWER || head.serial != side->serial))
-        status = -EIO;
-    return status == 1 ? 0 : status == 0 ? -EIO : status;
+    return check_answer(side, answer, status);
 }
 
 /* With the lock, which is let go meanwhile. A call that is not to wait does not there: its answer

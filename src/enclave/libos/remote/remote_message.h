@@ -116,6 +116,7 @@ struct remote_side {
     struct remote_link link;
     uint64_t serial; /* of the last call */
     bool is_broken;  /* nothing is sent or received any more */
+    bool is_asked;   /* the last call has not been answered */
     uint8_t message[REMOTE_MESSAGE_MAX];
 };
 

@@ -9,6 +9,7 @@
 #include "enclave/libos/processes/told.h"
 #include "enclave/libos/program/load.h"
 #include "enclave/libos/program/snapshot.h"
+#include "enclave/libos/shared/shared.h"
 
 #define CALLS_MAX 512
 
@@ -239,6 +240,12 @@ static const struct remote_row rows[CALLS_MAX] = {
     [OWN_FORK_SEND]          = ONCE(N, MANY(REMOTE_IN, 2, 1, SNAPSHOT_MESSAGE_MAX), N),
     [OWN_FORK_END]           = ONCE(N, N, N),
     [OWN_MOVE]               = ONCE(N),
+    [OWN_SHARED_OPEN]        = ONCE(N, N, N, N),
+    [OWN_SHARED_PAGE]        = ONCE(N, N, N, N, OUT(sizeof(struct shared_grant))),
+    [OWN_SHARED_DROP]        = ONCE(N, N, N, N, N),
+    [OWN_SHARED_LEAVE]       = ONCE(N),
+    [OWN_SHARED_WAIT]        = ONCE(N, N, N, N, N),
+    [OWN_SHARED_WAKE]        = ONCE(N, N, N, N),
 };
 /* clang-format on */
 

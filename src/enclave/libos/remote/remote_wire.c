@@ -49,18 +49,17 @@ struct child_end {
 
 static struct child_end *ends[THREADS_MAX];
 
-/* Without the lock. */
-static int dial(struct child_end *end)
+int remote_dial(struct wire *wire, uint32_t arrival)
 {
     const struct process *process = process_first(); /* the one that this enclave is */
-    struct remote_hello hello = {ARRIVAL_CALLS, (uint32_t)process->number, {0}};
+    struct remote_hello hello = {arrival, (uint32_t)process->number, {0}};
     memcpy(hello.secret, process->secret, sizeof hello.secret);
-    int status = wire_dial(&end->wire);
+    int status = wire_dial(wire);
     if (status == 0)
-        status = wire_send(&end->wire, &hello, sizeof hello);
+        status = wire_send(wire, &hello, sizeof hello);
     libos_wipe(hello.secret, sizeof hello.secret);
     if (status < 0)
-        wire_close(&end->wire);
+        wire_close(wire);
     return status;
 }
 
@@ -73,7 +72,7 @@ struct remote_side *remote_side(void)
     if (!end)
         return NULL;
     lock_release();
-    int status = dial(end);
+    int status = remote_dial(&end->wire, ARRIVAL_CALLS);
     lock_take();
     if (status < 0) {
         libos_free(end);
@@ -101,15 +100,14 @@ _Noreturn void remote_lost(void)
 
 /* --- the first enclave's side ----------------------------------------------------------------- */
 
-/* With the lock: the number of the process that the message proves, or 0. */
-static int proved_by(const void *first, size_t size)
+int remote_proved_by(const void *first, size_t size, uint32_t arrival)
 {
     struct remote_hello hello;
     if (size != sizeof hello)
         return 0;
     memcpy(&hello, first, sizeof hello);
     const struct process *process = process_find((int)hello.process);
-    bool is_proved = hello.arrival == ARRIVAL_CALLS && process && process != process_first() &&
+    bool is_proved = hello.arrival == arrival && process && process != process_first() &&
                      process->state == PROCESS_ALIVE &&
                      libos_same(hello.secret, process->secret, sizeof hello.secret);
     libos_wipe(hello.secret, sizeof hello.secret);
@@ -119,7 +117,7 @@ static int proved_by(const void *first, size_t size)
 void mirror_serve_wire(struct wire *wire, const void *first, size_t size)
 {
     lock_take();
-    int process = proved_by(first, size);
+    int process = remote_proved_by(first, size, ARRIVAL_CALLS);
     struct remote_side *side = process != 0 ? alloc_zeroed(1, sizeof *side) : NULL;
     thread_self()->mirrors = process;
     lock_release();

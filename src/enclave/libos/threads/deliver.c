@@ -203,6 +203,8 @@ static struct signal_info describe(const struct program_frame *frame,
     case 6:
         return (struct signal_info){SIGILL, ILL_ILLOPN, {rip}};
     case 14: /* a page that is mapped does not allow it */
+        if (exception->is_lost)
+            return (struct signal_info){SIGBUS, BUS_ADRERR, {exception->address}};
         return (struct signal_info){
             SIGSEGV,
             memory_allows(exception->address, 1, 0) ? SEGV_ACCERR : SEGV_MAPERR,

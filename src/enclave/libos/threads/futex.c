@@ -3,6 +3,9 @@
 #include <asm/errno.h>
 #include <linux/futex.h>
 
+#include "enclave/libos/calls/own_call.h"
+#include "enclave/libos/clock.h"
+#include "enclave/libos/shared/shared.h"
 #include "enclave/libos/threads/wait.h"
 
 static struct wait_queue waiters; /* all of them, the longest waiting first */
@@ -17,19 +20,38 @@ static uint32_t load(uint64_t address)
     return __atomic_load_n(word_at(address), __ATOMIC_SEQ_CST);
 }
 
-int futex_wait(uint64_t address, uint32_t value, uint32_t bits, uint64_t deadline)
+static int64_t nanoseconds_until(uint64_t deadline)
+{
+    uint64_t now = deadline == DOOR_FOREVER ? 0 : clock_now(DOOR_CLOCK_MONOTONIC);
+    return deadline == DOOR_FOREVER ? -1 : deadline > now ? (int64_t)(deadline - now) : 0;
+}
+
+int futex_wait_shared(uint32_t object, uint64_t offset, uint32_t bits, uint64_t deadline)
 {
     struct thread *self = thread_self();
     if (bits == 0)
         return -EINVAL;
-    if (load(address) != value)
-        return -EAGAIN;
-    self->futex = address;
+    self->futex = offset;
+    self->futex_object = object;
     self->futex_bits = bits;
     return wait_on(&waiters, deadline, NULL, 0);
 }
 
-int futex_wake(uint64_t address, uint32_t count, uint32_t bits)
+int futex_wait(uint64_t address, uint32_t value, uint32_t bits, uint64_t deadline)
+{
+    uint32_t object;
+    uint64_t offset;
+    if (bits == 0)
+        return -EINVAL;
+    if (shared_find(address, &object, &offset)) {
+        const uint64_t arguments[6] = {object, offset, value, bits,
+                                       (uint64_t)nanoseconds_until(deadline)};
+        return (int)own_make_long_call(OWN_SHARED_WAIT, arguments);
+    }
+    return load(address) != value ? -EAGAIN : futex_wait_shared(0, address, bits, deadline);
+}
+
+int futex_wake_shared(uint32_t object, uint64_t offset, uint32_t count, uint32_t bits)
 {
     int woken = 0;
     struct thread *next = NULL;
@@ -37,7 +59,7 @@ int futex_wake(uint64_t address, uint32_t count, uint32_t bits)
         return -EINVAL;
     for (struct thread *at = waiters.first; at && (uint32_t)woken < count; at = next) {
         next = at->next;
-        if (at->futex != address || !(at->futex_bits & bits))
+        if (at->futex != offset || at->futex_object != object || !(at->futex_bits & bits))
             continue;
         wait_wake_thread(at);
         woken++;
@@ -45,12 +67,24 @@ int futex_wake(uint64_t address, uint32_t count, uint32_t bits)
     return woken;
 }
 
+int futex_wake(uint64_t address, uint32_t count, uint32_t bits)
+{
+    uint32_t object;
+    uint64_t offset;
+    if (!shared_find(address, &object, &offset))
+        return futex_wake_shared(0, address, count, bits);
+    const uint64_t arguments[6] = {object, offset, count, bits};
+    return (int)own_make_long_call(OWN_SHARED_WAKE, arguments);
+}
+
 int futex_requeue(uint64_t from, uint64_t to, uint32_t wake, uint32_t move)
 {
+    uint32_t moved = 0, all = wake > UINT32_MAX - move ? UINT32_MAX : wake + move;
+    if (shared_has(from) || shared_has(to)) /* those that would be moved look again */
+        return futex_wake(from, all, FUTEX_ALL);
     int done = futex_wake(from, wake, FUTEX_ALL);
-    uint32_t moved = 0;
     for (struct thread *at = waiters.first; at && moved < move; at = at->next) {
-        if (at->futex != from)
+        if (at->futex != from || at->futex_object != 0)
             continue;
         at->futex = to;
         moved++;

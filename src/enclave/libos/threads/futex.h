@@ -1,7 +1,9 @@
 /*
  * futex(2): waiting for a word of the program's memory to change. Callers hold the lock and have
  * checked the addresses; both the look at the word and every wake happen under the lock, so that
- * none gets lost. There is one process, and so private and shared are the same.
+ * none gets lost. Private and shared are the same. Of words in memory that is shared with other
+ * enclaves (shared/shared.h) both happen in the first one, by an object and an offset in it; the
+ * lock is let go meanwhile.
  */
 #ifndef CAISSON_ENCLAVE_LIBOS_THREADS_FUTEX_H
 #define CAISSON_ENCLAVE_LIBOS_THREADS_FUTEX_H
@@ -16,7 +18,13 @@ int futex_wait(uint64_t address, uint32_t value, uint32_t bits, uint64_t deadlin
 /* Those that were woken, `count` at most. */
 int futex_wake(uint64_t address, uint32_t count, uint32_t bits);
 
-/* Wakes some, and has others wait for another word: those that were woken or moved. */
+/* The same by an object; 0 is this enclave's memory, by addresses. Who waits has looked at the word
+ * under the lock. */
+int futex_wait_shared(uint32_t object, uint64_t offset, uint32_t bits, uint64_t deadline);
+int futex_wake_shared(uint32_t object, uint64_t offset, uint32_t count, uint32_t bits);
+
+/* Wakes some, and has others wait for another word: those that were woken or moved. Of a shared
+ * word all of them are woken. */
 int futex_requeue(uint64_t from, uint64_t to, uint32_t wake, uint32_t move);
 
 /* FUTEX_WAKE_OP: `operation` as futex(2) encodes it. -ENOSYS for one that is not there. */

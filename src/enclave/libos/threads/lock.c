@@ -11,8 +11,28 @@
 static atomic_bool is_taken;
 static atomic_bool is_over;
 static atomic_ullong waiting;
-static atomic_ullong unseen;         /* kicked: those that have not looked since */
-static uint64_t later, kicked_later; /* the holder's */
+static atomic_ullong unseen;            /* kicked: those that have not looked since */
+static uint64_t later, kicked_later;    /* the holder's */
+static _Atomic(struct thread *) keeper; /* the holder, if it keeps the lock */
+static unsigned kept;                   /* how often: the keeper's */
+
+bool lock_is_kept(void)
+{
+    struct thread *one = atomic_load_explicit(&keeper, memory_order_relaxed);
+    return one && one == thread_self();
+}
+
+void lock_keep(void)
+{
+    kept++;
+    atomic_store_explicit(&keeper, thread_self(), memory_order_relaxed);
+}
+
+void lock_keep_no_more(void)
+{
+    if (--kept == 0)
+        atomic_store_explicit(&keeper, NULL, memory_order_relaxed);
+}
 
 static bool try_take(void)
 {
@@ -47,6 +67,8 @@ static bool take(void)
 
 void lock_take(void)
 {
+    if (lock_is_kept())
+        return;
     if ((turn() || take()) && !atomic_load(&is_over))
         return;
     lock_given_up();
@@ -65,6 +87,8 @@ static uint64_t next_one(void)
 void lock_release(void)
 {
     uint64_t bits = later, kicked = kicked_later;
+    if (lock_is_kept())
+        return;
     later = kicked_later = 0;
     if (kicked != 0)
         (void)atomic_fetch_or(&unseen, kicked);

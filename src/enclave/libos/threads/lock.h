@@ -16,6 +16,13 @@
 void lock_take(void);
 void lock_release(void);
 
+/* The holder goes on having it, whatever lock_take() and lock_release() it comes by, until it has
+ * called the second one as often as the first: for who waits for another enclave in the middle of
+ * something (shared/shared.h). Others wait as long. */
+void lock_keep(void);
+void lock_keep_no_more(void);
+bool lock_is_kept(void); /* by this thread */
+
 /* Wakes these threads (a bit for each index) when the lock is let go, and interrupts those of
  * `kicked` if they run in the program. */
 void lock_wake_later(uint64_t bits, uint64_t kicked);

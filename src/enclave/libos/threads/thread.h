@@ -30,6 +30,7 @@ struct thread_exception {
     bool is_there;
     uint32_t vector, code; /* as the processor has them */
     uint64_t address;      /* of the access, or 0 */
+    bool is_lost;          /* of a page that should be there and cannot be had */
 };
 
 /* What the system calls of a thread may touch, where it is not the program's memory: addresses. */
@@ -62,8 +63,8 @@ struct thread {
     /* spent.c: nanoseconds of the monotonic clock; 0 for a thread that is not counted */
     uint64_t began, waited, waits_since;
 
-    uint64_t futex; /* futex.c: the address it waits for, and of which bits */
-    uint32_t futex_bits;
+    uint64_t futex; /* futex.c: the address it waits for, of which bits, and of which object */
+    uint32_t futex_bits, futex_object;
 
     struct signal_thread signals;
     struct persona *persona; /* what it was before, if it is another process for a while */
@@ -72,6 +73,7 @@ struct thread {
     uint64_t robust;       /* address of the list of robust locks, or 0 */
 
     struct thread_exception exception; /* from its handler to program_interrupt() */
+    struct thread_exception page;      /* from its handler to program_bring() */
 
     struct program_frame begin; /* until it runs: with which registers */
     uint64_t begin_fs;
@@ -80,6 +82,7 @@ struct thread {
 
     void (*service)(void *argument); /* what a service does; NULL for the program's threads */
     void *service_argument;
+    bool is_lockless; /* a service that never takes the lock (shared/give.c) */
 
     const struct thread_room *room; /* NULL: the program's memory */
     bool is_hasty; /* nothing is waited for: a call that would says -EAGAIN (processes/fork.h) */
@@ -110,8 +113,8 @@ size_t thread_count(void);
 /* All that are not free: a bit for each (bit 0 is index 0). */
 uint64_t thread_bits(void);
 
-/* Whether the caller is a thread of the pool; else it is the gate's, for which there is no struct
- * thread, and no lock. By its TCS, too. */
-bool thread_is_of_pool(void);
+/* Whether the caller may take the lock: threads of the pool do, but for services that are lockless,
+ * and the gate's, for which there is no struct thread, does not. By its TCS, too. */
+bool thread_has_lock(void);
 
 #endif

@@ -8,9 +8,10 @@ struct thread *thread_self(void)
     return thread_at(enclave_this_thread()->index);
 }
 
-bool thread_is_of_pool(void)
+bool thread_has_lock(void)
 {
-    return enclave_this_thread()->index < THREADS_MAX;
+    uint64_t index = enclave_this_thread()->index;
+    return index < THREADS_MAX && !thread_at(index)->is_lockless;
 }
 
 unsigned char **door_buffer(void)

@@ -11,6 +11,7 @@
 enum arrival {
     ARRIVAL_PROCESS = 1, /* no more: a new enclave, which waits to be told what it is to be */
     ARRIVAL_CALLS = 2,   /* calls of a thread: of which process follows, with its secret */
+    ARRIVAL_PAGES = 3,   /* pages that are recalled (shared/reach.h): likewise */
 };
 
 /* In the first enclave, with the lock, which it lets go meanwhile: has the host start one more

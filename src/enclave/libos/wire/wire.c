@@ -24,12 +24,12 @@ static int fail(struct wire *wire, int status)
 
 /* --- waiting ---------------------------------------------------------------------------------- */
 
-/* One stay, after which whoever waits looks again. The gate's thread has no part in the lock, and
- * nobody sends it signals. -EINTR if it may be interrupted, and is. */
+/* One stay, after which whoever waits looks again. Who has no part in the lock, as the gate's
+ * thread, or keeps it, sees no signals. -EINTR if it may be interrupted, and is. */
 static int stay(const struct wire *wire, uint16_t events, bool is_patient)
 {
     const struct door_ready item = {.handle = wire->handle, .events = events};
-    bool has_lock = thread_is_of_pool();
+    bool has_lock = thread_has_lock() && !lock_is_kept();
     int status = 0;
     if (has_lock)
         lock_take();

@@ -2,8 +2,10 @@
 #include <stdlib.h>
 
 #include "enclave/inside/enclave.h"
+#include "enclave/libos/calls/own_call.h"
 #include "enclave/libos/clock.h"
 #include "enclave/libos/door/door.h"
+#include "enclave/libos/shared/shared.h"
 #include "enclave/libos/threads/finish.h"
 #include "enclave/libos/threads/lock.h"
 #include "enclave/libos/threads/thread.h"
@@ -37,7 +39,7 @@ STAGE_DEFAULT struct thread *thread_self(void)
     return thread_at(0);
 }
 
-STAGE_DEFAULT bool thread_is_of_pool(void)
+STAGE_DEFAULT bool thread_has_lock(void)
 {
     return true;
 }
@@ -56,4 +58,53 @@ STAGE_DEFAULT void finish_all(uint64_t result)
 {
     (void)result;
     abort();
+}
+
+/* Nothing is shared with other enclaves. */
+STAGE_DEFAULT bool shared_find(uintptr_t at, uint32_t *object, uint64_t *offset)
+{
+    (void)at;
+    (void)object;
+    (void)offset;
+    return false;
+}
+
+STAGE_DEFAULT bool shared_has(uintptr_t at)
+{
+    (void)at;
+    return false;
+}
+
+STAGE_DEFAULT bool shared_next(uintptr_t at, struct shared_part *out)
+{
+    (void)at;
+    (void)out;
+    return false;
+}
+
+STAGE_DEFAULT int shared_take(const struct shared_part *part)
+{
+    (void)part;
+    return -1;
+}
+
+STAGE_DEFAULT int64_t own_make_long_call(enum own_call number, const uint64_t arguments[6])
+{
+    (void)number;
+    (void)arguments;
+    return -1;
+}
+
+STAGE_DEFAULT int shared_prepare(void)
+{
+    return 0;
+}
+
+STAGE_DEFAULT int shared_recall(size_t process, const struct shared_recall *recall,
+                                struct shared_answer *out)
+{
+    (void)process;
+    (void)recall;
+    (void)out;
+    return -1;
 }

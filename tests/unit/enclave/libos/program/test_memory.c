@@ -58,9 +58,20 @@ static int grow(uintptr_t first, size_t size)
     return grow_status;
 }
 
+static int remove_pages(uintptr_t first, size_t size)
+{
+    for (size_t i = 0; i < size; i += P) {
+        assert_int_equal(accepted[page_of(first + i)], 1);
+        accepted[page_of(first + i)] = 0;
+        access_of[page_of(first + i)] = 0;
+    }
+    return 0;
+}
+
 static int set_up(void **state)
 {
-    static const struct memory_leaves leaves = {accept_page, extend, restrict_access, grow};
+    static const struct memory_leaves leaves = {accept_page, extend, restrict_access,
+                                                grow,        NULL,   remove_pages};
     (void)state;
     memset(range, 0xAA, sizeof range);
     memset(access_of, 0, sizeof access_of);
@@ -360,14 +371,49 @@ static void pages_that_come_again_are_widened_once(void **state)
     assert_int_equal(access_of[page_of(at)], MEMORY_READ);
 }
 
-static void remembers_that_something_is_shared(void **state)
+static void shared_pages_are_promised_and_not_there(void **state)
 {
+    uint8_t bytes[4096];
+    struct memory_run run;
     (void)state;
-    assert_false(memory_has_shared());
-    memory_note_shared();
-    assert_true(memory_has_shared());
-    memory_reset();
-    assert_false(memory_has_shared());
+    memory_be_lazy();
+    uintptr_t old = map(2, MEMORY_READ | MEMORY_WRITE), at = old;
+    assert_int_equal(memory_touch(old, 2 * P), 0);
+    assert_int_equal(memory_map_shared(&at, 2 * P, MEMORY_READ | MEMORY_WRITE, true), 0);
+    assert_int_equal(accepted[page_of(old)], 0); /* what was there has been removed */
+    assert_true(memory_has_shared(old + P, 1));
+    assert_false(memory_has_shared(old + 2 * P, 1));
+    assert_true(memory_allows(old, 2 * P, MEMORY_READ | MEMORY_WRITE));
+    assert_false(memory_is_there(old, 1, MEMORY_READ));
+    assert_false(memory_fault(old)); /* it is another's to bring it */
+    assert_int_equal(memory_touch(old, 2 * P), 0);
+    assert_int_equal(memory_clear(old, 2 * P), 0);
+    assert_int_equal(memory_protect(old, P, MEMORY_READ), 0);
+    assert_false(memory_allows(old, 1, MEMORY_READ | MEMORY_WRITE));
+    assert_int_equal(memory_copy(old, bytes), 0);
+    assert_int_equal(accepted[page_of(old)], 0);
+    assert_true(memory_next(old, &run));
+    assert_int_equal(run.is_shared, 1);
+    assert_int_equal(run.end, old + P);
+    assert_int_equal(memory_map(&at, P, MEMORY_READ, true), -ENOMEM); /* not over one of them */
+    memory_unmap_shared(old, P);
+    assert_false(memory_has_shared(old, P));
+    assert_int_equal(memory_map(&at, P, MEMORY_READ, true), 0);
+}
+
+static void refuses_shared_pages_that_cannot_be(void **state)
+{
+    uintptr_t at = 0;
+    (void)state;
+    assert_int_equal(memory_map_shared(&at, P, MEMORY_READ, false), -ENODEV); /* no address */
+    memory_be_lazy();
+    assert_int_equal(memory_map_shared(&at, 0, MEMORY_READ, false), -EINVAL);
+    assert_int_equal(memory_map_shared(&at, (PAGES + 1) * P, MEMORY_READ, false), -ENOMEM);
+    at = (uintptr_t)range + 1;
+    assert_int_equal(memory_map_shared(&at, P, MEMORY_READ, true), -EINVAL);
+    at = (uintptr_t)range;
+    assert_int_equal(memory_map_shared(&at, P, MEMORY_READ, true), 0);
+    assert_int_equal(memory_map_shared(&at, P, MEMORY_READ, true), -ENOMEM);
 }
 
 static void knows_what_it_has(void **state)
@@ -478,7 +524,8 @@ int main(void)
         cmocka_unit_test_setup(another_program_finds_nothing_mapped, set_up),
         cmocka_unit_test_setup(knows_what_it_has, set_up),
         cmocka_unit_test_setup(pages_that_come_again_are_widened_once, set_up),
-        cmocka_unit_test_setup(remembers_that_something_is_shared, set_up),
+        cmocka_unit_test_setup(shared_pages_are_promised_and_not_there, set_up),
+        cmocka_unit_test_setup(refuses_shared_pages_that_cannot_be, set_up),
         cmocka_unit_test_setup(pages_wait_for_their_first_access, set_up),
         cmocka_unit_test_setup(a_fault_brings_no_page_that_does_not_wait, set_up),
         cmocka_unit_test_setup(waiting_pages_change_move_and_narrow, set_up),

@@ -45,7 +45,7 @@ struct thread *thread_self(void)
     return thread_at(mine);
 }
 
-bool thread_is_of_pool(void)
+bool thread_has_lock(void)
 {
     return true;
 }
