@@ -51,6 +51,47 @@ print(subprocess.run(["sort", "-r"], input=b"1\n2\n3\n", capture_output=True, ch
 print(subprocess.run("echo $((6 * 7)); exit 3", shell=True, stdout=subprocess.PIPE))
 """
 
+PROCESSES = rb"""
+import multiprocessing, os, sqlite3, sys
+from multiprocessing import shared_memory
+def square(n):
+    return n * n
+def count(lock, value, queue, name):
+    for _ in range(50):
+        with lock:
+            value.value += 1
+    one = shared_memory.SharedMemory(name)
+    queue.put(bytes(one.buf[:5]))
+    one.close()
+def insert(path, first):
+    database = sqlite3.connect(path, timeout=60)
+    for i in range(20):
+        with database:
+            database.execute("insert into t values (?)", (first + i,))
+    database.close()
+def run(target, arguments):
+    started = [multiprocessing.Process(target=target, args=one) for one in arguments]
+    for one in started:
+        one.start()
+    for one in started:
+        one.join()
+    return [one.exitcode for one in started]
+multiprocessing.set_start_method("fork")
+with multiprocessing.Pool(2) as pool:
+    print(sum(pool.map(square, range(100))))
+lock, value, queue = multiprocessing.Lock(), multiprocessing.Value("i", 0, lock=False), multiprocessing.Queue()
+block = shared_memory.SharedMemory(create=True, size=100)
+block.buf[:5] = b"given"
+print(run(count, [(lock, value, queue, block.name)] * 2), value.value, queue.get(), queue.get())
+block.close()
+block.unlink()
+path = sys.argv[1]
+database = sqlite3.connect(path)
+print(database.execute("pragma journal_mode=wal").fetchone())
+database.executescript("drop table if exists t; create table t(a integer primary key)")
+print(run(insert, [(path, 0), (path, 100)]), database.execute("select count(*), sum(a) from t").fetchone())
+"""
+
 NUMPY = rb"""
 import numpy
 a = numpy.arange(90000, dtype=float).reshape(300, 300) % 17 + numpy.eye(300) * 1000
@@ -206,6 +247,13 @@ class Languages(inside.Case):
         result = self.inside("/usr/bin/python3.11", "-", "/etc/ssl", data=PYTHON)
         self.assertEqual((result.returncode, result.stdout), (0, outside.stdout), result.stderr)
         self.assertIn(b"b'OVER TLS' TLSv1.3\n", result.stdout)
+
+    def test_python_shares_memory_with_its_processes(self):
+        self.need("/usr/bin/python3.11")
+        outside = run("/usr/bin/python3.11", "-", self.folder.name + "/wal", data=PROCESSES)
+        result = self.inside("/usr/bin/python3.11", "-", "/tmp/wal", data=PROCESSES)
+        self.assertEqual((result.returncode, result.stdout), (0, outside.stdout), result.stderr)
+        self.assertIn(b"[0, 0] (40, 2380)\n", result.stdout)
 
     def test_numpy_computes_in_threads(self):
         self.need("/usr/bin/python3.11", "/usr/lib/python3/dist-packages/numpy")
