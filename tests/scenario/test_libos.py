@@ -23,7 +23,7 @@ LINT = os.path.join(paths.SOURCE, "scripts", "lint-enclave")
 
 def run(*command, data=b""):
     env = {"CAISSON_TEST": "a text", "LANG": "C"}
-    return subprocess.run(command, input=data, capture_output=True, timeout=60, check=False, env=env)
+    return subprocess.run(command, input=data, capture_output=True, timeout=180, check=False, env=env)
 
 
 def build(folder, root):
