@@ -58,14 +58,18 @@ static void go_on(int next)
     wait_wake_all(&changes);
 }
 
-/* Whoever waits for the thread that gives pages back: signals wait, too. */
+/* Whoever waits for the thread that gives pages back: signals wait, too, and who else may not wait
+ * does. */
 static void await(void)
 {
     struct thread *self = thread_self();
     uint64_t mask = self->signals.mask;
+    bool is_hasty = self->is_hasty;
     self->signals.mask = UINT64_MAX;
+    self->is_hasty = false;
     while (state == DIALS)
         (void)wait_on(&changes, DOOR_FOREVER, NULL, 0);
+    self->is_hasty = is_hasty;
     self->signals.mask = mask;
 }
 
