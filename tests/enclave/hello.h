@@ -2,12 +2,20 @@
 #ifndef CAISSON_TESTS_HELLO_H
 #define CAISSON_TESTS_HELLO_H
 
+#include <sys/types.h>
+
 #define NEED(what)                                                                                 \
     do {                                                                                           \
         if (!(what))                                                                               \
             return __LINE__ % 100 + 100;                                                           \
     } while (0)
 #define REFUSED(call, number) NEED((call) == -1 && errno == (number))
+
+/* A child that does this work: what it comes to is its exit code. */
+pid_t hello_fork(int (*work)(int), int argument);
+
+/* The code of a child that has ended, or 1000 and its signal, or -1. */
+int hello_end(pid_t pid);
 
 int hello_files(void);
 int hello_more(void);

@@ -19,8 +19,7 @@
 
 #define PAGE 4096
 
-/* What the child's work comes to is its exit code. */
-static pid_t begin(int (*work)(int), int argument)
+pid_t hello_fork(int (*work)(int), int argument)
 {
     pid_t pid;
     (void)fflush(stdout);
@@ -33,7 +32,7 @@ static pid_t begin(int (*work)(int), int argument)
     return pid;
 }
 
-static int end(pid_t pid)
+int hello_end(pid_t pid)
 {
     int status = -1;
     if (waitpid(pid, &status, 0) != pid)
@@ -88,7 +87,7 @@ static int copies(void)
     (void)setitimer(ITIMER_REAL, &later, NULL);
     variable = 10;
     of_thread = 20;
-    int code = end(begin(look, 30));
+    int code = hello_end(hello_fork(look, 30));
     (void)setitimer(ITIMER_REAL, &never, NULL);
     (void)sigprocmask(SIG_UNBLOCK, &one, NULL);
     (void)printf("parent %d %d %d %s\n", code, variable, of_thread, mapped);
@@ -111,12 +110,12 @@ static int shares(void)
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0)
         return 1;
-    pid_t pid = begin(read_and_answer, ends[1]);
+    pid_t pid = hello_fork(read_and_answer, ends[1]);
     (void)close(ends[1]);
     if (write(ends[0], "from the parent", 15) != 15)
         return 1;
     ssize_t size = read(ends[0], text, sizeof text - 1);
-    int code = end(pid);
+    int code = hello_end(pid);
     (void)printf("parent %d %zd %s\n", code, size, text);
     (void)printf("closed %zd\n", read(ends[0], text, sizeof text));
     return close(ends[0]);
@@ -140,17 +139,17 @@ static int pipes(void)
     ssize_t size;
     if (pipe(ends) < 0)
         return 1;
-    pid_t pid = begin(write_much, ends[1]);
+    pid_t pid = hello_fork(write_much, ends[1]);
     (void)close(ends[1]);
     while ((size = read(ends[0], bytes, sizeof bytes)) > 0)
         total += (int)size;
     (void)close(ends[0]);
-    (void)printf("pipe %d %d\n", total, end(pid));
+    (void)printf("pipe %d %d\n", total, hello_end(pid));
     if (pipe(ends) < 0)
         return 1;
     (void)close(ends[0]);
-    pid = begin(write_much, ends[1]);
-    (void)printf("nobody reads %d\n", end(pid));
+    pid = hello_fork(write_much, ends[1]);
+    (void)printf("nobody reads %d\n", hello_end(pid));
     return close(ends[1]);
 }
 
@@ -201,11 +200,11 @@ static int signals(void)
     if (pipe(ends) < 0)
         return 1;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        pid_t pid = begin(all[i].work, ends[1]);
+        pid_t pid = hello_fork(all[i].work, ends[1]);
         if (read(ends[0], &byte, 1) != 1)
             return 1;
         (void)kill(pid, all[i].number);
-        (void)printf("killed %d\n", end(pid));
+        (void)printf("killed %d\n", hello_end(pid));
     }
     return close(ends[0]) + close(ends[1]);
 }
@@ -219,7 +218,7 @@ static int to_the_parent(void)
 {
     got = 0;
     (void)signal(SIGUSR1, on_signal);
-    int code = end(begin(tell_parent, SIGUSR1));
+    int code = hello_end(hello_fork(tell_parent, SIGUSR1));
     (void)printf("told %d %d\n", got == SIGUSR1, code);
     return 0;
 }
@@ -236,13 +235,13 @@ static int groups(void)
     int ends[2];
     if (pipe(ends) < 0)
         return 1;
-    pid_t leader = begin(stay, ends[1]), other = begin(read_for_ever, ends[1]);
+    pid_t leader = hello_fork(stay, ends[1]), other = hello_fork(read_for_ever, ends[1]);
     if (read(ends[0], &byte, 1) != 1 || read(ends[0], &byte, 1) != 1)
         return 1;
     int joined = setpgid(other, leader), group = getpgid(other) == leader;
     (void)printf("group %d %d %d", joined, group, kill(-leader, SIGHUP));
-    (void)printf(" %d", end(leader));
-    (void)printf(" %d\n", end(other));
+    (void)printf(" %d", hello_end(leader));
+    (void)printf(" %d\n", hello_end(other));
     return close(ends[0]) + close(ends[1]);
 }
 
@@ -250,7 +249,7 @@ static int groups(void)
 
 static int leave_orphan(int fd)
 {
-    pid_t pid = begin(read_for_ever, fd);
+    pid_t pid = hello_fork(read_for_ever, fd);
     return pid > 0 ? 9 : 1;
 }
 
@@ -260,8 +259,8 @@ static int orphans(void)
     int ends[2], status;
     if (pipe(ends) < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
         return 1;
-    pid_t pid = begin(leave_orphan, ends[1]);
-    int code = end(pid);
+    pid_t pid = hello_fork(leave_orphan, ends[1]);
+    int code = hello_end(pid);
     if (read(ends[0], &byte, 1) != 1)
         return 1;
     (void)printf("orphan %d %d", code, waitpid(-1, &status, WNOHANG));
@@ -301,12 +300,12 @@ static int borrow_one(int code)
     pid_t pid = vfork();
     if (pid == 0)
         _exit(code);
-    return end(pid) + 1;
+    return hello_end(pid) + 1;
 }
 
 static int deep(int depth)
 {
-    return depth == 0 ? 40 : end(begin(deep, depth - 1)) + 1;
+    return depth == 0 ? 40 : hello_end(hello_fork(deep, depth - 1)) + 1;
 }
 
 static char own_path[256];
@@ -320,7 +319,7 @@ static int execute(int borrows)
         (void)execv(own_path, words);
         _exit(99);
     }
-    return end(pid);
+    return hello_end(pid);
 }
 
 static void ignore(int number)
@@ -344,7 +343,7 @@ static int under_alarms(int count)
     for (int i = 0; i < count; i++) {
         if (setitimer(ITIMER_REAL, &soon, NULL) < 0)
             return 101;
-        sum += end(begin(nothing, i));
+        sum += hello_end(hello_fork(nothing, i));
     }
     return sum;
 }
@@ -388,7 +387,7 @@ static int memory(void)
     variable = 4321;
     for (int i = 0; i < 2; i++) {
         (void)snprintf(mapped, PAGE, "%s", "before");
-        int code = end(begin(spoil, ends[1]));
+        int code = hello_end(hello_fork(spoil, ends[1]));
         if (read(ends[0], &new, sizeof new) != (ssize_t)sizeof new)
             return 1;
         (void)printf("memory %d %d %s %d", code, variable, mapped, sbrk(0) == before);
@@ -418,10 +417,10 @@ static int work(int rounds)
 static int works(void)
 {
     enum { ROUNDS = 30000000 };
-    pid_t one = begin(work, ROUNDS), other = begin(work, ROUNDS + 1);
+    pid_t one = hello_fork(work, ROUNDS), other = hello_fork(work, ROUNDS + 1);
     int here = work(ROUNDS);
-    (void)printf("worked %d", end(one) == here);
-    (void)printf(" %d\n", end(other) == work(ROUNDS + 1));
+    (void)printf("worked %d", hello_end(one) == here);
+    (void)printf(" %d\n", hello_end(other) == work(ROUNDS + 1));
     return 0;
 }
 
@@ -457,10 +456,10 @@ static int moves(void)
     (void)umask(022);
     if (pipe(ends) < 0)
         return 1;
-    pid_t pid = begin(set_up_and_wait, ends[0]);
+    pid_t pid = hello_fork(set_up_and_wait, ends[0]);
     if (write(ends[1], "g", 1) != 1)
         return 1;
-    (void)printf("moved %d %d\n", end(pid), got);
+    (void)printf("moved %d %d\n", hello_end(pid), got);
     return close(ends[0]) + close(ends[1]);
 }
 
@@ -487,10 +486,10 @@ static int locks(void)
     int fd = memfd_create("locks", 0);
     if (fd < 0 || lock_waiting(fd, F_WRLCK) < 0)
         return 1;
-    pid_t pid = begin(wait_for_the_lock, fd);
+    pid_t pid = hello_fork(wait_for_the_lock, fd);
     if (pwrite(fd, "w", 1, 0) != 1 || lock_waiting(fd, F_UNLCK) < 0)
         return 1;
-    (void)printf("let go %d\n", end(pid));
+    (void)printf("let go %d\n", hello_end(pid));
     return close(fd);
 }
 
@@ -510,10 +509,10 @@ static int redirects(void)
     int ends[2];
     if (pipe(ends) < 0)
         return 1;
-    pid_t pid = begin(redirect_and_execute, ends[1]);
+    pid_t pid = hello_fork(redirect_and_execute, ends[1]);
     (void)close(ends[1]);
     (void)printf("its end %zd", read(ends[0], &byte, 1));
-    (void)printf(" %d\n", end(pid));
+    (void)printf(" %d\n", hello_end(pid));
     return close(ends[0]);
 }
 
@@ -525,13 +524,13 @@ static int in_a_child(int argument)
 
 static int further(void)
 {
-    (void)printf("in a child %d\n", end(begin(in_a_child, 0)));
-    (void)printf("alarms %d\n", end(begin(under_alarms, 4)));
-    (void)printf("threads %d\n", end(begin(with_threads, 4)));
-    (void)printf("vfork %d\n", end(begin(borrow_one, 6)));
-    (void)printf("deep %d\n", end(begin(deep, 3)));
-    (void)printf("in place %d\n", end(begin(execute, 0)));
-    (void)printf("elsewhere %d\n", end(begin(execute, 1)));
+    (void)printf("in a child %d\n", hello_end(hello_fork(in_a_child, 0)));
+    (void)printf("alarms %d\n", hello_end(hello_fork(under_alarms, 4)));
+    (void)printf("threads %d\n", hello_end(hello_fork(with_threads, 4)));
+    (void)printf("vfork %d\n", hello_end(hello_fork(borrow_one, 6)));
+    (void)printf("deep %d\n", hello_end(hello_fork(deep, 3)));
+    (void)printf("in place %d\n", hello_end(hello_fork(execute, 0)));
+    (void)printf("elsewhere %d\n", hello_end(hello_fork(execute, 1)));
     return 0;
 }
 

@@ -20,36 +20,15 @@
 #define ROUNDS    500
 #define RW        (PROT_READ | PROT_WRITE)
 
-static int run(int (*work)(int), int argument)
-{
-    pid_t pid;
-    (void)fflush(stdout);
-    pid = fork();
-    if (pid == 0) {
-        int code = work(argument);
-        (void)fflush(stdout);
-        _exit(code);
-    }
-    return pid;
-}
-
-static int end(pid_t pid)
-{
-    int status = -1;
-    if (waitpid(pid, &status, 0) != pid)
-        return -1;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
-}
-
 /* All of them at once: how many came to 0. */
 static int run_all(int (*work)(int))
 {
     pid_t pids[PROCESSES];
     int good = 0;
     for (int i = 0; i < PROCESSES; i++)
-        pids[i] = run(work, i);
+        pids[i] = hello_fork(work, i);
     for (int i = 0; i < PROCESSES; i++)
-        good += end(pids[i]) == 0;
+        good += hello_end(pids[i]) == 0;
     return good;
 }
 
@@ -196,14 +175,14 @@ static int in_memory(void)
     printf("condition: %d", run_all(take_turns));
     printf(" %d\n", all->ready);
     printf("barrier: %d\n", run_all(meet));
-    printf("semaphore in vain: %d\n", end(run(wait_in_vain, 0)));
+    printf("semaphore in vain: %d\n", hello_end(hello_fork(wait_in_vain, 0)));
     (void)sem_post(&all->semaphore);
     printf("semaphore: %d", run_all(pass));
     printf(" %d\n", all->turn);
-    printf("calls: %d", end(run(by_calls, 0)));
+    printf("calls: %d", hello_end(hello_fork(by_calls, 0)));
     printf(" %c%c%d\n", all->text[PAGE - 1], all->text[PAGE], all->text[PAGE + 50]);
     for (int who = 0; who < 2; who++) {
-        printf("robust: %d", end(run(die_locked, who)));
+        printf("robust: %d", hello_end(hello_fork(die_locked, who)));
         printf(" %d", pthread_mutex_lock(&all->robust) == EOWNERDEAD);
         printf(" %d", pthread_mutex_consistent(&all->robust));
         printf(" %d\n", pthread_mutex_unlock(&all->robust));
@@ -261,11 +240,11 @@ static int in_a_file(void)
     NEED(pwrite(file, "ag", 2, PAGE) == 2 && pwrite(file, "in", 2, PAGE + 1) == 2);
     second[PAGE + 1] = 'i';
     for (int who = 0; who < 2; who++) {
-        printf("file: %d", end(run(change, who)));
+        printf("file: %d", hello_end(hello_fork(change, who)));
         printf(" %c %.7s\n", mapped[PAGE], second + 10);
         second[PAGE] = 'x';
     }
-    printf("beyond: %d\n", end(run(beyond_the_end, 0)));
+    printf("beyond: %d\n", hello_end(hello_fork(beyond_the_end, 0)));
     NEED(ftruncate(file, PAGE) == 0 && ftruncate(file, 3 * PAGE) == 0);
     NEED(mapped[PAGE] == 0 && second[PAGE + 2] == 0 && mapped[2 * PAGE] == 0);
     NEED(madvise(second, PAGE, MADV_DONTNEED) == 0 && memcmp(second + 10, "written", 7) == 0);
