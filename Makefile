@@ -71,11 +71,13 @@ install: build
 	if [ -e $(BUILD)/caisson-enclave.sig ]; then \
 		install -d "$$root/share/caisson/enclave" && \
 		install -m 755 $(BUILD)/caisson-enclave-host "$$root/share/caisson/enclave/" && \
-		install -m 644 $(BUILD)/caisson-enclave $(BUILD)/caisson-enclave.sig "$$root/share/caisson/enclave/"; \
+		install -m 644 $(BUILD)/caisson-enclave $(BUILD)/caisson-enclave.sig $(BUILD)/caisson-enclave.mrenclave \
+			$(wildcard $(BUILD)/caisson-enclave-agent) \
+			"$$root/share/caisson/enclave/"; \
 	fi && \
 	echo "make: installed below $$root"
 
 clean:
-	rm -rf $(BUILD) build-asan build-fuzz build-clang
+	rm -rf $(BUILD) build-sanitized
 
 .PHONY: all build guest demo check bench lint install clean

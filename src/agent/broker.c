@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "agent/report_json.h"
+#include "agent/tee_evidence.h"
 #include "base/base64.h"
 #include "base/text.h"
 #include "crypto/key.h"
@@ -10,6 +10,10 @@
 #include "format/jwe.h"
 
 #define NONCE_MAX 128 /* characters of base64 */
+
+#define HELLO(tee, hash)                                                                           \
+    "{\"version\":\"0.4.0\",\"tee\":\"" tee "\",\"extra-params\":"                                 \
+    "{\"supported-hash-algorithms\":[\"" hash "\"]}}"
 
 static const struct json_limits limits = {.size = CLIENT_BODY_MAX, .depth = 8};
 
@@ -58,8 +62,9 @@ static int take_nonce(const struct client_answer *answer, char nonce[NONCE_MAX +
 
 static int get_nonce(struct broker *broker, char nonce[NONCE_MAX + 1], struct error *err)
 {
-    static const char hello[] = "{\"version\":\"0.4.0\",\"tee\":\"snp\",\"extra-params\":"
-                                "{\"supported-hash-algorithms\":[\"sha384\"]}}";
+    static const char *const hellos[] = {
+        [EXCHANGE_SNP] = HELLO("snp", "sha384"), [EXCHANGE_SGX] = HELLO("sgx", "sha256")};
+    const char *hello = hellos[broker->client.service->tee];
     CLIENT_ANSWER_AUTO answer;
     client_answer_init(&answer);
     if (ask(broker, "POST", "/kbs/v0/auth", span_of_text(hello), &answer, err) < 0 ||
@@ -98,15 +103,12 @@ static int append_evidence(const struct broker *broker, const char *nonce, const
                            struct buf *out, struct error *err)
 {
     BUF_AUTO runtime = BUF_WITH_LIMIT(EXCHANGE_RUNTIME_MAX);
-    BUF_AUTO report = BUF_WITH_LIMIT(EXCHANGE_REPORT_SIZE);
-    BUF_AUTO certificates = BUF_WITH_LIMIT(EXCHANGE_MESSAGE_MAX);
     if (append_runtime("\"additional-evidence\":\"\",", nonce, key, &runtime, err) < 0 ||
-        link_report(broker->starter, EXCHANGE_SHA384, buf_span(&runtime), &report, &certificates,
-                    err) < 0 ||
         buf_append_text(out, "{\"init-data\":null,\"runtime-data\":", err) < 0 ||
         append_runtime("", nonce, key, out, err) < 0 ||
         buf_append_text(out, ",\"tee-evidence\":{\"primary_evidence\":", err) < 0 ||
-        report_json_append(buf_span(&report), buf_span(&certificates), out, err) < 0)
+        tee_evidence_ask(broker->client.service->tee, broker->starter, buf_span(&runtime), out,
+                         err) < 0)
         return -1;
     return buf_append_text(out, ",\"additional_evidence\":\"\"}}", err);
 }

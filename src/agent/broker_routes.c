@@ -2,7 +2,7 @@
  * what its containers ask on 127.0.0.1:8006. They speak for the policy's first service. */
 #include "agent/api.h"
 #include "agent/broker.h"
-#include "agent/report_json.h"
+#include "agent/tee_evidence.h"
 #include "base/text.h"
 #include "crypto/issue.h"
 #include "format/json.h"
@@ -91,13 +91,9 @@ static int get_token(struct api *api, struct span query, struct buf *out, struct
 static int get_evidence(struct api *api, struct span query, struct buf *out, struct error *err)
 {
     BUF_AUTO runtime = BUF_WITH_LIMIT(EXCHANGE_RUNTIME_MAX);
-    BUF_AUTO report = BUF_WITH_LIMIT(EXCHANGE_REPORT_SIZE);
-    BUF_AUTO certificates = BUF_WITH_LIMIT(EXCHANGE_MESSAGE_MAX);
-    if (http_query_find(query, "runtime_data", &runtime, err) < 0 ||
-        link_report(api->starter, EXCHANGE_SHA384, buf_span(&runtime), &report, &certificates,
-                    err) < 0)
+    if (http_query_find(query, "runtime_data", &runtime, err) < 0)
         return -1;
-    return report_json_append(buf_span(&report), buf_span(&certificates), out, err);
+    return tee_evidence_ask(api->config->tee, api->starter, buf_span(&runtime), out, err);
 }
 
 static bool begins(struct span path, const char *prefix)

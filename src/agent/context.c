@@ -52,12 +52,14 @@ static int put_document(struct span report, const struct span found[CERTIFICATE_
 }
 
 /* The report is asked for its certificates and its TCB, and goes nowhere. */
-static int put_certificates(int starter, struct buf *out, struct error *err)
+static int put_certificates(enum exchange_tee tee, int starter, struct buf *out, struct error *err)
 {
     BUF_AUTO report = BUF_WITH_LIMIT(EXCHANGE_REPORT_SIZE);
     BUF_AUTO table = BUF_WITH_LIMIT(EXCHANGE_MESSAGE_MAX);
     BUF_AUTO document = BUF_WITH_LIMIT(DOCUMENT_MAX);
     struct span found[CERTIFICATE_TABLE_PLACES] = {{0}};
+    if (tee != EXCHANGE_SNP)
+        return 0; /* an enclave's are in its quotes */
     if (link_report(starter, EXCHANGE_SHA256, span_of_text(SECURITY_CONTEXT_CERTIFICATES), &report,
                     &table, err) < 0 ||
         (table.size > 0 && certificate_table_read(buf_span(&table), found, err) < 0))
@@ -83,7 +85,7 @@ int context_bring(const struct agent_config *config, int starter, const char *na
 {
     int result = strcmp(name, SECURITY_CONTEXT_POLICY) == 0 ? put_policy(config->policy, out, err)
                  : strcmp(name, SECURITY_CONTEXT_CERTIFICATES) == 0
-                     ? put_certificates(starter, out, err)
+                     ? put_certificates(config->tee, starter, out, err)
                  : text_starts_with(name, SECURITY_CONTEXT_PREFIX)
                      ? buf_printf(out, err, "/%s", name)
                      : error_set(err, ERROR_NOT_FOUND, "there is no %.80s", name);

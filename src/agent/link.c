@@ -6,6 +6,8 @@
 
 #include "base/text.h"
 
+#define CONFIG_HEAD 5 /* bytes before the texts */
+
 static bool take_text(struct span *rest, const char **out)
 {
     const uint8_t *end = rest->size > 0 ? memchr(rest->data, '\0', rest->size) : NULL;
@@ -29,15 +31,18 @@ static bool take_resource(struct span *rest, const struct agent_config *config,
 
 static bool read_config(struct span message, struct agent_config *out)
 {
-    if (message.size < 4 || message.data[0] != EXCHANGE_CONFIG || message.data[1] > 1 ||
-        message.data[2] > EXCHANGE_SERVICES_MAX || message.data[3] > EXCHANGE_RESOURCES_MAX)
+    if (message.size < CONFIG_HEAD || message.data[0] != EXCHANGE_CONFIG || message.data[1] > 1 ||
+        message.data[2] > EXCHANGE_SGX || message.data[3] > EXCHANGE_SERVICES_MAX ||
+        message.data[4] > EXCHANGE_RESOURCES_MAX)
         return false;
     *out = (struct agent_config){.serves = message.data[1] == 1,
-                                 .service_count = message.data[2],
-                                 .resource_count = message.data[3]};
-    struct span rest = span_of(message.data + 4, message.size - 4);
+                                 .tee = message.data[2],
+                                 .service_count = message.data[3],
+                                 .resource_count = message.data[4]};
+    struct span rest = span_of(message.data + CONFIG_HEAD, message.size - CONFIG_HEAD);
     for (size_t i = 0; i < out->service_count; i++) {
         struct agent_service *service = &out->services[i];
+        service->tee = out->tee;
         if (!take_text(&rest, &service->url) || !take_text(&rest, &service->address) ||
             !take_text(&rest, &service->roots))
             return false;
@@ -89,10 +94,17 @@ int link_send(int fd, enum exchange_kind kind, struct span bytes, struct error *
     return 0;
 }
 
-/* The starter answers in turn. */
-static int ask(int fd, struct buf *message, struct error *err)
+/* `message` is to be empty, and is the answer then. The starter answers in turn. */
+static int ask(int fd, enum exchange_hash hash, struct span runtime_data, struct buf *message,
+               struct error *err)
 {
     static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    if (runtime_data.size > EXCHANGE_RUNTIME_MAX)
+        return error_set(err, ERROR_LIMIT, "runtime data of %zu bytes; %zu are taken",
+                         runtime_data.size, EXCHANGE_RUNTIME_MAX);
+    if (buf_append_byte(message, (uint8_t)hash, err) < 0 ||
+        buf_append(message, runtime_data, err) < 0)
+        return -1;
     (void)pthread_mutex_lock(&mutex);
     int result = link_send(fd, EXCHANGE_REPORT, buf_span(message), err);
     if (result == 0)
@@ -105,11 +117,7 @@ int link_report(int fd, enum exchange_hash hash, struct span runtime_data, struc
                 struct buf *certificates, struct error *err)
 {
     BUF_AUTO message = BUF_WITH_LIMIT(EXCHANGE_MESSAGE_MAX);
-    if (runtime_data.size > EXCHANGE_RUNTIME_MAX)
-        return error_set(err, ERROR_LIMIT, "runtime data of %zu bytes; %zu are taken",
-                         runtime_data.size, EXCHANGE_RUNTIME_MAX);
-    if (buf_append_byte(&message, (uint8_t)hash, err) < 0 ||
-        buf_append(&message, runtime_data, err) < 0 || ask(fd, &message, err) < 0)
+    if (ask(fd, hash, runtime_data, &message, err) < 0)
         return -1;
     if (message.size < 1 + EXCHANGE_REPORT_SIZE)
         return error_set(err, ERROR_PROTOCOL, "a report of %zu bytes", message.size);
@@ -121,4 +129,16 @@ int link_report(int fd, enum exchange_hash hash, struct span runtime_data, struc
         certificates,
         span_of(message.data + 1 + EXCHANGE_REPORT_SIZE, message.size - 1 - EXCHANGE_REPORT_SIZE),
         err);
+}
+
+int link_quote(int fd, enum exchange_hash hash, struct span runtime_data, struct buf *quote,
+               struct error *err)
+{
+    BUF_AUTO message = BUF_WITH_LIMIT(EXCHANGE_MESSAGE_MAX);
+    if (ask(fd, hash, runtime_data, &message, err) < 0)
+        return -1;
+    if (message.size < 2 || message.size > 1 + EXCHANGE_QUOTE_MAX)
+        return error_set(err, ERROR_PROTOCOL, "a quote of %zu bytes", message.size - 1);
+    buf_truncate(quote, 0);
+    return buf_append(quote, span_of(message.data + 1, message.size - 1), err);
 }

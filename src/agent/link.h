@@ -5,6 +5,7 @@
 #include "agent/exchange.h"
 
 struct agent_service {
+    enum exchange_tee tee; /* what is proved to it: the machine's own */
     const char *url;
     const char *address; /* IPv4, which its host says: nothing depends on its truth */
     const char *roots;
@@ -18,6 +19,7 @@ struct agent_resource {
 /* What the agent is for. The texts borrow from the message. */
 struct agent_config {
     bool serves;
+    enum exchange_tee tee;
     struct agent_service services[EXCHANGE_SERVICES_MAX];
     size_t service_count;
     struct agent_resource resources[EXCHANGE_RESOURCES_MAX];
@@ -37,5 +39,9 @@ int link_send(int fd, enum exchange_kind kind, struct span bytes, struct error *
  * number of threads: one asks at a time. */
 int link_report(int fd, enum exchange_hash hash, struct span runtime_data, struct buf *report,
                 struct buf *certificates, struct error *err);
+
+/* The same in an enclave: a quote. */
+int link_quote(int fd, enum exchange_hash hash, struct span runtime_data, struct buf *quote,
+               struct error *err);
 
 #endif

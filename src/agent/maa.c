@@ -14,10 +14,13 @@
 #define WRAP           "RSA_AES_KEY_WRAP_256" /* RSA-OAEP with SHA-256, then RFC 5649 */
 #define WRAPPING_BITS  2048
 #define WRAPPING_SIZE  (WRAPPING_BITS / 8)
-#define ATTEST_TARGET  "/attest/SevSnpVm?api-version=2022-08-01"
 #define RELEASE_TARGET "/keys/%s/release?api-version=7.4"
 #define TARGET_MAX     512
 #define HEADER_MAX     16384
+
+static const char *const attest_targets[] = {
+    [EXCHANGE_SNP] = "/attest/SevSnpVm?api-version=2022-08-01",
+    [EXCHANGE_SGX] = "/attest/SgxEnclave?api-version=2022-08-01"};
 
 static const struct json_limits limits = {.size = MAA_TOKEN_MAX, .depth = 16};
 
@@ -67,10 +70,27 @@ static bool is_object(struct span text)
     return object;
 }
 
-static int put_request(int starter, struct span runtime_data, struct buf *out, struct error *err)
+static int put_quote(int starter, struct span runtime_data, struct buf *out, struct error *err)
 {
-    if (buf_append_text(out, "{\"report\":\"", err) < 0 ||
-        put_evidence(starter, runtime_data, out, err) < 0 ||
+    BUF_AUTO quote = BUF_WITH_LIMIT(EXCHANGE_QUOTE_MAX);
+    if (link_quote(starter, EXCHANGE_SHA256, runtime_data, &quote, err) < 0)
+        return -1;
+    return put_base64url(out, "{\"quote\":\"", buf_span(&quote), err);
+}
+
+static int put_report(int starter, struct span runtime_data, struct buf *out, struct error *err)
+{
+    if (buf_append_text(out, "{\"report\":\"", err) < 0)
+        return -1;
+    return put_evidence(starter, runtime_data, out, err);
+}
+
+static int put_request(enum exchange_tee tee, int starter, struct span runtime_data,
+                       struct buf *out, struct error *err)
+{
+    int (*put)(int, struct span, struct buf *, struct error *) = tee == EXCHANGE_SGX ? put_quote
+                                                                                     : put_report;
+    if (put(starter, runtime_data, out, err) < 0 ||
         put_base64url(out, "\",\"runtimeData\":{\"data\":\"", runtime_data, err) < 0)
         return -1;
     return buf_printf(out, err, "\",\"dataType\":\"%s\"}}",
@@ -96,9 +116,10 @@ int maa_attest(struct client *client, int starter, struct span runtime_data, str
     BUF_AUTO body = BUF_WITH_LIMIT(CLIENT_BODY_MAX);
     CLIENT_ANSWER_AUTO answer;
     client_answer_init(&answer);
-    if (put_request(starter, runtime_data, &body, err) < 0)
+    const enum exchange_tee tee = client->service->tee;
+    if (put_request(tee, starter, runtime_data, &body, err) < 0)
         return -1;
-    const struct client_question question = {"POST", ATTEST_TARGET, "", buf_span(&body)};
+    const struct client_question question = {"POST", attest_targets[tee], "", buf_span(&body)};
     if (client_ask(client, &question, &answer, err) < 0)
         return -1;
     return take_member(&answer, "token", token, err);

@@ -6,7 +6,8 @@
  *
  * It finds on descriptor 0 its starter (agent/exchange.h) and, where it serves the containers, on 1
  * and 2 the sockets of agent/api.h, which listen. It is nobody, without files and capabilities, and
- * before anything else gives up the system calls that it does not need.
+ * before anything else gives up the system calls that it does not need. In an enclave there is no
+ * filter for that: it has an enclave and a root of its own, and no call of it reaches a kernel.
  */
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -69,7 +70,8 @@ int main(void)
     if (prctl(PR_SET_DUMPABLE, 0) < 0 ||
         link_receive(STARTER, EXCHANGE_CONFIG, &message, &err) < 0 ||
         agent_config_read(buf_span(&message), &config, &err) < 0 ||
-        (config.serves && api_start(&config, STARTER, 1, 2, &err) < 0) || confine(&err) < 0)
+        (config.serves && api_start(&config, STARTER, 1, 2, &err) < 0) ||
+        (config.tee == EXCHANGE_SNP && confine(&err) < 0))
         return 2;
     /* Not by exit(), which takes away what other threads still use. */
     _exit((config.serves ? api_serve(&err) : fetch(&config, &err)) < 0);

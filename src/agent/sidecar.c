@@ -33,12 +33,15 @@ static int read_runtime(const json_t *object, struct buf *out, struct error *err
                                                             : 0;
 }
 
+/* Of an enclave it is the quote, which brings its certificates. */
 static int get_report(struct api *api, const json_t *request, struct buf *report,
                       struct buf *certificates, struct error *err)
 {
     BUF_AUTO runtime = BUF_WITH_LIMIT(EXCHANGE_RUNTIME_MAX);
     if (read_runtime(request, &runtime, err) < 0)
         return -1;
+    if (api->config->tee == EXCHANGE_SGX)
+        return link_quote(api->starter, EXCHANGE_SHA256, buf_span(&runtime), report, err);
     return link_report(api->starter, EXCHANGE_SHA256, buf_span(&runtime), report, certificates,
                        err);
 }
@@ -47,13 +50,14 @@ static int get_report(struct api *api, const json_t *request, struct buf *report
 
 static int attest_raw(struct api *api, const json_t *request, struct buf *out, struct error *err)
 {
-    char hex[2 * EXCHANGE_REPORT_SIZE + 1];
-    BUF_AUTO report = BUF_WITH_LIMIT(EXCHANGE_REPORT_SIZE);
+    BUF_AUTO hex = BUF_WITH_LIMIT(2 * EXCHANGE_QUOTE_MAX + 1);
+    BUF_AUTO report = BUF_WITH_LIMIT(EXCHANGE_QUOTE_MAX);
     BUF_AUTO certificates = BUF_WITH_LIMIT(EXCHANGE_MESSAGE_MAX);
-    if (get_report(api, request, &report, &certificates, err) < 0)
+    if (get_report(api, request, &report, &certificates, err) < 0 ||
+        buf_append_zero(&hex, 2 * report.size + 1, err) < 0)
         return -1;
-    hex_encode(buf_span(&report), hex);
-    return put_member(out, "report", span_of_text(hex), err);
+    hex_encode(buf_span(&report), (char *)hex.data);
+    return put_member(out, "report", span_of(hex.data, 2 * report.size), err);
 }
 
 static int put_base64(struct buf *out, const char *name, struct span bytes, struct error *err)
@@ -72,6 +76,9 @@ static int attest_combined(struct api *api, const json_t *request, struct buf *o
     BUF_AUTO report = BUF_WITH_LIMIT(EXCHANGE_REPORT_SIZE);
     BUF_AUTO certificates = BUF_WITH_LIMIT(EXCHANGE_MESSAGE_MAX);
     BUF_AUTO chain = BUF_WITH_LIMIT(CLIENT_BODY_MAX);
+    if (api->config->tee != EXCHANGE_SNP)
+        return error_set(err, ERROR_INVALID,
+                         "/attest/combined is of SEV-SNP alone; an enclave has /attest/raw");
     if (get_report(api, request, &report, &certificates, err) < 0 ||
         maa_chain(buf_span(&certificates), &chain, err) < 0)
         return -1;

@@ -1,5 +1,6 @@
 #include "cli/attest_enclave.h"
 
+#include "base/log.h"
 #include "base/text.h"
 #include "cli/run_enclave.h"
 #include "enclave/aesm.h"
@@ -13,6 +14,7 @@ static int quote_simulated(const struct sgx_report *report, struct buf *quote, s
     TEXT_AUTO folder = store ? run_enclave_platform(store_folder(store)) : NULL;
     if (!store || !folder)
         return store ? error_memory(err) : -1;
+    log_warning(PLATFORM_BANNER ": this evidence proves nothing");
     PLATFORM_AUTO *platform = platform_open(folder, err);
     return platform ? platform_quote(platform, report, quote, err) : -1;
 }

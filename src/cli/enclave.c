@@ -1,4 +1,5 @@
 /* `caisson enclave sign` and `enclave info`: the enclave image, and who stands for it. */
+#include "base/hex.h"
 #include "cli/command.h"
 #include "cli/commands.h"
 #include "cli/enclave_file.h"
@@ -24,6 +25,7 @@ static const struct option_rule sign_options[] = {
 
 static const struct option_rule info_options[] = {
     {.name = "sgxs", .operand = "FILE", .help = "Write the enclave's pages as an SGXS stream"},
+    {.name = "mrenclave", .operand = "FILE", .help = "Write MRENCLAVE alone, as 64 digits"},
     {.name = "policy", .operand = "FILE", .help = "Show CONFIGID, as the loader makes it of this"},
     {.name = "json", .help = "Print JSON"},
     {0},
@@ -133,6 +135,16 @@ static int write_stream(const char *path, const struct enclave_image *image, str
     return output_write(path, buf_span(&stream), 0644, err);
 }
 
+/* What is published beside an image, for those who verify. */
+static int write_mrenclave(const char *path, const uint8_t mrenclave[SHA256_SIZE],
+                           struct error *err)
+{
+    char text[2 * SHA256_SIZE + 1];
+    hex_encode(span_of(mrenclave, SHA256_SIZE), text);
+    text[2 * SHA256_SIZE] = '\n';
+    return output_write(path, span_of(text, sizeof text), 0644, err);
+}
+
 static int print_json(const struct enclave_image *image, const uint8_t mrenclave[SHA256_SIZE],
                       const uint8_t *config_id, struct error *err)
 {
@@ -179,10 +191,12 @@ static int run_info(const struct args *args, struct error *err)
     uint8_t config[CONFIG_ID_SIZE];
     const uint8_t *config_id;
     const char *stream = args_get(args, "sgxs");
+    const char *published = args_get(args, "mrenclave");
     if (read_config_id(args, config, &config_id, err) < 0 ||
         read_image(args, "enclave info", &bytes, &image, mrenclave, err) < 0)
         return -1;
-    if (stream && write_stream(stream, &image, err) < 0)
+    if ((stream && write_stream(stream, &image, err) < 0) ||
+        (published && write_mrenclave(published, mrenclave, err) < 0))
         return -1;
     if (args_has(args, "json"))
         return print_json(&image, mrenclave, config_id, err) < 0 ? -1 : EXIT_OK;
@@ -198,7 +212,9 @@ const struct command command_enclave_info = {
         "Reads an enclave image (a static, position-independent ELF file with a note of "
         "Caisson's), "
         "turns it into pages as the loader does, and prints MRENCLAVE. With --sgxs, the pages are "
-        "written as a stream that `caisson measure sgxs` reads. MRENCLAVE does not depend on the "
+        "written as a stream that `caisson measure sgxs` reads; with --mrenclave, MRENCLAVE as a "
+        "text, "
+        "to be published beside the image. MRENCLAVE does not depend on the "
         "policy; what binds it, CONFIGID, is shown with --policy.",
     .options = info_options,
     .run = run_info,

@@ -13,7 +13,8 @@ static int name_files(const char *folder, struct enclave_folder *out, struct err
     out->program = text_format("%s/" PROGRAM, folder);
     out->image = text_format("%s/caisson-enclave", folder);
     out->signature = text_format("%s/caisson-enclave.sig", folder);
-    return out->program && out->image && out->signature ? 0 : error_memory(err);
+    out->agent = text_format("%s/caisson-enclave-agent", folder);
+    return out->program && out->image && out->signature && out->agent ? 0 : error_memory(err);
 }
 
 void enclave_folder_fini(struct enclave_folder *folder)
@@ -21,6 +22,7 @@ void enclave_folder_fini(struct enclave_folder *folder)
     free(folder->program);
     free(folder->image);
     free(folder->signature);
+    free(folder->agent);
     *folder = (struct enclave_folder){0};
 }
 
@@ -37,6 +39,10 @@ static int try_folder(const char *folder, struct enclave_folder *out, struct err
         return error_memory(err);
     if (name_files(folder, out, err) < 0)
         return -1;
+    if (access(out->agent, F_OK) < 0) {
+        free(out->agent);
+        out->agent = NULL;
+    }
     if (has_files(out))
         return 0;
     return error_set(err, ERROR_UNAVAILABLE,

@@ -8,6 +8,7 @@ struct enclave_folder {
     char *program; /* caisson-enclave-host; heap, as the next two */
     char *image;
     char *signature;
+    char *agent; /* the attestation agent's disk; NULL where the build has none */
 };
 
 /* In the folder `given`, else in that of CAISSON_ENCLAVE, else beside this program, else in

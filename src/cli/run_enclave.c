@@ -14,9 +14,9 @@
 /* What the library OS does not do is refused here, before it costs a pull. */
 static int check_options(const struct args *args, struct error *err)
 {
-    static const char *const missing[] = {"tty",      "scratch", "storage-opt", "cpus",
-                                          "group",    "restart", "guest",       "sysctl",
-                                          "fragment", "secret",  "pids-limit"};
+    static const char *const missing[] = {"scratch", "storage-opt", "cpus",
+                                          "group",   "restart",     "guest",
+                                          "sysctl",  "fragment",    "pids-limit"};
     for (size_t i = 0; i < sizeof missing / sizeof *missing; i++) {
         if (args_has(args, missing[i]))
             return error_set(err, ERROR_USAGE,
@@ -67,8 +67,10 @@ static int prepare_platform(const char *store, struct run_enclave *out, struct e
     PLATFORM_AUTO *platform = platform_open(folder, err);
     if (!platform)
         return -1;
-    out->fuse = text_format("%s/fuse.key", folder);
-    return out->fuse ? 0 : error_memory(err);
+    out->fuse = text_format("%s/" PLATFORM_FILE_FUSE, folder);
+    out->quote_key = text_format("%s/" PLATFORM_FILE_KEY, folder);
+    out->quote_chain = text_format("%s/" PLATFORM_FILE_CHAIN, folder);
+    return out->fuse && out->quote_key && out->quote_chain ? 0 : error_memory(err);
 }
 
 int run_enclave_prepare(const struct args *args, enum vm_tee tee, const char *store,
@@ -80,7 +82,10 @@ int run_enclave_prepare(const struct args *args, enum vm_tee tee, const char *st
     config->enclave = (struct vm_enclave){.program = out->files.program,
                                           .image = out->files.image,
                                           .signature = out->files.signature,
-                                          .fuse = out->fuse};
+                                          .agent = out->files.agent,
+                                          .fuse = out->fuse,
+                                          .quote_key = out->quote_key,
+                                          .quote_chain = out->quote_chain};
     return 0;
 }
 
@@ -88,4 +93,6 @@ void run_enclave_fini(struct run_enclave *enclave)
 {
     enclave_folder_fini(&enclave->files);
     free(enclave->fuse);
+    free(enclave->quote_key);
+    free(enclave->quote_chain);
 }

@@ -9,7 +9,7 @@
 
 struct run_enclave {
     struct enclave_folder files;
-    char *fuse; /* the simulated platform's key */
+    char *fuse, *quote_key, *quote_chain; /* the simulated platform's files */
 };
 
 /* Refuses what an enclave does not have, by option; then whether this machine can. Never takes

@@ -38,7 +38,7 @@ static int find_all(const struct policy_attestation *attestation, struct run_ser
         struct in_addr address;
         if (look_up(attestation->services[i].url, &address, err) < 0)
             return -1;
-        bool local = (ntohl(address.s_addr) & 0xFF000000U) == LOOPBACK_NET;
+        bool local = !config->host_network && (ntohl(address.s_addr) & 0xFF000000U) == LOOPBACK_NET;
         if (local && !config->maps_loopback)
             log_warning("%s is on this host's loopback: the container can reach what listens there",
                         attestation->services[i].url);
@@ -61,11 +61,10 @@ int run_services_find(struct span text, struct run_services *out, struct vm_conf
         return -1;
     const struct policy_attestation *attestation = policy_get_attestation(policy);
     config->attests = attestation;
-    if (!attestation)
+    if (!attestation || attestation->service_count == 0)
         return 0;
-    if (!config->network)
+    if (!config->network && !config->host_network)
         return error_set(err, ERROR_USAGE,
-                         "the policy's secrets come from a service: --network none has no way to "
-                         "it");
+                         "the policy names a service: --network none has no way to it");
     return find_all(attestation, out, config, err);
 }

@@ -130,6 +130,23 @@ static int add_context(unsigned int row, struct secret_options *out, struct erro
     return 0;
 }
 
+/* An enclave's programs prove themselves without one. */
+static bool names_no_service(const struct args *args)
+{
+    const char *url = args_get(args, "secret-service");
+    return url && strcmp(url, "none") == 0;
+}
+
+static int check_no_service(const struct args *args, struct error *err)
+{
+    if (args_has(args, "secret") || args_has(args, "security-context") ||
+        args_has(args, "secret-root"))
+        return error_set(err, ERROR_USAGE,
+                         "--secret-service none goes with --attestation-api alone: secrets come "
+                         "from a service");
+    return 0;
+}
+
 static int read_all(const struct args *args, const struct template_group *group,
                     struct secret_options *out, bool *found, struct error *err)
 {
@@ -140,10 +157,11 @@ static int read_all(const struct args *args, const struct template_group *group,
     *found = context || args_has(args, "secret") || args_has(args, "attestation-api");
     if (!*found)
         return 0;
-    if (read_roots(args, out, err) < 0)
+    bool alone = names_no_service(args);
+    if ((alone ? check_no_service(args, err) : read_roots(args, out, err)) < 0)
         return -1;
     out->attestation = (struct policy_attestation){.services = &out->service,
-                                                   .service_count = 1,
+                                                   .service_count = alone ? 0 : 1,
                                                    .secrets = out->secrets,
                                                    .api = args_has(args, "attestation-api")};
     for (size_t i = 0; (text = args_get_nth(args, "secret", i)); i++) {

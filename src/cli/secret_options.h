@@ -20,7 +20,8 @@
              "of several containers, to this one"},                                                \
         {.name = "secret-service",                                                                 \
          .operand = "URL",                                                                         \
-         .help = "The service that holds the secrets (your own, as caisson serve made it)"},       \
+         .help = "The service that holds the secrets (your own, as caisson serve made it); none "  \
+                 "for no service, with --attestation-api"},                                        \
         {.name = "secret-root",                                                                    \
          .operand = "FILE",                                                                        \
          .help = "Its certificate must chain to one in this PEM file, or be one of them"},         \
@@ -28,7 +29,9 @@
          .help = "Give the container the folder of UVM_SECURITY_CONTEXT_DIR, as ACI does"},        \
     {                                                                                              \
         .name = "attestation-api",                                                                 \
-        .help = "Let the container ask on localhost for evidence, tokens and keys"                 \
+        .help =                                                                                    \
+            "Let the container ask on localhost for evidence, tokens and keys; in an enclave, "    \
+            "have /dev/attestation"                                                                \
     }
 
 struct secret_options {

@@ -1,12 +1,14 @@
 /* `caisson secret rule`: the rule for exactly one workload. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "base/hex.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/enclave_file.h"
 #include "cli/guest_folder.h"
 #include "cli/policy_file.h"
 #include "cli/service_client.h"
@@ -16,6 +18,9 @@
 #include "os/file.h"
 #include "rules/release_policy.h"
 
+#define TEE_SGX           "sgx"
+#define TEE_SGX_SIMULATED "sgx-simulated"
+
 #define MANIFEST_MAX ((size_t)4 << 20)
 
 static const struct option_rule options[] = {
@@ -23,7 +28,12 @@ static const struct option_rule options[] = {
     {.name = "guest",
      .operand = "DIR|MANIFEST",
      .help = "The guest that it runs in (default: the one that is installed)"},
-    {.name = "tee", .operand = "KIND", .help = "sev-snp (default) or simulated"},
+    {.name = "tee",
+     .operand = "KIND",
+     .help = "sev-snp (default), simulated, sgx or sgx-simulated"},
+    {.name = "enclave",
+     .operand = "IMAGE|MRENCLAVE",
+     .help = "With sgx and sgx-simulated: the image that must run, or its MRENCLAVE in hex"},
     {.name = "vcpus", .operand = "N", .help = "Only machines of N processors (default: any)"},
     {.name = "authority",
      .operand = "URL",
@@ -110,6 +120,14 @@ static int add_measurements(json_t *all, const struct manifest_measurements *lis
     return condition && json_array_append_new(all, condition) == 0 ? 0 : error_memory(err);
 }
 
+static int add_simulated(json_t *all, bool simulated, struct error *err)
+{
+    if (simulated)
+        return add_condition(all, "caisson-simulated", json_true(), err);
+    json_t *genuine = json_pack("{s:s, s:b}", "claim", "caisson-simulated", "exists", 0);
+    return genuine && json_array_append_new(all, genuine) == 0 ? 0 : error_memory(err);
+}
+
 static int add_conditions(json_t *all, const uint8_t host_data[SHA256_SIZE], bool simulated,
                           struct error *err)
 {
@@ -118,10 +136,7 @@ static int add_conditions(json_t *all, const uint8_t host_data[SHA256_SIZE], boo
         add_condition(all, "x-ms-sevsnpvm-is-debuggable", json_false(), err) < 0 ||
         add_condition(all, "x-ms-sevsnpvm-vmpl", json_integer(0), err) < 0)
         return -1;
-    if (simulated)
-        return add_condition(all, "caisson-simulated", json_true(), err);
-    json_t *genuine = json_pack("{s:s, s:b}", "claim", "caisson-simulated", "exists", 0);
-    return genuine && json_array_append_new(all, genuine) == 0 ? 0 : error_memory(err);
+    return add_simulated(all, simulated, err);
 }
 
 static int print_rule(const char *authority, const json_t *all, struct error *err)
@@ -153,14 +168,67 @@ static int read_host_data(const struct args *args, uint8_t out[SHA256_SIZE], str
     return 0;
 }
 
+/* --- of an enclave ---------------------------------------------------------------------------- */
+
+static bool is_of_enclave(const char *tee)
+{
+    return strcmp(tee, TEE_SGX) == 0 || strcmp(tee, TEE_SGX_SIMULATED) == 0;
+}
+
+static int read_enclave(const struct args *args, uint8_t mrenclave[SHA256_SIZE], struct error *err)
+{
+    BUF_AUTO bytes = BUF_WITH_LIMIT(ENCLAVE_FILE_LIMIT);
+    struct enclave_image image;
+    const char *enclave = args_get(args, "enclave");
+    if (args_has(args, "guest") || args_has(args, "vcpus") || !enclave)
+        return error_set(err, ERROR_USAGE,
+                         "of an enclave the rule wants --enclave, and neither --guest nor --vcpus");
+    if (hex_decode(span_of_text(enclave), mrenclave, SHA256_SIZE))
+        return 0;
+    return enclave_file_read(enclave, &bytes, &image, mrenclave, err);
+}
+
+/* CONFIGID is the policy's digest, and zeros. */
+static int add_enclave(json_t *all, const struct args *args, const uint8_t host_data[SHA256_SIZE],
+                       bool simulated, struct error *err)
+{
+    uint8_t mrenclave[SHA256_SIZE];
+    char config_id[4 * SHA256_SIZE + 1];
+    if (read_enclave(args, mrenclave, err) < 0)
+        return -1;
+    hex_encode(span_of(host_data, SHA256_SIZE), config_id);
+    (void)memset(config_id + 2 * SHA256_SIZE, '0', 2 * SHA256_SIZE);
+    config_id[sizeof config_id - 1] = '\0';
+    if (add_condition(all, "x-ms-sgx-config-id", json_string(config_id), err) < 0 ||
+        add_condition(all, "x-ms-sgx-mrenclave", hex_of(span_of(mrenclave, sizeof mrenclave)),
+                      err) < 0 ||
+        add_condition(all, "x-ms-sgx-is-debuggable", json_false(), err) < 0)
+        return -1;
+    return add_simulated(all, simulated, err);
+}
+
+static int add_machine(json_t *all, const struct args *args, const char *tee, uint64_t vcpus,
+                       const uint8_t host_data[SHA256_SIZE], struct error *err)
+{
+    MANIFEST_MEASUREMENTS_AUTO list = {0};
+    if (args_has(args, "enclave"))
+        return error_set(err, ERROR_USAGE, "--enclave goes with --tee sgx and sgx-simulated");
+    if (read_measurements(args, tee, &list, err) < 0 ||
+        add_conditions(all, host_data, strcmp(tee, MANIFEST_TEE_SIMULATED) == 0, err) < 0)
+        return -1;
+    return add_measurements(all, &list, vcpus, err);
+}
+
 static int read_tee(const struct args *args, const char **tee, uint64_t *vcpus, struct error *err)
 {
     const char *given = args_get(args, "vcpus");
     *tee = args_get(args, "tee");
     if (!*tee)
         *tee = MANIFEST_TEE_SNP;
-    if (strcmp(*tee, MANIFEST_TEE_SNP) != 0 && strcmp(*tee, MANIFEST_TEE_SIMULATED) != 0)
-        return error_set(err, ERROR_USAGE, "--tee is \"%s\"; sev-snp and simulated can be", *tee);
+    if (strcmp(*tee, MANIFEST_TEE_SNP) != 0 && strcmp(*tee, MANIFEST_TEE_SIMULATED) != 0 &&
+        !is_of_enclave(*tee))
+        return error_set(err, ERROR_USAGE,
+                         "--tee is \"%s\"; sev-snp, simulated, sgx and sgx-simulated can be", *tee);
     if (given && (!text_to_u64(given, 4096, vcpus) || *vcpus == 0))
         return error_set(err, ERROR_USAGE, "--vcpus %s is no number of processors", given);
     return args_operand_count(args) == 0
@@ -173,13 +241,16 @@ static int run(const struct args *args, struct error *err)
     const char *tee;
     uint64_t vcpus = 0;
     uint8_t host_data[SHA256_SIZE];
-    MANIFEST_MEASUREMENTS_AUTO list = {0};
     TEXT_AUTO authority = NULL;
     json_auto_t *all = json_array();
     if (!all)
         return error_memory(err);
-    if (read_tee(args, &tee, &vcpus, err) < 0 || read_host_data(args, host_data, err) < 0 ||
-        read_measurements(args, tee, &list, err) < 0)
+    if (read_tee(args, &tee, &vcpus, err) < 0 || read_host_data(args, host_data, err) < 0)
+        return -1;
+    int made = is_of_enclave(tee)
+                   ? add_enclave(all, args, host_data, strcmp(tee, TEE_SGX_SIMULATED) == 0, err)
+                   : add_machine(all, args, tee, vcpus, host_data, err);
+    if (made < 0)
         return -1;
     const char *given = args_get(args, "authority");
     if (given)
@@ -188,9 +259,6 @@ static int run(const struct args *args, struct error *err)
         return -1;
     if (!authority)
         return error_memory(err);
-    if (add_conditions(all, host_data, strcmp(tee, MANIFEST_TEE_SIMULATED) == 0, err) < 0 ||
-        add_measurements(all, &list, vcpus, err) < 0)
-        return -1;
     return print_rule(authority, all, err);
 }
 
@@ -200,8 +268,9 @@ const struct command command_secret_rule = {
     .summary = "Write the rule that gives a secret to exactly one workload",
     .description =
         "Prints a release rule: a machine of this guest (its launch measurement), under this "
-        "policy (its SHA-256 in HOST_DATA), that nobody can debug. It serves `secret create` and "
-        "`keys create`. Without --tee simulated it also wants that nothing was simulated.\n\n"
+        "policy (its SHA-256 in HOST_DATA), that nobody can debug; of an enclave, MRENCLAVE and "
+        "CONFIGID. It serves `secret create` and `keys create`. Without --tee simulated or "
+        "sgx-simulated it also wants that nothing was simulated.\n\n"
         "The rule names whose tokens it is about: the issuer of the service's tenant, which is the "
         "service's URL where `caisson serve` runs without a configuration.",
     .options = options,

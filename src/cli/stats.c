@@ -23,7 +23,9 @@ static const struct option_rule options[] = {
     {0},
 };
 
-/* One look at a container; figures are bytes and microseconds since its start. */
+#define NOT_KNOWN UINT64_MAX /* what nobody counts, as in an enclave */
+
+/* One look at a container; figures are bytes and microseconds since its start, or NOT_KNOWN. */
 struct usage {
     uint64_t at_us, cpu_us, memory, limit, processes, read, written;
 };
@@ -64,27 +66,45 @@ static uint64_t sum_of_disks(const char *text, const char *key)
     return sum;
 }
 
+/* A file that is not there is NULL. */
+static int read_file(const json_t *result, const char *name, const char **out, struct error *err)
+{
+    *out = NULL;
+    if (!json_object_get(result, name))
+        return 0;
+    return json_get_text(result, name, out, err) < 0 ? error_context(err, "the guest's figures")
+                                                     : 0;
+}
+
+/* Without what could be dropped of cached files. */
+static uint64_t memory_of(const char *memory, const char *stat)
+{
+    uint64_t cache = stat ? sum_of(stat, "inactive_file ") : 0;
+    uint64_t current = memory ? sum_of(memory, "") : NOT_KNOWN;
+    if (!memory)
+        return NOT_KNOWN;
+    return current > cache ? current - cache : 0;
+}
+
 static int read_usage(const json_t *result, struct usage *out, struct error *err)
 {
     const char *cpu, *memory, *max, *stat, *pids, *io;
     struct timespec now;
-    if (json_get_text(result, "cpu.stat", &cpu, err) < 0 ||
-        json_get_text(result, "memory.current", &memory, err) < 0 ||
-        json_get_text(result, "memory.max", &max, err) < 0 ||
-        json_get_text(result, "memory.stat", &stat, err) < 0 ||
-        json_get_text(result, "pids.current", &pids, err) < 0 ||
-        json_get_text(result, "io.stat", &io, err) < 0)
-        return error_context(err, "the guest's figures");
+    if (read_file(result, "cpu.stat", &cpu, err) < 0 ||
+        read_file(result, "memory.current", &memory, err) < 0 ||
+        read_file(result, "memory.max", &max, err) < 0 ||
+        read_file(result, "memory.stat", &stat, err) < 0 ||
+        read_file(result, "pids.current", &pids, err) < 0 ||
+        read_file(result, "io.stat", &io, err) < 0)
+        return -1;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    uint64_t cache = sum_of(stat, "inactive_file ");
-    uint64_t current = sum_of(memory, "");
     *out = (struct usage){.at_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000,
-                          .cpu_us = sum_of(cpu, "usage_usec "),
-                          .memory = current > cache ? current - cache : 0,
-                          .limit = sum_of(max, ""),
-                          .processes = sum_of(pids, ""),
-                          .read = sum_of_disks(io, "rbytes="),
-                          .written = sum_of_disks(io, "wbytes=")};
+                          .cpu_us = cpu ? sum_of(cpu, "usage_usec ") : NOT_KNOWN,
+                          .memory = memory_of(memory, stat),
+                          .limit = max ? sum_of(max, "") : NOT_KNOWN,
+                          .processes = pids ? sum_of(pids, "") : NOT_KNOWN,
+                          .read = io ? sum_of_disks(io, "rbytes=") : NOT_KNOWN,
+                          .written = io ? sum_of_disks(io, "wbytes=") : NOT_KNOWN};
     return 0;
 }
 
@@ -189,33 +209,77 @@ static int collect(const struct args *args, bool first, const struct targets *be
 
 /* --- rounds ----------------------------------------------------------------------------------- */
 
+/* Negative where it is not known. */
 static double cpu_percent(const struct usage *before, const struct usage *after)
 {
+    if (before->cpu_us == NOT_KNOWN || after->cpu_us == NOT_KNOWN)
+        return -1;
     uint64_t passed = after->at_us - before->at_us;
     uint64_t used = after->cpu_us > before->cpu_us ? after->cpu_us - before->cpu_us : 0;
     return passed ? 100.0 * (double)used / (double)passed : 0;
 }
 
-static void print_line(const char *name, const struct usage *before, const struct usage *after)
+static double memory_percent(const struct usage *usage)
 {
-    (void)printf("%-24s %7.2f%% %9.2f / %.0f MiB %7.2f%% %8llu %10.2f / %.2f MiB\n", name,
-                 cpu_percent(before, after), (double)after->memory / MIB,
-                 (double)after->limit / MIB,
-                 after->limit ? 100.0 * (double)after->memory / (double)after->limit : 0,
-                 (unsigned long long)after->processes, (double)after->read / MIB,
-                 (double)after->written / MIB);
+    if (usage->memory == NOT_KNOWN || usage->limit == NOT_KNOWN)
+        return -1;
+    return usage->limit ? 100.0 * (double)usage->memory / (double)usage->limit : 0;
 }
 
+struct figure {
+    char text[24];
+};
+
+static struct figure mib(uint64_t bytes, int digits)
+{
+    struct figure out = {.text = "-"};
+    if (bytes != NOT_KNOWN)
+        (void)snprintf(out.text, sizeof out.text, "%.*f", digits, (double)bytes / MIB);
+    return out;
+}
+
+static struct figure percent(double value)
+{
+    struct figure out = {.text = "-"};
+    if (value >= 0)
+        (void)snprintf(out.text, sizeof out.text, "%.2f%%", value);
+    return out;
+}
+
+static struct figure number(uint64_t value)
+{
+    struct figure out = {.text = "-"};
+    if (value != NOT_KNOWN)
+        (void)snprintf(out.text, sizeof out.text, "%llu", (unsigned long long)value);
+    return out;
+}
+
+static void print_line(const char *name, const struct usage *before, const struct usage *after)
+{
+    (void)printf("%-24s %8s %9s / %s MiB %8s %8s %10s / %s MiB\n", name,
+                 percent(cpu_percent(before, after)).text, mib(after->memory, 2).text,
+                 mib(after->limit, 0).text, percent(memory_percent(after)).text,
+                 number(after->processes).text, mib(after->read, 2).text,
+                 mib(after->written, 2).text);
+}
+
+static json_t *json_number(uint64_t value)
+{
+    return value == NOT_KNOWN ? json_null() : json_integer((json_int_t)value);
+}
+
+/* What is not known is null. */
 static int print_json(const struct target *target, const struct usage *before,
                       const struct usage *after, struct error *err)
 {
     BUF_AUTO text = BUF_WITH_LIMIT(4096);
+    double cpu = cpu_percent(before, after);
     json_auto_t *object = json_pack(
-        "{s:s, s:s, s:f, s:I, s:I, s:I, s:I, s:I, s:I}", "name", target->name, "container",
-        target->container, "cpu_percent", cpu_percent(before, after), "cpu_usec",
-        (json_int_t)after->cpu_us, "memory", (json_int_t)after->memory, "memory_limit",
-        (json_int_t)after->limit, "processes", (json_int_t)after->processes, "read_bytes",
-        (json_int_t)after->read, "written_bytes", (json_int_t)after->written);
+        "{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", target->name, "container",
+        target->container, "cpu_percent", cpu < 0 ? json_null() : json_real(cpu), "cpu_usec",
+        json_number(after->cpu_us), "memory", json_number(after->memory), "memory_limit",
+        json_number(after->limit), "processes", json_number(after->processes), "read_bytes",
+        json_number(after->read), "written_bytes", json_number(after->written));
     if (!object)
         return error_memory(err);
     if (json_append(object, &text, err) < 0)
@@ -308,7 +372,10 @@ const struct command command_stats = {
         "CPU time over a second, memory without what could be dropped of cached files, processes, "
         "and what was read and written on disks. On a terminal it goes on until it is interrupted. "
         "Without a limit of its own a container has the machine's memory as one.\n\n"
-        "The figures are the guest's. A policy with allow_properties_access off tells nothing.",
+        "The figures are the guest's; what nobody counts there is \"-\", and null in JSON. An "
+        "enclave "
+        "knows how many processes there are, and memory as long as there is one. A policy with "
+        "allow_properties_access off tells nothing.",
     .options = options,
     .run = run,
 };

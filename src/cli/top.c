@@ -22,23 +22,53 @@ static const char *plain(const char *name)
     return text_is_utf8(span_of_text(name)) && !strpbrk(name, "\n\r\t\033") ? name : "?";
 }
 
+#define NOT_KNOWN "-"
+
+/* What nobody counts is not told (an enclave of another process). */
+static int read_state(const json_t *process, const char **out, struct error *err)
+{
+    *out = NOT_KNOWN;
+    return json_object_get(process, "state") ? json_get_text(process, "state", out, err) : 0;
+}
+
+static int read_time(const json_t *process, char out[32], struct error *err)
+{
+    uint64_t ticks;
+    (void)text_copy(out, 32, NOT_KNOWN);
+    if (!json_object_get(process, "ticks"))
+        return 0;
+    if (json_get_u64(process, "ticks", INT64_MAX, &ticks, err) < 0)
+        return -1;
+    (void)snprintf(out, 32, "%llu:%02llu.%02llu", (unsigned long long)(ticks / TICKS_A_SECOND / 60),
+                   (unsigned long long)(ticks / TICKS_A_SECOND % 60),
+                   (unsigned long long)(ticks % TICKS_A_SECOND));
+    return 0;
+}
+
+static int read_memory(const json_t *process, char out[32], struct error *err)
+{
+    uint64_t pages;
+    (void)text_copy(out, 32, NOT_KNOWN);
+    if (!json_object_get(process, "pages"))
+        return 0;
+    if (json_get_u64(process, "pages", INT64_MAX / 4096, &pages, err) < 0)
+        return -1;
+    (void)snprintf(out, 32, "%llu", (unsigned long long)pages * PAGE_KIB);
+    return 0;
+}
+
 static int print_one(const json_t *process, struct error *err)
 {
     const char *name, *state;
-    uint64_t pid, user, ticks, pages;
+    char spent[32], memory[32];
+    uint64_t pid, user;
     if (json_get_u64(process, "pid", INT32_MAX, &pid, err) < 0 ||
         json_get_u64(process, "user", UINT32_MAX, &user, err) < 0 ||
-        json_get_text(process, "state", &state, err) < 0 ||
-        json_get_u64(process, "ticks", INT64_MAX, &ticks, err) < 0 ||
-        json_get_u64(process, "pages", INT64_MAX / 4096, &pages, err) < 0 ||
-        json_get_text(process, "name", &name, err) < 0)
+        read_state(process, &state, err) < 0 || read_time(process, spent, err) < 0 ||
+        read_memory(process, memory, err) < 0 || json_get_text(process, "name", &name, err) < 0)
         return error_context(err, "the guest's list");
-    (void)printf("%-8llu %-8llu %-5.1s %6llu:%02llu.%02llu %10llu  %s\n", (unsigned long long)pid,
-                 (unsigned long long)user, plain(state),
-                 (unsigned long long)(ticks / TICKS_A_SECOND / 60),
-                 (unsigned long long)(ticks / TICKS_A_SECOND % 60),
-                 (unsigned long long)(ticks % TICKS_A_SECOND), (unsigned long long)pages * PAGE_KIB,
-                 plain(name));
+    (void)printf("%-8llu %-8llu %-5.1s %12s %10s  %s\n", (unsigned long long)pid,
+                 (unsigned long long)user, plain(state), spent, memory, plain(name));
     return 0;
 }
 
@@ -86,7 +116,9 @@ const struct command command_top = {
     .description =
         "Their numbers are the machine's. Arguments are not told: they may hold what the "
         "policy does not mean to tell. A policy with allow_properties_access off tells "
-        "nothing.",
+        "nothing. What nobody counts is \"-\": in an enclave, the time and memory of all but the "
+        "first "
+        "process.",
     .options = options,
     .run = run,
 };

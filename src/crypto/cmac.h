@@ -7,7 +7,7 @@
 
 #define CMAC_SIZE 16 /* bytes of the key, of the result */
 
-/* ERROR_UNAVAILABLE when OpenSSL has no CMAC; `out` is then zero. */
+/* ERROR_UNAVAILABLE when OpenSSL has no AES; `out` is then zero. */
 int cmac_aes128(const uint8_t key[CMAC_SIZE], struct span message, uint8_t out[CMAC_SIZE],
                 struct error *err);
 

@@ -7,6 +7,7 @@
 
 #include "crypto/digest.h"
 #include "crypto/digest_plain.h"
+#include "crypto/sha256_pair.h"
 #include "crypto/sha256_rounds.h"
 
 #define BLOCK_SIZE  SHA256_BLOCK_SIZE
@@ -81,11 +82,20 @@ static void compress_all(uint32_t h[8], const uint8_t *blocks, size_t count)
         compress(h, blocks + i * BLOCK_SIZE);
 }
 
-static sha256_blocks_fn *by = compress_all;
+static void compress_pairs(uint32_t h_a[8], const uint8_t *a, uint32_t h_b[8], const uint8_t *b,
+                           size_t count)
+{
+    compress_all(h_a, a, count);
+    compress_all(h_b, b, count);
+}
 
-void sha256_plain_by(sha256_blocks_fn *quicker)
+static sha256_blocks_fn *by = compress_all;
+static sha256_pairs_fn *pairs_by = compress_pairs;
+
+void sha256_plain_by(sha256_blocks_fn *quicker, sha256_pairs_fn *pairs)
 {
     by = quicker;
+    pairs_by = pairs;
 }
 
 void sha256_init(struct sha256 *ctx)
@@ -135,4 +145,37 @@ void sha256_digest(struct span bytes, uint8_t out[SHA256_SIZE])
     sha256_init(&ctx);
     sha256_update(&ctx, bytes);
     sha256_final(&ctx, out);
+}
+
+/* Both are as far as the other. */
+static void update_pair(struct sha256 *a, struct span bytes_a, struct sha256 *b,
+                        struct span bytes_b)
+{
+    size_t filled = plain_of(a)->size % BLOCK_SIZE;
+    size_t head = filled == 0 ? 0 : BLOCK_SIZE - filled;
+    if (bytes_a.size >= head + BLOCK_SIZE) {
+        size_t whole = (bytes_a.size - head) / BLOCK_SIZE * BLOCK_SIZE;
+        sha256_update(a, span_of(bytes_a.data, head));
+        sha256_update(b, span_of(bytes_b.data, head));
+        pairs_by(plain_of(a)->h, bytes_a.data + head, plain_of(b)->h, bytes_b.data + head,
+                 whole / BLOCK_SIZE);
+        plain_of(a)->size += whole;
+        plain_of(b)->size += whole;
+        bytes_a = span_of(bytes_a.data + head + whole, bytes_a.size - head - whole);
+        bytes_b = span_of(bytes_b.data + head + whole, bytes_b.size - head - whole);
+    }
+    sha256_update(a, bytes_a);
+    sha256_update(b, bytes_b);
+}
+
+void sha256_pair(struct span prefix, const uint8_t *a, const uint8_t *b, size_t size,
+                 uint8_t out_a[SHA256_SIZE], uint8_t out_b[SHA256_SIZE])
+{
+    struct sha256 first, second;
+    sha256_init(&first);
+    sha256_update(&first, prefix);
+    second = first;
+    update_pair(&first, span_of(a, size), &second, span_of(b, size));
+    sha256_final(&first, out_a);
+    sha256_final(&second, out_b);
 }

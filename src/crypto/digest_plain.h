@@ -10,11 +10,18 @@
 /* Steps 1 to 4 of FIPS 180-4, section 6.2.2, for `count` blocks that follow each other. */
 typedef void sha256_blocks_fn(uint32_t h[8], const uint8_t *blocks, size_t count);
 
-/* From now on blocks are hashed by this function; before, in C. Once, before there are threads. */
-void sha256_plain_by(sha256_blocks_fn *quicker);
+/* The same for two messages at once. */
+typedef void sha256_pairs_fn(uint32_t h_a[8], const uint8_t *a, uint32_t h_b[8], const uint8_t *b,
+                             size_t count);
+
+/* From now on blocks are hashed by these functions; before, in C. Once, before there are threads.
+ */
+void sha256_plain_by(sha256_blocks_fn *quicker, sha256_pairs_fn *pairs);
 
 /* By the processor's instructions for SHA-256 (CPUID leaf 7, EBX bit 29), which must be there. The
  * vector registers are as they were afterwards (sha256_ni.c). */
 void sha256_ni_blocks(uint32_t h[8], const uint8_t *blocks, size_t count);
+void sha256_ni_pairs(uint32_t h_a[8], const uint8_t *a, uint32_t h_b[8], const uint8_t *b,
+                     size_t count);
 
 #endif

@@ -13,6 +13,7 @@
 
 #include "base/text.h"
 #include "enclave/host_parts.h"
+#include "enclave/host_quoter.h"
 
 #define NANOSECONDS UINT64_C(1000000000)
 #define STREAMS     3
@@ -87,20 +88,11 @@ static int64_t answer_block(struct host_thread *thread, const uint64_t arguments
 {
     if (arguments[0] >= thread->host->run->disk_count || arguments[2] > DOOR_BUFFER_SIZE)
         return -EINVAL;
-    struct span disk = thread->host->run->disks[arguments[0]];
-    if (arguments[1] >= disk.size)
+    if (arguments[1] > INT64_MAX)
         return 0;
-    size_t left = disk.size - (size_t)arguments[1];
-    size_t size = arguments[2] < left ? (size_t)arguments[2] : left;
-    memcpy(thread->buffer, disk.data + arguments[1], size);
-    return (int64_t)size;
-}
-
-static int64_t answer_size(struct host_thread *thread, const uint64_t arguments[3])
-{
-    if (arguments[0] >= thread->host->run->disk_count)
-        return -EINVAL;
-    return (int64_t)thread->host->run->disks[arguments[0]].size;
+    ssize_t got = pread(thread->host->run->disks[arguments[0]], thread->buffer,
+                        (size_t)arguments[2], (off_t)arguments[1]);
+    return got < 0 ? -errno : got;
 }
 
 /* One line, whatever bytes are in it. */
@@ -153,7 +145,11 @@ static int64_t answer_park(struct host_thread *thread, const uint64_t arguments[
 
 static int64_t answer_wake(struct host_thread *thread, const uint64_t arguments[3])
 {
-    host_wake(thread->host, arguments[0], arguments[1]);
+    const uint64_t one = 1;
+    if (arguments[0] != 0 || arguments[1] != 0)
+        host_wake(thread->host, arguments[0], arguments[1]);
+    if (arguments[2] != 0)
+        (void)!write(thread->host->called, &one, sizeof one);
     return 0;
 }
 
@@ -182,30 +178,56 @@ static int64_t answer_cpuid(struct host_thread *thread, const uint64_t arguments
     return 0;
 }
 
-static uint64_t answer(void *context, uint64_t number, const uint64_t arguments[3])
+/* A program's report; those of the gate are quoted by who asked for them. */
+static int64_t answer_quote(struct host_thread *thread, const uint64_t arguments[3])
+{
+    struct host *host = thread->host;
+    if (host->is_child || !host->run->quoter)
+        return -ENOSYS;
+    if (arguments[0] > DOOR_BUFFER_SIZE)
+        return -EINVAL;
+    int stream = host_quoter_ask(host->run->quoter, span_of(thread->buffer, (size_t)arguments[0]));
+    if (stream < 0)
+        return stream;
+    (void)pthread_mutex_lock(&host->lock);
+    int64_t handle = host_net_add(host, stream);
+    (void)pthread_mutex_unlock(&host->lock);
+    return handle;
+}
+
+static uint64_t answer_honestly(struct host_thread *thread, uint64_t number,
+                                const uint64_t arguments[3])
 {
     static host_answer_fn *const answers[] = {
-        [DOOR_WRITE] = answer_write,      [DOOR_READ] = answer_read,
-        [DOOR_CLOCK] = answer_clock,      [DOOR_BLOCK] = answer_block,
-        [DOOR_SIZE] = answer_size,        [DOOR_LOG] = answer_log,
-        [DOOR_GROW] = answer_grow,        [DOOR_RESTRICT] = answer_restrict,
-        [DOOR_CPUID] = answer_cpuid,      [DOOR_PARK] = answer_park,
-        [DOOR_WAKE] = answer_wake,        [DOOR_SPAWN] = answer_spawn,
-        [DOOR_ALARM] = answer_alarm,      [DOOR_TELL] = host_answer_tell,
-        [DOOR_NEXT] = host_answer_next,   [DOOR_INPUT] = host_answer_input,
-        [DOOR_BEGIN] = host_answer_begin, [DOOR_TRIM] = answer_trim,
-        [DOOR_REMOVE] = answer_remove,
+        [DOOR_WRITE] = answer_write,       [DOOR_READ] = answer_read,
+        [DOOR_CLOCK] = answer_clock,       [DOOR_BLOCK] = answer_block,
+        [DOOR_LOG] = answer_log,           [DOOR_GROW] = answer_grow,
+        [DOOR_RESTRICT] = answer_restrict, [DOOR_CPUID] = answer_cpuid,
+        [DOOR_PARK] = answer_park,         [DOOR_WAKE] = answer_wake,
+        [DOOR_SPAWN] = answer_spawn,       [DOOR_ALARM] = answer_alarm,
+        [DOOR_TELL] = host_answer_tell,    [DOOR_NEXT] = host_answer_next,
+        [DOOR_INPUT] = host_answer_input,  [DOOR_BEGIN] = host_answer_begin,
+        [DOOR_TRIM] = answer_trim,         [DOOR_REMOVE] = answer_remove,
+        [DOOR_QUOTE] = answer_quote,
     };
-    host_outbox_empty(((struct host_thread *)context)->host);
+    host_outbox_empty(thread->host);
     if (number == DOOR_OUTBOX)
-        return (uint64_t)host_outbox_answer(((struct host_thread *)context)->host);
+        return (uint64_t)host_outbox_answer(thread->host);
     if (number >= DOOR_CHILD && number <= DOOR_ARRIVE)
-        return (uint64_t)host_children_answer(context, number);
+        return (uint64_t)host_children_answer(thread, number);
     if (number >= DOOR_SOCKET && number < DOOR_CHILD)
-        return (uint64_t)host_net_answer(context, number, arguments);
+        return (uint64_t)host_net_answer(thread, number, arguments);
     if (number >= sizeof answers / sizeof *answers || !answers[number])
         return (uint64_t)-ENOSYS;
-    return (uint64_t)answers[number](context, arguments);
+    return (uint64_t)answers[number](thread, arguments);
+}
+
+static uint64_t answer(void *context, uint64_t number, const uint64_t arguments[3])
+{
+    struct host_thread *thread = context;
+    const struct enclave_host_run *run = thread->host->run;
+    return run->instead ? run->instead(answer_honestly, thread, number, arguments)
+                        : answer_honestly(thread, number, arguments);
 }
 
 static void put_start(const struct enclave_host_run *run, uint8_t *buffer)
@@ -232,12 +254,12 @@ static void keep_sigpipe(bool is_kept, sigset_t *before)
     }
 }
 
-/* The gate's thread, or a child's in its place: nobody wakes it. */
+/* The gate's thread, or a child's in its place, which nobody wakes. */
 static int run_gate(struct host *host, uint64_t *result, struct error *err)
 {
     struct host_thread gate = {.host = host,
                                .index = DOOR_GATE_THREAD,
-                               .token = -1,
+                               .token = host->called,
                                .buffer = calloc(1, DOOR_BUFFER_SIZE)};
     const uint64_t arguments[4] = {host->is_child ? DOOR_RUN_CHILD : DOOR_RUN_GATE,
                                    (uintptr_t)gate.buffer};
@@ -270,8 +292,9 @@ static int run(struct enclave *enclave, const struct enclave_image *image,
                          .program = {-1, -1, -1},
                          .gate = {-1, -1, -1},
                          .input = BUF_WITH_LIMIT(2 * DOOR_BUFFER_SIZE),
-                         .ended = eventfd(0, EFD_CLOEXEC)};
-    if (host.ended < 0)
+                         .ended = eventfd(0, EFD_CLOEXEC),
+                         .called = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    if (host.ended < 0 || host.called < 0)
         return error_system(err, errno, "eventfd");
     if (host_threads_init(&host, err) < 0 || run_gate(&host, &result, err) < 0)
         return -1;

@@ -11,15 +11,25 @@
 #include "enclave/load.h"
 
 struct host_nursery;
+struct host_quoter;
+struct host_thread;
+
+/* What one of the host's threads answers to a call. */
+typedef uint64_t enclave_host_answer_fn(struct host_thread *thread, uint64_t number,
+                                        const uint64_t arguments[3]);
 
 struct enclave_host_run {
-    int channel;              /* borrowed: a stream socket, to whom the gate speaks */
-    const char *tee;          /* "sgx", "sgx-simulated" */
-    const struct span *disks; /* borrowed; the n-th is LUN n */
+    int channel;      /* borrowed: a stream socket, to whom the gate speaks */
+    const char *tee;  /* "sgx", "sgx-simulated" */
+    const int *disks; /* borrowed descriptors; the n-th is LUN n */
     size_t disk_count;
     const struct sgx_targetinfo *target; /* for whom reports are made; NULL for nobody */
     void (*log)(const char *line);       /* what the library OS tells */
     struct host_nursery *nursery;        /* of further enclaves (host_nursery.h); NULL for none */
+    const struct host_quoter *quoter;    /* of reports (host_quoter.h); NULL for none */
+    /* NULL but in tests: a host that lies answers in this one's place, whose answer is `honest`. */
+    uint64_t (*instead)(enclave_host_answer_fn *honest, struct host_thread *thread, uint64_t number,
+                        const uint64_t arguments[3]);
 };
 
 /* Runs the gate in the enclave's first thread until it was told to power off, or the socket's other

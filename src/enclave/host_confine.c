@@ -1,17 +1,20 @@
 #include "enclave/host_confine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 /* What holding an enclave takes: bytes of descriptors that are open, memory, threads, signals and
  * time. SYSCALLs of the enclave do not come this far: they trap (Syscall User Dispatch). */
 static const int of_all[] = {
     SCMP_SYS(read),
+    SCMP_SYS(pread64),
     SCMP_SYS(write),
     SCMP_SYS(writev),
     SCMP_SYS(pwritev2),
@@ -35,6 +38,7 @@ static const int of_all[] = {
     SCMP_SYS(mremap),
     SCMP_SYS(mprotect),
     SCMP_SYS(madvise),
+    SCMP_SYS(mincore),
     SCMP_SYS(brk),
     SCMP_SYS(futex),
     SCMP_SYS(set_robust_list),
@@ -48,7 +52,6 @@ static const int of_all[] = {
     SCMP_SYS(rt_sigreturn),
     SCMP_SYS(rt_sigtimedwait),
     SCMP_SYS(sigaltstack),
-    SCMP_SYS(tgkill),
     SCMP_SYS(getpid),
     SCMP_SYS(gettid),
     SCMP_SYS(getrandom),
@@ -67,13 +70,23 @@ static const int of_network[] = {
 
 /* And what making a further one takes, up to the child's own filter. */
 static const int of_nursery[] = {
-    SCMP_SYS(clone),     SCMP_SYS(getppid),   SCMP_SYS(close_range), SCMP_SYS(memfd_secret),
-    SCMP_SYS(ftruncate), SCMP_SYS(prlimit64), SCMP_SYS(seccomp),
+    SCMP_SYS(clone),     SCMP_SYS(getppid), SCMP_SYS(close_range),
+    SCMP_SYS(prlimit64), SCMP_SYS(seccomp), SCMP_SYS(tgkill), /* a child's own, of any number */
 };
 
-static const int of_processor[] = {SCMP_SYS(openat)}; /* /dev/sgx_enclave */
+#define MAKES_FILES (O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY))
 
-enum process { HOLDS_ENCLAVE, HOLDS_FIRST, IS_NURSERY, IS_NURSERY_OF_PROCESSOR };
+/* Asking aesmd, by a socket of a file's. */
+static const int of_aesmd[] = {SCMP_SYS(connect), SCMP_SYS(setsockopt)};
+
+enum process {
+    HOLDS_ENCLAVE,
+    HOLDS_FIRST,
+    IS_QUOTER,
+    IS_QUOTER_OF_PROCESSOR,
+    IS_NURSERY,
+    IS_NURSERY_OF_PROCESSOR
+};
 
 static int allow(scmp_filter_ctx filter, const int *numbers, size_t count)
 {
@@ -92,6 +105,20 @@ static int allow_threads(scmp_filter_ctx filter)
                       : seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 }
 
+/* To its own threads alone: nobody else is stopped or ended. */
+static int allow_own_signals(scmp_filter_ctx filter)
+{
+    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+                            SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+}
+
+/* Files that are there, as /dev/sgx_enclave. */
+static int allow_files(scmp_filter_ctx filter)
+{
+    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
+                            SCMP_A2(SCMP_CMP_MASKED_EQ, MAKES_FILES, 0));
+}
+
 static int allow_sockets(scmp_filter_ctx filter)
 {
     static const scmp_datum_t families[] = {AF_INET, AF_INET6};
@@ -102,17 +129,29 @@ static int allow_sockets(scmp_filter_ctx filter)
     return status;
 }
 
+static int allow_aesmd(scmp_filter_ctx filter)
+{
+    int status = allow(filter, of_aesmd, sizeof of_aesmd / sizeof *of_aesmd);
+    return status < 0 ? status
+                      : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+                                         SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+}
+
 static int fill(scmp_filter_ctx filter, enum process process)
 {
     int status = allow(filter, of_all, sizeof of_all / sizeof *of_all);
-    if (status == 0)
+    if (status == 0 && process != IS_QUOTER && process != IS_QUOTER_OF_PROCESSOR)
         status = allow_threads(filter);
+    if (status == 0 && process < IS_NURSERY)
+        status = allow_own_signals(filter);
     if (status == 0 && process == HOLDS_FIRST)
         status = allow_sockets(filter);
+    if (status == 0 && process == IS_QUOTER_OF_PROCESSOR)
+        status = allow_aesmd(filter);
     if (status == 0 && process >= IS_NURSERY)
         status = allow(filter, of_nursery, sizeof of_nursery / sizeof *of_nursery);
     if (status == 0 && process == IS_NURSERY_OF_PROCESSOR)
-        status = allow(filter, of_processor, sizeof of_processor / sizeof *of_processor);
+        status = allow_files(filter);
     return status < 0 ? status : seccomp_load(filter);
 }
 
@@ -145,4 +184,14 @@ int host_confine_nursery(struct error *err)
 int host_confine_nursery_of_processor(struct error *err)
 {
     return confine(IS_NURSERY_OF_PROCESSOR, err);
+}
+
+int host_confine_quoter(struct error *err)
+{
+    return confine(IS_QUOTER, err);
+}
+
+int host_confine_quoter_of_processor(struct error *err)
+{
+    return confine(IS_QUOTER_OF_PROCESSOR, err);
 }

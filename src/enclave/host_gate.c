@@ -87,7 +87,7 @@ static int64_t read_channel(struct host_thread *thread)
     return event(DOOR_SPOKEN, got > 0 ? (size_t)got : 0);
 }
 
-enum { WATCH_CHANNEL, WATCH_INPUT, WATCH_OUTPUT, WATCH_ERROR, WATCH_END, WATCHES };
+enum { WATCH_CHANNEL, WATCH_INPUT, WATCH_OUTPUT, WATCH_ERROR, WATCH_CALLED, WATCH_END, WATCHES };
 
 /* The end is told once, behind all output. */
 static bool may_end(const struct host *host)
@@ -101,6 +101,7 @@ static void watch(const struct host *host, const uint64_t wanted[2], struct poll
     watches[WATCH_INPUT] = (struct pollfd){host->input.size > 0 ? host->gate[0] : -1, POLLOUT, 0};
     watches[WATCH_OUTPUT] = (struct pollfd){wanted[0] > 0 ? host->gate[1] : -1, POLLIN, 0};
     watches[WATCH_ERROR] = (struct pollfd){wanted[1] > 0 ? host->gate[2] : -1, POLLIN, 0};
+    watches[WATCH_CALLED] = (struct pollfd){host->called, POLLIN, 0};
     watches[WATCH_END] = (struct pollfd){may_end(host) ? host->ended : -1, POLLIN, 0};
 }
 
@@ -108,6 +109,7 @@ int64_t host_answer_next(struct host_thread *thread, const uint64_t arguments[3]
 {
     struct host *host = thread->host;
     struct pollfd watches[WATCHES];
+    uint64_t times;
     for (;;) {
         if (host->taken > 0) {
             size_t taken = host->taken < DOOR_BUFFER_SIZE ? host->taken : DOOR_BUFFER_SIZE;
@@ -125,6 +127,10 @@ int64_t host_answer_next(struct host_thread *thread, const uint64_t arguments[3]
             return read_output(thread, 2, arguments[1]);
         if (watches[WATCH_CHANNEL].revents)
             return read_channel(thread);
+        if (watches[WATCH_CALLED].revents) {
+            (void)!read(host->called, &times, sizeof times);
+            return event(DOOR_CALLED, 0);
+        }
         if (watches[WATCH_END].revents) {
             host->end_is_told = true;
             return event(DOOR_OVER, 0);

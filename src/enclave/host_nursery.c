@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "enclave/host_pass.h"
 #include "os/fd.h"
 
 #define RELEASED_MAX 64
@@ -15,9 +16,10 @@
 struct nursery {
     const struct host_recipe *recipe;
     const struct enclave_host_run *run;
-    int orders;                 /* its end */
-    int arrivals;               /* children's */
-    int ready;                  /* to the child that is kept ready, or -1 */
+    int orders;       /* its end */
+    int arrivals;     /* children's */
+    int ready;        /* to the child that is kept ready, or -1 */
+    bool keeps_ready; /* from the second order on: many programs have one child at a time */
     int released[RELEASED_MAX]; /* to those that were let go and have not dialled; or -1 */
 };
 
@@ -155,8 +157,9 @@ static bool obey(struct nursery *nursery)
     int32_t status = release_one(nursery, base);
     if (!put(nursery->orders, &status, sizeof status))
         return false;
-    if (status == 0)
+    if (status == 0 && nursery->keeps_ready)
         fork_one(nursery);
+    nursery->keeps_ready = true;
     return true;
 }
 
@@ -248,33 +251,13 @@ int host_nursery_order(const struct host_nursery *nursery)
 
 /* --- sockets ---------------------------------------------------------------------------------- */
 
-union control {
-    struct cmsghdr head;
-    char bytes[CMSG_SPACE(sizeof(int))];
-};
-
-static int send_socket(int fd, int socket)
-{
-    char byte = 0;
-    struct iovec part = {&byte, 1};
-    union control control = {.bytes = {0}};
-    struct msghdr message = {.msg_iov = &part,
-                             .msg_iovlen = 1,
-                             .msg_control = &control,
-                             .msg_controllen = sizeof control.bytes};
-    control.head = (struct cmsghdr){
-        .cmsg_len = CMSG_LEN(sizeof socket), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
-    memcpy(CMSG_DATA(&control.head), &socket, sizeof socket);
-    return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
-}
-
 int host_nursery_dial(struct host_nursery *nursery)
 {
     const uint8_t has_dialled = 1;
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
         return -errno;
-    int status = send_socket(nursery->arrivals, pair[1]);
+    int status = host_pass_send(nursery->arrivals, span_of("", 1), pair[1]);
     (void)close(pair[1]);
     if (status < 0) {
         (void)close(pair[0]);
@@ -289,19 +272,9 @@ int host_nursery_dial(struct host_nursery *nursery)
 int host_nursery_arrive(const struct host_nursery *nursery)
 {
     char byte;
-    struct iovec part = {&byte, 1};
-    union control control;
-    struct msghdr message = {.msg_iov = &part,
-                             .msg_iovlen = 1,
-                             .msg_control = &control,
-                             .msg_controllen = sizeof control.bytes};
-    ssize_t got = recvmsg(nursery->arrivals, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    int fd;
+    ptrdiff_t got = host_pass_receive(nursery->arrivals, &byte, 1, MSG_DONTWAIT, &fd);
     if (got < 0)
-        return -errno;
-    const struct cmsghdr *head = CMSG_FIRSTHDR(&message);
-    int fd = -1;
-    if (head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS &&
-        head->cmsg_len == CMSG_LEN(sizeof fd))
-        memcpy(&fd, CMSG_DATA(head), sizeof fd);
+        return (int)got;
     return fd < 0 ? -ECHILD : fd;
 }

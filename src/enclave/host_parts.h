@@ -11,7 +11,7 @@
 struct host;
 
 /* One of the host's threads, which enters by the TCS of the same index; the gate's is not in the
- * table of threads, and neither parks nor is interrupted. */
+ * table of threads, and is not interrupted. */
 struct host_thread {
     struct host *host;
     size_t index;
@@ -54,7 +54,8 @@ struct host {
     bool input_ended;
     bool has_begun;
     bool end_is_told;
-    int ended; /* an eventfd: the program is over */
+    int ended;  /* an eventfd: the program is over */
+    int called; /* an eventfd: the gate's thread was woken */
 };
 
 /* host_threads.c: the threads of a run. */

@@ -77,8 +77,9 @@ void host_wake(struct host *host, uint64_t bits, uint64_t kicked)
 {
     (void)pthread_mutex_lock(&host->lock);
     for (size_t i = 0; i < DOOR_THREADS_MAX; i++) {
-        if ((bits | kicked) >> i & 1)
-            wake(&host->threads[i], kicked >> i & 1);
+        const size_t bit = i % DOOR_WAKE_BITS;
+        if ((bits | kicked) >> bit & 1)
+            wake(&host->threads[i], kicked >> bit & 1);
     }
     (void)pthread_mutex_unlock(&host->lock);
 }
@@ -355,7 +356,9 @@ int host_threads_run(struct host *host, uint64_t *result, struct error *err)
     struct host_thread *first = &host->threads[0];
     const uint64_t arguments[4] = {DOOR_RUN_PROGRAM, (uintptr_t)first->buffer};
     first->id = pthread_self();
-    host->running = 1;
+    (void)pthread_mutex_lock(&host->lock);
+    host->running++; /* services may run before it */
+    (void)pthread_mutex_unlock(&host->lock);
     run_thread(first, arguments);
     join_all(host);
     *result = host->result;

@@ -30,11 +30,6 @@ static struct model *model_of(struct enclave *enclave)
     return (struct model *)enclave;
 }
 
-bool model_is_secret(const struct enclave *enclave)
-{
-    return ((const struct model *)enclave)->is_secret;
-}
-
 /* A range of this process's addresses whose beginning is a multiple of its size. */
 static bool reserve_low(struct model *model)
 {
@@ -67,12 +62,16 @@ static int reserve(struct model *model, uint64_t lowest, struct error *err)
     return 0;
 }
 
-static void open_secret(struct model *model)
+/* What lies there is in no core file, and not in a child: as the kernel's driver has it. */
+static int hide(const struct model *model, struct error *err)
 {
-    model->secret_fd = (int)syscall(SYS_memfd_secret, O_CLOEXEC);
-    if (model->secret_fd >= 0 && ftruncate(model->secret_fd, (off_t)model->enclave.size) < 0)
-        fd_close(&model->secret_fd);
-    model->is_secret = model->secret_fd >= 0;
+    uint64_t first = model->enclave.base > 0 ? model->enclave.base : DRIVER_LOWEST;
+    uint64_t size = model->enclave.base + model->enclave.size - first;
+    void *range = (void *)(uintptr_t)first; /* NOLINT: the enclave's range */
+    (void)madvise(range, size, MADV_DONTDUMP);
+    return madvise(range, size, MADV_DONTFORK) < 0
+               ? error_system(err, errno, "an enclave's addresses")
+               : 0;
 }
 
 static int prepare(struct model *model, uint64_t lowest, struct error *err)
@@ -83,12 +82,13 @@ static int prepare(struct model *model, uint64_t lowest, struct error *err)
     if (!(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE))
         return error_set(err, ERROR_UNAVAILABLE,
                          "the model of SGX needs WRFSBASE, which this machine or kernel lacks");
-    if (reserve(model, lowest, err) < 0)
+    if (reserve(model, lowest, err) < 0 || hide(model, err) < 0)
         return -1;
-    model->pages = calloc((size_t)(model->enclave.size / SGX_PAGE_SIZE), sizeof *model->pages);
-    if (!model->pages)
+    size_t count = (size_t)(model->enclave.size / SGX_PAGE_SIZE);
+    model->pages = calloc(count, sizeof *model->pages);
+    model->growing = calloc(count / 8 + 1, 1);
+    if (!model->pages || !model->growing)
         return error_memory(err);
-    open_secret(model);
     if (prctl(PR_SET_DUMPABLE, 0) < 0)
         return error_system(err, errno, "this process could not be hidden from its user");
     sha256_init(&model->measurement);
@@ -104,10 +104,10 @@ static void model_free(struct enclave *enclave)
         return;
     if (model->enclave.size > 0)
         (void)munmap((void *)(uintptr_t)model->enclave.base, model->enclave.size); /* NOLINT */
-    fd_close(&model->secret_fd);
     for (size_t i = 0; i < model->tcs_count; i++)
         free(model->tcs[i]);
     free(model->pages);
+    free(model->growing);
     free(model->direct.threads);
     (void)pthread_mutex_destroy(&model->lock);
     secret_wipe(model->fuse, sizeof model->fuse);
@@ -123,7 +123,6 @@ static struct enclave *model_create(const struct sgx_secs *secs, uint64_t first,
     }
     model->enclave.driver = &driver_model;
     model->secs = *secs;
-    model->secret_fd = -1;
     memcpy(model->fuse, fuse_of_next, sizeof model->fuse);
     (void)pthread_mutex_init(&model->lock, NULL);
     if (model_check_secs(secs, &model->xsave_size, err) < 0 || prepare(model, first, err) < 0) {
@@ -175,28 +174,35 @@ static int add_tcs(struct model *model, uint64_t offset, struct span bytes, stru
     if (page.state != 0 || (page.flags & ~UINT64_C(1)) != 0 || page.current_ssa != 0 ||
         page.ssa_count == 0 || page.aep != 0 || misaligned != 0 || page.ssa >= model->secs.size ||
         page.fs >= model->secs.size || page.gs >= model->secs.size ||
-        page.entry >= model->secs.size ||
-        !span_is_zero(span_of(page.reserved, sizeof page.reserved)))
+        page.entry >= model->secs.size || !model_is_zero(page.reserved, sizeof page.reserved))
         return error_set(err, ERROR_INVALID,
                          "EADD: the TCS at 0x%llx has fields that may not be so",
                          (unsigned long long)offset);
     struct model_tcs *tcs = model_add_tcs(model, offset, err);
     if (!tcs)
         return -1;
-    tcs->page = page;
+    tcs->ssa = page.ssa;
+    tcs->entry = page.entry;
+    tcs->fs = page.fs;
+    tcs->gs = page.gs;
+    tcs->current_ssa = 0;
+    tcs->ssa_count = page.ssa_count;
     return 0;
 }
 
+/* The records of one page, one behind the other: thousands of small pieces take as long again. */
 static void measure_page(struct model *model, const struct enclave_pages *pages, uint64_t at)
 {
-    uint8_t record[SGXS_RECORD_SIZE];
-    sgxs_record_add(record, pages->offset + at, pages->flags);
-    sha256_update(&model->measurement, span_of(record, sizeof record));
+    uint8_t stream[SGXS_RECORD_SIZE +
+                   SGX_PAGE_SIZE / SGXS_CHUNK_SIZE * (SGXS_RECORD_SIZE + SGXS_CHUNK_SIZE)];
+    size_t size = SGXS_RECORD_SIZE;
+    sgxs_record_add(stream, pages->offset + at, pages->flags);
     for (uint64_t i = 0; pages->is_measured && i < SGX_PAGE_SIZE; i += SGXS_CHUNK_SIZE) {
-        sgxs_record_extend(record, pages->offset + at + i);
-        sha256_update(&model->measurement, span_of(record, sizeof record));
-        sha256_update(&model->measurement, span_of(pages->bytes.data + at + i, SGXS_CHUNK_SIZE));
+        sgxs_record_extend(stream + size, pages->offset + at + i);
+        memcpy(stream + size + SGXS_RECORD_SIZE, pages->bytes.data + at + i, SGXS_CHUNK_SIZE);
+        size += SGXS_RECORD_SIZE + SGXS_CHUNK_SIZE;
     }
+    sha256_update(&model->measurement, span_of(stream, size));
 }
 
 static int model_add(void *enclave, const struct enclave_pages *pages, struct error *err)
@@ -215,12 +221,16 @@ static int model_add(void *enclave, const struct enclave_pages *pages, struct er
         if (add_tcs(model, pages->offset + at, bytes, err) < 0)
             return -1;
     }
-    if (model_pages_back(model, pages->offset, pages->size, pages->bytes, pages->flags, err) < 0)
+    if (model_pages_add(model, pages, err) < 0)
         return -1;
     if (pages->flags & SGX_EXECUTE) {
         model->code_begin = model->code_end == 0 ? pages->offset : model->code_begin;
         model->code_end = pages->offset + pages->size;
     }
+    if (model->added_end == 0 || pages->offset < model->added_begin)
+        model->added_begin = pages->offset;
+    if (pages->offset + pages->size > model->added_end)
+        model->added_end = pages->offset + pages->size;
     for (uint64_t at = 0; at < pages->size; at += SGX_PAGE_SIZE) {
         model->pages[(pages->offset + at) / SGX_PAGE_SIZE].flags = (uint16_t)pages->flags;
         measure_page(model, pages, at);
@@ -239,7 +249,7 @@ static int model_init(struct enclave *enclave, const uint8_t sigstruct[SIGSTRUCT
     if (model_check_sigstruct(model, sigstruct, err) < 0)
         return -1;
     model->secs.attributes.flags |= SGX_INIT;
-    if (model_direct_begin(model, err) < 0)
+    if (model_pages_close(model, err) < 0 || model_direct_begin(model, err) < 0)
         return -1;
     model->is_initialised = true;
     return 0;

@@ -21,8 +21,4 @@ extern const struct driver driver_model;
  * created from now on: without one, none is. It is copied. */
 void model_set_fuse(const uint8_t fuse[MODEL_FUSE_SIZE]);
 
-/* Whether all pages that hold data lie in memory that the kernel hides from itself
- * (memfd_secret(2)): for doctors and logs. */
-bool model_is_secret(const struct enclave *enclave);
-
 #endif

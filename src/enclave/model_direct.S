@@ -12,6 +12,8 @@
 
 #define BLOCK 1 /* SYSCALL_DISPATCH_FILTER_BLOCK */
 
+#define LEAF_EEXIT 4
+
 #define XSAVE_HEADER 512
 #define XFRM_KNOWN   0xE7
 #define SAVED_BELOW  32 /* bytes of R13, R12, GS and FS below RBP */
@@ -111,5 +113,37 @@ function model_direct_fault
 model_direct_interrupted_at:
 function model_direct_interrupted
         ud2
+
+/*
+ * EEXIT, with RCX = struct model_direct and RBX = where it goes. Until the thread counts as one
+ * that makes a leaf, an interrupt goes on here as above; from then on it is kept in mind, and is
+ * one that finds the thread outside (model_enter()).
+ */
+function model_direct_exit
+        cmp     $LEAF_EEXIT, %eax
+        jne     1f
+        rdgsbase %rax
+        sub     MODEL_DIRECT_BASE(%rcx), %rax
+        cmp     MODEL_DIRECT_SIZE(%rcx), %rax
+        jae     1f
+        shr     $12, %rax
+        mov     MODEL_DIRECT_THREADS(%rcx), %rcx
+        mov     (%rcx,%rax,8), %rcx
+        test    %rcx, %rcx
+        jz      1f
+        movb    $1, MODEL_THREAD_IS_DIRECT(%rcx)
+        movb    $0, MODEL_THREAD_SELECTOR(%rcx)
+        mov     MODEL_THREAD_HOST_FS(%rcx), %rax
+        wrfsbase %rax
+        mov     MODEL_THREAD_HOST_GS(%rcx), %rax
+        wrgsbase %rax
+        mov     MODEL_THREAD_FRAME(%rcx), %rax
+        mov     MODEL_FRAME_TCS(%rax), %rax
+        movb    $0, MODEL_TCS_IS_BUSY(%rax)
+        movb    $0, MODEL_THREAD_IS_DIRECT(%rcx)
+        lea     model_aep(%rip), %rcx
+        mov     $LEAF_EEXIT, %eax
+        jmp     *%rbx
+1:      ud2
 
         .section .note.GNU-stack, "", @progbits

@@ -2,11 +2,12 @@
  * ENCLU without a signal. Where an image has a NOP of two bytes (66 90) behind an ENCLU, it says
  * that the stack there is the enclave's own, with room below: then the model puts a CALL in the
  * place of both, once the enclave is measured and initialised, as a hypervisor puts its own call in
- * the place of an instruction that would trap. To a processor it is an ENCLU and a NOP. All other
- * ENCLU trap.
+ * the place of an instruction that would trap. To a processor it is an ENCLU and a NOP. Where a UD2
+ * stands behind it, the leaf is the one that does not come back, EEXIT, and a JMP takes the place
+ * of both: that needs no stack. All other ENCLU trap.
  *
- * A CALL reaches 2 GiB, so that it leads to a page of the enclave's range that no page of the
- * enclave is on; from there it goes to model_direct.S.
+ * Both reach 2 GiB, so that they lead to a page of the enclave's range that no page of the enclave
+ * is on; from there it goes to model_direct.S.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -18,6 +19,9 @@
 
 #define SITE_SIZE  5
 #define CALL       0xE8
+#define JUMP       0xE9
+#define WORDS_AT   16 /* in the page */
+#define EXIT_AT    40
 #define REACH      (UINT64_C(1) << 30) /* bytes, well below what CALL reaches */
 #define ARITHMETIC 0x8D5U
 #define ZERO       0x40U
@@ -94,19 +98,25 @@ static uint64_t find_hole(const struct model *model, uint64_t from)
     return 0;
 }
 
-/* PUSH of the address behind both, which is this enclave's struct model_direct, and a jump. The
- * page is a VA to the rest of the model, which nothing inside may touch. */
+/* For a CALL: PUSH of the address behind both, which is this enclave's struct model_direct, and a
+ * jump. For a JMP the address goes to RCX, which EEXIT changes. The page is a VA to the rest of the
+ * model, which nothing inside may touch. */
 static int make_page(struct model *model, uint64_t offset, struct error *err)
 {
-    static const uint8_t code[] = {0xFF, 0x35, 0x0A, 0, 0, 0,  /* PUSH [RIP + 10] */
-                                   0xFF, 0x25, 0x0C, 0, 0, 0}; /* JMP [RIP + 12] */
-    const uint64_t words[] = {(uintptr_t)&model->direct, (uintptr_t)model_direct_entry};
+    static const uint8_t code[] = {0xFF, 0x35, 0x0A, 0, 0, 0,                 /* PUSH [RIP + 10] */
+                                   0xFF, 0x25, 0x0C, 0, 0, 0};                /* JMP [RIP + 12] */
+    static const uint8_t leave[] = {0x48, 0x8B, 0x0D, 0xE1, 0xFF, 0xFF, 0xFF, /* MOV RCX, [at 16] */
+                                    0xFF, 0x25, 0xEB, 0xFF, 0xFF, 0xFF};      /* JMP [at 32] */
+    const uint64_t words[] = {(uintptr_t)&model->direct, (uintptr_t)model_direct_entry,
+                              (uintptr_t)model_direct_exit};
+    static_assert(WORDS_AT + sizeof words == EXIT_AT, "the instructions' distances");
     uint8_t *page = mmap(at(model, offset), SGX_PAGE_SIZE, PROT_READ | PROT_WRITE,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
     if (page == MAP_FAILED)
         return error_system(err, errno, "a page for ENCLU");
     memcpy(page, code, sizeof code);
-    memcpy(page + 16, words, sizeof words);
+    memcpy(page + WORDS_AT, words, sizeof words);
+    memcpy(page + EXIT_AT, leave, sizeof leave);
     (void)madvise(page, SGX_PAGE_SIZE, MADV_DONTFORK);
     if (mprotect(page, SGX_PAGE_SIZE, PROT_READ | PROT_EXEC) < 0)
         return error_system(err, errno, "a page for ENCLU");
@@ -114,12 +124,37 @@ static int make_page(struct model *model, uint64_t offset, struct error *err)
     return 0;
 }
 
-/* Pages of code that follow each other: those ENCLU in them that have the NOP. */
+/* The next ENCLU with a NOP or UD2 behind it; NULL for none. By its third byte, which few other
+ * instructions have. */
+static uint8_t *find_site(uint8_t *code, const uint8_t *end)
+{
+    static const uint8_t enclu[] = {0x0F, 0x01, 0xD7}, nop[] = {0x66, 0x90}, ud2[] = {0x0F, 0x0B};
+    for (; end - code >= SITE_SIZE; code++) {
+        uint8_t *last = memchr(code + 2, enclu[2], (size_t)(end - code) - 4);
+        if (!last)
+            break;
+        code = last - 2;
+        if (memcmp(code, enclu, sizeof enclu) == 0 &&
+            (memcmp(last + 1, nop, sizeof nop) == 0 || memcmp(last + 1, ud2, sizeof ud2) == 0))
+            return code;
+    }
+    return NULL;
+}
+
+static void patch_site(const struct model *model, uint8_t *site)
+{
+    bool is_exit = site[SITE_SIZE - 1] != 0x90;
+    const uint8_t *to = (uint8_t *)at(model, model->direct.page) + (is_exit ? EXIT_AT : 0);
+    int32_t distance = (int32_t)(to - (site + SITE_SIZE));
+    site[0] = is_exit ? JUMP : CALL;
+    memcpy(site + 1, &distance, sizeof distance);
+}
+
+/* Pages of code that follow each other. */
 static int patch(struct model *model, uint64_t offset, uint64_t size, struct error *err)
 {
-    static const uint8_t site[SITE_SIZE] = {0x0F, 0x01, 0xD7, 0x66, 0x90};
     uint8_t *code = at(model, offset);
-    uint8_t *next = memmem(code, size, site, sizeof site);
+    uint8_t *next = find_site(code, code + size);
     if (!next)
         return 0;
     if (model->direct.page == 0 && (model->direct.page = find_hole(model, offset)) != 0 &&
@@ -129,11 +164,8 @@ static int patch(struct model *model, uint64_t offset, uint64_t size, struct err
         return 0; /* they trap */
     if (mprotect(code, size, PROT_READ | PROT_WRITE) < 0)
         return error_system(err, errno, "an enclave's code");
-    for (; next; next = memmem(next, size - (uint64_t)(next - code), site, sizeof site)) {
-        int32_t distance = (int32_t)((uint8_t *)at(model, model->direct.page) - (next + SITE_SIZE));
-        next[0] = CALL;
-        memcpy(next + 1, &distance, sizeof distance);
-    }
+    for (; next; next = find_site(next, code + size))
+        patch_site(model, next);
     return mprotect(code, size, PROT_READ | PROT_EXEC) < 0
                ? error_system(err, errno, "an enclave's code")
                : 0;

@@ -43,13 +43,13 @@ static int refuse(uint64_t offset, const char *why, struct error *err)
     return error_set(err, ERROR_REFUSED, "the page at 0x%llx %s", (unsigned long long)offset, why);
 }
 
-static int grow_page(struct model *model, uint64_t offset, uint64_t unused, struct error *err)
+static int grow_page(struct model *model, uint64_t offset, struct error *err)
 {
-    (void)unused;
-    struct model_page *page = model_page_at(model, offset);
-    if (page->flags != 0)
+    bool may_be_there = model_page_may_grow(model, offset) ||
+                        (offset >= model->added_begin && offset < model->added_end);
+    if (may_be_there && model_page_at(model, offset)->flags != 0)
         return refuse(offset, "is there already", err);
-    page->may_grow = true;
+    model_page_set_growing(model, offset, true);
     return 0;
 }
 
@@ -86,13 +86,38 @@ static int remove_page(struct model *model, uint64_t offset, uint64_t unused, st
     struct model_page *page = model_page_at(model, offset);
     if ((page->flags & SGX_TYPE) != SGX_TRIM || (page->flags & SGX_MODIFIED))
         return refuse(offset, "is not trimmed, or the enclave has not accepted that", err);
-    *page = (struct model_page){.is_used = true, .is_ordinary = page->is_ordinary};
+    *page = (struct model_page){.is_used = true};
+    model_page_set_growing(model, offset, false);
     return model_pages_settle(model, offset, SGX_PAGE_SIZE, err);
+}
+
+/* A program's range has hundreds of thousands of pages: eight at once, where none of them can be
+ * there. */
+static int grow_all(struct model *model, uint64_t offset, uint64_t size, struct error *err)
+{
+    const uint64_t eight = 8 * (uint64_t)SGX_PAGE_SIZE;
+    for (uint64_t at = offset, step; at < offset + size; at += step) {
+        uint8_t *byte = &model->growing[at / eight];
+        bool is_new = at % eight == 0 && offset + size - at >= eight && *byte == 0 &&
+                      (at + eight <= model->added_begin || at >= model->added_end);
+        step = is_new ? eight : SGX_PAGE_SIZE;
+        if (is_new)
+            *byte = 0xFF;
+        else if (grow_page(model, at, err) < 0)
+            return -1;
+    }
+    return 0;
 }
 
 int model_grow(struct enclave *enclave, uint64_t offset, uint64_t size, struct error *err)
 {
-    return each(enclave, offset, size, grow_page, 0, err);
+    struct model *model = (struct model *)enclave;
+    if (check(model, offset, size, err) < 0)
+        return -1;
+    (void)pthread_mutex_lock(&model->lock);
+    int result = grow_all(model, offset, size, err);
+    (void)pthread_mutex_unlock(&model->lock);
+    return result;
 }
 
 int model_restrict(struct enclave *enclave, uint64_t offset, uint64_t size, uint64_t access,

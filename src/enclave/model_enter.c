@@ -53,7 +53,7 @@ static int tell_fault(const struct model_frame *frame, uint8_t vector)
 static uint64_t ssa_frame(struct model *model, const struct model_tcs *tcs, uint32_t index)
 {
     uint64_t size = (uint64_t)model->secs.ssa_frame_size * SGX_PAGE_SIZE;
-    uint64_t address = model->enclave.base + tcs->page.ssa + index * size;
+    uint64_t address = model->enclave.base + tcs->ssa + index * size;
     if (!model_allows(model, address, size, SGX_READ | SGX_WRITE))
         return 0;
     (void)pthread_mutex_lock(&model->lock);
@@ -80,19 +80,23 @@ static struct model_tcs *take_tcs(struct model *model, uint64_t address)
 static bool enter(struct model *model, struct model_frame *frame, struct model_tcs *tcs)
 {
     uint64_t base = model->enclave.base;
-    if (tcs->page.current_ssa >= tcs->page.ssa_count ||
-        ssa_frame(model, tcs, tcs->page.current_ssa) == 0)
+    if (tcs->current_ssa >= tcs->ssa_count || ssa_frame(model, tcs, tcs->current_ssa) == 0)
         return false;
-    frame->rax = tcs->page.current_ssa;
+    frame->rax = tcs->current_ssa;
     frame->rbx = base + tcs->offset;
     frame->rcx = (uintptr_t)model_exited;
-    frame->r10 = frame->r11 = frame->r12 = frame->r13 = frame->r14 = frame->r15 = 0;
+    frame->r10 = frame->host[0];
+    frame->r11 = frame->host[1];
+    frame->r12 = frame->host[2];
+    frame->r13 = frame->host[3];
+    frame->r14 = frame->host[4];
+    frame->r15 = frame->host[5];
     frame->rbp = frame->host_rbp;
     frame->rsp = (uintptr_t)frame;
-    frame->rip = base + tcs->page.entry;
-    frame->rflags = FLAGS_FIXED;
-    frame->fs = base + tcs->page.fs;
-    frame->gs = base + tcs->page.gs;
+    frame->rip = base + tcs->entry;
+    frame->rflags = (frame->host_flags & FLAGS_FREE) | FLAGS_FIXED;
+    frame->fs = base + tcs->fs;
+    frame->gs = base + tcs->gs;
     frame->xfrm = 0;
     return true;
 }
@@ -134,7 +138,7 @@ static bool vectors_are_good(const struct model *model, const uint8_t *area)
 
 static bool resume(struct model *model, struct model_frame *frame, struct model_tcs *tcs)
 {
-    uint64_t ssa = tcs->page.current_ssa > 0 ? ssa_frame(model, tcs, tcs->page.current_ssa - 1) : 0;
+    uint64_t ssa = tcs->current_ssa > 0 ? ssa_frame(model, tcs, tcs->current_ssa - 1) : 0;
     struct sgx_gprs registers;
     if (ssa == 0)
         return false;
@@ -145,7 +149,7 @@ static bool resume(struct model *model, struct model_frame *frame, struct model_
         return false;
     load_registers(&registers, frame);
     frame->xfrm = model->secs.attributes.xfrm;
-    tcs->page.current_ssa--;
+    tcs->current_ssa--;
     return true;
 }
 
@@ -178,7 +182,7 @@ int model_prepare(struct model_frame *frame)
 void model_unprepare(struct model_frame *frame)
 {
     if (frame->leaf == SGX_ERESUME)
-        frame->tcs->page.current_ssa++;
+        frame->tcs->current_ssa++;
     atomic_store(&frame->tcs->is_busy, false);
 }
 
@@ -192,6 +196,8 @@ int model_enter(struct enclave *enclave, struct enclave_registers *registers, en
     thread->model = (struct model *)enclave;
     int result = enclave_cross(model_cross, registers, leaf, run);
     thread->model = outer;
+    if (atomic_load(&thread->pending)) /* by EEXIT that made no signal */
+        model_deliver(thread, false);
     return result;
 }
 
@@ -293,7 +299,7 @@ static void leave_async(struct model_thread *thread, ucontext_t *context,
     struct model *model = thread->model;
     struct model_tcs *tcs = thread->frame->tcs;
     greg_t *gregs = context->uc_mcontext.gregs;
-    uint64_t ssa = ssa_frame(model, tcs, tcs->page.current_ssa);
+    uint64_t ssa = ssa_frame(model, tcs, tcs->current_ssa);
     if (ssa == 0)
         abort(); /* the processor shuts down: the frame went away while a thread was inside */
     struct sgx_gprs *gprs = gprs_of(model, ssa);
@@ -301,7 +307,7 @@ static void leave_async(struct model_thread *thread, ucontext_t *context,
     take_vectors(model, (uint8_t *)context->uc_mcontext.fpregs, at(ssa));
     if (fault)
         tell_inside(model, fault, gprs);
-    tcs->page.current_ssa++;
+    tcs->current_ssa++;
     go_outside(thread);
     scrub(gregs, thread, (uintptr_t)(fault ? model_faulted : model_aep));
     if (fault) { /* what the kernel tells: of an address in an enclave, the page */
@@ -366,14 +372,14 @@ static bool is_settled(int number, struct model_thread *thread, const struct mod
     struct model *model = thread->model;
     if (number != SIGSEGV || fault->vector != MODEL_PF)
         return false;
-    thread->fault_count = thread->fault_address == fault->address ? thread->fault_count + 1 : 0;
-    thread->fault_address = fault->address;
-    if (thread->fault_count > FAULTS_MAX)
-        return false; /* somebody has taken the memory away */
     (void)pthread_mutex_lock(&model->lock);
-    bool result = model_pages_fault(model, fault->address, access);
+    enum model_page_fault result = model_pages_fault(model, fault->address, access);
     (void)pthread_mutex_unlock(&model->lock);
-    return result;
+    bool is_again = result == MODEL_FAULT_IS_OVER && thread->fault_address == fault->address;
+    thread->fault_count = is_again ? thread->fault_count + 1 : 0;
+    thread->fault_address = fault->address;
+    /* Beyond that somebody has taken the memory away. */
+    return result != MODEL_FAULT_REAL && thread->fault_count <= FAULTS_MAX;
 }
 
 static void trap_inside(int number, ucontext_t *context, struct model_thread *thread)

@@ -119,7 +119,7 @@ static bool take_secinfo(struct model *model, const struct sgx_gprs *registers,
         *offset >= model->enclave.size)
         return faults(fault, MODEL_GP, 0);
     struct model_page *page = model_page_at(model, *offset);
-    if (page->flags == 0 && page->may_grow)
+    if (page->flags == 0 && model_page_may_grow(model, *offset))
         (void)model_page_add(model, *offset, NULL); /* the kernel's answer to the #PF */
     return page->flags != 0 || faults(fault, MODEL_PF, registers->rcx);
 }

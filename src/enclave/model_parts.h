@@ -9,19 +9,20 @@
 
 /* What the EPCM says of a page. 0: there is none. */
 struct model_page {
-    uint16_t flags;   /* SECINFO's: type, access, pending, modified, restricted */
-    uint8_t given;    /* the access that the memory has now: never more than the flags say */
-    bool may_grow;    /* none is here, and EAUG may add one */
-    bool has_memory;  /* which is zeros without access until is_used */
-    bool is_used;     /* it has been the enclave's */
-    bool is_touched;  /* its memory has had an access since it was zeros */
-    bool is_ordinary; /* its memory is no secret one */
+    uint16_t flags;  /* SECINFO's: type, access, pending, modified, restricted */
+    uint8_t given;   /* the access that the memory has now: never more than the flags say */
+    bool is_used;    /* it has been the enclave's: before, its memory is zeros without access */
+    bool is_touched; /* its memory has had an access since it was zeros */
+    bool is_open;    /* its memory can be written until EINIT */
+    bool is_there;   /* its memory has come, with a block (model_blocks.c) */
 };
 
+/* Of a TCS what entering it takes (table 38-8), and not its 4 KiB: there are a hundred. */
 struct model_tcs {
-    uint64_t offset;
-    struct sgx_tcs page;
     atomic_bool is_busy; /* a thread is inside by it */
+    uint64_t offset;
+    uint64_t ssa, entry, fs, gs;
+    uint32_t current_ssa, ssa_count;
 };
 
 struct model_thread;
@@ -41,22 +42,32 @@ struct model {
     uint8_t ext_prod_id[16];
     uint8_t fuse[MODEL_FUSE_SIZE];
     bool is_initialised;
-    bool is_secret;
-    int secret_fd;        /* of memfd_secret, or -1 */
+    bool has_no_blocks;   /* it was tried in vain (model_blocks.c) */
     size_t xsave_size;    /* bytes of the vector state by XFRM */
     pthread_mutex_t lock; /* of what follows */
     struct model_direct direct;
-    uint64_t code_begin, code_end; /* the offsets between which all code was added */
-    struct model_page *pages;      /* size / SGX_PAGE_SIZE of them */
+    uint64_t code_begin, code_end;   /* the offsets between which all code was added */
+    uint64_t added_begin, added_end; /* and all pages */
+    struct model_page *pages;        /* size / SGX_PAGE_SIZE of them */
+    uint8_t *growing;                /* a bit a page: none is there, and EAUG may add one */
     struct model_tcs *tcs[ENCLAVE_IMAGE_THREADS_MAX];
     size_t tcs_count;
 };
 
+/* Of thousands of bytes, quicker than span_is_zero(). */
+bool model_is_zero(const uint8_t *bytes, size_t size);
+
 /* model_pages.c: the caller holds the lock, or is alone. */
 struct model_page *model_page_at(struct model *model, uint64_t offset);
+bool model_page_may_grow(const struct model *model, uint64_t offset);
+void model_page_set_growing(struct model *model, uint64_t offset, bool may_grow);
 /* Puts memory under [offset, offset + size), with bytes or zeros, and gives it the access. */
 int model_pages_back(struct model *model, uint64_t offset, uint64_t size, struct span bytes,
                      uint64_t flags, struct error *err);
+/* The same for EADD: memory is there for many pages at once, and has its access from
+ * model_pages_close() on, which EINIT calls. */
+int model_pages_add(struct model *model, const struct enclave_pages *pages, struct error *err);
+int model_pages_close(struct model *model, struct error *err);
 /* A page with these bytes and this access, in one step for whoever looks at it. */
 int model_page_put(struct model *model, uint64_t offset, const uint8_t bytes[SGX_PAGE_SIZE],
                    uint64_t flags, struct error *err);
@@ -65,10 +76,19 @@ int model_page_add(struct model *model, uint64_t offset, struct error *err);
 /* Lets the memory of these pages have the access that their flags now say. What narrows does so at
  * once. What widens (EACCEPT, EMODPE) waits for a fault, so that neighbours have it together. */
 int model_pages_settle(struct model *model, uint64_t offset, uint64_t size, struct error *err);
-/* Whether a page fault at this address was one that waited: now the access can be made again. */
-bool model_pages_fault(struct model *model, uint64_t address, uint64_t access);
+/* What a page fault at this address was. */
+enum model_page_fault {
+    MODEL_FAULT_REAL,
+    MODEL_FAULT_WAITED, /* for this: now the access can be made again */
+    MODEL_FAULT_IS_OVER /* as far as is known here: another thread's was quicker */
+};
+enum model_page_fault model_pages_fault(struct model *model, uint64_t address, uint64_t access);
 /* Whether all these bytes are inside, on pages that are there and allow it. */
 bool model_allows(struct model *model, uint64_t address, uint64_t size, uint64_t access);
+
+/* model_blocks.c: likewise. These pages, which had no access yet, are about to be written. */
+void model_blocks_come(struct model *model, uint64_t offset, uint64_t size);
+
 struct model_tcs *model_find_tcs(struct model *model, uint64_t offset);
 struct model_tcs *model_add_tcs(struct model *model, uint64_t offset, struct error *err);
 

@@ -27,6 +27,7 @@
 #define UC_STACK      16
 #define UC_STACK_SIZE 32
 #define FLAG_AC       0x40000
+#define FLAGS_CLEAN   2
 #define NR_SIGRETURN  15
 
 .macro function name
@@ -48,8 +49,19 @@ function model_cross
         push    %rbp
         mov     %rsp, %rbp
         push    %rbx
+        pushfq                          /* the host's, which C does not run with */
+        pop     %rax
+        pushq   $FLAGS_CLEAN
+        popfq
         find_frame %rsp
         mov     %rsp, %rbx
+        mov     %rax, MODEL_FRAME_FLAGS(%rbx)
+        mov     %r10, MODEL_FRAME_HOST(%rbx)
+        mov     %r11, MODEL_FRAME_HOST+8(%rbx)
+        mov     %r12, MODEL_FRAME_HOST+16(%rbx)
+        mov     %r13, MODEL_FRAME_HOST+24(%rbx)
+        mov     %r14, MODEL_FRAME_HOST+32(%rbx)
+        mov     %r15, MODEL_FRAME_HOST+40(%rbx)
         mov     %rdi, MODEL_FRAME_RDI(%rbx)
         mov     %rsi, MODEL_FRAME_RSI(%rbx)
         mov     %rdx, MODEL_FRAME_RDX(%rbx)

@@ -21,6 +21,9 @@
 #define MODEL_THREAD_PENDING   48
 #define MODEL_THREAD_FRAME     64
 
+/* Of struct model_tcs. */
+#define MODEL_TCS_IS_BUSY 0
+
 /* Of struct model_direct. */
 #define MODEL_DIRECT_BASE    0
 #define MODEL_DIRECT_SIZE    8
@@ -45,7 +48,10 @@
 #define MODEL_FRAME_RUN      192
 #define MODEL_FRAME_LEAF     200
 #define MODEL_FRAME_HOST_RBP 208
-#define MODEL_FRAME_VECTORS  256
+#define MODEL_FRAME_TCS      216
+#define MODEL_FRAME_FLAGS    224
+#define MODEL_FRAME_HOST     232 /* R10 to R15 */
+#define MODEL_FRAME_VECTORS  320
 #define MODEL_FRAME_SIZE     4096
 
 #ifndef __ASSEMBLER__
@@ -67,11 +73,17 @@ struct model_frame {
     uint64_t leaf;
     uint64_t host_rbp;
     struct model_tcs *tcs; /* by which this crossing is inside */
-    uint64_t padding[4];
+    /* What the host has where EENTER leaves it alone; other registers are the crossing's own. */
+    uint64_t host_flags, host[6]; /* R10 to R15 */
+    uint64_t padding[5];
     uint8_t vectors[MODEL_FRAME_SIZE - MODEL_FRAME_VECTORS];
 } __attribute__((aligned(64)));
 static_assert(offsetof(struct model_frame, rsp) == MODEL_FRAME_RSP, "model_switch.S");
 static_assert(offsetof(struct model_frame, host_rbp) == MODEL_FRAME_HOST_RBP, "model_switch.S");
+static_assert(offsetof(struct model_frame, tcs) == MODEL_FRAME_TCS, "model_direct.S");
+static_assert(offsetof(struct model_frame, host_flags) == MODEL_FRAME_FLAGS, "model_switch.S");
+static_assert(offsetof(struct model_frame, host) == MODEL_FRAME_HOST, "model_switch.S");
+static_assert(offsetof(struct model_tcs, is_busy) == MODEL_TCS_IS_BUSY, "model_direct.S");
 static_assert(offsetof(struct model_frame, vectors) == MODEL_FRAME_VECTORS, "model_switch.S");
 static_assert(sizeof(struct model_frame) == MODEL_FRAME_SIZE, "model_switch.S");
 
@@ -86,8 +98,8 @@ struct model_thread {
     atomic_ullong pending;     /* a bit a signal, from number 1 on */
     struct model *model;       /* of the innermost crossing */
     struct model_frame *frame;
-    uint64_t fault_address; /* of the last access that was made again, and how many times */
-    unsigned fault_count;
+    uint64_t fault_address; /* of the last access that was made again, */
+    unsigned fault_count;   /* and how many times for nothing that had been missing */
 };
 static_assert(offsetof(struct model_thread, selector) == MODEL_THREAD_SELECTOR, "model_switch.S");
 static_assert(offsetof(struct model_thread, pending) == MODEL_THREAD_PENDING, "model_switch.S");
@@ -111,6 +123,7 @@ void model_signal_entry(int number, siginfo_t *info, void *context);
 /* model_direct.S, and what its traps are: the registers are made those of the instruction, before
  * it (it faults) or behind it (an interrupt has come meanwhile). */
 extern const uint8_t model_direct_entry[], model_direct_fault[], model_direct_interrupted[];
+extern const uint8_t model_direct_exit[];
 #define MODEL_DIRECT_NOP 2 /* bytes behind the instruction */
 enum model_direct_end { MODEL_DIRECT_NONE, MODEL_DIRECT_FAULT, MODEL_DIRECT_INTERRUPTED };
 enum model_direct_end model_direct_take(greg_t *gregs);

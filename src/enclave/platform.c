@@ -165,6 +165,35 @@ static int load(struct platform *platform, const char *dir, struct error *err)
     return try_out(platform, &root, err);
 }
 
+static struct platform *new_platform(struct error *err)
+{
+    struct platform *platform = calloc(1, sizeof *platform);
+    if (!platform) {
+        (void)error_memory(err);
+        return NULL;
+    }
+    buf_init(&platform->chain, PLATFORM_FILE_MAX);
+    buf_init(&platform->collateral, PLATFORM_FILE_MAX);
+    return platform;
+}
+
+struct platform *platform_of(const uint8_t fuse[SGX_KEY_SIZE], struct span key, struct span chain,
+                             struct error *err)
+{
+    struct platform *platform = new_platform(err);
+    if (!platform)
+        return NULL;
+    memcpy(platform->fuse, fuse, sizeof platform->fuse);
+    platform->attestation = private_key_new_p256(err);
+    if (platform->attestation && buf_append(&platform->chain, chain, err) == 0 &&
+        buf_append_byte(&platform->chain, 0, err) == 0)
+        platform->pck = private_key_from_pem(key, err);
+    if (platform->pck)
+        return platform;
+    platform_close(platform);
+    return NULL;
+}
+
 struct platform *platform_open(const char *dir, struct error *err)
 {
     struct error why = {0};
@@ -173,13 +202,9 @@ struct platform *platform_open(const char *dir, struct error *err)
         (void)error_context(err, "the platform of " PLATFORM_BANNER);
         return NULL;
     }
-    struct platform *platform = calloc(1, sizeof *platform);
-    if (!platform) {
-        (void)error_memory(err);
+    struct platform *platform = new_platform(err);
+    if (!platform)
         return NULL;
-    }
-    buf_init(&platform->chain, PLATFORM_FILE_MAX);
-    buf_init(&platform->collateral, PLATFORM_FILE_MAX);
     if (load(platform, dir, &why) == 0)
         return platform;
     platform_close(platform);

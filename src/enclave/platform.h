@@ -28,6 +28,16 @@ void platform_close(struct platform *platform);
 void platform_cleanup(struct platform **platform);
 #define PLATFORM_AUTO __attribute__((cleanup(platform_cleanup))) struct platform
 
+/* The same by what the files hold, for a process that cannot open them. They are not tried out: who
+ * opened the folder has. */
+struct platform *platform_of(const uint8_t fuse[SGX_KEY_SIZE], struct span key, struct span chain,
+                             struct error *err);
+
+#define PLATFORM_FILE_FUSE  "fuse.key"
+#define PLATFORM_FILE_KEY   "pck.key"
+#define PLATFORM_FILE_CHAIN "pck.pem"
+#define PLATFORM_FILE_MAX   65536 /* bytes */
+
 /* 16 bytes for model_set_fuse(), borrowed. A secret: all keys of this platform's enclaves derive
  * from it. */
 const uint8_t *platform_fuse(const struct platform *platform);

@@ -6,12 +6,8 @@
 #include "enclave/platform.h"
 #include "evidence/dcap_quote_write.h"
 
-#define PLATFORM_FILE_FUSE       "fuse.key"
-#define PLATFORM_FILE_KEY        "pck.key"
-#define PLATFORM_FILE_CHAIN      "pck.pem"
 #define PLATFORM_FILE_ROOT       "root.pem"
 #define PLATFORM_FILE_COLLATERAL "collateral.json" /* the last: where it is, all are */
-#define PLATFORM_FILE_MAX        65536
 
 /* The years 2020 to 2049: the platform's age says nothing, so no machine's clock should refuse it.
  */

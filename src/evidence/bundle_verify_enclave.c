@@ -1,6 +1,7 @@
 #include "evidence/bundle_verify_enclave.h"
 
 #include "evidence/bundle_checks.h"
+#include "evidence/enclave_mark.h"
 
 static const struct check_rule rule_tee = {
     "tee", "docs/evidence.md",
@@ -38,6 +39,7 @@ enum verdict bundle_verify_enclave(const struct bundle *bundle,
     /* Only a nonce of impossible size fails here; then nothing has been checked: refused. */
     if (bundle_expect_report_data(expectation->nonce, &found.data, report_data) < 0)
         return VERDICT_REFUSED;
+    enclave_mark_set(report_data);
     sha256_digest(expectation->policy, config_id);
     want(&appraisal, DCAP_REPORT_DATA, report_data, sizeof report_data);
     want(&appraisal, DCAP_CONFIGID, config_id, sizeof config_id); /* then zeros */

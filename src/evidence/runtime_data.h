@@ -15,6 +15,8 @@
  * holds a key, so a later kind of runtime data, with keys in it, names itself otherwise. The policy
  * needs no place here: HOST_DATA binds it.
  *
+ * An enclave's report has a mark in the place of the zeros (enclave_mark.h).
+ *
  * Guest and verifier share this file; what reads such a text is runtime_statement.h. See
  * docs/evidence.md.
  */

@@ -1,6 +1,5 @@
 #include "guest/agent.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,48 +10,6 @@
 
 /* How the texts begin that `caisson attest` signs (evidence/runtime_data.h): nobody else's may. */
 static const char reserved[] = "{\"caisson\":";
-
-/* --- what it is for --------------------------------------------------------------------------- */
-
-static int put_text(struct buf *out, const char *text, struct error *err)
-{
-    return buf_append(out, span_of(text, strlen(text) + 1), err);
-}
-
-static int put_service(const struct agent_order *order, size_t place, struct buf *out,
-                       struct error *err)
-{
-    const struct policy_service *service = &order->attestation->services[place];
-    char address[INET_ADDRSTRLEN] = "";
-    if (place < order->address_count)
-        (void)inet_ntop(AF_INET, &order->addresses[place], address, sizeof address);
-    if (put_text(out, service->url, err) < 0 || put_text(out, address, err) < 0)
-        return -1;
-    return put_text(out, service->roots, err);
-}
-
-static int put_config(const struct agent_order *order, struct buf *out, struct error *err)
-{
-    const struct policy_attestation *attestation = order->attestation;
-    uint8_t head[] = {EXCHANGE_CONFIG, order->row == POLICY_NO_ROW,
-                      (uint8_t)attestation->service_count, 0};
-    if (buf_append(out, span_of(head, sizeof head), err) < 0)
-        return -1;
-    for (size_t i = 0; i < attestation->service_count; i++) {
-        if (put_service(order, i, out, err) < 0)
-            return -1;
-    }
-    for (size_t i = 0; i < attestation->secret_count; i++) {
-        const struct policy_secret *secret = &attestation->secrets[i];
-        if (secret->container != order->row)
-            continue;
-        out->data[3]++; /* how many there are */
-        if (buf_append_byte(out, (uint8_t)('a' + secret->service), err) < 0 ||
-            put_text(out, secret->resource, err) < 0)
-            return -1;
-    }
-    return buf_append(out, order->policy, err);
-}
 
 static int say(int fd, struct span message, struct error *err)
 {
@@ -65,7 +22,7 @@ int agent_start(const struct agent_order *order, pid_t *pid, struct error *err)
 {
     int pair[2];
     BUF_AUTO config = BUF_WITH_LIMIT(EXCHANGE_MESSAGE_MAX);
-    if (put_config(order, &config, err) < 0)
+    if (agent_put_config(order, &config, err) < 0)
         return -1;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return error_system(err, errno, "cannot make a pair of sockets");
@@ -133,7 +90,5 @@ int agent_take(const struct agent_order *order, int fd, bool wait, struct buf *o
     out->size = (size_t)size;
     int kind = out->data[0];
     buf_consume(out, 1);
-    if (kind == EXCHANGE_REPORT && answer_report(order, fd, buf_span(out), err) < 0)
-        return -1;
-    return kind;
+    return kind == EXCHANGE_REPORT && answer_report(order, fd, buf_span(out), err) < 0 ? -1 : kind;
 }

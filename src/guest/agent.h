@@ -20,6 +20,7 @@ typedef int agent_reporter(void *machine, const uint8_t report_data[REPORT_DATA_
 struct agent_order {
     int executable; /* borrowed */
     const struct policy_attestation *attestation;
+    enum exchange_tee tee;
     const struct in_addr *addresses; /* of its services, as far as the host has told them */
     size_t address_count;
     struct span policy; /* its text; empty where it is longer than EXCHANGE_POLICY_MAX */
@@ -28,6 +29,9 @@ struct agent_order {
     agent_reporter *report;
     void *machine;
 };
+
+/* Appends what it is for, as it is told first (agent_config.c). */
+int agent_put_config(const struct agent_order *order, struct buf *out, struct error *err);
 
 /* Starts the agent and tells it what it is for. Returns the starter's end of their sockets, which
  * is the caller's, as the process is. */

@@ -32,19 +32,26 @@ enum http_status kbs_status_of(const struct error *err)
 
 /* --- auth ------------------------------------------------------------------------------------- */
 
-#define TDX "tdx"
+/* What is verified here, by the names of the protocol. */
+static const struct {
+    const char *name;
+    enum maa_kind kind;
+} tees[] = {{"snp", MAA_SEV_SNP}, {"tdx", MAA_TDX}, {"sgx", MAA_SGX}};
+#define TEES (sizeof tees / sizeof *tees)
 
 /* "sample" evidence proves nothing, and nothing here verifies it under any configuration. */
 static int check_tee(const char *tee, struct error *err)
 {
-    if (strcmp(tee, "snp") == 0 || strcmp(tee, TDX) == 0)
-        return 0;
+    for (size_t i = 0; i < TEES; i++) {
+        if (strcmp(tee, tees[i].name) == 0)
+            return 0;
+    }
     if (strcmp(tee, "sample") == 0)
         return error_set(err, ERROR_REFUSED,
                          "tee \"sample\" proves nothing; a simulated processor's evidence is of "
                          "tee \"snp\"");
     return error_set(err, ERROR_UNAVAILABLE,
-                     "evidence of tee \"%s\" is not verified here; snp and tdx are", tee);
+                     "evidence of tee \"%s\" is not verified here; snp, tdx and sgx are", tee);
 }
 
 /* Default parameters are said by saying none: all clients know what an empty text means. */
@@ -98,9 +105,17 @@ struct handshake {
     struct snp_report report;
 };
 
-static bool is_tdx(const struct handshake *handshake)
+static bool is_snp(const struct handshake *handshake)
 {
-    return handshake->attestation->request.kind == MAA_TDX;
+    return handshake->attestation->request.kind == MAA_SEV_SNP;
+}
+
+static void set_kind(struct handshake *handshake)
+{
+    for (size_t i = 0; i < TEES; i++) {
+        if (strcmp(handshake->session.hello.tee, tees[i].name) == 0)
+            handshake->attestation->request.kind = tees[i].kind;
+    }
 }
 
 static int read_request(struct handshake *handshake, struct error *err)
@@ -114,8 +129,7 @@ static int read_request(struct handshake *handshake, struct error *err)
         kbs_attestation_read(call->request->body, handshake->session.hello.hash, &handshake->given,
                              err) < 0)
         return -1;
-    if (strcmp(handshake->session.hello.tee, TDX) == 0)
-        handshake->attestation->request.kind = MAA_TDX;
+    set_kind(handshake);
     if (strcmp(handshake->given.nonce, handshake->session.nonce) != 0)
         return error_set(err, ERROR_REFUSED, "runtime-data: the nonce is not the session's");
     return 0;
@@ -130,10 +144,12 @@ static int verify(struct handshake *handshake, struct error *err)
                               .files = settings->files,
                               .tcb_statuses = settings->config->tcb_statuses};
     struct attestation *attestation = handshake->attestation;
-    int verified = is_tdx(handshake)
-                       ? kbs_verify_tdx(&handshake->given, &trust, &attestation->result, err)
-                       : kbs_verify_snp(&handshake->given, &trust, &attestation->result,
-                                        &handshake->report, err);
+    struct maa_result *result = &attestation->result;
+    int verified = is_snp(handshake)
+                       ? kbs_verify_snp(&handshake->given, &trust, result, &handshake->report, err)
+                   : attestation->request.kind == MAA_SGX
+                       ? kbs_verify_sgx(&handshake->given, &trust, result, err)
+                       : kbs_verify_tdx(&handshake->given, &trust, result, err);
     return verified < 0 ? -1 : attestation_decide(attestation, err);
 }
 
@@ -155,7 +171,7 @@ static int make_token(struct handshake *handshake, struct buf *token, struct err
     json_auto_t *runtime = bound_data(handshake, err);
     if (!runtime ||
         attestation_write_ear(handshake->attestation, runtime,
-                              is_tdx(handshake) ? NULL : &handshake->report, KBS_TOKEN_LIFE,
+                              is_snp(handshake) ? &handshake->report : NULL, KBS_TOKEN_LIFE,
                               &payload, err) < 0 ||
         attestation_sign_ear(call, buf_span(&payload), token, err) < 0)
         return -1;
@@ -172,7 +188,10 @@ static json_t *describe(const struct handshake *handshake, const char *reason)
                                        "x-ms-sevsnpvm-reportdata",
                                        "tdx_mrtd",
                                        "tdx_mrconfigid",
-                                       "tdx_report_data"};
+                                       "tdx_report_data",
+                                       "x-ms-sgx-mrenclave",
+                                       "x-ms-sgx-config-id",
+                                       "x-ms-sgx-report-data"};
     const struct attestation *attestation = handshake->attestation;
     const struct call *call = handshake->call;
     char record[RECENT_NAME_SIZE];

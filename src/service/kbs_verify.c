@@ -62,7 +62,21 @@ int kbs_verify_snp(const struct kbs_attestation *attestation, const struct maa_t
     return result->claims ? 0 : error_memory(err);
 }
 
-/* --- TDX -------------------------------------------------------------------------------------- */
+/* --- quotes ----------------------------------------------------------------------------------- */
+
+/* What binds init-data. Both fields are longer than what counts of the digest: a SHA-256 is
+ * followed by zeros. */
+static const struct binding {
+    enum dcap_field field;
+    const char *name;
+} bindings[] = {
+    [DCAP_SGX] = {DCAP_CONFIGID, "CONFIGID"}, [DCAP_TDX] = {DCAP_MRCONFIGID, "MRCONFIGID"}};
+
+struct verified {
+    struct buf quote;
+    struct dcap_result dcap;
+    struct collateral_hashes hashes;
+};
 
 static int read_quote(const json_t *evidence, struct buf *quote, struct error *err)
 {
@@ -75,51 +89,67 @@ static int read_quote(const json_t *evidence, struct buf *quote, struct error *e
     return base64_decode(span_of_text(text), quote, err) < 0 ? error_context(err, "quote") : 0;
 }
 
-/* MRCONFIGID is longer than what counts of the digest: a SHA-256 is followed by zeros. */
 static int check_init_data(const struct kbs_attestation *attestation,
-                           const struct dcap_quote *quote, struct error *err)
+                           const struct dcap_quote *quote, enum dcap_tee tee, struct error *err)
 {
-    struct span config = dcap_quote_get(quote, DCAP_MRCONFIGID);
+    struct span config = dcap_quote_get(quote, bindings[tee].field);
     struct span digest = span_of(attestation->host_data, sizeof attestation->host_data);
     if (!attestation->has_init_data || span_equal(span_of(config.data, digest.size), digest))
         return 0;
     return error_set(err, ERROR_REFUSED,
-                     "init-data: MRCONFIGID does not begin with its digest: it is another's");
+                     "init-data: %s does not begin with its digest: it is another's",
+                     bindings[tee].name);
 }
 
 static int verify_quote(const struct kbs_attestation *attestation, const struct maa_trust *trust,
-                        struct span quote, struct dcap_result *out, struct error *err)
+                        enum dcap_tee tee, struct verified *out, struct error *err)
 {
     struct dcap_appraisal appraisal;
-    struct collateral_hashes hashes;
     struct dcap_wanted *report_data = &appraisal.wanted[DCAP_REPORT_DATA];
-    maa_open_quote(DCAP_TDX, trust, &appraisal);
+    maa_open_quote(tee, trust, &appraisal);
     report_data->count = 1;
     memcpy(report_data->values[0], attestation->report_data, sizeof attestation->report_data);
-    if (collaterals_verify(trust->collaterals, quote, trust->time, &appraisal, out, &hashes, err) <
-        0)
+    if (collaterals_verify(trust->collaterals, buf_span(&out->quote), trust->time, &appraisal,
+                           &out->dcap, &out->hashes, err) < 0)
         return -1;
-    if (checks_verdict(&out->checks) != VERDICT_ACCEPTED)
-        return maa_refuse(&out->checks, err);
-    if (maa_check_tcb_status(out->claims.status, trust, err) < 0)
+    if (checks_verdict(&out->dcap.checks) != VERDICT_ACCEPTED)
+        return maa_refuse(&out->dcap.checks, err);
+    if (maa_check_tcb_status(out->dcap.claims.status, trust, err) < 0)
         return -1;
-    return check_init_data(attestation, &out->quote, err);
+    return check_init_data(attestation, &out->dcap.quote, tee, err);
+}
+
+static int verify_tee(const struct kbs_attestation *attestation, const struct maa_trust *trust,
+                      enum dcap_tee tee, struct maa_result *result, struct error *err)
+{
+    struct verified verified = {.quote = BUF_WITH_LIMIT(DCAP_QUOTE_SIZE_MAX)};
+    checks_init(&result->checks);
+    result->claims = NULL;
+    int status = read_quote(attestation->evidence, &verified.quote, err);
+    if (status < 0) {
+        (void)error_context(err, "tee-evidence: primary_evidence");
+    } else {
+        status = verify_quote(attestation, trust, tee, &verified, err);
+        checks_copy(&result->checks, &verified.dcap.checks);
+        result->simulated = verified.dcap.simulated;
+    }
+    if (status == 0 && tee == DCAP_SGX)
+        status = maa_sgx_claims(&verified.dcap, &verified.hashes, buf_span(&verified.quote), result,
+                                err);
+    else if (status == 0)
+        status = (result->claims = maa_tdx_claims(&verified.dcap, err)) ? 0 : -1;
+    buf_fini(&verified.quote);
+    return status;
 }
 
 int kbs_verify_tdx(const struct kbs_attestation *attestation, const struct maa_trust *trust,
                    struct maa_result *result, struct error *err)
 {
-    BUF_AUTO quote = BUF_WITH_LIMIT(DCAP_QUOTE_SIZE_MAX);
-    struct dcap_result dcap = {0};
-    checks_init(&result->checks);
-    result->claims = NULL;
-    if (read_quote(attestation->evidence, &quote, err) < 0)
-        return error_context(err, "tee-evidence: primary_evidence");
-    int verified = verify_quote(attestation, trust, buf_span(&quote), &dcap, err);
-    checks_copy(&result->checks, &dcap.checks);
-    result->simulated = dcap.simulated;
-    if (verified < 0)
-        return -1;
-    result->claims = maa_tdx_claims(&dcap, err);
-    return result->claims ? 0 : -1;
+    return verify_tee(attestation, trust, DCAP_TDX, result, err);
+}
+
+int kbs_verify_sgx(const struct kbs_attestation *attestation, const struct maa_trust *trust,
+                   struct maa_result *result, struct error *err)
+{
+    return verify_tee(attestation, trust, DCAP_SGX, result, err);
 }

@@ -17,4 +17,10 @@ int kbs_verify_snp(const struct kbs_attestation *attestation, const struct maa_t
 int kbs_verify_tdx(const struct kbs_attestation *attestation, const struct maa_trust *trust,
                    struct maa_result *result, struct error *err);
 
+/* The same of an enclave's quote, {"quote": base64}: the first half of CONFIGID binds the
+ * init-data.
+ */
+int kbs_verify_sgx(const struct kbs_attestation *attestation, const struct maa_trust *trust,
+                   struct maa_result *result, struct error *err);
+
 #endif

@@ -60,6 +60,10 @@ int maa_verify_hcl(const struct maa_request *request, const struct maa_trust *tr
 /* The claims of a trust domain's quote that was verified; the caller's, NULL with ERROR_MEMORY. */
 json_t *maa_tdx_claims(const struct dcap_result *dcap, struct error *err);
 
+/* Sets the claims, and the older ones, of an enclave's quote that was verified. */
+int maa_sgx_claims(const struct dcap_result *dcap, const struct collateral_hashes *hashes,
+                   struct span quote, struct maa_result *result, struct error *err);
+
 /* What a quote must be where all that has a claim is left to the policy. */
 void maa_open_quote(enum dcap_tee tee, const struct maa_trust *trust, struct dcap_appraisal *out);
 

@@ -286,3 +286,15 @@ int maa_verify_dcap(const struct maa_request *request, const struct maa_trust *t
     drop_claims(result);
     return -1;
 }
+
+int maa_sgx_claims(const struct dcap_result *dcap, const struct collateral_hashes *hashes,
+                   struct span quote, struct maa_result *result, struct error *err)
+{
+    const struct maa_request nothing_held = {.kind = MAA_SGX};
+    const struct judged judged = {&nothing_held, *dcap, *hashes, quote};
+    result->claims = result->older = NULL;
+    if (make_claims(&judged, result, err) == 0)
+        return 0;
+    drop_claims(result);
+    return -1;
+}

@@ -14,18 +14,19 @@
 #include "vm/passt.h"
 
 #define NUMBER_SIZE 12
-#define WORDS_MAX   (5 + SINGLE + QEMU_DISKS_MAX)
+#define DISKS_MAX   (QEMU_DISKS_MAX + 1) /* layers, and the attestation agent's */
+#define WORDS_MAX   (6 + SINGLE + DISKS_MAX)
 
-enum { CHANNEL, IMAGE, SIGNATURE, FUSE, USER_NAMESPACE, NETWORK_NAMESPACE, SINGLE };
+enum { CHANNEL, IMAGE, SIGNATURE, FUSE, KEY, CHAIN, USER_NAMESPACE, NETWORK_NAMESPACE, SINGLE };
 
 /* What is open only until the process has it, and the words that name it. */
 struct handover {
-    int fds[SINGLE + QEMU_DISKS_MAX]; /* -1 where there is none */
+    int fds[SINGLE + DISKS_MAX]; /* -1 where there is none */
     size_t count;
     bool drops; /* the process runs as another user */
     struct process_user user;
     struct namespaces namespaces; /* copies of the two in `fds` */
-    char numbers[SINGLE + QEMU_DISKS_MAX][NUMBER_SIZE];
+    char numbers[SINGLE + DISKS_MAX][NUMBER_SIZE];
     const char *argv[WORDS_MAX];
 };
 
@@ -58,7 +59,9 @@ static int open_all(struct handover *handover, struct launch *launch,
     handover->count = 1;
     if (open_file(handover, enclave->image, err) < 0 ||
         open_file(handover, enclave->signature, err) < 0 ||
-        open_file(handover, enclave->fuse, err) < 0)
+        open_file(handover, enclave->fuse, err) < 0 ||
+        open_file(handover, config->attests ? enclave->quote_key : NULL, err) < 0 ||
+        open_file(handover, config->attests ? enclave->quote_chain : NULL, err) < 0)
         return error_context(err, "the enclave");
     if (open_namespaces(handover, config, err) < 0)
         return -1;
@@ -66,7 +69,7 @@ static int open_all(struct handover *handover, struct launch *launch,
         if (open_file(handover, config->disks[i].path, err) < 0)
             return -1;
     }
-    return 0;
+    return config->attests && enclave->agent ? open_file(handover, enclave->agent, err) : 0;
 }
 
 /* The program's arguments: the TEE, CONFIGID, then a number for each descriptor, "-" for none. */
@@ -78,6 +81,7 @@ static void write_words(struct handover *handover, const struct vm_config *confi
     handover->argv[word++] = vm_tee_name(config->tee);
     handover->argv[word++] = policy;
     handover->argv[word++] = config->network ? "network" : "-";
+    handover->argv[word++] = config->attests ? "quotes" : "-";
     for (size_t i = 0; i < handover->count; i++) {
         (void)snprintf(handover->numbers[i], NUMBER_SIZE, "%d", handover->fds[i]);
         handover->argv[word++] = handover->fds[i] < 0 ? "-" : handover->numbers[i];
@@ -89,7 +93,7 @@ static int start(struct handover *handover, struct launch *launch, const struct 
 {
     uint8_t digest[SHA256_SIZE];
     char policy[2 * SHA256_SIZE + 1];
-    int keep[SINGLE + QEMU_DISKS_MAX];
+    int keep[SINGLE + DISKS_MAX];
     struct process_spec spec = {.argv = handover->argv,
                                 .standard = {-1, console_fd, console_fd},
                                 .keep = keep,

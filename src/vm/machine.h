@@ -79,7 +79,10 @@ struct vm_enclave {
     const char *program; /* caisson-enclave-host */
     const char *image;
     const char *signature;
-    const char *fuse; /* of the simulated platform; NULL for a processor */
+    const char *agent; /* its attestation agent's disk, which goes last; NULL for none */
+    /* Of the simulated platform; NULL for a processor: what enclaves' keys derive from, and, for
+     * quotes that programs ask for, its key and the certificates of that. */
+    const char *fuse, *quote_key, *quote_chain;
 };
 
 struct vm_config {

@@ -14,6 +14,7 @@
 #include "os/fd.h"
 #include "os/file.h"
 #include "os/output.h"
+#include "vm/launch.h"
 
 #define RECORD_SIZE_MAX (1024 * 1024)
 #define MACHINES_MAX    4096
@@ -126,7 +127,7 @@ int record_append_json(const struct record *record, struct buf *out, struct erro
     json_auto_t *containers = record->containers ? json_incref(record->containers) : json_array();
     json_auto_t *json = json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:I, s:I, s:I, s:i, s:i, s:s, s:b, s:b, s:s, s:o, "
-        "s:b, s:O, s:s, s:I, s:i, s:b}",
+        "s:b, s:O, s:s, s:I, s:i, s:b, s:b}",
         "name", record->name, "image", record->image, "command", record->command, "tee",
         vm_tee_name(record->tee), "status", status_names[record->status], "exit_code",
         (int)record->exit_code, "monitor", (int)record->monitor, "created",
@@ -136,8 +137,8 @@ int record_append_json(const struct record *record, struct buf *out, struct erro
         record->kvm, "failure", record->failure ? record->failure : "", "ports", ports_json(record),
         "ready", record->ready, "containers", containers, "scratch",
         record->scratch_size ? "disk" : "memory", "scratch_bytes", (json_int_t)record->scratch_size,
-        "grace", (int)record->grace_s, "paused",
-        record->paused && record->status == RECORD_RUNNING);
+        "grace", (int)record->grace_s, "paused", record->paused && record->status == RECORD_RUNNING,
+        "simulated", launch_kind(record->tee)->is_simulated);
     if (!json)
         return error_memory(err);
     return json_append_pretty(json, out, err);

@@ -25,19 +25,21 @@ static int request_step(struct monitor *monitor, const char *op, json_t *args, s
     return session_request(monitor->session, op, args, on_step, monitor, err);
 }
 
+/* An enclave in this process' network gets its services' addresses by it, and no name server. */
 static int queue_network(struct monitor *monitor, struct error *err)
 {
-    if (!monitor->config->network)
+    const struct vm_config *config = monitor->config;
+    if (!config->network && config->service_count == 0)
         return 0;
+    json_t *servers = config->network ? json_pack("[s]", PASST_NAME_SERVER) : json_array();
     json_t *services = json_array();
-    for (size_t i = 0; services && i < monitor->config->service_count; i++)
-        (void)json_array_append_new(services, json_string(monitor->config->services[i]));
-    return request_step(
-        monitor, "set_network",
-        json_pack("{s:o, s:s, s:i, s:s, s:[s], s:s}", "services", services, "address", PASST_GUEST,
-                  "prefix", PASST_PREFIX, "gateway", PASST_GATEWAY, "dns", PASST_NAME_SERVER,
-                  "hostname", monitor->config->process.hostname),
-        err);
+    for (size_t i = 0; services && i < config->service_count; i++)
+        (void)json_array_append_new(services, json_string(config->services[i]));
+    return request_step(monitor, "set_network",
+                        json_pack("{s:o, s:s, s:i, s:s, s:o, s:s}", "services", services, "address",
+                                  PASST_GUEST, "prefix", PASST_PREFIX, "gateway", PASST_GATEWAY,
+                                  "dns", servers, "hostname", config->process.hostname),
+                        err);
 }
 
 /* Overlays come to be on the disk that is mounted before them, whose number is the last. */

@@ -18,10 +18,13 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/select.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -203,6 +206,48 @@ static void call_signals(void)
     say("close", "signals", close(file));
 }
 
+static void call_segments(void)
+{
+    struct shmid_ds state;
+    int id = shmget(IPC_PRIVATE, PAGE, IPC_CREAT | 0400);
+    say("shmget", "right", id);
+    say("shmget", "no key", shmget(0x4d4d4d4d, PAGE, 0600));
+    say("shmget", "no size", shmget(IPC_PRIVATE, 0, 0600));
+    say("shmctl", "state", shmctl(id, IPC_STAT, &state));
+    say("shmctl", "no such command", shmctl(id, 77, &state));
+    say("shmctl", "no such segment", shmctl(0x7FFFFF00, IPC_STAT, &state));
+    say("shmctl", "locks", shmctl(id, SHM_LOCK, NULL));
+    say("shmat", "not to be written to", (long)shmat(id, NULL, 0));
+    void *at = shmat(id, NULL, SHM_RDONLY);
+    say("shmat", "right", (long)at == -1 ? -1 : 0);
+    say("shmdt", "behind it", shmdt((char *)at + PAGE));
+    say("shmdt", "right", shmdt(at));
+    say("shmdt", "again", shmdt(at));
+    say("shmctl", "removes", shmctl(id, IPC_RMID, NULL));
+    say("shmctl", "removed", shmctl(id, IPC_RMID, NULL));
+}
+
+static void call_semaphores(void)
+{
+    struct sembuf one = {.sem_op = 1}, none = {.sem_op = -9, .sem_flg = IPC_NOWAIT};
+    struct timespec time = {0, 1000000};
+    int id = semget(IPC_PRIVATE, 2, IPC_CREAT | 0600);
+    say("semget", "right", id);
+    say("semget", "no key", semget(0x4d4d4d4d, 2, 0600));
+    say("semget", "none", semget(IPC_PRIVATE, 0, 0600));
+    say("semop", "right", semop(id, &one, 1));
+    say("semop", "none", semop(id, &one, 0));
+    say("semop", "too few", semop(id, &none, 1));
+    say("semop", "too many", semop(id, &one, 501));
+    say_number("semctl", "a value", semctl(id, 0, GETVAL));
+    say("semctl", "no such command", semctl(id, 0, 77));
+    say("semctl", "no such semaphore", semctl(id, 2, GETVAL));
+    none.sem_flg = 0;
+    say("semtimedop", "a time", semtimedop(id, &none, 1, &time));
+    say("semctl", "removes", semctl(id, 0, IPC_RMID));
+    say("semop", "removed", semop(id, &one, 1));
+}
+
 static void call_files(void)
 {
     char path[] = "/tmp/caisson-conform-XXXXXX";
@@ -235,11 +280,47 @@ static void call_files(void)
     say("readahead", "a pipe", (int)readahead(ends[0], 0, 4));
     say_number("fcntl", "F_GETPIPE_SZ", fcntl(ends[0], F_GETPIPE_SZ));
     say("fcntl", "F_GETPIPE_SZ of a file", fcntl(file, F_GETPIPE_SZ));
+    say("fcntl", "F_SETOWN of a pipe", fcntl(ends[0], F_SETOWN, getpid()));
+    say("fcntl", "O_ASYNC of a pipe", fcntl(ends[0], F_SETFL, O_ASYNC));
+    say("fcntl", "O_NONBLOCK of a pipe", fcntl(ends[0], F_SETFL, O_NONBLOCK));
+    say("fcntl", "F_SETSIG of a pipe", fcntl(ends[0], F_SETSIG, SIGUSR1));
     say("pread64", "a pipe", pread(ends[0], path, 1, 0));
     say_number("select", "a time", select(0, NULL, NULL, NULL, &none));
     printf("select leaves: %ld\n", (long)none.tv_usec);
     say_number("ppoll", "a time", (int)syscall(SYS_ppoll, NULL, 0, &wait, NULL, 8));
     printf("ppoll leaves: %ld\n", (long)wait.tv_nsec);
+}
+
+static void call_notify(void)
+{
+    int watcher = (int)syscall(SYS_inotify_init);
+    say("inotify_init", "right", watcher);
+    say("inotify_init1", "unknown flag", syscall(SYS_inotify_init1, 1));
+    say_number("inotify_add_watch", "right", syscall(SYS_inotify_add_watch, watcher, "/tmp", 1));
+    say("inotify_add_watch", "nothing", syscall(SYS_inotify_add_watch, watcher, "/tmp", 0));
+    say("inotify_add_watch", "missing", syscall(SYS_inotify_add_watch, watcher, "/none", 1));
+    say("inotify_add_watch", "no folder",
+        syscall(SYS_inotify_add_watch, watcher, "/proc/self/status", 0x01000000 | 1));
+    say("inotify_rm_watch", "right", syscall(SYS_inotify_rm_watch, watcher, 1));
+    say("inotify_rm_watch", "again", syscall(SYS_inotify_rm_watch, watcher, 1));
+    say("close", "a watcher", close(watcher));
+}
+
+#define KIND_PIDFD 3 /* P_PIDFD */
+
+static void call_pidfds(void)
+{
+    siginfo_t info;
+    int own = (int)syscall(SYS_pidfd_open, getpid(), 0);
+    say("pidfd_open", "itself", own);
+    say("pidfd_open", "nobody", syscall(SYS_pidfd_open, 4194000, 0));
+    say("pidfd_open", "unknown flag", syscall(SYS_pidfd_open, getpid(), 1));
+    say("pidfd_send_signal", "none", syscall(SYS_pidfd_send_signal, own, 0, NULL, 0));
+    say("pidfd_send_signal", "unknown", syscall(SYS_pidfd_send_signal, own, 99, NULL, 0));
+    say("pidfd_send_signal", "no pidfd", syscall(SYS_pidfd_send_signal, 0, 0, NULL, 0));
+    say("waitid", "itself", syscall(SYS_waitid, KIND_PIDFD, own, &info, WEXITED, NULL));
+    say("waitid", "no pidfd", syscall(SYS_waitid, KIND_PIDFD, 0, &info, WEXITED, NULL));
+    say("close", "a pidfd", close(own));
 }
 
 /* A user who may do nothing special. */
@@ -253,15 +334,36 @@ static void become_nobody(void)
     }
 }
 
-int main(void)
+/* In a process of its own, which in an enclave moves to another one when it waits. */
+static void go_on_in_child(void)
+{
+    const struct timespec while_ = {.tv_nsec = 1000000};
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0) {
+        (void)nanosleep(&while_, NULL);
+        return;
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status))
+        exit(1);
+    exit(WEXITSTATUS(status));
+}
+
+int main(int argc, char *argv[])
 {
     become_nobody();
+    if (argc == 2 && strcmp(argv[1], "child") == 0)
+        go_on_in_child();
     (void)umask(022);
     call_memory();
     call_schedule();
     call_anonymous();
     call_signals();
+    call_segments();
+    call_semaphores();
     call_files();
+    call_pidfds();
+    call_notify();
     call_all();
     return 0;
 }

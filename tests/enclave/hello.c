@@ -202,15 +202,32 @@ int main(int argc, char *argv[])
         {"wait", hello_wait},
         {"sockets", hello_sockets},
         {"shares", hello_shares},
+        {"segments", hello_segments},
+        {"semaphores", hello_semaphores},
+        {"stops", hello_stops},
+        {"names", hello_names},
+        {"notify", hello_notify},
+        {"pidfds", hello_pidfds},
+        {"signal_files", hello_signal_files},
         {"processes", hello_processes},
         {"identities", hello_identities},
         {"spawn", hello_spawn},
         {"forks", hello_forks},
+        {"leaves", hello_leaves},
+        {"pending", hello_pending},
+        {"outlive", hello_outlive},
+        {"terminal", hello_terminal},
+        {"background", hello_background},
+        {"traps", hello_traps},
     };
     for (size_t i = 0; argc > 1 && i < sizeof all / sizeof *all; i++) {
         if (strcmp(argv[1], all[i].name) == 0)
             return all[i].run();
     }
+    if (argc == 3 && strcmp(argv[1], "gate") == 0)
+        return hello_gate(argv[2]);
+    if (argc > 1 && strcmp(argv[1], "left") == 0)
+        return hello_left(argv[0]);
     if (argc > 1 && strcmp(argv[1], "exec") == 0)
         return hello_exec(argv[0]);
     if (argc == 5 && strcmp(argv[1], "exec-after") == 0)

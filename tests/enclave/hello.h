@@ -25,11 +25,30 @@ int hello_processes(void);
 int hello_identities(void);
 int hello_spawn(void);
 int hello_forks(void);
+int hello_pending(void);
+int hello_outlive(void);
+int hello_traps(void);
+int hello_background(void);
+
+/* Two bytes of code, in digits, in the place of a SYSCALL. */
+int hello_gate(const char *digits);
 int hello_shares(void);
+int hello_terminal(void);
+int hello_segments(void);
+int hello_semaphores(void);
+int hello_stops(void);
+int hello_signal_files(void);
+int hello_names(void);
+int hello_notify(void);
+int hello_pidfds(void);
 
 /* execve: refused ones, then itself with the words that the second one takes. */
 int hello_exec(char *program);
 int hello_exec_after(char *words[]);
+
+/* Processes one after the other: itself with the word "leaves", and copies. */
+int hello_left(char *program);
+int hello_leaves(void);
 
 /* Threads: at work, while the program ends, and after the first one's end. */
 int hello_threads(void);

@@ -55,6 +55,27 @@ static int wrong(void)
     REFUSED(syscall(SYS_fcntl, fd, 9999, 0), EINVAL);
     REFUSED(syscall(SYS_pipe2, path, 1), EINVAL);
     REFUSED(syscall(SYS_getdents64, fd, path, sizeof path), ENOTDIR);
+    REFUSED(syscall(SYS_getdents, fd, path, sizeof path), ENOTDIR);
+    return close(fd);
+}
+
+/* The older call's records say what the newer one's do, in other places. */
+static int lists(void)
+{
+    char old[1000], new[1000];
+    int fd = open(".", O_RDONLY | O_DIRECTORY);
+    NEED(fd >= 0);
+    REFUSED(syscall(SYS_getdents, fd, (void *)8, sizeof old), EFAULT);
+    long got = syscall(SYS_getdents64, fd, new, sizeof new);
+    NEED(got > 0 && lseek(fd, 0, SEEK_SET) == 0);
+    NEED(syscall(SYS_getdents, fd, old, sizeof old) == got);
+    for (long at = 0; at < got;) {
+        unsigned short size;
+        memcpy(&size, new + at + 16, sizeof size);
+        NEED(memcmp(old + at, new + at, 18) == 0 && strcmp(old + at + 18, new + at + 19) == 0);
+        NEED(old[at + size - 1] == new[at + 18]);
+        at += size;
+    }
     return close(fd);
 }
 
@@ -157,7 +178,7 @@ static int maps(void)
 
 int hello_files(void)
 {
-    static int (*const all[])(void) = {bytes, wrong, attributes, numbers, maps, names};
+    static int (*const all[])(void) = {bytes, wrong, lists, attributes, numbers, maps, names};
     int result = mkdir("own", 0700) || chdir("own");
     for (size_t i = 0; result == 0 && i < sizeof all / sizeof *all; i++)
         result = all[i]();

@@ -17,7 +17,8 @@
 
 #include "hello.h"
 
-#define PAGE 4096
+#define PAGE     4096
+#define OUTLIVES 60 /* seconds */
 
 pid_t hello_fork(int (*work)(int), int argument)
 {
@@ -322,6 +323,86 @@ static int execute(int borrows)
     return hello_end(pid);
 }
 
+/* What is pending is so in the program that is executed. */
+static int execute_with_signals(int borrows)
+{
+    char name[] = "hello", part[] = "pending";
+    char *const words[] = {name, part, NULL};
+    pid_t pid = borrows ? vfork() : 0;
+    if (pid == 0) {
+        sigset_t set;
+        (void)sigemptyset(&set);
+        (void)sigaddset(&set, SIGUSR1);
+        (void)sigaddset(&set, SIGTERM);
+        (void)sigprocmask(SIG_BLOCK, &set, NULL);
+        (void)kill(getpid(), SIGUSR1);
+        (void)kill(getpid(), SIGTERM);
+        (void)execv(own_path, words);
+        _exit(99);
+    }
+    return hello_end(pid);
+}
+
+/* The program of the above. */
+int hello_pending(void)
+{
+    sigset_t set;
+    (void)sigpending(&set);
+    return 8 * (sigismember(&set, SIGUSR1) + 2 * sigismember(&set, SIGTERM) +
+                4 * sigismember(&set, SIGUSR2));
+}
+
+/* --- signals on the way --------------------------------------------------------------------------
+ */
+
+#define PURSUED 20 /* processes */
+
+/* The program of pursued_one(). */
+int hello_outlive(void)
+{
+    (void)sleep(OUTLIVES);
+    return 9;
+}
+
+/* Ends each process that says its number: the first at once, the next ones a little later. */
+static int pursue(int fd)
+{
+    for (useconds_t later = 0; lseek(fd, 0, SEEK_CUR) >= 0;) {
+        pid_t pid = (pid_t)lseek(fd, 0, SEEK_CUR);
+        (void)usleep(pid ? later : 50);
+        if (pid == 0)
+            continue;
+        (void)lseek(fd, 0, SEEK_SET);
+        (void)kill(pid, SIGTERM);
+        later += 500;
+    }
+    return 0;
+}
+
+/* It says so by an offset that both share, for which it need not have an enclave of its own. */
+static int tell_and_execute(int fd)
+{
+    char name[] = "hello", part[] = "outlive";
+    char *const words[] = {name, part, NULL};
+    (void)lseek(fd, getpid(), SEEK_SET);
+    (void)execv(own_path, words);
+    return 99;
+}
+
+/* None is lost, in whichever enclave the process is while it begins a program. */
+static int pursued(int count)
+{
+    int fd = memfd_create("pursued", 0), killed = 0;
+    if (fd < 0)
+        return -1;
+    pid_t hunter = hello_fork(pursue, fd);
+    for (int i = 0; i < count; i++)
+        killed += hello_end(hello_fork(tell_and_execute, fd)) == 1000 + SIGTERM;
+    (void)kill(hunter, SIGKILL);
+    (void)hello_end(hunter);
+    return killed + close(fd);
+}
+
 static void ignore(int number)
 {
     (void)number;
@@ -531,6 +612,9 @@ static int further(void)
     (void)printf("deep %d\n", hello_end(hello_fork(deep, 3)));
     (void)printf("in place %d\n", hello_end(hello_fork(execute, 0)));
     (void)printf("elsewhere %d\n", hello_end(hello_fork(execute, 1)));
+    (void)printf("pending %d\n", hello_end(hello_fork(execute_with_signals, 0)));
+    (void)printf("pending %d\n", hello_end(hello_fork(execute_with_signals, 1)));
+    (void)printf("pursued %d\n", hello_end(hello_fork(pursued, PURSUED)));
     return 0;
 }
 

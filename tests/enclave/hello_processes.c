@@ -70,6 +70,20 @@ static int look(void)
     return 7;
 }
 
+static int eight(void)
+{
+    return 8;
+}
+
+/* A process that only shares the memory makes others: by both calls. */
+static int makes_more(void)
+{
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(getppid() == parent ? 1 : 4);
+    return WEXITSTATUS(status_of(pid)) * 10 + WEXITSTATUS(status_of(borrow(eight)));
+}
+
 static int is_another(void)
 {
     parent = getpid();
@@ -77,6 +91,7 @@ static int is_another(void)
     int status = status_of(pid);
     (void)printf("vfork %d %d %d\n", pid == child, seen,
                  WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+    (void)printf("more %d\n", WEXITSTATUS(status_of(borrow(makes_more))));
     (void)printf("back %d %d\n", getpid() == parent, gettid() == parent);
     return 0;
 }

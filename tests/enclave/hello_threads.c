@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -232,6 +233,43 @@ static int owner_dies(void)
     return 0;
 }
 
+/* --- the time, while its place comes and goes --------------------------------------------------
+ */
+
+static atomic_bool is_enough;
+
+static void *take_away(void *page)
+{
+    while (!atomic_load(&is_enough)) {
+        if (mprotect(page, 4096, PROT_NONE) < 0 || mprotect(page, 4096, PROT_READ | PROT_WRITE) < 0)
+            return page;
+    }
+    return NULL;
+}
+
+/* The call itself, which answers; libc's may write the time in the program's own name. */
+static int clock_in_a_page_that_goes(void)
+{
+    int told = 0, faults = 0;
+    const long long until = now() + 20000000000LL;
+    pthread_t thread;
+    void *result;
+    char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED || pthread_create(&thread, NULL, take_away, page) != 0)
+        return 1;
+    while ((told < 1000 || faults < 1000) && now() < until) {
+        long status = syscall(SYS_clock_gettime, CLOCK_MONOTONIC, page + 8);
+        told += status == 0;
+        faults += status < 0 && errno == EFAULT;
+        if (status < 0 && errno != EFAULT)
+            return 2;
+    }
+    atomic_store(&is_enough, true);
+    (void)pthread_join(thread, &result);
+    (void)printf("clock %d %d\n", told >= 1000, faults >= 1000);
+    return result ? 3 : 0;
+}
+
 /* --- calls themselves ------------------------------------------------------------------------- */
 
 static int refusals(void)
@@ -266,8 +304,8 @@ static _Noreturn void *stay(void *argument)
 
 int hello_threads(void)
 {
-    static int (*const all[])(void) = {many,  successive, pipes,     polled,
-                                       waits, inherits,   owner_dies};
+    static int (*const all[])(void) = {many,  successive, pipes,      polled,
+                                       waits, inherits,   owner_dies, clock_in_a_page_that_goes};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         int result = all[i]();
         if (result != 0)
@@ -288,13 +326,26 @@ int hello_leave(void)
     exit(17); /* no return: the others go on till then */
 }
 
-/* The first thread ends before the others. */
+static void *stay_a_little(void *argument)
+{
+    const struct timespec little = {0, 1000000};
+    (void)nanosleep(&little, NULL);
+    return argument;
+}
+
+/* The first thread ends before the others, which make more of them. */
 static void *last(void *argument)
 {
     const struct timespec little = {0, 20000000};
+    pthread_t threads[3];
+    int made = 0;
     (void)argument;
     (void)nanosleep(&little, NULL);
-    (void)puts("last");
+    while (made < 3 && pthread_create(&threads[made], NULL, stay_a_little, NULL) == 0)
+        made++;
+    for (int i = 0; i < made; i++)
+        (void)pthread_join(threads[i], NULL);
+    (void)printf("last, with %d more\n", made);
     (void)fflush(stdout);
     return NULL;
 }

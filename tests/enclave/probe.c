@@ -15,7 +15,22 @@ static struct {
     uint64_t address;
     uint32_t error_code;
     uint32_t count;
+    uint64_t flags;
 } seen[2];
+
+#define FLAG_DF 0x400
+#define FLAG_AC 0x40000
+
+/* Of direction, and for alignment. */
+static uint64_t flags(void)
+{
+    uint64_t all;
+    __asm__ volatile("lea -128(%%rsp), %%rsp\n\tpushfq\n\tpop %0\n\tlea 128(%%rsp), %%rsp"
+                     : "=r"(all)
+                     :
+                     : "memory");
+    return all & (FLAG_DF | FLAG_AC);
+}
 
 /* A pointer in data: right only after relocation. */
 static const char *const volatile greeting[] = {"inside"};
@@ -27,6 +42,7 @@ bool enclave_exception(struct sgx_gprs *state, const struct sgx_exinfo *fault)
     seen[thread].address = fault->address;
     seen[thread].error_code = fault->error_code;
     seen[thread].count++;
+    seen[thread].flags = flags();
     if (state->r15 != PROBE_EXPECTED)
         return false;
     state->rip = state->r14; /* where the program wants to go on */
@@ -178,6 +194,82 @@ static uint64_t spin(uint64_t flag)
     return result;
 }
 
+/* --- what is in the registers when a thread comes, and when it leaves ---------------------------
+ */
+
+static uint64_t vectors(void)
+{
+    uint64_t all[16] = {0}, sum = 0;
+    __asm__ volatile("movq %%xmm0, (%0)\n\tmovq %%xmm1, 8(%0)\n\tmovq %%xmm2, 16(%0)\n\t"
+                     "movq %%xmm3, 24(%0)\n\tmovq %%xmm4, 32(%0)\n\tmovq %%xmm5, 40(%0)\n\t"
+                     "movq %%xmm6, 48(%0)\n\tmovq %%xmm7, 56(%0)\n\tmovq %%xmm8, 64(%0)\n\t"
+                     "movq %%xmm9, 72(%0)\n\tmovq %%xmm10, 80(%0)\n\tmovq %%xmm11, 88(%0)\n\t"
+                     "movq %%xmm12, 96(%0)\n\tmovq %%xmm13, 104(%0)\n\tmovq %%xmm14, 112(%0)\n\t"
+                     "movq %%xmm15, 120(%0)"
+                     :
+                     : "r"(all)
+                     : "memory");
+    for (unsigned i = 0; i < 16; i++)
+        sum |= all[i];
+    return sum;
+}
+
+static uint64_t state(uint64_t what)
+{
+    struct {
+        uint32_t control, status, tags, more[4];
+    } x87;
+    uint32_t mxcsr;
+    if (what == PROBE_VECTORS)
+        return vectors();
+    if (what == PROBE_FLAGS)
+        return flags();
+    __asm__ volatile("stmxcsr %0\n\tfnstenv %1" : "=m"(mxcsr), "=m"(x87));
+    return what == PROBE_MXCSR ? mxcsr
+           : what == PROBE_FCW ? x87.control & 0xFFFF
+                               : x87.tags & 0xFFFF;
+}
+
+static uint64_t leave(uint64_t asks)
+{
+    const uint64_t secret = PROBE_SPUN;
+    const uint32_t mxcsr = 0x7F80;
+    const uint16_t control = 0xF7F;
+    __asm__ volatile("movq %0, %%xmm0\n\tmovq %0, %%xmm5\n\tmovq %0, %%xmm8\n\tmovq %0, %%xmm9\n\t"
+                     "movq %0, %%xmm14\n\tmovq %0, %%xmm15\n\tldmxcsr %1\n\tfldcw %2\n\tfldpi"
+                     :
+                     : "r"(secret), "m"(mxcsr), "m"(control)
+                     : "xmm0", "xmm5", "xmm8", "xmm9", "xmm14", "xmm15");
+    if (!asks)
+        return 0;
+    uint64_t answer = door_call(PROBE_ANSWER, 0, 0, 0);
+    return vectors() == 0 && state(PROBE_MXCSR) == mxcsr && state(PROBE_FCW) == control
+               ? answer
+               : PROBE_REFUSED;
+}
+
+static uint64_t keep(void)
+{
+    uint64_t answer, wrong;
+    __asm__ volatile("lea -128(%%rsp), %%rsp\n\tpush %%rbp\n\t"
+                     "mov %[secret], %%r10\n\tmov %%r10, %%r11\n\tmov %%r10, %%rbx\n\t"
+                     "mov %%r10, %%rbp\n\tmov %%r10, %%r12\n\tmov %%r10, %%r13\n\t"
+                     "mov %%r10, %%r14\n\tmov %%r10, %%r15\n\tmov %%r10, %%rax\n\t"
+                     "mov %%r10, %%r8\n\tmov %%r10, %%r9\n\t"
+                     "mov %[number], %%edi\n\tmov %%edi, %%esi\n\txor %%edx, %%edx\n\t"
+                     "xor %%ecx, %%ecx\n\tcall door_call\n\t"
+                     "mov %[secret], %%r10\n\txor %%r10, %%rbx\n\txor %%r10, %%rbp\n\t"
+                     "or %%rbp, %%rbx\n\txor %%r10, %%r12\n\tor %%r12, %%rbx\n\t"
+                     "xor %%r10, %%r13\n\tor %%r13, %%rbx\n\txor %%r10, %%r14\n\t"
+                     "or %%r14, %%rbx\n\txor %%r10, %%r15\n\tor %%r15, %%rbx\n\t"
+                     "pop %%rbp\n\tlea 128(%%rsp), %%rsp"
+                     : "=a"(answer), "=b"(wrong)
+                     : [secret] "i"(PROBE_SPUN), [number] "i"(PROBE_ANSWER)
+                     : "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
+                       "r15", "memory", "cc");
+    return wrong == 0 && flags() == 0 ? answer : PROBE_REFUSED;
+}
+
 uint64_t enclave_main(const uint64_t arguments[4])
 {
     uint64_t a = arguments[1];
@@ -202,6 +294,14 @@ uint64_t enclave_main(const uint64_t arguments[4])
         return seen[thread].address;
     case PROBE_SEEN_COUNT:
         return seen[thread].count;
+    case PROBE_SEEN_FLAGS:
+        return seen[thread].flags;
+    case PROBE_KEEP:
+        return keep();
+    case PROBE_STATE:
+        return state(a);
+    case PROBE_LEAVE:
+        return leave(a);
     case PROBE_PLAY:
         return play(a);
     case PROBE_SPIN:

@@ -42,18 +42,25 @@ bool enclave_exception(struct sgx_gprs *state, const struct sgx_exinfo *fault)
 static struct reader_question question;
 
 /* The disk lies in the host's memory, outside as a whole. */
-static int read_block(void *arg, uint64_t block, uint8_t out[VERITY_BLOCK_SIZE])
+static int read_blocks(void *arg, uint64_t block, size_t count, uint8_t *out)
 {
+    uint64_t blocks = question.size / VERITY_BLOCK_SIZE;
     (void)arg;
-    if (block >= question.size / VERITY_BLOCK_SIZE)
+    if (block > blocks || count > blocks - block)
         return -ENXIO;
-    memcpy(out, (const uint8_t *)question.disk + block * VERITY_BLOCK_SIZE, VERITY_BLOCK_SIZE);
+    memcpy(out, (const uint8_t *)question.disk + block * VERITY_BLOCK_SIZE,
+           count * VERITY_BLOCK_SIZE);
     return 0;
 }
 
 static int read_part(void *arg, uint64_t block, size_t offset, size_t size, void *out)
 {
     return verity_disk_read(arg, block, offset, size, out);
+}
+
+static int read_whole(void *arg, uint64_t block, size_t count, void *out)
+{
+    return verity_disk_read_whole(arg, block, count, out);
 }
 
 static void now(void *arg, struct file_time *out)
@@ -65,12 +72,12 @@ static void now(void *arg, struct file_time *out)
 static int mount(struct vfs *vfs)
 {
     static struct ext4_reader layer;
-    struct verity_source source = {read_block, NULL};
+    struct verity_source source = {read_blocks, NULL};
     struct verity_disk *disk;
     int status = verity_disk_new(&source, question.data_blocks, question.root, CACHE_BLOCKS, &disk);
     if (status < 0)
         return status;
-    struct ext4_source blocks = {read_part, disk, verity_disk_blocks(disk)};
+    struct ext4_source blocks = {read_part, read_whole, disk, verity_disk_blocks(disk)};
     status = ext4_reader_open(&layer, &blocks);
     if (status < 0)
         return status;

@@ -4,11 +4,15 @@
  *
  * usage: enclave-run ENCLAVE [--policy FILE] [--bound FILE] [--user USER] [--cwd FOLDER] [--times
  * yes]
- *                    [--signature FILE] --layer DISK ROOT… PROGRAM [ARGUMENT…]
+ *                    [--signature FILE] [--tally FILE [--wrong WHAT]] [--quotes DISK]
+ *                    --layer DISK ROOT… PROGRAM [ARGUMENT…]
  *
  * The top layer comes first; ROOT is its root hash in hexadecimal digits. --policy is another
  * policy, --bound the one whose digest is CONFIGID; --signature is the enclave's, which is signed
- * here else; --times says how long the start took. The environment is this program's.
+ * here else; --times says how long the start took. --tally has the calls of the door counted, and
+ * --wrong one of them answered wrongly (hostile.h). --quotes lets programs have quotes, which are a
+ * played quoter's (quoter.h), and gives the attestation agent's disk. The environment is this
+ * program's.
  *
  * The enclave is signed by a key that everybody has. Lines of the library OS go to standard error,
  * after "libos: ". Exits with the program's code, 128 and its signal, or 125 when it was not run.
@@ -27,11 +31,13 @@
 #include "base/hex.h"
 #include "enclave/host_nursery.h"
 #include "enclave/model.h"
+#include "hostile.h"
 #include "measure/sigstruct_sign.h"
 #include "os/fd.h"
 #include "os/file.h"
 #include "os/file_map.h"
 #include "policy/capabilities.h"
+#include "quoter.h"
 #include "vm/guest_session.h"
 
 #define NOT_RUN    125
@@ -50,12 +56,15 @@ static const char all_allowed[] =
     "create_container := {\"allowed\": true, \"allow_stdio_access\": true}\n"
     "signal_container_process := {\"allowed\": true}\n";
 
+static const char has_api[] =
+    "caisson_attestation := {\"api\": true, \"secrets\": [], \"services\": []}\n";
+
 struct given {
     struct buf policy, bound, signature;
-    struct span disks[LAYERS_MAX];
+    int disks[LAYERS_MAX + 1]; /* the agent's behind the layers */
     const char *roots[LAYERS_MAX];
     size_t layer_count;
-    const char *user, *cwd;
+    const char *user, *cwd, *tally, *wrong, *agent;
     bool has_times;
     char **words;
 };
@@ -97,21 +106,41 @@ static double now_ms(void)
     return (double)time.tv_sec * 1e3 + (double)time.tv_nsec / 1e6;
 }
 
-static int host(const char *path, const struct given *given, int channel, struct error *err)
+/* Its disk is the last one; its quoter is a process of its own. */
+static int begin_quotes(struct given *given, struct enclave_host_run *run,
+                        struct host_quoter *quoter, struct error *err)
+{
+    if (!given->agent)
+        return 0;
+    given->disks[given->layer_count] = file_open_read(given->agent, err);
+    if (given->disks[given->layer_count] < 0 || quoter_begin(say, quoter, err) < 0)
+        return -1;
+    run->disk_count++;
+    run->quoter = quoter;
+    return 0;
+}
+
+static int host(const char *path, struct given *given, int channel, struct error *err)
 {
     static const uint8_t fuse[MODEL_FUSE_SIZE] = "a test's own one";
     struct enclave_options options = {.config_svn = 0};
-    BUF_AUTO file = BUF_WITH_LIMIT(ENCLAVE_IMAGE_SIZE_MAX);
+    struct host_quoter quoter;
+    struct span file;
     struct enclave_image image;
     uint8_t sigstruct[SIGSTRUCT_SIZE];
     struct enclave_host_run run = {.channel = channel,
                                    .tee = "sgx-simulated",
                                    .disks = given->disks,
                                    .disk_count = given->layer_count,
-                                   .log = say};
+                                   .log = say,
+                                   .instead = given->tally ? hostile_answer : NULL};
     enclave_options_bind(&options, buf_span(&given->bound));
     model_set_fuse(fuse);
-    if (file_read(path, &file, err) < 0 || enclave_image_parse(buf_span(&file), &image, err) < 0 ||
+    if ((given->tally && hostile_begin(given->tally, given->wrong, err) < 0) ||
+        begin_quotes(given, &run, &quoter, err) < 0)
+        return -1;
+    FD_AUTO fd = file_open_read(path, err);
+    if (fd < 0 || file_map(fd, &file, err) < 0 || enclave_image_parse(file, &image, err) < 0 ||
         take_signature(given, &image, sigstruct, err) < 0)
         return -1;
     const struct host_recipe recipe = {
@@ -128,7 +157,7 @@ static int host(const char *path, const struct given *given, int channel, struct
     return enclave ? enclave_host_run(enclave, &image, &run, err) : -1;
 }
 
-static void be_host(const char *path, const struct given *given, int channel)
+static void be_host(const char *path, struct given *given, int channel)
 {
     struct error err = {0};
     (void)signal(SIGPIPE, SIG_IGN);
@@ -351,6 +380,12 @@ static int take_option(char **at, struct given *given, struct error *err)
         given->user = at[1];
     else if (strcmp(at[0], "--cwd") == 0)
         given->cwd = at[1];
+    else if (strcmp(at[0], "--tally") == 0)
+        given->tally = at[1];
+    else if (strcmp(at[0], "--wrong") == 0)
+        given->wrong = at[1];
+    else if (strcmp(at[0], "--quotes") == 0)
+        given->agent = at[1];
     else if (strcmp(at[0], "--times") == 0)
         given->has_times = true;
     else
@@ -370,8 +405,9 @@ static int take_words(char **at, struct given *given, struct error *err)
         }
         if (!at[2] || given->layer_count == LAYERS_MAX)
             return error_set(err, ERROR_USAGE, "no such layer");
-        FD_AUTO fd = file_open_read(at[1], err);
-        status = fd < 0 ? -1 : file_map(fd, &given->disks[given->layer_count], err);
+        int fd = file_open_read(at[1], err);
+        status = fd < 0 ? -1 : 0;
+        given->disks[given->layer_count] = fd;
         given->roots[given->layer_count++] = at[2];
         at += 3;
     }
@@ -381,12 +417,14 @@ static int take_words(char **at, struct given *given, struct error *err)
 
 static int complete(struct given *given, struct error *err)
 {
-    if (given->policy.size == 0 && buf_append_text(&given->policy, all_allowed, err) < 0)
+    if (given->policy.size == 0 &&
+        (buf_append_text(&given->policy, all_allowed, err) < 0 ||
+         (given->agent && buf_append_text(&given->policy, has_api, err) < 0)))
         return -1;
     return given->bound.size == 0 ? buf_append(&given->bound, buf_span(&given->policy), err) : 0;
 }
 
-static int run(const char *image, const struct given *given, struct error *err)
+static int run(const char *image, struct given *given, struct error *err)
 {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)

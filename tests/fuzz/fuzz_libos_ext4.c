@@ -66,6 +66,14 @@ static int read_part(void *arg, uint64_t block, size_t offset, size_t size, void
     return 0;
 }
 
+static int read_whole(void *arg, uint64_t block, size_t count, void *out)
+{
+    (void)arg;
+    fuzz_require(count > 0 && block < blocks && count <= blocks - block);
+    memcpy(out, disk + block * EXT4_BLOCK_SIZE, count * EXT4_BLOCK_SIZE);
+    return 0;
+}
+
 struct tour {
     const struct ext4_reader *reader;
     int depth;
@@ -121,7 +129,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         data += 4 + part;
         size -= 4 + part;
     }
-    struct ext4_source source = {read_part, NULL, blocks};
+    struct ext4_source source = {read_part, read_whole, NULL, blocks};
     struct ext4_reader reader;
     struct tour tour = {.reader = &reader, .left = 200};
     if (ext4_reader_open(&reader, &source) == 0)

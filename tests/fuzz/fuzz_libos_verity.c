@@ -36,9 +36,8 @@ static void make(void)
 }
 
 /* Each read takes two bytes of the input: whether and where to lie. */
-static int read_block(void *arg, uint64_t block, uint8_t out[VERITY_BLOCK_SIZE])
+static int read_block(struct host *host, uint64_t block, uint8_t out[VERITY_BLOCK_SIZE])
 {
-    struct host *host = arg;
     fuzz_require(block < BLOCKS + 2 && block != BLOCKS);
     memcpy(out, good[block], VERITY_BLOCK_SIZE);
     if (host->size < 3)
@@ -55,18 +54,30 @@ static int read_block(void *arg, uint64_t block, uint8_t out[VERITY_BLOCK_SIZE])
     return 0;
 }
 
+static int read_blocks(void *arg, uint64_t block, size_t count, uint8_t *out)
+{
+    int status = 0;
+    fuzz_require(count >= 1 && count <= VERITY_RUN);
+    for (size_t i = 0; status == 0 && i < count; i++)
+        status = read_block(arg, block + i, out + i * VERITY_BLOCK_SIZE);
+    return status;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct host host = {data, size};
-    struct verity_source source = {read_block, &host};
+    struct verity_source source = {read_blocks, &host};
     struct verity_disk *disk;
     if (root[0] == 0 && root[1] == 0)
         make();
     fuzz_require(verity_disk_new(&source, BLOCKS, root, 0, &disk) == 0);
     for (unsigned i = 0; i < 32; i++) {
+        static uint8_t all[BLOCKS * VERITY_BLOCK_SIZE];
         uint8_t block[VERITY_BLOCK_SIZE];
         if (verity_disk_read(disk, i % BLOCKS, 0, sizeof block, block) == 0)
             fuzz_require(memcmp(block, good[i % BLOCKS], sizeof block) == 0);
+        if (i % 4 == 3 && verity_disk_read_whole(disk, 0, BLOCKS, all) == 0)
+            fuzz_require(memcmp(all, good, sizeof all) == 0);
     }
     verity_disk_free(disk);
     return 0;

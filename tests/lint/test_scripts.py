@@ -95,6 +95,10 @@ class Words(Tree):
         self.assertEqual(self.check("int a;\n" * 801)[0], 1)
         self.assertEqual(self.check("int a;\n" * 800)[0], 0)
 
+    def test_refuses_a_python_that_path_decides(self):
+        self.assertEqual(self.check("#!/usr/bin/env " "python3\n", "scripts/a")[0], 1)
+        self.assertEqual(self.check("#!/usr/bin/python3\n", "scripts/a")[0], 0)
+
     def test_refuses_paths_of_a_machine(self):
         self.assertEqual(self.check("see /ho" "me/someone/notes\n", "docs/a.md")[0], 1)
         self.assertEqual(self.check("see /usr/share/doc\n", "docs/a.md")[0], 0)

@@ -17,16 +17,21 @@ DOCS = os.path.join(paths.SOURCE, "docs", "sgx-calls.md")
 
 
 def run(*command):
-    return subprocess.run(command, input=b"\n", capture_output=True, timeout=60, check=True, cwd="/", env={"LANG": "C"}).stdout.decode().splitlines()
+    """What is said, and what the log says."""
+    done = subprocess.run(command, input=b"\n", capture_output=True, timeout=60, check=True, cwd="/", env={"LANG": "C"})
+    return done.stdout.decode().splitlines(), done.stderr.decode().splitlines()
 
 
 def listed():
-    """What the document says: the calls that are not there, and (what is called, here) of those that differ."""
+    """What the document says: under each title the names, and (what is called, here) of what differs, and in a child."""
     with open(DOCS, encoding="ascii") as file:
         text = file.read()
-    absent = text.split("## Not there", 1)[1].split("##", 1)[0]
-    rows = re.findall(r"^\| ([^|]+) \| [^|]+ \| ([^|]+) \|$", text.split("## Other answers", 1)[1], re.M)
-    return set(re.findall(r"`(\w+)`", absent)), {what.strip().strip("`"): here.strip() for what, here in rows[1:]}
+    names = {part.split("\n", 1)[0]: set(re.findall(r"`(\w+)`", part)) for part in text.split("\n## ")[1:]}
+    tables = []
+    for part in text.split("\n## Other answers")[1:]:
+        rows = re.findall(r"^\| ([^|]+) \| [^|]+ \| ([^|]+) \|$", part, re.M)
+        tables.append({what.strip().strip("`"): here.strip() for what, here in rows[1:]})
+    return names, *tables
 
 
 class Conform(unittest.TestCase):
@@ -42,9 +47,15 @@ class Conform(unittest.TestCase):
             subprocess.run(["/bin/tar", "--owner=0", "--group=0", "-C", folder + "/root", "-cf", folder + "/tar", "."], check=True, timeout=60)
             built = subprocess.run([paths.CAISSON, "layer", "build", folder + "/tar", "-o", folder + "/disk", "--json"], check=True, capture_output=True, timeout=60)
             root_hash = re.search(r'"root_hash": *"(\w+)"', built.stdout.decode()).group(1)
-            cls.inside = run(RUN, IMAGE, "--layer", folder + "/disk", root_hash, "/bin/conform")
-        cls.outside = run(CONFORM)
-        cls.absent, cls.other = listed()
+            words = (RUN, IMAGE, "--layer", folder + "/disk", root_hash, "/bin/conform")
+            cls.inside, cls.log = run(*words)
+            cls.child, _ = run(*words, "child")
+        cls.outside, _ = run(CONFORM)
+        cls.names, cls.other, cls.other_in_child = listed()
+        cls.absent = cls.names["Not there"]
+
+    def logged(self, words, log):
+        return sorted(line.rsplit(": ", 1)[1] for line in log if line.startswith(words))
 
     def test_the_same_is_asked_inside_and_outside(self):
         self.assertGreater(len(self.inside), 700)
@@ -55,6 +66,30 @@ class Conform(unittest.TestCase):
         lacking = {line.split(" ")[0] for line in self.outside if line.endswith(": ENOSYS")}
         self.assertEqual(sorted(absent - self.absent - lacking), [])
         self.assertEqual(sorted(self.absent - absent), [])
+
+    def test_what_is_not_there_is_in_the_log_once(self):
+        silent = {"rseq"}  # each libc asks for it, and does without
+        self.assertEqual(self.logged("libos: ENOSYS: ", self.log), sorted(self.absent - silent))
+
+    def test_what_is_refused_is_in_the_log_once(self):
+        refused = self.logged("libos: EPERM: ", self.log)
+        self.assertEqual(refused, sorted(self.names["Refused"]))
+        answers = dict(line.split(": ") for line in self.inside)
+        self.assertEqual([name for name in refused if "EPERM" not in (answers[name + " zeros"], answers[name + " ones"])], [])
+
+    def test_what_a_child_answers_otherwise_is_listed(self):
+        first, linux = (dict(line.split(": ") for line in lines) for lines in (self.inside, self.outside))
+        child = dict(line.split(": ") for line in self.child)
+        self.assertEqual([line.split(":")[0] for line in self.child], [line.split(":")[0] for line in self.inside])
+        other = {what: here for what, here in child.items() if here not in (first[what], linux[what])}
+        self.assertEqual({what: here for what, here in other.items() if linux[what] not in ("ENOSYS", "EPERM")}, self.other_in_child)
+
+    def test_what_is_tried_with_such_arguments_alone_is_listed(self):
+        tried, right = set(), set()
+        for line in self.inside:
+            name, how = line.split(":")[0].split(" ", 1)
+            (tried if how in ("zeros", "ones") else right).add(name)
+        self.assertEqual(sorted(tried - right - self.absent - self.names["Refused"]), sorted(self.names["Tried by zeros and ones alone"]))
 
     def test_what_answers_otherwise_is_listed(self):
         unlisted = []

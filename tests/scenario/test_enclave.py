@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """`caisson enclave` and what builds an image, against the same rules written down a second time.
 
 CAISSON names the program, ENCLAVE_PROBE the enclave that the unit tests enter.
@@ -6,6 +6,7 @@ CAISSON names the program, ENCLAVE_PROBE the enclave that the unit tests enter.
 import hashlib
 import json
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -16,6 +17,7 @@ from lib import paths, tap
 
 CAISSON = os.path.abspath(os.environ["CAISSON"])
 PROBE = os.path.abspath(os.environ["ENCLAVE_PROBE"])
+REAL = os.path.join(paths.BUILD, "caisson-enclave")
 PAGE = 4096
 BUILD = os.path.join(paths.SOURCE, "scripts", "build-enclave")
 LINT = os.path.join(paths.SOURCE, "scripts", "lint-enclave")
@@ -116,11 +118,13 @@ class Image(Folder):
     def test_mrenclave_is_that_of_the_rule(self):
         self.build("", "minimal.img")
         self.build("", "higher.img", "--at", "0x10000000")
-        for path in ("minimal.img", "higher.img", PROBE):
+        for path in ("minimal.img", "higher.img", PROBE, *([REAL] if os.path.exists(REAL) else [])):
             with open(path, "rb") as file:
                 expected = mrenclave(file.read())
             self.assertIn(expected, self.caisson("enclave", "info", path))
-            document = json.loads(self.caisson("enclave", "info", path, "--sgxs", "out.sgxs", "--json"))
+            document = json.loads(self.caisson("enclave", "info", path, "--sgxs", "out.sgxs", "--mrenclave", "out", "--json"))
+            with open("out", encoding="ascii") as file:
+                self.assertEqual(file.read(), expected + "\n")
             self.assertEqual(document["mrenclave"], expected)
             self.assertEqual(json.loads(self.caisson("measure", "sgxs", "out.sgxs", "--json"))["mrenclave"], expected)
 
@@ -176,6 +180,9 @@ class Build(Folder):
         for code, words in (
             ("syscall", "syscall at"), ("cpuid", "cpuid at"), ("rdtsc", "rdtsc at"), ("rdtscp", "rdtscp at"),
             ("rdtsc; shl $32, %%rdx; or %%rdx, %%rax; ret", None), (".rept 2; rdtsc; shl $32, %%rdx; or %%rdx, %%rax; ret; .endr", "rdtsc at"),
+            ("sysenter", "sysenter at"), ("jmp 1f; .byte 0x0f, 0x34; 1:", "sysenter at"), ("in $3, %%al", "in     $0x3,%al at"), ("insl", "insl   "),
+            ("hlt", "hlt at"), ("rdpmc", "rdpmc at"), ("wrpkru", "wrpkru: not for an image"),
+            (".rept 8; xrstor64 (%%rsp); .endr", "more XRSTOR"),
             ("int $0x80", "int"), ("out %%al, $3", "out"), ("wrgsbase %%rax", "not for an image"), ("wrfsbase %%rax; wrfsbase %%rax", "more WRFSBASE"),
             ("jmp 1f; .byte 0x0f, 0x05; 1:", "syscall at"),
             ("mov $0x050f, %%eax", None),
@@ -186,6 +193,17 @@ class Build(Folder):
                 result = run(LINT, "bad.img")
                 self.assertEqual(result.returncode, 1 if words else 0, result.stdout + result.stderr)
                 self.assertIn(words or "", result.stdout)
+
+    def test_the_lint_finds_a_relocation_that_nobody_makes(self):
+        self.build("static const char *const words[] = {\"a\", \"b\"}; arguments = arguments + words[arguments[0] & 1][0];", "relocated.img")
+        self.assertEqual(run(LINT, "relocated.img").stdout, "")
+        with open("relocated.img", "rb") as file:
+            image = file.read()
+        at = re.search(rb"[^\0]..\0{5}(\x08\0{7})", image, re.S).start(1)  # r_info: R_X86_64_RELATIVE
+        for kind, name in ((1, "R_X86_64_64"), (6, "R_X86_64_GLOB_DAT"), (37, "R_X86_64_IRELATIVE")):
+            with open("bad.img", "wb") as file:
+                file.write(image[:at] + bytes([kind]) + image[at + 1 :])
+            self.assertIn("a relocation " + name, run(LINT, "bad.img").stdout)
 
     def test_the_lint_finds_writable_code(self):
         self.build("", "minimal.img")

@@ -5,7 +5,7 @@ import json
 import os
 import re
 
-from lib import cli, tap
+from lib import cli, paths, tap
 from lib.enclave import ENCLAVE, PROGRAMS, TEE, EnclaveCase
 
 NONCE = "00112233445566778899aabbccddeeff"
@@ -38,9 +38,10 @@ class Run(EnclaveCase):
         self.eventually(lambda: "begun" in self.logs(name), what="first line")
         record = json.loads(self.caisson("inspect", name).stdout)
         record = record[0] if isinstance(record, list) else record
-        self.assertEqual((record["tee"], record["status"]), ("sgx-simulated", "running"))
+        self.assertEqual((record["tee"], record["simulated"], record["status"]), ("sgx-simulated", True, "running"))
+        with open(os.path.join(self.environment["CAISSON_RUN"], name, "console"), encoding="utf-8") as file:
+            self.assertIn("enclave: SIMULATED SGX: protects nothing\n", file.read())
         self.assertIn("SIMULATED", self.caisson("ps").stdout.decode())
-        self.assertIn("an enclave has no", self.caisson("exec", name, "/usr/bin/id", check=False).stderr.decode())
         hosts = cli.children_of(record["monitor"])
         self.assertEqual(len(hosts), 3)  # the enclave's, the nursery of further ones, and the network's
         for host in hosts:
@@ -129,6 +130,41 @@ class Refusals(EnclaveCase):
         self.assertIn(b"PATH=/usr/bin:/bin", lines)
         self.assertFalse([line for line in lines if line.startswith((b"LD_PRELOAD", b"A="))], lines)
 
+    def changed_policy(self, pattern, text, *command):
+        path = self.policy(*command)
+        with open(path, encoding="ascii") as file:
+            changed, count = re.subn(pattern, text, file.read())
+        self.assertGreater(count, 0)
+        with open(path, "w", encoding="ascii") as file:
+            file.write(changed)
+        return path
+
+    def test_streams_that_the_policy_does_not_give(self):
+        command = ("/bin/dash", "-c", "read x; r=$?; echo out; echo err >&2; (echo forked; cat); exec 3<&0; read y <&3; exit $((r + ${#x} + 20))")
+        policy = self.changed_policy(r'"allow_stdio_access": *true', '"allow_stdio_access":false', *command)
+        name = self.name()
+        result = self.caisson("run", *TEE, "-i", "--name", name, "--policy", policy, self.oci, *command, data=b"secret\n", check=False)
+        self.assertEqual((result.returncode, result.stdout), (21, b""))
+        logs = self.caisson("logs", name)
+        self.assertEqual((logs.stdout, logs.stderr), (b"", b""))
+        for words in (b"out\n", b"err\n", b"forked", b"secret"):
+            self.assertNotIn(words, result.stderr)
+
+    def test_a_signal_that_the_policy_does_not_list(self):
+        command = ("/bin/dash", "-c", "trap 'echo usr1; exit 5' USR1; trap 'echo hup' HUP; echo ready; while :; do read x; done")
+        policy = self.changed_policy(r'"signals": *\[[0-9, ]*\]', '"signals":[10]', *command)
+        name = self.name()
+        run = ("run", "-q", *TEE, "-d", "-i", "--name", name, "--policy", policy, self.oci, *command)
+        self.caisson(*run)
+        self.eventually(lambda: "ready" in self.logs(name), what="first line")
+        for signal in ("HUP", "INT", "12", "64"):  # a policy's reader adds KILL and TERM to what is listed
+            result = self.caisson("kill", "-s", signal, name, check=False)
+            self.assertEqual(result.returncode, 1, signal)
+            self.assertIn("denied by signal_container_process", result.stderr.decode())
+        self.caisson("kill", "-s", "USR1", name)
+        self.assertEqual(self.caisson("wait", name).stdout, b"5\n")
+        self.assertEqual(self.logs(name), "ready\nusr1\n")
+
     def test_a_layer_that_is_another(self):
         policy = self.policy()
         with open(policy, encoding="ascii") as file:
@@ -167,8 +203,23 @@ class Refusals(EnclaveCase):
         os.chmod(path, mode)
 
     def test_what_an_enclave_does_not_have(self):
-        for options in (("-t",), ("--cpus", "2"), ("--restart", "always"), ("--pids-limit", "9")):
+        for options in (("--cpus", "2"), ("--restart", "always"), ("--pids-limit", "9")):
             self.refused("has no such thing", options=options, code=2)
+
+    def test_each_option_of_machines_by_name_before_anything_is_fetched(self):
+        values = {"scratch": "disk:1g", "storage-opt": "size=1g", "cpus": "2", "group": "/nonexistent", "restart": "always", "guest": "/nonexistent",
+                  "sysctl": "net.ipv4.tcp_syncookies=1", "fragment": "/nonexistent", "secret": "one", "pids-limit": "9"}  # fmt: skip
+        with open(os.path.join(paths.SOURCE, "src/cli/run_enclave.c"), encoding="ascii") as file:
+            names = re.findall(r'"([a-z-]+)"', re.search(r"missing\[\] = \{(.*?)\}", file.read(), re.S).group(1))
+        self.assertGreater(len(names), 5)
+        for name in names:
+            option = ("--" + name, values[name]) if name in values else ("--" + name,)
+            operand = () if name == "group" else ("oci:/nonexistent",)
+            with self.subTest(option=name):
+                for tee in ("sgx", "sgx-simulated"):
+                    result = self.caisson("run", "-q", "--tee", tee, *option, *operand, check=False)
+                    self.assertEqual((result.returncode, result.stdout), (2, b""))
+                    self.assertIn(f"--{name} is for machines", result.stderr.decode())
 
     def test_no_hardware_and_nothing_instead(self):
         if os.path.exists("/dev/sgx_enclave"):
@@ -204,9 +255,12 @@ class Evidence(EnclaveCase):
         name, policy = self.name(), self.policy("/bin/cat")
         self.evidence = os.path.join(self.folder, "evidence")
         self.caisson("run", "-q", *TEE, "-d", "-i", "--name", name, "--policy", policy, self.oci, "/bin/cat")
-        self.caisson("attest", name, "--nonce", NONCE, "-o", self.evidence)
+        attested = self.caisson("attest", name, "--nonce", NONCE, "-o", self.evidence)
+        self.assertIn(b"SIMULATED SGX: this evidence proves nothing", attested.stderr)
         info = self.caisson("enclave", "info", ENCLAVE).stdout.decode()
         mrenclave = re.search(r"MRENCLAVE\s+([0-9a-f]{64})", info).group(1)
+        with open(ENCLAVE + ".mrenclave", encoding="ascii") as file:
+            self.assertEqual(file.read(), mrenclave + "\n")
         good = {"--nonce": NONCE, "--policy": policy, "--enclave": ENCLAVE}
 
         def options(**changed):

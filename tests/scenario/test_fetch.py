@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Layers come a few at once, and become disks while the next ones come."""
 import fcntl
 import json

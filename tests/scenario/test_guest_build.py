@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """The guest is built twice, and is the same; what is in it is what the manifest says."""
 import hashlib
 import json

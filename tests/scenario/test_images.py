@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Images on this machine: OCI layouts, OCI archives and docker archives, as skopeo writes them, and damaged ones."""
 import gzip
 import json

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """make install puts what is built below PREFIX as it is given then, and what is installed runs from there."""
 import glob
 import os
@@ -80,6 +80,22 @@ class Install(unittest.TestCase):
             self.assertIn("caisson_guest", file.read())
         said = self.caisson(root, "doctor").stdout
         self.assertIn(f"{os.path.realpath(guest)}: all files are the manifest's", said)
+
+    @unittest.skipUnless(os.path.exists(os.path.join(paths.BUILD, "caisson-enclave.mrenclave")), "no enclave image is built")
+    def test_the_enclave_comes_along_with_the_constant_that_verifiers_compare(self):
+        names = ("caisson-enclave", "caisson-enclave.sig", "caisson-enclave.mrenclave", "caisson-enclave-host")
+        for name in names:
+            shutil.copy(os.path.join(paths.BUILD, name), self.build)
+            self.addCleanup(os.unlink, os.path.join(self.build, name))
+        root, _ = self.install("with enclave")
+        enclave = os.path.join(root, "share/caisson/enclave")
+        self.assertEqual(sorted(os.listdir(enclave)), sorted(names))
+        modes = {name: os.stat(os.path.join(enclave, name)).st_mode & 0o777 for name in names}
+        self.assertEqual(modes, {name: 0o755 if name.endswith("host") else 0o644 for name in names})
+        with open(os.path.join(enclave, "caisson-enclave.mrenclave"), encoding="ascii") as file:
+            constant = file.read()
+        self.assertRegex(constant, r"\A[0-9a-f]{64}\n\Z")
+        self.assertIn(constant.strip(), self.caisson(root, "enclave", "info", os.path.join(enclave, "caisson-enclave")).stdout)
 
     def run_tool(self, *command, **environment):
         done = subprocess.run(command, text=True, capture_output=True, timeout=120, check=False,

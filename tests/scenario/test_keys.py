@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Keys and their release, as clients of Azure Key Vault's interface see them: made by administrators, given to whom a
 token proves to be the one that the rule wants, wrapped for its key.
 

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """`caisson layer` and what other programs say of its disks: veritysetup, e2fsck, debugfs.
 
 usage: test_layer.py CAISSON        (TAP on standard output)

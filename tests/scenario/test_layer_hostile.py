@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Layers that are made to hurt: each is refused in words, quickly, and leaves no file, or is taken for what it can only mean.
 
 The archives of the reference's vectors are tried too, where they can be had.

@@ -35,6 +35,19 @@ def build(folder, root):
     return folder + "/disk", json.loads(built.stdout)["root_hash"]
 
 
+def children_of(disk):
+    """Hosts of further enclaves that have this disk, as the kernel lists them now."""
+    found = set()
+    for number in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{number}/comm", "rb") as name, open(f"/proc/{number}/cmdline", "rb") as words:
+                if name.read() == b"enclave-child\n" and disk.encode() in words.read():
+                    found.add(number)
+        except OSError: # it has ended
+            continue
+    return found
+
+
 def write(path, data):
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "wb") as file:
@@ -43,6 +56,8 @@ def write(path, data):
 
 
 class Libos(unittest.TestCase):
+    maxDiff = None  # what differs once in a hundred runs is to be told whole
+
     @classmethod
     def setUpClass(cls):
         folder = tempfile.TemporaryDirectory()
@@ -101,6 +116,20 @@ class Libos(unittest.TestCase):
         self.assertEqual(run(HELLO, "site").stdout, b"a SYSCALL\n")
         self.assertEqual(self.inside("site").stdout, b"none\n")
 
+    def test_code_that_a_program_makes_itself_traps(self):
+        outside = run(HELLO, "traps")
+        self.assertEqual((outside.returncode, outside.stdout), (0, b"traps\n"))
+        for program in ("/bin/hello", "/bin/hello-fixed"):
+            result = self.inside("traps", program=program)
+            self.assertEqual((result.returncode, result.stdout), (0, b"traps\n"), result.stderr)
+            self.assertEqual(result.stderr.count(b"0x0000000000000fa0"), 4)  # a number that is no call's
+
+    def test_other_ways_into_a_kernel_are_illegal_instructions(self):
+        result = self.inside("gate", "cd80")  # INT 0x80
+        self.assertEqual((result.returncode, result.stdout), (0, b"signal 4 there\n"), result.stderr)
+        result = self.inside("gate", "0f34")  # SYSENTER: some processors do not tell the model where it was
+        self.assertNotIn(b"signal 0", result.stdout)
+
     def test_the_processor_is_described_inside(self):
         with open("/proc/cpuinfo", encoding="ascii") as file:
             if " cpuid_fault" not in file.read():
@@ -113,11 +142,13 @@ class Libos(unittest.TestCase):
         self.assertIn(b"libos: the program ended by the exception 0x000000000000000e", result.stderr)
 
     def test_threads_work_together(self):
-        self.assertIn(b"threads 8 sum 56000 turn 8", self.same("threads").stdout)
+        said = self.same("threads").stdout
+        self.assertIn(b"threads 8 sum 56000 turn 8", said)
+        self.assertIn(b"clock 1 1\n", said)
 
     def test_the_program_ends_with_its_threads(self):
         self.assertEqual(self.same("leave").returncode, 17)
-        self.assertEqual(self.same("first-ends").stdout, b"last\n")
+        self.assertEqual(self.same("first-ends").stdout, b"last, with 3 more\n")
 
     def test_signals_do_what_they_do_outside(self):
         self.assertIn(b"running 1\nticks 1 1\n", self.same("signals").stdout)
@@ -138,7 +169,7 @@ class Libos(unittest.TestCase):
     def test_processes_in_one_memory_do_what_they_do_outside(self):
         result = self.same("processes")
         self.assertEqual(result.returncode, 0)
-        self.assertIn(b"vfork 1 1 7\nback 1 1\n", result.stdout)
+        self.assertIn(b"vfork 1 1 7\nmore 48\nback 1 1\n", result.stdout)
 
     def test_programs_of_other_processes_are_found_or_not(self):
         self.assertIn(b"spawn 2 0\nspawn 13 0\n", self.same("spawn").stdout)
@@ -148,6 +179,19 @@ class Libos(unittest.TestCase):
         self.assertEqual(result.returncode, 0)
         self.assertIn(b"deep 43\n", result.stdout)
         self.assertIn(b"in a child 0\n", result.stdout)
+
+    def test_nothing_of_a_process_is_there_for_the_next_one(self):
+        result = self.same("left")
+        self.assertEqual(result.returncode, 0)
+        self.assertEqual(result.stdout, b"".join(b"begun 0\ncopied %d\n" % (i + 1) for i in range(6)))
+
+    def test_an_enclave_is_used_again(self):
+        seen = set()
+        with subprocess.Popen([RUN, IMAGE, *self.layer, "/bin/hello", "left"], stdout=subprocess.DEVNULL) as process:
+            while process.poll() is None:
+                seen |= children_of(self.layer[1])
+            self.assertEqual(process.returncode, 0)
+        self.assertTrue(0 < len(seen) < 8, seen) # of twelve processes, one after the other
 
     def test_a_process_becomes_another_user(self):
         result = self.inside("identities")
@@ -164,10 +208,56 @@ groups -1 1\nkill -1 1\nopen -1 13\nsaved 0 0\nids 5 7 7\nlimit 0 0\nlimit -1 9\
         self.assertEqual((result.returncode, result.stdout, result.stderr.splitlines()[-1]), (43, b"2 by a number\nnone 42 0.428571\n", b"to the other stream"))
         self.assertEqual((outside.returncode, outside.stdout), (result.returncode, result.stdout))
 
+    def test_terminals_are_as_outside(self):
+        self.same("terminal")
+
+    def test_who_is_in_the_background_of_a_terminal_is_stopped_or_refused(self):
+        stdout = self.same("background").stdout
+        self.assertIn(b"by default, read: stopped 21 0\n", stdout)
+        self.assertIn(b"orphaned, tcsetpgrp: 25\n", stdout)
+
     def test_processes_share_memory_as_outside(self):
         result = self.same("shares")
         self.assertEqual(result.returncode, 0)
         self.assertIn(b"atomic: 4 2000\n", result.stdout)
+
+    def test_processes_share_segments_as_outside(self):
+        result = self.same("segments")
+        self.assertEqual(result.returncode, 0)
+        self.assertIn(b"counted: 3 600\n", result.stdout)
+        self.assertIn(b"after it: 1\n", result.stdout)
+
+    def test_processes_wait_for_semaphores_as_outside(self):
+        result = self.same("semaphores")
+        self.assertEqual(result.returncode, 0)
+        self.assertIn(b"turns 1 0 0\nsignal 4\nundo 6: 3\nkilled 1009: 3\nwaiting 1 0\nremoved 5\n", result.stdout)
+
+    def test_others_see_names_as_outside(self):
+        result = self.same("names")
+        self.assertIn(b"comm a parent\n", result.stdout)
+        self.assertEqual(result.stdout.count(b"comm a longer name t\n"), 2, result.stdout)
+
+    def test_files_are_watched_as_outside(self):
+        result = self.same("notify")
+        self.assertEqual(result.returncode, 0)
+        self.assertIn(b"overflow: 16385 1\n", result.stdout)
+        self.assertEqual(result.stdout.count(b": 0\n"), 15, result.stdout)  # of the first process, and of a child
+
+    def test_files_stand_for_processes_as_outside(self):
+        result = self.same("pidfds")
+        self.assertEqual(result.returncode, 0)
+        self.assertEqual(result.stdout.count(b": 0\n"), 12, result.stdout)  # of the first process, and of a child
+
+    def test_children_read_signals_from_files(self):
+        result = self.same("signal_files")
+        self.assertEqual(result.returncode, 0)
+        self.assertEqual(result.stdout.count(b": 0\n"), 6, result.stdout)
+
+    def test_processes_stand_still_and_go_on_as_outside(self):
+        result = self.same("stops")
+        self.assertEqual(result.returncode, 0)
+        self.assertIn(b"stopped: 1019\n", result.stdout)
+        self.assertIn(b"they count: 0\n", result.stdout)
 
     def test_what_is_not_there_says_so_once(self):
         result = self.inside("unknown")
@@ -282,6 +372,10 @@ class Layers(unittest.TestCase):
         self.assertEqual(self.inside("/bin/dash", "-c", "exec /etc/outer x").stdout, b"-n  and /etc/script /etc/outer x\n")
         self.assertEqual(self.inside("/bin/dash", "-c", "exec /etc/loop").returncode, 127)
         self.assertEqual(self.inside("/bin/dash", "-c", "exec /etc/secret").returncode, 126)
+
+    def test_a_program_that_is_written_to_is_another_one(self):
+        result = self.inside("/bin/bash", "-c", "for i in 1 2; do /bin/true; echo $?; done; cat /bin/false > /bin/true; for i in 1 2; do /bin/true; echo $?; done")
+        self.assertEqual((result.returncode, result.stdout), (0, b"0\n0\n1\n1\n"), result.stderr)
 
     def test_programs_start_others_beside_them(self):
         self.same("/bin/dash", "-c", "echo a | cat; (exit 3); echo $?; x=$(ls /bin/dash | sort); echo $x; cat /none || echo $?")
@@ -474,6 +568,9 @@ class Python(unittest.TestCase):
 
     def test_subprocesses_are_as_outside(self):
         self.same("processes.py", "/bin/cat", "/bin/dash")
+
+    def test_terminals_of_programs_are_as_outside(self):
+        self.same("terminals.py", "/bin/dash", "/bin/sleep", "/bin/stty", "/usr/bin/tty")
 
 
 if __name__ == "__main__":

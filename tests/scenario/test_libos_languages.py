@@ -5,7 +5,7 @@ import os
 from lib import inside, tap
 from lib.inside import run
 
-TOOLS = ("awk bash cat chmod comm cp cut date diff echo expr factor find grep gzip head ln mkdir mv paste readlink rm sed seq sh sha256sum sort stat tail tar tee test "
+TOOLS = ("awk bash cat chmod comm cp cut date diff echo expr factor find grep gzip head ln mkdir mv paste readlink rm sed seq sh sha256sum sleep sort stat tail tar tee test "
          "touch tr true uniq wc xargs xz zstd").split()  # fmt: skip
 
 PIPELINES = rb"""
@@ -28,6 +28,17 @@ tr a-z A-Z <<'X'
 a heredoc
 X
 exit 5
+"""
+
+JOBS = r"""
+set -m
+sleep 100 & sleep 100 &
+until_is() { until jobs -$1 >"$0"; [ "$(wc -l <"$0")" = $2 ]; do sleep 0.02; done; echo "$1 $2"; }
+until_is r 2; kill -STOP %1; until_is s 1
+kill -TSTP %2; until_is s 2; kill -CONT %1; until_is r 1
+kill -TERM %2; kill -CONT %2; wait %2; echo "ended $?"
+kill -STOP %1; until_is s 1; kill -KILL %1; until_is s 0
+(kill -STOP $BASHPID; echo goes on) & pid=$!; wait $pid; echo "stopped $?"; kill -CONT $pid; until_is s 0; until_is r 0
 """
 
 PYTHON = rb"""
@@ -207,6 +218,15 @@ class Languages(inside.Case):
         if cls.musl:
             root.add(cls.musl)
             root.add("/lib/ld-musl-x86_64.so.1")
+        # At a fixed address, and static where it is put: musl's wrapper has no -static-pie.
+        musl = "/usr/lib/x86_64-linux-musl/"
+        pie = ("-nostartfiles", "-Wl,-pie,--no-dynamic-linker", "-fPIE", musl + "rcrt1.o", musl + "crti.o", musl + "crtn.o")
+        static = [cls.make("musl-static", MUSL, "/usr/bin/musl-gcc", "-static", "-O2", "-x", "c")]
+        if os.path.exists(musl + "rcrt1.o"):
+            static.append(cls.make("musl-static-pie", MUSL, "/usr/bin/musl-gcc", "-static", *pie, "-O2", "-x", "c"))
+        cls.musl_static = [program for program in static if program]
+        for program in cls.musl_static:
+            root.add(program)
 
     @classmethod
     def make(cls, name, source, *command):
@@ -241,6 +261,17 @@ class Languages(inside.Case):
         self.assertEqual((result.returncode, result.stdout), (5, outside.stdout), result.stderr)
         self.assertIn(b"91: 7 13\n", result.stdout)
 
+    def test_bash_has_forty_jobs_at_once(self):
+        """Each in an enclave of its own; all are there until they are killed."""
+        result = self.inside("/usr/bin/bash", "-c", "for ((i = 0; i < 40; i++)); do sleep 1000 & done; kill $(jobs -p); wait; echo $i jobs", timeout=200)
+        self.assertEqual((result.returncode, result.stdout), (0, b"40 jobs\n"), result.stderr)
+
+    def test_bash_controls_jobs(self):
+        outside = run("/usr/bin/bash", "-c", JOBS, self.folder.name + "/jobs")
+        result = self.inside("/usr/bin/bash", "-c", JOBS, "/tmp/jobs")
+        self.assertEqual((result.returncode, sorted(result.stdout.splitlines())), (0, sorted(outside.stdout.splitlines())), result.stderr)
+        self.assertIn(b"stopped 147\n", result.stdout)
+
     def test_python_has_threads_tls_and_children(self):
         self.need("/usr/bin/python3.11")
         outside = run("/usr/bin/python3.11", "-", self.root.path + "/etc/ssl", data=PYTHON)
@@ -274,6 +305,15 @@ class Languages(inside.Case):
         self.need("/usr/bin/musl-gcc", "/lib/ld-musl-x86_64.so.1")
         result = self.same(self.musl)
         self.assertEqual((result.returncode, result.stdout), (7, b"4000 6 from a child\n"))
+
+    def test_static_programs_of_musl(self):
+        self.need("/usr/bin/musl-gcc")
+        for program, kind in zip(self.musl_static, (2, 3)):  # ET_EXEC, ET_DYN
+            with open(program, "rb") as file:
+                data = file.read()
+            self.assertEqual((data[16], b"ld-musl" in data), (kind, False))
+            result = self.same(program)
+            self.assertEqual((result.returncode, result.stdout), (7, b"4000 6 from a child\n"), program)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,33 @@ http {
   server { listen 127.0.0.1:%d%s; root /srv; location = /worker { return 200 "$pid"; } }
 }
 """
+# What two workers share: who has come, what was kept, whose turn it is, and sessions of TLS.
+ZONES = """worker_processes 2;
+user www-data;
+daemon off;
+pid /tmp/zones.pid;
+error_log /dev/stderr notice;
+events { worker_connections 128; }
+http {
+  access_log off;
+  keepalive_requests 1000000;
+  client_body_temp_path /tmp/1; proxy_temp_path /tmp/2; fastcgi_temp_path /tmp/3; uwsgi_temp_path /tmp/4; scgi_temp_path /tmp/5;
+  limit_req_zone $request_uri zone=once:256k rate=1r/m;
+  proxy_cache_path /tmp/cache keys_zone=kept:256k;
+  ssl_session_cache shared:sessions:256k; ssl_session_tickets off; ssl_protocols TLSv1.2;
+  upstream behind { zone behind 64k; server 127.0.0.1:%(one)d; server 127.0.0.1:%(other)d; }
+  server { listen 127.0.0.1:%(one)d; location / { return 200 "one"; } }
+  server { listen 127.0.0.1:%(other)d; location / { return 200 "other"; } }
+  server {
+    listen 127.0.0.1:%(port)d backlog=64; listen 127.0.0.1:%(tls)d ssl;
+    ssl_certificate /etc/ssl/cert.pem; ssl_certificate_key /etc/ssl/key.pem;
+    location /once { limit_req zone=once; root /srv; }
+    location /kept { proxy_cache kept; proxy_cache_valid 1h; proxy_pass http://behind; add_header X-Kept $upstream_cache_status; }
+    location /turns { proxy_pass http://behind; }
+    location = /worker { return 200 "$pid"; }
+  }
+}
+"""
 BIG = b"".join(b"line %d of what nginx sends\n" % i for i in range(20000))
 
 
@@ -37,6 +64,9 @@ class Servers(inside.Case):
         root.write("/srv/big", BIG)
         cls.port, cls.other = free_port(), free_port()
         root.write("/etc/nginx.conf", (NGINX % ("off", cls.port, " backlog=64")).encode())
+        cls.zones = {name: free_port() for name in ("one", "other", "port", "tls")}
+        root.write("/etc/zones.conf", (ZONES % cls.zones).encode())
+        root.write("/srv/once/file", b"once\n")
         root.write("/etc/daemon.conf", (NGINX % ("on", cls.other, "")).encode())
 
     def test_redis_saves_forks_and_reads_what_it_saved(self):
@@ -101,6 +131,38 @@ class Servers(inside.Case):
         after = self.workers(self.port)
         self.assertTrue(after)
         self.assertFalse(after & before)
+        server.send_signal(signal.SIGQUIT)
+        self.assertIn(b"gracefully shutting down", server.stdout.read())
+        self.assertEqual(server.wait(30), 0)
+
+    def test_nginx_shares_zones_between_its_workers(self):
+        self.need("/usr/sbin/nginx", "/usr/bin/wrk", "/usr/bin/curl", "/usr/bin/openssl")
+        server = self.start("/usr/sbin/nginx", "-c", "/etc/zones.conf")
+        for number in range(2):
+            self.wait_for(server, b"start worker process %d" % (number + 2))
+        port = self.zones["port"]
+        self.until(lambda: self.fetch("/worker", port))
+
+        def codes(path, times):
+            urls = [f"http://127.0.0.1:{port}{path}"] * times
+            words = sum((["-o", "/dev/null"] for _ in urls), [])
+            answers = run("/usr/bin/curl", "-sS", "-m", "60", "-w", "%{http_code} %header{x-kept}\n", "-H", "Connection: close", *words, *urls).stdout
+            return answers.decode().split("\n")[:-1]
+
+        self.assertEqual(codes("/once/file", 12), ["200 "] + ["503 "] * 11)
+        self.assertEqual(codes("/once/none", 2), ["404 ", "503 "])
+        self.assertEqual(codes("/kept", 1), ["200 MISS"])
+        self.until(lambda: codes("/kept", 1) == ["200 HIT"])  # it is kept once it has been sent, not before
+        self.assertEqual(codes("/kept", 12), ["200 HIT"] * 12)
+        turns = [self.fetch("/turns", port) for _ in range(12)]
+        self.assertEqual(sorted(turns), [b"one"] * 6 + [b"other"] * 6)
+        for path in ("/kept", "/turns"):
+            told = run("/usr/bin/wrk", "-t", "2", "-c", "8", "-d", "1", f"http://127.0.0.1:{port}{path}").stdout
+            self.assertNotIn(b"Non-2xx", told)
+            self.assertNotIn(b"Socket errors", told)
+            self.assertGreater(int(re.search(rb"(\d+) requests in", told)[1]), 20, told)
+        session = run("/usr/bin/openssl", "s_client", "-connect", f"127.0.0.1:{self.zones['tls']}", "-tls1_2", "-reconnect").stdout
+        self.assertEqual((session.count(b"New, "), session.count(b"Reused, ")), (1, 5), session)
         server.send_signal(signal.SIGQUIT)
         self.assertIn(b"gracefully shutting down", server.stdout.read())
         self.assertEqual(server.wait(30), 0)

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """The attestation service as clients of Microsoft Azure Attestation use it: curl as its documentation has it, tokens
 verified by another's library against the published keys, and policies that only trusted signers may set."""
 import base64

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Evidence of Azure's confidential machines at the attestation service: the simulated processor vouches for the key of a
 virtual TPM that is this test's own, and the TPM quotes for the caller's data."""
 import hashlib

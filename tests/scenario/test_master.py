@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """The service's master key from a TPM 2.0 (swtpm) and from a PKCS#11 token (SoftHSM): what was sealed comes back with
 the same device, and with no other.
 """

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """`caisson measure` against the same rules written down a second time: hashlib, zlib and openssl.
 
 CAISSON names the program. No vectors are needed: images, streams and keys are made here.

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Administrators by a bearer token of an OpenID Connect issuer: who the configuration's claims name may change things,
 whatever else a token says or lacks is refused with the reason. Tokens are python3-jwcrypto's."""
 import http.server

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """The service's own evidence: an attestation agent beside it (this test's, with a simulated processor) vouches for its
 signing keys, whose certificates then show it; a service that must have evidence and gets none does not start."""
 import base64

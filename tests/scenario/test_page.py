@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """The page at / of the attestation service: what it asks the service for, and, in headless Chromium by real clicks
 and keys, what an administrator sees and does."""
 import hashlib

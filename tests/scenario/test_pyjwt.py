@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Tokens as a relying party takes them who knows nothing of Caisson: python3-jwt finds the key by the service's own
 OpenID configuration, over TLS under the service's certificate, and verifies issuer, times and signature."""
 import json

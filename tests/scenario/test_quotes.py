@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Quotes of trust domains and enclaves at the service, end to end: a platform that never was (make_quotes) signs for what
 the client says, and whoever is judged by its collateral gets a token, or a resource from the key broker."""
 import base64
@@ -21,7 +21,7 @@ NAME = "default/key/td"
 HEADER = 48
 # Intel TDX DCAP Quoting Library API, appendix 3: in version 5 six bytes of the body's type and size go before it.
 TD15 = {"body": HEADER + 6, "size": 648, "report_data": 520, "config": 184, "attributes": 120}
-SGX = {"body": HEADER, "size": 384, "report_data": 320, "attributes": 48}
+SGX = {"body": HEADER, "size": 384, "report_data": 320, "config": 192, "attributes": 48}
 
 
 class Platform:
@@ -48,21 +48,31 @@ class Platform:
 class Domain(Guest):
     """A client of the key broker in a trust domain."""
 
+    tee = "tdx"
+    log = {"cc_eventlog": None}
+
     def __init__(self, service, platform):
         super().__init__(service, None)
         self.platform = platform
 
     def attest(self, init=None, tamper=lambda quote: quote, nonce=None, **fields):
-        status, challenge = self.auth(tee="tdx")
+        status, challenge = self.auth(tee=self.tee)
         assert status == 200, challenge
         bound = {"additional-evidence": "", "nonce": nonce or challenge["nonce"], "tee-pubkey": self.pubkey}
         quote = tamper(self.platform.sign(report_data=HASHES["sha384"](canonical(bound)).digest().ljust(64, b"\0"), **fields))
         body = {"init-data": init, "runtime-data": {"nonce": challenge["nonce"], "tee-pubkey": self.pubkey},
-                "tee-evidence": {"primary_evidence": {"quote": base64.b64encode(quote).decode(), "cc_eventlog": None},
+                "tee-evidence": {"primary_evidence": {"quote": base64.b64encode(quote).decode(), **self.log},
                                  "additional_evidence": ""}}  # fmt: skip
         status, answer = self.ask("POST", "/kbs/v0/attest", body)
         self.token = answer.get("token")
         return status, answer
+
+
+class Enclave(Domain):
+    """The same in an enclave."""
+
+    tee = "sgx"
+    log = {}
 
 
 def claims_of(token):
@@ -177,6 +187,31 @@ class QuotesTest(ServiceTestCase):
         self.assertEqual(debugged.attest(attributes=b"\x01")[0], 200)
         status, answer = debugged.resource(NAME)
         self.assertEqual((status, "tdx_td_attributes_debug" in answer["detail"]), (403, True), answer)
+
+    def test_the_key_broker_gives_an_enclave_its_resource(self):
+        service = self.services["simulated"]
+        config = hashlib.sha256(b"policy").digest().ljust(64, b"\0")
+        rule = {"version": "1.0.0", "anyOf": [{"authority": "https://acme.example", "allOf": [
+            {"claim": "x-ms-sgx-is-debuggable", "equals": False}, {"claim": "x-ms-sgx-config-id", "equals": config.hex()}]}]}  # fmt: skip
+        for method, path, body in (("PUT", f"/kbs/v0/resource-rule/{NAME}", json.dumps(rule)), ("POST", f"/kbs/v0/resource/{NAME}", b"secret")):
+            status, answer = service.ask(method, path, body, service.connect("admin"))
+            self.assertEqual(status, 200, answer)
+        kss = {"config": config, "attributes": b"\x85"}  # INIT, MODE64BIT, KSS
+        guest = Enclave(service, self.enclave)
+        status, answer = guest.attest(**kss)
+        self.assertEqual(status, 200, answer)
+        self.assertEqual(guest.resource(NAME), (200, b"secret"))
+        self.assertEqual(json.loads(service.entries()[-2])["detail"]["x-ms-sgx-config-id"], config.hex())
+        for said, options in (("x-ms-sgx-config-id", {"attributes": b"\x85"}), ("x-ms-sgx-config-id", {"config": config, "attributes": b"\x05"}),
+                              ("x-ms-sgx-is-debuggable", {**kss, "attributes": b"\x87"})):  # fmt: skip
+            other = Enclave(service, self.enclave)
+            self.assertEqual(other.attest(**options)[0], 200)
+            status, answer = other.resource(NAME)
+            self.assertEqual((status, said in answer["detail"]), (403, True), answer)
+        for said, options in (("report_data", {"nonce": "another"}), ("quote", {"tamper": lambda quote: quote[:430]}),
+                              ("signature", {"tamper": lambda quote: quote[:100] + bytes([quote[100] ^ 1]) + quote[101:]})):  # fmt: skip
+            status, answer = Enclave(service, self.enclave).attest(**kss, **options)
+            self.assertEqual((status, said in answer["detail"]), (401, True), (said, answer))
 
     def test_the_key_broker_refuses_a_domain_that_proves_something_else(self):
         service = self.services["simulated-td"]

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """`caisson pull`, `images` and `rmi` against Debian's docker-registry and against one that misbehaves."""
 import glob
 import json

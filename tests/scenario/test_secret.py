@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """`caisson serve` without a configuration and `caisson secret`, as a newcomer uses them: no flags, a rule that a command
 writes, and a secret that exactly one workload gets."""
 import hashlib
@@ -145,7 +145,7 @@ class SecretTest(ServiceTestCase):
         words = ["secret", "rule", "--policy", self.workload, "--guest", os.path.join(self.folder, "guest"),
                  "--authority", "https://attest.example"]  # fmt: skip
         self.refused(local.run(*words), 3, "lists no machines")
-        self.refused(local.run(*words, "--tee", "sgx"), 2, "sgx")
+        self.refused(local.run(*words, "--tee", "tdx"), 2, "tdx")
         self.refused(local.run(*words, "--vcpus", "0"), 2, "processors")
         self.refused(local.run("secret", "rule", "--guest", self.folder), 2, "--policy")
         self.refused(local.run(*words[:-2], "--tee", "simulated"), 2, "name the service")

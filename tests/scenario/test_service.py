@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """caisson-attestd as its clients see it: evidence in, tokens out, and every decision in the audit log.
 
 The evidence is a simulated machine's that never ran (make_evidence); where the shared vectors are there,

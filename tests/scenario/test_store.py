@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """The store where things go wrong around it: a full disk, one that is read-only, no network, a removal meanwhile."""
 import json
 import os

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """`caisson measure guest` and `caisson verify` as a user runs them, on evidence of a simulated machine.
 
 usage: test_verify.py CAISSON MAKE_EVIDENCE        (TAP on standard output)

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """`caisson verify uvm`, `verify aci` and `verify hcl` as a user runs them, on evidence of machines that never ran."""
 import base64
 import json

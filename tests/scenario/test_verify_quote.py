@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """`caisson verify sgx` and `verify tdx` as a user runs them, on quotes of platforms that never were and on real ones."""
 import json
 import os

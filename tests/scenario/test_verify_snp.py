@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """`caisson verify snp`, and `caisson verify` on reports and on what is none, as a user runs them."""
 import hashlib
 import json

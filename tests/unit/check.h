@@ -47,4 +47,14 @@
             fail_msg("%s: \"%s\" does not hold \"%s\"", #call, (err)->text, (words));              \
     } while (0)
 
+/* What sanitizers put before a function's first statement uses vector registers itself. */
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define IS_INSTRUMENTED true
+#endif
+#endif
+#ifndef IS_INSTRUMENTED
+#define IS_INSTRUMENTED false
+#endif
+
 #endif

@@ -1,6 +1,7 @@
 #include "enclave/libos/heap.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 #define HEAD       16 /* bytes before what is given out */
 #define UNIT       ((size_t)16)
@@ -8,6 +9,7 @@
 #define LOOKS_MOST 32 /* at pieces of the own list */
 #define IN_USE     ((size_t)1)
 #define SIZE_MOST  (SIZE_MAX / 4)
+#define PAGE       ((size_t)4096)
 
 struct heap_piece {
     size_t size;             /* bytes with the head, and IN_USE; 0 and IN_USE behind the last one */
@@ -62,6 +64,7 @@ void heap_init(struct heap *heap, void *memory, size_t size)
 {
     struct heap_piece *first = memory;
     *heap = (struct heap){.memory = memory, .size = size & ~(UNIT - 1)};
+    heap->fresh = heap->memory + heap->size;
     size_t all = heap->size - HEAD;
     ((struct heap_piece *)(heap->memory + all))->size = IN_USE;
     first->before = 0;
@@ -83,6 +86,70 @@ static struct heap_piece *find(const struct heap *heap, size_t size)
     return NULL;
 }
 
+void heap_set_room(struct heap *heap, size_t room, int (*accept)(uintptr_t page))
+{
+    heap->room = room;
+    heap->accept = accept;
+}
+
+/* How many of these bytes behind the heap have become memory. */
+static size_t accept_pages(const struct heap *heap, size_t size)
+{
+    uintptr_t end = (uintptr_t)heap->memory + heap->size;
+    size_t done = 0;
+    while (done < size && heap->accept(end + done) == 0)
+        done += PAGE;
+    return done;
+}
+
+/* Bytes of the free piece that ends the heap. */
+static size_t free_at_end(const struct heap *heap)
+{
+    const struct heap_piece *end = (const void *)(heap->memory + heap->size - HEAD);
+    const struct heap_piece *last = (const void *)((const uint8_t *)end - end->before);
+    return end->before > 0 && is_free(last) ? last->size : 0;
+}
+
+/* Makes room for a piece of this size at the end: what ended the heap becomes the head of a piece
+ * that is given back at once. */
+static bool grow(struct heap *heap, size_t size)
+{
+    if (heap->room == 0)
+        return false;
+    size_t there = free_at_end(heap);
+    size_t wanted = size > there ? size - there : PAGE;
+    size_t step = (wanted + HEAP_STEP - 1) & ~(HEAP_STEP - 1);
+    if (step > heap->room)
+        step = heap->room;
+    step = step < wanted ? 0 : accept_pages(heap, step);
+    if (step == 0)
+        return false;
+    struct heap_piece *end = (struct heap_piece *)(heap->memory + heap->size - HEAD);
+    heap->room -= step;
+    heap->size += step;
+    end->size = step | IN_USE;
+    behind(end)->size = IN_USE;
+    behind(end)->before = step;
+    heap_give(heap, (uint8_t *)end + HEAD);
+    if (there > 0) /* it is amidst the bytes of a piece now */
+        memset(end, 0, HEAD);
+    return true;
+}
+
+/* Takes a free piece, and leaves behind it what is not wanted. */
+static void split(struct heap *heap, struct heap_piece *piece, size_t size)
+{
+    size_t rest = piece->size - size;
+    drop(piece);
+    if (rest < PIECE_MIN) {
+        piece->size |= IN_USE;
+        return;
+    }
+    piece->size = size | IN_USE;
+    behind(piece)->before = size;
+    put(heap, behind(piece), rest);
+}
+
 void *heap_take(struct heap *heap, size_t size)
 {
     if (size > SIZE_MOST)
@@ -91,18 +158,23 @@ void *heap_take(struct heap *heap, size_t size)
     if (size < PIECE_MIN)
         size = PIECE_MIN;
     struct heap_piece *piece = find(heap, size);
+    if (!piece && grow(heap, size))
+        piece = find(heap, size);
     if (!piece)
         return NULL;
-    size_t rest = piece->size - size;
-    drop(piece);
-    if (rest < PIECE_MIN) {
-        piece->size |= IN_USE;
-        return (uint8_t *)piece + HEAD;
-    }
-    piece->size = size | IN_USE;
-    behind(piece)->before = size;
-    put(heap, behind(piece), rest);
+    split(heap, piece, size);
+    uint8_t *end = (uint8_t *)behind(piece) + sizeof *piece; /* of the next one's head */
+    heap->fresh = end > heap->fresh ? end : heap->fresh;
     return (uint8_t *)piece + HEAD;
+}
+
+void *heap_take_zeroed(struct heap *heap, size_t size)
+{
+    const uint8_t *fresh = heap->fresh;
+    uint8_t *memory = heap_take(heap, size);
+    if (memory && memory < fresh)
+        memset(memory, 0, (size_t)(fresh - memory) < size ? (size_t)(fresh - memory) : size);
+    return memory;
 }
 
 void heap_give(struct heap *heap, void *memory)

@@ -25,11 +25,14 @@
 #include "enclave/libos/wire/child.h"
 
 /* The range becomes 8 GiB, of which the half before the image is the program's: addresses, of which
- * it takes what memory.h allows. */
-ENCLAVE_NOTE(DOOR_THREADS_MAX + 1, 3, 0x40000, 0x8100000);
+ * it takes what memory.h allows. Of the heap nearly all comes as it is wanted: what is added is
+ * only what there is before that. */
+ENCLAVE_NOTE(DOOR_THREADS_MAX + 1, 3, 0x40000, 0x40000);
 
-#define GATE_HEAP                                                                                  \
-    (UINT64_C(24) << 20) /* bytes: a policy of the largest size, and what is decided */
+/* Bytes behind the heap: the library OS' own, then the gate's: a policy of the largest size, and
+ * what is decided. */
+#define HEAP_ROOM (UINT64_C(105) << 20)
+#define GATE_HEAP (UINT64_C(24) << 20)
 
 #define FEATURE_SHA (UINT32_C(1) << 29) /* CPUID leaf 7, EBX */
 
@@ -97,16 +100,30 @@ static int prepare_memory(void)
 
 /* --- threads ---------------------------------------------------------------------------------- */
 
-/* All that the library OS and the gate have comes out of the heap. */
-static int prepare_heap(void)
+/* The gate's thread takes no lock: it has a heap of its own. */
+static int prepare_gate_heap(uintptr_t memory)
+{
+    if (accept_page(memory) < 0)
+        return -EIO;
+    libc_begin((uint8_t *)memory, MEMORY_PAGE);
+    libc_set_room(GATE_HEAP - MEMORY_PAGE, accept_page);
+    return 0;
+}
+
+/* The heap was added before the start; what is behind it comes by EAUG: an enclave is made in a
+ * fraction of the time, and takes what it needs. */
+static int prepare_heaps(bool has_gate)
 {
     const struct enclave_thread *thread = enclave_this_thread();
-    libos_alloc_begin((uint8_t *)(enclave_base() + thread->heap), thread->heap_size);
-    void *memory = libos_alloc(GATE_HEAP);
-    if (!memory)
+    uint64_t end = thread->heap + thread->heap_size;
+    if (end > thread->size || thread->size - end < HEAP_ROOM + GATE_HEAP)
         return -ENOMEM;
-    libc_begin(memory, GATE_HEAP);
-    return 0;
+    int result = door_grow(end, HEAP_ROOM + GATE_HEAP);
+    if (result < 0)
+        return result;
+    libos_alloc_begin((uint8_t *)(enclave_base() + thread->heap), thread->heap_size);
+    libos_alloc_set_room(HEAP_ROOM, accept_page);
+    return has_gate ? prepare_gate_heap(enclave_base() + end + HEAP_ROOM) : 0;
 }
 
 /* A host that names what the processor lacks ends the enclave. */
@@ -115,16 +132,16 @@ static void prepare_digests(void)
     struct door_cpuid structured;
     cpuid_answer(7, 0, &structured);
     if (structured.words[1] & FEATURE_SHA)
-        sha256_plain_by(sha256_ni_blocks);
+        sha256_plain_by(sha256_ni_blocks, sha256_ni_pairs);
 }
 
 /* Once, by the gate's thread or in its place. */
-static int prepare(void)
+static int prepare(bool has_gate)
 {
     static atomic_bool is_used;
     if (atomic_exchange(&is_used, true))
         return -EBUSY;
-    int result = prepare_heap();
+    int result = prepare_heaps(has_gate);
     if (result == 0)
         result = prepare_memory();
     if (result == 0)
@@ -138,7 +155,7 @@ static int64_t run_gate(void)
     static struct door_start start;
     int result = door_take_start(&start);
     if (result == 0)
-        result = prepare();
+        result = prepare(true);
     return result < 0 ? result : gate_serve(&start);
 }
 
@@ -146,7 +163,7 @@ static int64_t run_gate(void)
 static int64_t run_child(void)
 {
     static const uint32_t first = ARRIVAL_PROCESS;
-    int64_t result = prepare();
+    int64_t result = prepare(false);
     if (result < 0)
         return result;
     struct wire *wire = libos_alloc(sizeof *wire);
@@ -167,8 +184,7 @@ static void begin_program(void *frame)
 {
     (void)frame;
     lock_take();
-    struct thread *self = thread_new(process_first(), PROCESS_FIRST);
-    self->state = THREAD_RUNS;
+    struct thread *self = thread_first(process_first(), PROCESS_FIRST);
     spent_begin(self);
     memcpy(self->name, process_first()->told.name, sizeof self->name);
     lock_release();
@@ -176,19 +192,29 @@ static void begin_program(void *frame)
     program_end(PROGRAM_BEGINS);
 }
 
-/* What the gate loaded, or the first enclave told, once. */
+/* What the gate loaded, once, or the first enclave told: another one may follow. */
+static uint64_t run_one(bool is_child, struct program_frame *begin)
+{
+    uint64_t result = program_serve(is_child ? child_load : begin_program, begin);
+    if (result != PROGRAM_BEGINS)
+        return result;
+    deliver_look_again(); /* it may have been killed before it began */
+    return program_run(begin);
+}
+
 static int64_t run_program(void)
 {
     struct program_frame begin = {
         .flags = PROGRAM_FLAGS_FIXED, .is_whole = 1, .number = PROGRAM_NO_CALL};
-    void (*load)(void *frame) = remote_is_child() ? child_load : begin_program;
-    if (!remote_is_child() && !gate_take_program(&begin.rip, &begin.rsp))
+    bool is_child = child_take_program();
+    if (!is_child && !gate_take_program(&begin.rip, &begin.rsp))
         return -EPERM;
-    uint64_t result = program_serve(load, &begin);
-    if (result != PROGRAM_BEGINS)
-        return (int64_t)result;
-    deliver_look_again(); /* it may have been killed before it began */
-    return (int64_t)program_run(&begin);
+    uint64_t result = run_one(is_child, &begin);
+    while (result == PROGRAM_RENEWED) {
+        child_await_program();
+        result = run_one(true, &begin);
+    }
+    return (int64_t)result;
 }
 
 static _Noreturn void serve(struct thread *self)
@@ -234,7 +260,7 @@ static int64_t run_thread(void)
 /* The gate's thread is none of the program's, and the first one is the program's. */
 static int64_t run(uint64_t what)
 {
-    uint64_t index = enclave_this_thread()->index;
+    uint64_t index = enclave_thread_index();
     if (what == DOOR_RUN_GATE && index == DOOR_GATE_THREAD)
         return run_gate();
     if (what == DOOR_RUN_CHILD && index == DOOR_GATE_THREAD)

@@ -1,6 +1,6 @@
 """A key broker of Confidential Containers (protocol 0.4.0) that a test plays: honest, or hostile by its `mode`.
 
-It believes no signature: it sees that REPORT_DATA binds nonce and key, which is what a guest has to do.
+It believes no signature: it sees that REPORT_DATA binds nonce and key, which is what a guest, or an enclave, has to do.
 """
 import base64
 import datetime
@@ -131,6 +131,7 @@ class Broker:
     def __init__(self, folder, resources, mode="honest", name="localhost", days=(-1, 1)):
         self.resources, self.mode, self.requests, self.problems = resources, mode, [], []
         self.sessions, self.evidence, self.keys, self.sealed = {}, [], {}, {}
+        self.is_asked, self.is_closed = threading.Event(), threading.Event()
         self.pem, key = make_certificate(folder, name, days)
         self.server = Server(("127.0.0.1", 0), Handler)
         self.server.broker = self
@@ -141,13 +142,14 @@ class Broker:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def close(self):
+        self.is_closed.set()
         self.server.shutdown()
         self.server.server_close()
 
     # --- what it does -----------------------------------------------------------------------------
 
     def auth(self, handler, body):
-        if body.get("version") != "0.4.0" or body.get("tee") != "snp":
+        if body.get("version") != "0.4.0" or body.get("tee") not in ("snp", "sgx"):
             self.problems.append(f"auth: {body}")
         session, nonce = secrets.token_hex(16), base64.b64encode(secrets.token_bytes(32)).decode()
         if self.mode == "the same nonce again":
@@ -164,15 +166,22 @@ class Broker:
         name, _, value = handler.headers.get("Cookie", "").partition("=")
         return self.sessions.get(value) if name == "kbs-session-id" else None
 
+    @staticmethod
+    def report_data(report, bound):
+        """What REPORT_DATA is, and what it must be."""
+        if "quote" in report:
+            return base64.b64decode(report["quote"])[368:432], hashlib.sha256(bound).digest() + bytes(32)
+        return bytes(report["attestation_report"]["report_data"]), hashlib.sha384(bound).digest() + bytes(16)
+
     def attest(self, handler, body):
         session = self.session_of(handler)
         runtime, report = body["runtime-data"], body["tee-evidence"]["primary_evidence"]
         bound = json.dumps({"additional-evidence": body["tee-evidence"]["additional_evidence"], **runtime},
                            separators=(",", ":"), sort_keys=True).encode()
-        expected = hashlib.sha384(bound).digest() + bytes(16)
+        told, expected = self.report_data(report, bound)
         if not session or runtime["nonce"] != session["nonce"]:
             handler.refuse("the nonce is not this session's")
-        elif bytes(report["attestation_report"]["report_data"]) != expected:
+        elif told != expected:
             handler.refuse("REPORT_DATA does not bind nonce and key")
         elif self.mode == "refuses":
             handler.refuse("host_data is not what rule 7 wants\x1b[31m")
@@ -215,6 +224,11 @@ class Broker:
 
     def resource(self, handler, name):
         session = self.session_of(handler)
+        self.is_asked.set()
+        if self.mode == "silent":
+            self.is_closed.wait()
+            handler.close_connection = True
+            return
         if not session or "key" not in session:
             handler.refuse("this session has proved nothing")
         elif name not in self.resources:

@@ -169,12 +169,35 @@ class Page:
             time.sleep(0.02)
 
     def click(self, role, name, exact=False):
+        """A page still moves while answers come in: what was missed is clicked again, once it stands still."""
         node = self.find(role, name, exact)["node"]
-        self.call("DOM.scrollIntoViewIfNeeded", backendNodeId=node)
-        quad = self.call("DOM.getContentQuads", backendNodeId=node)["quads"][0]
-        x, y = sum(quad[0::2]) / 4, sum(quad[1::2]) / 4
-        for kind in ("mousePressed", "mouseReleased"):
-            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+        element = self.call("DOM.resolveNode", backendNodeId=node)["object"]["objectId"]
+        self.ask_of(element, "function() { this.addEventListener('click', () => { this.wasClicked = true; }, {capture: true}); }")
+        end = time.monotonic() + TIMEOUT
+        while True:
+            x, y = self.place(node)
+            for kind in ("mousePressed", "mouseReleased"):
+                self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+            if self.ask_of(element, "function() { const was = this.wasClicked; delete this.wasClicked; return Boolean(was); }"):
+                return
+            if time.monotonic() > end:
+                raise TimeoutError(f"the {role} \"{name}\" cannot be clicked")
+
+    def ask_of(self, element, function):
+        return self.call("Runtime.callFunctionOn", objectId=element, functionDeclaration=function,
+                         returnByValue=True)["result"].get("value")  # fmt: skip
+
+    def place(self, node):
+        """The middle of a node that two frames show at the same place."""
+        end = time.monotonic() + TIMEOUT
+        last = None
+        while True:
+            self.call("DOM.scrollIntoViewIfNeeded", backendNodeId=node)
+            quad = self.call("DOM.getContentQuads", backendNodeId=node)["quads"][0]
+            if quad == last or time.monotonic() > end:
+                return sum(quad[0::2]) / 4, sum(quad[1::2]) / 4
+            last = quad
+            self.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 0)))")
 
     def press(self, key, shift=False, control=False):
         code = KEYS.get(key) or ord(key.upper())

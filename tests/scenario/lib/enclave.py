@@ -8,6 +8,7 @@ import tarfile
 import tempfile
 
 from lib import cli, oci, paths
+from lib.service import Service
 
 PROGRAMS = ("/bin/cat", "/bin/dash", "/bin/echo", "/bin/ls", "/usr/bin/env", "/usr/bin/id", "/usr/bin/wc")
 TEE = ("--tee", "sgx-simulated")
@@ -73,3 +74,44 @@ class EnclaveCase(cli.CliCase):
         with open(path, "wb") as file:
             file.write(self.caisson("policy", "generate", *options, self.oci, *(("--", *command) if command else ())).stdout)
         return path
+
+
+def serve(case):
+    """A service that believes the simulated platform of the case's home, which a container has made. It ends with the case."""
+    folder = os.path.join(case.folder, "service")
+    platform = os.path.join(case.home, "simulated-sgx")
+    for name, file in (("psp", "root.pem"), ("collateral", "collateral.json")):
+        os.makedirs(os.path.join(folder, name))
+        os.symlink(os.path.join(platform, file), os.path.join(folder, name, file))
+    service = Service(folder, trust=False, administrators=True, more="trust: {simulated: psp, collateral: collateral}\n").start()
+    case.addCleanup(service.stop)
+    return service
+
+
+class ServiceCase(EnclaveCase):
+    """Beside a service that believes this platform, which the first container makes."""
+
+    def serve(self):
+        if not os.path.exists(os.path.join(self.home, "simulated-sgx", "root.pem")):
+            self.run_it("/bin/echo")
+        service = serve(self)
+        self.root = os.path.join(self.folder, "service/state/development.pem")
+        self.url = f"https://localhost:{service.port}"
+        self.given = ("--secret-service", self.url, "--secret-root", self.root)
+        return service
+
+    def rule(self, policy, enclave=ENCLAVE):
+        """The rule for who has this policy, as a file."""
+        path = os.path.join(self.folder, "rule")
+        text = self.caisson("secret", "rule", *TEE, "--policy", policy, "--enclave", enclave, "--authority", "https://acme.example").stdout
+        with open(path, "wb") as file:
+            file.write(text)
+        return path
+
+    def create(self, service, policy, name="db", data=b"swordfish", enclave=ENCLAVE):
+        """The secret, for who has this policy in this enclave."""
+        path = os.path.join(self.folder, "secret")
+        with open(path, "wb") as file:
+            file.write(data)
+        self.caisson("secret", "create", name, "--rule", self.rule(policy, enclave), "--from", path, "--service", self.url,
+                     "--client", service.clients.path("admin"), "--tls-ca", self.root)  # fmt: skip

@@ -29,7 +29,7 @@ class Agent:
         listeners = [listening(), listening()]
         self.sidecar, self.broker = (each.getsockname()[1] for each in listeners)
         self.runtime, self.outcome, self.table = [], [], table
-        config = struct.pack("BBBB", ord("C"), serves, len(services), len(resources))
+        config = struct.pack("BBBBB", ord("C"), serves, 0, len(services), len(resources))  # 0: a machine
         for url, address, roots in services:
             config += url.encode() + b"\0" + address.encode() + b"\0" + roots + b"\0"
         for place, path in resources:

@@ -5,6 +5,7 @@
 #include "base/hex.h"
 #include "crypto/digest.h"
 #include "crypto/digest_plain.h"
+#include "crypto/sha256_pair.h"
 
 #ifdef __x86_64__
 #include <cpuid.h>
@@ -67,6 +68,37 @@ static void pieces_are_the_whole(void **state)
     }
 }
 
+static void digest_behind(size_t prefix, const uint8_t *bytes, const uint8_t *message, size_t size,
+                          uint8_t out[SHA256_SIZE])
+{
+    struct sha256 ctx;
+    sha256_init(&ctx);
+    sha256_update(&ctx, span_of(bytes, prefix));
+    sha256_update(&ctx, span_of(message, size));
+    sha256_final(&ctx, out);
+}
+
+/* Of every size around some blocks, behind prefixes of every kind, and neither takes the other's
+ * place. */
+static void two_at_once_are_each_for_itself(void **state)
+{
+    static const size_t prefixes[] = {0, 1, 31, 32, 55, 56, 63};
+    uint8_t bytes[64 * 8], first[SHA256_SIZE], second[SHA256_SIZE], want[SHA256_SIZE];
+    (void)state;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(i * i + 3 * i);
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+        for (size_t size = 0; size <= 64 * 4 + 1; size++) {
+            const uint8_t *other = bytes + 199;
+            sha256_pair(span_of(bytes, prefixes[i]), bytes + 5, other, size, first, second);
+            digest_behind(prefixes[i], bytes, bytes + 5, size, want);
+            assert_memory_equal(first, want, sizeof want);
+            digest_behind(prefixes[i], bytes, other, size, want);
+            assert_memory_equal(second, want, sizeof want);
+        }
+    }
+}
+
 #ifdef __x86_64__
 static bool has_instructions(void)
 {
@@ -81,12 +113,12 @@ static void instructions_hash_as_c_does(void **state)
     uint8_t plain[64 * 9 + 1][SHA256_SIZE];
     uint8_t quick[SHA256_SIZE];
     if (!has_instructions())
-        skip();
+        check_skip("this processor does not hash");
     for (size_t i = 0; i < sizeof bytes; i++)
         bytes[i] = (uint8_t)(i * i + 7 * i);
     for (size_t size = 0; size < 64 * 9 + 1; size++)
         sha256_digest(span_of(bytes + size % 16, size), plain[size]);
-    sha256_plain_by(sha256_ni_blocks);
+    sha256_plain_by(sha256_ni_blocks, sha256_ni_pairs);
     for (size_t size = 0; size < 64 * 9 + 1; size++) {
         sha256_digest(span_of(bytes + size % 16, size), quick);
         assert_memory_equal(quick, plain[size], sizeof quick);
@@ -94,20 +126,24 @@ static void instructions_hash_as_c_does(void **state)
     gives_the_known_answers(state);
     hashes_a_million_letters(state);
     pieces_are_the_whole(state);
+    two_at_once_are_each_for_itself(state);
 }
 
 /* As the compiler of the library OS expects: they are the program's. */
 static void instructions_keep_the_vector_registers(void **state)
 {
     static const uint8_t block[SHA256_BLOCK_SIZE];
-    uint32_t h[8] = {0};
+    uint32_t h[8] = {0}, other[8] = {0};
     uint64_t before[2] = {0x0123456789abcdef, 0xfedcba9876543210};
     uint64_t first[2], last[2];
     (void)state;
     if (!has_instructions())
-        skip();
+        check_skip("this processor does not hash");
+    if (IS_INSTRUMENTED)
+        check_skip("these registers are the sanitizers' too");
     __asm__ volatile("movups (%0), %%xmm0\n\tmovups (%0), %%xmm15" : : "r"(before) : "memory");
     sha256_ni_blocks(h, block, 1);
+    sha256_ni_pairs(h, block, other, block, 1);
     __asm__ volatile("movups %%xmm0, (%0)\n\tmovups %%xmm15, (%1)"
                      :
                      : "r"(first), "r"(last)
@@ -124,6 +160,7 @@ int main(void)
         cmocka_unit_test(gives_the_known_answers),
         cmocka_unit_test(hashes_a_million_letters),
         cmocka_unit_test(pieces_are_the_whole),
+        cmocka_unit_test(two_at_once_are_each_for_itself),
 #ifdef __x86_64__
         cmocka_unit_test(instructions_keep_the_vector_registers),
         cmocka_unit_test(instructions_hash_as_c_does), /* and go on to, so that it is the last */

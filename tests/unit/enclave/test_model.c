@@ -219,6 +219,12 @@ static void refuses_what_was_signed_for_another_enclave(void **state)
     probe.fields.attributes[0] = SGX_MODE64;
     probe_sign(&probe);
     check_refused(driver_model.init(enclave, probe.sigstruct, &err), &err, "INVALID_ATTRIBUTE");
+    for (unsigned key = SGX_PROVISION_KEY; key <= SGX_TOKEN_KEY; key <<= 1) {
+        probe.fields = good;
+        probe.fields.attributes[0] |= (uint8_t)key; /* which no enclave of the model is made with */
+        probe_sign(&probe);
+        check_refused(driver_model.init(enclave, probe.sigstruct, &err), &err, "INVALID_ATTRIBUTE");
+    }
     probe.fields = good;
     probe.fields.attributes[8] = 7; /* AVX, which this enclave has not */
     probe.fields.attributes_mask[8] = 7;

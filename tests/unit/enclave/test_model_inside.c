@@ -11,6 +11,7 @@
 #include "enclave/inside/door.h"
 #include "enclave/model_keys.h"
 #include "evidence/dcap_report.h"
+#include "measure/enclave_thread.h"
 #include "probe_enclave.h"
 
 static struct probe_enclave probe;
@@ -113,6 +114,138 @@ static void shows_the_host_nothing_of_an_exception(void **state)
     assert_int_equal(run.exception_address, address & ~UINT64_C(0xFFF));
     assert_int_equal(registers.r8 | registers.r9, 0);
     probe_load(&probe); /* the thread is in the middle of something */
+}
+
+/* --- entering and leaving with what nobody asked for --------------------------------------------
+ */
+
+/* One way in, and out. */
+static uint64_t cross(struct enclave_registers *registers)
+{
+    struct enclave_run run = {.tcs = probe.enclave->base + probe_tcs(&probe, 0)};
+    assert_int_equal(probe.enclave->driver->enter(probe.enclave, registers, SGX_EENTER, &run), 0);
+    assert_int_equal(run.leaf, SGX_EEXIT);
+    return registers->rdi;
+}
+
+static const uint32_t usual_mxcsr = 0x1F80;
+
+/* Rounding, exceptions, and a full x87 stack of the host's. */
+static void make_dirty(void)
+{
+    static const uint32_t mxcsr = 0xFFC0;
+    static const uint16_t control = 0xF7F;
+    __asm__ volatile(
+        "ldmxcsr %0\n\tfldcw %1\n\tfldpi\n\tfldpi\n\tpcmpeqd %%xmm8, %%xmm8\n\t"
+        "pcmpeqd %%xmm9, %%xmm9\n\tpcmpeqd %%xmm14, %%xmm14\n\tpcmpeqd %%xmm15, %%xmm15"
+        :
+        : "m"(mxcsr), "m"(control)
+        : "xmm8", "xmm9", "xmm14", "xmm15");
+}
+
+static void make_clean(void)
+{
+    __asm__ volatile("ldmxcsr %0\n\tfninit" : : "m"(usual_mxcsr));
+}
+
+static void begins_with_clean_registers_whatever_the_host_has(void **state)
+{
+    (void)state;
+    static const struct {
+        enum probe_state what;
+        uint64_t value;
+    } cases[] = {
+        {PROBE_MXCSR, 0x1F80}, {PROBE_FCW, 0x37F}, {PROBE_TAGS, 0xFFFF}, {PROBE_VECTORS, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct enclave_registers registers = {DOOR_START, PROBE_STATE, cases[i].what, 0, 0};
+        make_dirty();
+        uint64_t how = cross(&registers);
+        make_clean();
+        assert_int_equal(how, DOOR_DONE);
+        assert_int_equal(registers.rsi, cases[i].value);
+    }
+}
+
+/* What is left of the enclave's in registers that a call leaves alone or clobbers. */
+static uint64_t left_behind(void)
+{
+    uint64_t words[6] = {0}, sum = 0;
+    __asm__ volatile("movq %%xmm0, (%0)\n\tmovq %%xmm5, 8(%0)\n\tmovq %%xmm8, 16(%0)\n\t"
+                     "movq %%xmm9, 24(%0)\n\tmovq %%xmm14, 32(%0)\n\tmovq %%xmm15, 40(%0)"
+                     :
+                     : "r"(words)
+                     : "memory");
+    for (size_t i = 0; i < 6; i++)
+        sum += words[i] == PROBE_SPUN;
+    return sum;
+}
+
+static void leaves_nothing_in_vector_registers(void **state)
+{
+    (void)state;
+    for (uint64_t asks = 0; asks < 2; asks++) {
+        struct enclave_registers registers = {DOOR_START, PROBE_LEAVE, asks, 0, 0};
+        struct {
+            uint32_t control, status, tags, more[4];
+        } x87;
+        uint32_t mxcsr;
+        make_dirty();
+        uint64_t how = cross(&registers);
+        uint64_t left = left_behind();
+        __asm__ volatile("stmxcsr %0\n\tfnstenv %1" : "=m"(mxcsr), "=m"(x87));
+        make_clean();
+        assert_int_equal(how, asks ? DOOR_CALL : DOOR_DONE);
+        assert_int_equal(left, 0);
+        assert_int_not_equal(mxcsr, 0x7F80);
+        assert_int_equal(x87.tags & 0xFFFF, 0xFFFF);
+        if (asks) {
+            registers = (struct enclave_registers){DOOR_ANSWER, 77, 0, 0, 0};
+            make_dirty();
+            how = cross(&registers);
+            make_clean();
+            assert_int_equal(how, DOOR_DONE);
+            assert_int_equal(registers.rsi, 77);
+            make_clean();
+        }
+    }
+}
+
+static void refuse(uint64_t number)
+{
+    struct enclave_registers registers = {number, PROBE_ADD, 1, 2, 3};
+    assert_int_equal(cross(&registers), DOOR_UNWANTED);
+    assert_int_equal(registers.rsi | registers.rdx | registers.r8 | registers.r9, 0);
+}
+
+static const uint64_t no_ways[] = {0, DOOR_ANSWER, 3, DOOR_ANSWER + (UINT64_C(1) << 32),
+                                   UINT64_MAX};
+
+static void does_nothing_that_nobody_asked_for(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof no_ways / sizeof *no_ways; i++)
+        refuse(no_ways[i]);
+    assert_int_equal(ask(PROBE_ADD, 40, 2), 42);
+}
+
+/* A thread that waits for an answer takes that, once, and nothing else. */
+static void waits_for_its_answer_whatever_else_comes(void **state)
+{
+    (void)state;
+    struct enclave_registers registers = {DOOR_START, PROBE_LEAVE, 1, 0, 0};
+    assert_int_equal(cross(&registers), DOOR_CALL);
+    for (size_t i = 0; i < sizeof no_ways / sizeof *no_ways; i++) {
+        if (no_ways[i] != DOOR_ANSWER)
+            refuse(no_ways[i]);
+    }
+    refuse(DOOR_START);
+    refuse(DOOR_START);
+    registers = (struct enclave_registers){DOOR_ANSWER, 42, 0, 0, 0};
+    assert_int_equal(cross(&registers), DOOR_DONE);
+    assert_int_equal(registers.rsi, 42);
+    make_clean();
+    refuse(DOOR_ANSWER);
+    assert_int_equal(ask(PROBE_ADD, 40, 2), 42);
 }
 
 static void refuses_a_busy_tcs_and_a_full_ssa(void **state)
@@ -238,6 +371,45 @@ static void does_not_lose_signals_while_entering(void **state)
         assert_int_equal(ask(PROBE_ASK, 3, 1), 9);
     }
     assert_int_equal(interrupts, 200);
+}
+
+static void *keep_interrupting(void *thread)
+{
+    while (flag[0] == 0)
+        (void)pthread_kill(*(pthread_t *)thread, SIGUSR2);
+    return NULL;
+}
+
+/* EEXIT is carried out in steps, and a signal may find any of them. */
+static void signals_find_a_thread_inside_or_outside(void **state)
+{
+    const uint64_t rounds = 50, asked = 100;
+    pthread_t self = pthread_self(), other;
+    (void)state;
+    check_ok(driver_model.handle_signal(SIGUSR2, on_signal, &err), &err);
+    inside_count = 2; /* the handler only counts */
+    flag[0] = 0;
+    interrupts = 0;
+    assert_int_equal(pthread_create(&other, NULL, keep_interrupting, &self), 0);
+    for (uint64_t i = 0; i < rounds || interrupts < 100; i++)
+        assert_int_equal(ask(PROBE_ASK, asked, i), asked * i + asked * (asked - 1));
+    flag[0] = 1;
+    assert_int_equal(pthread_join(other, NULL), 0);
+}
+
+/* The instruction in the image's file, and what stands in its place. */
+static void leaves_by_a_jump(void **state)
+{
+    static const uint8_t leaving[] = {0x0F, 0x01, 0xD7, 0x0F, 0x0B};
+    const struct enclave_segment *code = &probe.image.segments[0];
+    (void)state;
+    while (!(code->flags & SGX_EXECUTE))
+        code++;
+    const uint8_t *found = memmem(code->bytes.data, code->bytes.size, leaving, sizeof leaving);
+    assert_non_null(found);
+    const uint8_t *place = (const uint8_t *)(probe.enclave->base + code->offset) + /* NOLINT */
+                           (found - code->bytes.data);
+    assert_int_equal(place[0], 0xE9);
 }
 
 static void refuses_signals_that_are_exceptions(void **state)
@@ -412,6 +584,56 @@ static void pages_change_as_both_sides_agree(void **state)
     (void)ask(PROBE_RUN, heap, 0);                          /* ret */
 }
 
+/* What was measured of a thread that was never entered, whoever looks first and however. */
+static void check_thread_page(uint64_t page, uint64_t thread)
+{
+    const uint64_t base = probe.enclave->base;
+    assert_int_equal(ask(PROBE_READ, page, 0), page - base);
+    assert_int_equal(ask(PROBE_READ, page + offsetof(struct enclave_thread, index), 0), thread);
+    assert_int_equal(ask(PROBE_READ, page + offsetof(struct enclave_thread, tcs), 0),
+                     probe_tcs(&probe, (unsigned)thread));
+    assert_int_equal(ask(PROBE_READ, page + sizeof(struct enclave_thread), 0), 0);
+}
+
+static void pages_of_threads_have_their_bytes(void **state)
+{
+    (void)state;
+    for (unsigned way = 0; way < 3; way++) {
+        probe_load(&probe);
+        uint64_t offset = probe_tcs(&probe, 1) + 0x1000, page = probe.enclave->base + offset;
+        if (way == 1) {
+            check_ok(driver_model.restrict_access(probe.enclave, offset, 0x1000, SGX_READ, &err),
+                     &err);
+            assert_int_equal(accept_page(SGX_REGULAR | SGX_READ | SGX_RESTRICTED, page), 0);
+        }
+        if (way == 2)
+            assert_int_equal(probe_ask(&probe, 0, PROBE_ACCEPT, SGX_EXECUTE, page, SGX_EMODPE), 0);
+        check_thread_page(page, 1);
+        check_thread_page(page, 1);
+        if (way == 1)
+            assert_int_equal(ask(PROBE_FAULT, PROBE_FAULT_PAGE, page), PROBE_RECOVERED);
+        else
+            assert_int_equal(ask(PROBE_WRITE, page + 0x800, 7), 0);
+        assert_int_equal(ask(PROBE_READ, page + 0x800, 0), way == 1 ? 0 : 7);
+    }
+    probe_load(&probe);
+}
+
+/* One that goes before it was made use of leaves nothing for the next at its place. */
+static void pages_of_threads_go_with_their_bytes(void **state)
+{
+    (void)state;
+    probe_load(&probe);
+    uint64_t offset = probe_tcs(&probe, 1) + 0x1000, page = probe.enclave->base + offset;
+    check_ok(driver_model.set_type(probe.enclave, offset, 0x1000, SGX_TRIM, &err), &err);
+    assert_int_equal(accept_page(SGX_TRIM | SGX_MODIFIED, page), 0);
+    check_ok(driver_model.remove(probe.enclave, offset, 0x1000, &err), &err);
+    check_ok(driver_model.grow(probe.enclave, offset, 0x1000, &err), &err);
+    assert_int_equal(accept_page(SGX_REGULAR | RW | SGX_PENDING, page), 0);
+    assert_int_equal(ask(PROBE_READ, page, 0), 0);
+    probe_load(&probe);
+}
+
 static void pages_go_and_come(void **state)
 {
     (void)state;
@@ -428,6 +650,27 @@ static void pages_go_and_come(void **state)
     assert_int_equal(accept_page(SGX_REGULAR | RW | SGX_PENDING, page), 0);
     assert_int_equal(ask(PROBE_READ, page, 0), 0); /* nothing of what was there */
     assert_int_equal(ask(PROBE_WRITE, page, 1), 0);
+}
+
+/* Behind all that was added: several come, each is zeros, one becomes code, and those that were not
+ * accepted are not there, whatever their neighbours are. */
+static void pages_come_in_numbers(void **state)
+{
+    (void)state;
+    const uint64_t size = 0x8000, wanted = 4;
+    uint64_t offset = probe.enclave->size - size, first = probe.enclave->base + offset;
+    check_ok(driver_model.grow(probe.enclave, offset, size, &err), &err);
+    for (uint64_t i = 0; i < wanted; i++)
+        assert_int_equal(accept_page(SGX_REGULAR | RW | SGX_PENDING, first + i * 0x1000), 0);
+    for (uint64_t i = 0; i < wanted; i++) {
+        assert_int_equal(ask(PROBE_READ, first + i * 0x1000, 0), 0);
+        assert_int_equal(ask(PROBE_WRITE, first + i * 0x1000, 0xC3C3C3C3), 0);
+    }
+    for (uint64_t at = first + wanted * 0x1000; at < first + size; at += 0x1000)
+        assert_int_equal(ask(PROBE_FAULT, PROBE_FAULT_PAGE, at), PROBE_RECOVERED);
+    assert_int_equal(probe_ask(&probe, 0, PROBE_ACCEPT, SGX_EXECUTE, first, SGX_EMODPE), 0);
+    (void)ask(PROBE_RUN, first, 0); /* ret */
+    assert_int_equal(ask(PROBE_READ, first + 0x1000, 0), 0xC3C3C3C3);
 }
 
 static void refuses_changes_out_of_place(void **state)
@@ -452,19 +695,31 @@ static void refuses_changes_out_of_place(void **state)
                 ERROR_REFUSED);
 }
 
+static void is_not_in_a_child(uint64_t address)
+{
+    int status;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(READABLE | (*(volatile uint8_t *)(uintptr_t)address & 1));
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_false(WIFEXITED(status) && (WEXITSTATUS(status) & READABLE));
+}
+
+/* What was added, what was written, and a page that came later. */
 static void hides_its_memory(void **state)
 {
     (void)state;
-    uint64_t base = probe.enclave->base;
-    int status;
+    uint64_t heap = ask(PROBE_HEAP, 0, 0), offset = probe.enclave->size - 0x9000;
     assert_true(probe.enclave->driver->is_simulated);
     assert_non_null(strstr(driver_model.name, "SIMULATED"));
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) /* nothing of it is in a child */
-        _exit(READABLE | (*(volatile uint8_t *)(uintptr_t)base & 1));
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_false(WIFEXITED(status) && (WEXITSTATUS(status) & READABLE));
+    check_ok(driver_model.grow(probe.enclave, offset, 0x1000, &err), &err);
+    uint64_t page = probe.enclave->base + offset;
+    assert_int_equal(accept_page(SGX_REGULAR | RW | SGX_PENDING, page), 0);
+    assert_int_equal(ask(PROBE_WRITE, page, 1), 0);
+    is_not_in_a_child(probe.enclave->base);
+    is_not_in_a_child(heap);
+    is_not_in_a_child(page);
 }
 
 static int set_up(void **state)
@@ -483,11 +738,17 @@ int main(int argc, char *argv[])
         cmocka_unit_test(takes_exceptions_back_inside),
         cmocka_unit_test(gives_up_a_thread_whose_exception_nobody_takes),
         cmocka_unit_test(shows_the_host_nothing_of_an_exception),
+        cmocka_unit_test(begins_with_clean_registers_whatever_the_host_has),
+        cmocka_unit_test(leaves_nothing_in_vector_registers),
+        cmocka_unit_test(does_nothing_that_nobody_asked_for),
+        cmocka_unit_test(waits_for_its_answer_whatever_else_comes),
         cmocka_unit_test(refuses_a_busy_tcs_and_a_full_ssa),
         cmocka_unit_test(refuses_other_leaves_and_runs),
         cmocka_unit_test(goes_on_after_signals_and_is_busy_meanwhile),
         cmocka_unit_test(signals_find_leaves_done_or_not_begun),
         cmocka_unit_test(does_not_lose_signals_while_entering),
+        cmocka_unit_test(signals_find_a_thread_inside_or_outside),
+        cmocka_unit_test(leaves_by_a_jump),
         cmocka_unit_test(refuses_signals_that_are_exceptions),
         cmocka_unit_test(reports_what_it_is),
         cmocka_unit_test(reports_are_for_one_target_and_unchanged),
@@ -495,7 +756,10 @@ int main(int argc, char *argv[])
         cmocka_unit_test(seals_to_what_the_policy_says),
         cmocka_unit_test(refuses_keys_that_are_not_for_it),
         cmocka_unit_test(pages_change_as_both_sides_agree),
+        cmocka_unit_test(pages_of_threads_have_their_bytes),
+        cmocka_unit_test(pages_of_threads_go_with_their_bytes),
         cmocka_unit_test(pages_go_and_come),
+        cmocka_unit_test(pages_come_in_numbers),
         cmocka_unit_test(refuses_changes_out_of_place),
         cmocka_unit_test(hides_its_memory),
     };

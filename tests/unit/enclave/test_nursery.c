@@ -3,6 +3,7 @@
 #include "../check.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,8 @@
 #include "enclave/model.h"
 #include "probe_enclave.h"
 
-#define SECONDS 60 /* at most, where something hangs */
+#define SECONDS 60  /* at most, where something hangs */
+#define QUIET   200 /* milliseconds in which what should not come would */
 
 static struct error err;
 static struct probe_enclave probe;
@@ -196,6 +198,82 @@ static void children_end_with_the_nursery_and_the_first_enclave_sees_it(void **s
     (void)close(log);
 }
 
+/* --- what is kept ready ----------------------------------------------------------------------- */
+
+static int say_that_one_is_made(struct error *unused)
+{
+    (void)unused;
+    log_line("made");
+    return 0;
+}
+
+/* A first host without an enclave, which orders as often as it is told. */
+static void order_as_told(int orders)
+{
+    const struct host_recipe recipe = {.driver = &driver_model,
+                                       .image = &probe.image,
+                                       .sigstruct = probe.sigstruct,
+                                       .options = &probe.options,
+                                       .confine_child = say_that_one_is_made};
+    const struct enclave_host_run run = {.channel = -1, .tee = WIRE_STAY, .log = log_line};
+    struct host_nursery nursery;
+    uint8_t order;
+    told = STDERR_FILENO;
+    if (host_nursery_begin(&recipe, &run, &nursery, &err) < 0)
+        _exit(1);
+    struct enclave *enclave = enclave_load(&driver_model, &probe.image, probe.sigstruct,
+                                           &probe.options, &err);
+    nursery.base = enclave ? enclave->base : 0;
+    while (read(orders, &order, 1) == 1) {
+        if (host_nursery_order(&nursery) != 0)
+            log_line("refused");
+    }
+    _exit(0);
+}
+
+static void expect_made(int log, char *text, size_t size, size_t count)
+{
+    size_t len = strlen(text), expected = count * strlen("made\n");
+    while (len < expected && len + 1 < size) {
+        ssize_t got = read(log, text + len, size - 1 - len);
+        assert_true(got > 0);
+        len += (size_t)got;
+        text[len] = '\0';
+    }
+    struct pollfd more = {log, POLLIN, 0};
+    assert_int_equal(poll(&more, 1, QUIET), 0);
+    assert_int_equal(len, expected);
+    assert_null(strstr(text, "refused"));
+}
+
+static void one_is_kept_ready_once_a_second_was_wanted(void **state)
+{
+    char text[256] = "";
+    int orders[2] = {-1, -1}, log[2] = {-1, -1}, status = -1;
+    (void)state;
+    assert_true(pipe(orders) == 0 && pipe(log) == 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        (void)alarm(SECONDS);
+        (void)dup2(log[1], STDERR_FILENO);
+        (void)close(log[1]);
+        (void)close(orders[1]);
+        order_as_told(orders[0]);
+    }
+    (void)close(log[1]);
+    (void)close(orders[0]);
+    assert_int_equal(write(orders[1], "", 1), 1);
+    expect_made(log[0], text, sizeof text, 1);
+    assert_int_equal(write(orders[1], "", 1), 1);
+    expect_made(log[0], text, sizeof text, 3);
+    assert_int_equal(write(orders[1], "", 1), 1);
+    expect_made(log[0], text, sizeof text, 4);
+    (void)close(orders[1]);
+    (void)wait_for_all(&status, pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    (void)close(log[0]);
+}
+
 static const char *image;
 
 static int prepare(void **state)
@@ -222,6 +300,7 @@ int main(int argc, char *argv[])
         cmocka_unit_test(the_first_enclave_is_told_of_children_that_never_dial),
         cmocka_unit_test(no_process_stays_when_the_first_host_is_killed),
         cmocka_unit_test(children_end_with_the_nursery_and_the_first_enclave_sees_it),
+        cmocka_unit_test(one_is_kept_ready_once_a_second_was_wanted),
     };
     if (argc != 2)
         return 2;

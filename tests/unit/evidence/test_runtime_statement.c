@@ -1,6 +1,7 @@
 #include "../check.h"
 
 #include "base/hex.h"
+#include "evidence/enclave_mark.h"
 #include "evidence/runtime_statement.h"
 
 static struct error err;
@@ -124,6 +125,24 @@ static void report_data_is_digest_and_zeros(void **state)
     /* FIPS 180-2 appendix B.1 */
     assert_string_equal(text, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
                               "0000000000000000000000000000000000000000000000000000000000000000");
+}
+
+static void an_enclaves_report_data_says_so_in_its_second_half(void **state)
+{
+    uint8_t data[REPORT_DATA_SIZE], plain[REPORT_DATA_SIZE];
+    (void)state;
+    runtime_data_report_data(span_of_text("abc"), plain);
+    memcpy(data, plain, sizeof data);
+    assert_false(enclave_mark_is_in(data));
+    enclave_mark_set(data);
+    assert_true(enclave_mark_is_in(data));
+    assert_memory_equal(data, plain, 32);
+    assert_memory_equal(data + 32, "caisson evidence of this enclave", 32);
+    for (size_t i = 0; i < sizeof data; i++) {
+        data[i] ^= 1;
+        assert_int_equal(enclave_mark_is_in(data), i < 32);
+        data[i] ^= 1;
+    }
 }
 
 static void refuses_to_write_values_out_of_bounds(void **state)
@@ -259,6 +278,7 @@ int main(void)
         cmocka_unit_test(refuses_fragments_that_do_not_fit),
         cmocka_unit_test(is_whole_when_all_run_or_are_done),
         cmocka_unit_test(report_data_is_digest_and_zeros),
+        cmocka_unit_test(an_enclaves_report_data_says_so_in_its_second_half),
         cmocka_unit_test(refuses_to_write_values_out_of_bounds),
         cmocka_unit_test(refuses_text_that_only_means_the_same),
         cmocka_unit_test(refuses_fragments_in_another_form),

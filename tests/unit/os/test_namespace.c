@@ -77,10 +77,8 @@ static void has_a_loopback_of_its_own_and_nothing_else(void **state)
     uint16_t port = 0;
     FD_AUTO outside = listener(&port);
     assert_true(outside >= 0);
-    if (namespaces_make(NULL, &namespaces, &err) < 0) {
-        (void)fprintf(stderr, "skipped: %s\n", err.text);
-        skip();
-    }
+    if (namespaces_make(NULL, &namespaces, &err) < 0)
+        check_skip("%s", err.text);
     assert_int_equal(inside(&namespaces, has_a_loopback, port), 0);
     namespaces_close(&namespaces);
     assert_int_equal(namespaces.user, -1);
@@ -112,7 +110,7 @@ static void only_their_owner_enters(void **state)
     struct namespaces namespaces;
     if (geteuid() != 0 || !process_can_become(&owner) ||
         namespaces_make(&owner, &namespaces, &err) < 0)
-        skip();
+        check_skip("no user and namespaces of its own to be had");
     int status = 0;
     for (int is_owner = 0; is_owner < 2; is_owner++) {
         const uid_t uid = is_owner ? owner.uid : owner.uid + 1;

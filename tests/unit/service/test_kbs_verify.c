@@ -1,5 +1,5 @@
-/* A trust domain's quote at the key broker: accepted where it binds nonce, key and init-data, and
- * refused with any other thing in its place. The platform is one that never was. */
+/* Quotes of trust domains and of enclaves at the key broker: accepted where it binds nonce, key and
+ * init-data, and refused with any other thing in its place. The platform is one that never was. */
 #include "../check.h"
 
 #include <stdio.h>
@@ -21,6 +21,7 @@ static struct collaterals *collaterals;
 static struct maa_result result;
 static json_t *evidence;
 static struct kbs_attestation given;
+static enum dcap_tee tee; /* of the running test */
 
 static int start(void **state)
 {
@@ -38,23 +39,38 @@ static int end(void **state)
     return remove_tree(folder);
 }
 
-/* A domain in which nothing is wrong: its REPORT_DATA is as long as the longest hash. */
+/* One in which nothing is wrong: its REPORT_DATA is as long as the longest hash. */
 static int begin(void **state)
 {
     (void)state;
+    bool is_td = tee == DCAP_TDX;
     given = (struct kbs_attestation){.has_init_data = true};
     memset(given.report_data, 0x5a, sizeof given.report_data);
     memset(given.host_data, 0x1d, sizeof given.host_data);
-    dcap_fake_reset(&fake, DCAP_BODY_TD15);
+    dcap_fake_reset(&fake, is_td ? DCAP_BODY_TD15 : DCAP_BODY_SGX);
     memcpy(dcap_fake_field(&fake, DCAP_REPORT_DATA), given.report_data, sizeof given.report_data);
-    memcpy(dcap_fake_field(&fake, DCAP_MRCONFIGID), given.host_data, sizeof given.host_data);
+    memcpy(dcap_fake_field(&fake, is_td ? DCAP_MRCONFIGID : DCAP_CONFIGID), given.host_data,
+           sizeof given.host_data);
     return 0;
+}
+
+static int begin_domain(void **state)
+{
+    tee = DCAP_TDX;
+    return begin(state);
+}
+
+static int begin_enclave(void **state)
+{
+    tee = DCAP_SGX;
+    return begin(state);
 }
 
 static int drop(void **state)
 {
     (void)state;
     json_decref(result.claims);
+    json_decref(result.older);
     json_decref(evidence);
     result = (struct maa_result){0};
     evidence = NULL;
@@ -86,8 +102,10 @@ static int verify(void)
         .time = FAKE_NOW, .collaterals = collaterals, .tcb_statuses = 1U << TCB_UP_TO_DATE};
     given.evidence = evidence;
     json_decref(result.claims);
+    json_decref(result.older);
     result = (struct maa_result){0};
-    return kbs_verify_tdx(&given, &trust, &result, &err);
+    return tee == DCAP_TDX ? kbs_verify_tdx(&given, &trust, &result, &err)
+                           : kbs_verify_sgx(&given, &trust, &result, &err);
 }
 
 static void a_domain_has_the_claims_of_its_quote(void **state)
@@ -105,6 +123,26 @@ static void a_domain_has_the_claims_of_its_quote(void **state)
                         "UpToDate");
 }
 
+static void an_enclave_has_the_claims_of_its_quote(void **state)
+{
+    static const char config[] = "1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d";
+    (void)state;
+    char bound[2 * SHA512_SIZE + 1];
+    memset(dcap_fake_field(&fake, DCAP_ATTRIBUTES), 0x85, 1); /* INIT, MODE64BIT, KSS */
+    send_quote();
+    check_ok(verify(), &err);
+    hex_encode(span_of(given.report_data, sizeof given.report_data), bound);
+    assert_string_equal(json_string_value(json_object_get(result.claims, "x-ms-sgx-report-data")),
+                        bound);
+    assert_string_equal(json_string_value(json_object_get(result.claims, "x-ms-attestation-type")),
+                        "sgx");
+    assert_true(json_is_false(json_object_get(result.claims, "x-ms-sgx-is-debuggable")));
+    assert_memory_equal(json_string_value(json_object_get(result.claims, "x-ms-sgx-config-id")),
+                        config, sizeof config - 1);
+    assert_non_null(json_object_get(result.claims, "x-ms-sgx-mrenclave"));
+    assert_null(json_object_get(result.claims, "x-ms-sgx-ehd"));
+}
+
 static void refuses_a_quote_for_another_nonce_or_key(void **state)
 {
     (void)state;
@@ -119,7 +157,7 @@ static void refuses_a_quote_for_another_nonce_or_key(void **state)
     check_ok(verify(), &err);
 }
 
-static void refuses_init_data_that_mrconfigid_does_not_bind(void **state)
+static void refuses_init_data_that_is_not_bound(void **state)
 {
     (void)state;
     send_quote();
@@ -130,10 +168,10 @@ static void refuses_init_data_that_mrconfigid_does_not_bind(void **state)
     check_ok(verify(), &err);
 }
 
-static void refuses_an_enclaves_quote(void **state)
+static void refuses_a_quote_of_the_other_kind(void **state)
 {
     (void)state;
-    dcap_fake_reset(&fake, DCAP_BODY_SGX);
+    dcap_fake_reset(&fake, tee == DCAP_TDX ? DCAP_BODY_SGX : DCAP_BODY_TD15);
     send_quote();
     check_error(verify(), &err, ERROR_INVALID);
 }
@@ -187,18 +225,27 @@ static void without_collateral_no_quote_is_judged(void **state)
     check_error(verify(), &err, ERROR_UNAVAILABLE);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, drop)
+#define DOMAIN(name)                                                                               \
+    {                                                                                              \
+#name " (domain)", name, begin_domain, drop, NULL                                          \
+    }
+#define ENCLAVE(name)                                                                              \
+    {                                                                                              \
+#name " (enclave)", name, begin_enclave, drop, NULL                                        \
+    }
+#define BOTH(name) DOMAIN(name), ENCLAVE(name)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_domain_has_the_claims_of_its_quote),
-        TEST(refuses_a_quote_for_another_nonce_or_key),
-        TEST(refuses_init_data_that_mrconfigid_does_not_bind),
-        TEST(refuses_an_enclaves_quote),
-        TEST(refuses_a_changed_quote_and_an_old_platform),
-        TEST(refuses_what_is_no_such_evidence),
-        TEST(without_collateral_no_quote_is_judged),
+        DOMAIN(a_domain_has_the_claims_of_its_quote),
+        ENCLAVE(an_enclave_has_the_claims_of_its_quote),
+        BOTH(refuses_a_quote_for_another_nonce_or_key),
+        BOTH(refuses_init_data_that_is_not_bound),
+        BOTH(refuses_a_quote_of_the_other_kind),
+        BOTH(refuses_a_changed_quote_and_an_old_platform),
+        BOTH(refuses_what_is_no_such_evidence),
+        BOTH(without_collateral_no_quote_is_judged),
     };
     return cmocka_run_group_tests(tests, start, end);
 }

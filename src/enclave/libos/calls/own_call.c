@@ -1,5 +1,7 @@
 #include "enclave/libos/calls/own_call.h"
 
+#include <asm/signal.h>
+
 #include "enclave/libos/bytes.h"
 #include "enclave/libos/calls/syscall_parts.h"
 #include "enclave/libos/remote/remote_call.h"
@@ -43,6 +45,29 @@ static uint64_t own_child_action(struct program_frame *frame)
 {
     process_self()->ignores_children = frame->rdi != 0;
     process_self()->forgets_children = frame->rsi != 0;
+    process_self()->ignores_stops = frame->rdx != 0;
+    return 0;
+}
+
+/* A terminal's signals stop nobody whom no shell could have go on. */
+static uint64_t own_stopped(struct program_frame *frame)
+{
+    uint64_t number = frame->rdi;
+    if (number != 0 && (number > SIGNALS || !(SIGNAL_STOPS & SIGNAL_BIT(number))))
+        return SYSCALL_ERROR(EINVAL);
+    if (number != 0 && number != SIGSTOP && process_is_orphaned(process_self()))
+        return 1;
+    process_stop(process_self(), (int)number);
+    return 0;
+}
+
+static uint64_t own_named(struct program_frame *frame)
+{
+    char *name = process_self()->told.name;
+    if (!can_read(frame->rdi, THREAD_NAME_SIZE))
+        return SYSCALL_FAULT;
+    memcpy(name, (const void *)frame->rdi, THREAD_NAME_SIZE);
+    name[THREAD_NAME_SIZE - 1] = 0;
     return 0;
 }
 
@@ -72,6 +97,13 @@ syscall_fn *own_call(uint64_t number)
         [OWN_SHARED_LEAVE - OWN_FIRST] = own_shared_leave,
         [OWN_SHARED_WAIT - OWN_FIRST] = own_shared_wait,
         [OWN_SHARED_WAKE - OWN_FIRST] = own_shared_wake,
+        [OWN_STOPPED - OWN_FIRST] = own_stopped,
+        [OWN_SEGMENT_ATTACH - OWN_FIRST] = own_segment_attach,
+        [OWN_SEMAPHORE_CONTROL - OWN_FIRST] = own_semaphore_control,
+        [OWN_SITES - OWN_FIRST] = own_sites,
+        [OWN_PIDFD - OWN_FIRST] = own_pidfd,
+        [OWN_CLOSE - OWN_FIRST] = syscall_close,
+        [OWN_NAMED - OWN_FIRST] = own_named,
     };
     return number >= OWN_FIRST && number < OWN_END_NUMBERS ? all[number - OWN_FIRST] : NULL;
 }

@@ -1,26 +1,15 @@
 /* The library OS' own calls that make and end processes. */
-#include <asm/siginfo.h>
 #include <asm/signal.h>
 
 #include "enclave/libos/bytes.h"
 #include "enclave/libos/calls/own_call.h"
 #include "enclave/libos/calls/syscall_parts.h"
+#include "enclave/libos/files/process_file.h"
 #include "enclave/libos/processes/line.h"
-#include "enclave/libos/processes/order.h"
-#include "enclave/libos/program/memory.h"
+#include "enclave/libos/processes/settle.h"
+#include "enclave/libos/processes/spares.h"
 #include "enclave/libos/shared/home.h"
 #include "enclave/libos/wipe.h"
-
-static struct order order_for(const struct process *process, enum order_kind kind)
-{
-    struct order order = {.kind = kind,
-                          .process = (uint32_t)process->number,
-                          .uid = process->vfs.creds.uid,
-                          .gid = process->vfs.creds.gid,
-                          .memory = memory_bounded()};
-    memcpy(order.secret, process->secret, sizeof order.secret);
-    return order;
-}
 
 /* --- without an enclave ----------------------------------------------------------------------- */
 
@@ -30,7 +19,7 @@ static struct order order_for(const struct process *process, enum order_kind kin
 uint64_t own_borrow(struct program_frame *frame)
 {
     struct process *process;
-    if (frame->rsi && __builtin_popcountll(thread_bits()) > THREADS_MAX - ROOM_FOR_ONE)
+    if (frame->rsi && thread_taken() - spares_count() > THREADS_MAX - ROOM_FOR_ONE)
         return SYSCALL_ERROR(EAGAIN);
     int status = process_new(process_self(), (int)frame->rdi, &process);
     if (status < 0)
@@ -53,30 +42,6 @@ uint64_t own_return(struct program_frame *frame)
     return 0;
 }
 
-static int send_program(struct line *line, struct order *order, const char *path,
-                        const uint8_t *texts, size_t size)
-{
-    int status = line_send(line, order, sizeof *order);
-    if (status == 0)
-        status = line_send(line, path, order->path_size);
-    return status < 0 ? status : line_send(line, texts, size);
-}
-
-static int spawn(struct process *process, struct order *order, const char *path, uint64_t texts)
-{
-    struct line *line;
-    size_t size = order->size - order->path_size;
-    int status = line_open(process, &line);
-    if (status < 0)
-        return status;
-    status = send_program(line, order, path, (const uint8_t *)texts, size);
-    if (status == 0)
-        line_start(line);
-    else
-        line_give_up(line);
-    return status;
-}
-
 uint64_t own_spawn(struct program_frame *frame)
 {
     char path[SYSCALL_PATH_MAX];
@@ -91,40 +56,38 @@ uint64_t own_spawn(struct program_frame *frame)
     if (!is_borrowed(process))
         return SYSCALL_ERROR(EINVAL);
     memcpy(&words, (const void *)frame->r10, sizeof words);
-    struct order order = order_for(process, ORDER_PROGRAM);
+    struct order order = settle_order(process, ORDER_PROGRAM);
     order.path_size = (uint32_t)strlen(path) + 1;
     order.size = order.path_size + (uint32_t)frame->r9;
     order.at = (int)frame->rdi;
     order.flags = (unsigned)frame->rdx;
     order.mask = words.mask;
     order.ignored = words.ignored;
+    order.pending = words.pending;
     order.arguments = words.arguments;
     order.environment = words.environment;
     memcpy(order.name, words.name, sizeof order.name);
-    status = spawn(process, &order, path, frame->r8);
+    status = settle_program(process, &order, path, (const void *)frame->r8);
     libos_wipe(order.secret, sizeof order.secret);
     return (uint64_t)status;
 }
 
 /* --- with a snapshot -------------------------------------------------------------------------- */
 
-/* What this process has of shared memory now, the child has too. */
+/* What this process has of shared memory now, the child has too. Before it runs: from then on what
+ * it has is its own affair. */
 static void share(const struct process *process)
 {
     shared_home_fork(process_index(process_of_enclave(process_self())), process_index(process));
 }
 
-static void cancel(struct process *process)
-{
-    shared_home_leave(process_index(process));
-    process_cancel(process);
-}
-
 /* An enclave for the process, which is to be a copy of another one. */
-static int give_enclave(struct process *process)
+static int give_enclave(struct process *process, uint64_t pending)
 {
     struct line *line;
-    struct order order = order_for(process, ORDER_SNAPSHOT);
+    struct order order = settle_order(process, ORDER_SNAPSHOT);
+    order.pending = pending;
+    share(process); /* it takes a thread more */
     int status = line_open(process, &line);
     if (status == 0 && (status = line_send(line, &order, sizeof order)) < 0)
         line_give_up(line);
@@ -132,17 +95,34 @@ static int give_enclave(struct process *process)
     return status;
 }
 
+/* An enclave for the process, and before that, where `at` is not 0, a pidfd, whose number is put
+ * there: it may want what there is not. */
+static int give_all(struct process *process, uint64_t at)
+{
+    struct file_table *files = &process_self()->vfs.files;
+    int pidfd = at != 0 ? process_file_open(process, 0, files) : -1;
+    if (at != 0 && pidfd < 0)
+        return pidfd;
+    int status = give_enclave(process, 0);
+    if (at != 0 && status == 0)
+        memcpy((void *)at, &pidfd, sizeof pidfd);
+    else if (at != 0)
+        (void)file_close(files, pidfd);
+    return status;
+}
+
 uint64_t own_fork(struct program_frame *frame)
 {
     struct process *process;
+    if (frame->rsi != 0 && !can_write(frame->rsi, sizeof(int)))
+        return SYSCALL_FAULT;
     int status = process_new(process_self(), (int)frame->rdi, &process);
     if (status < 0)
         return (uint64_t)status;
     process->post = line_post; /* what comes before its enclave runs waits */
-    share(process);
-    status = give_enclave(process);
+    status = give_all(process, frame->rsi);
     if (status < 0)
-        cancel(process);
+        process_cancel(process);
     return status < 0 ? (uint64_t)status : (uint64_t)process->number;
 }
 
@@ -159,44 +139,32 @@ uint64_t own_move(struct program_frame *frame)
     struct process *process = find_child(frame->rdi);
     if (!process || !is_borrowed(process))
         return SYSCALL_ERROR(ESRCH);
-    return (uint64_t)give_enclave(process);
-}
-
-/* Of a child that this process is making. */
-static struct line *line_of(uint64_t number)
-{
-    struct process *process = find_child(number);
-    return process ? line_in_making(process) : NULL;
+    return (uint64_t)give_enclave(process, frame->rsi);
 }
 
 uint64_t own_fork_send(struct program_frame *frame)
 {
-    struct line *line = line_of(frame->rdi);
+    struct process *process = find_child(frame->rdi);
+    struct line *line = process ? line_in_making(process) : NULL;
     if (!line)
         return SYSCALL_ERROR(ESRCH);
     if (frame->rdx == 0 || !can_read(frame->rsi, frame->rdx))
         return SYSCALL_FAULT;
+    share(process); /* what another thread has mapped meanwhile, and this message may tell of */
     return (uint64_t)line_send(line, (const void *)frame->rsi, frame->rdx);
-}
-
-static void post_all(struct process *process, uint64_t signals)
-{
-    for (; signals != 0; signals &= signals - 1) {
-        const struct signal_info info = {.number = __builtin_ctzll(signals) + 1, .code = SI_USER};
-        (void)process_signal(process, &info);
-    }
 }
 
 uint64_t own_fork_end(struct program_frame *frame)
 {
     struct process *process = find_child(frame->rdi);
     struct line *line = process ? line_in_making(process) : NULL;
-    if (!process || (!line && (!is_borrowed(process) || frame->rsi == OWN_FORK_WHOLE)))
+    bool goes_on = frame->rsi == OWN_FORK_WHOLE || frame->rsi == OWN_FORK_BEGINS;
+    if (!process || (!line && (!is_borrowed(process) || goes_on)))
         return SYSCALL_ERROR(ESRCH);
-    if (frame->rsi == OWN_FORK_WHOLE) {
-        share(process); /* what another thread has mapped meanwhile */
-        line_start(line);
-        post_all(process, frame->rdx);
+    if (goes_on) {
+        if (line_start(line, frame->r10) < 0)
+            return SYSCALL_ERROR(EAGAIN);
+        process_signal_all(process, frame->rdx);
         return 0;
     }
     if (line)
@@ -204,6 +172,6 @@ uint64_t own_fork_end(struct program_frame *frame)
     if (frame->rsi == OWN_FORK_KILLED)
         process_end(process, SIGKILL);
     else
-        cancel(process);
+        process_cancel(process);
     return 0;
 }

@@ -75,6 +75,14 @@ uint64_t own_shared_open(struct program_frame *frame)
 
 #define MOMENT 20000 /* nanoseconds that whoever has just got a page has it for */
 
+static int grant_page(const struct program_frame *frame, struct shared_grant *out)
+{
+    return !shared_can_recall(self())
+               ? -EACCES
+               : shared_home_page(self(), (uint32_t)frame->rdi, frame->rsi, frame->rdx,
+                                  (enum shared_wanted)frame->r10, out);
+}
+
 uint64_t own_shared_page(struct program_frame *frame)
 {
     static struct shared_grant grant; /* the lock's */
@@ -83,8 +91,7 @@ uint64_t own_shared_page(struct program_frame *frame)
         return SYSCALL_FAULT;
     if (frame->r10 > SHARED_WANTS_EITHER)
         return SYSCALL_ERROR(EINVAL);
-    while ((status = shared_home_page(self(), (uint32_t)frame->rdi, frame->rsi, frame->rdx,
-                                      (enum shared_wanted)frame->r10, &grant)) == -EBUSY) {
+    while ((status = grant_page(frame, &grant)) == -EBUSY) {
         lock_release();
         (void)door_park(door_clock(DOOR_CLOCK_MONOTONIC) + MOMENT, 0);
         lock_take();
@@ -97,15 +104,16 @@ uint64_t own_shared_page(struct program_frame *frame)
 uint64_t own_shared_drop(struct program_frame *frame)
 {
     shared_home_drop(self(), (uint32_t)frame->rdi, frame->rsi, frame->rdx, frame->r10,
-                     frame->r8 != 0);
+                     (unsigned)frame->r8);
     return 0;
 }
 
+/* -EIO where a page could not be had back: now, or before. */
 uint64_t own_shared_leave(struct program_frame *frame)
 {
     (void)frame;
     shared_home_leave(self());
-    return 0;
+    return shared_can_recall(self()) ? 0 : SYSCALL_ERROR(EIO);
 }
 
 /* --- futexes ---------------------------------------------------------------------------------- */

@@ -11,6 +11,9 @@ void syscall_begin(const struct program *program);
 
 typedef uint64_t syscall_fn(struct program_frame *frame);
 
+/* As Linux calls it, for the log. */
+const char *syscall_name(uint64_t number);
+
 /* With the lock: of each thread of this enclave, what becomes of its robust locks at its end. */
 void syscall_end_robust_locks(void);
 
@@ -25,6 +28,7 @@ syscall_fn syscall_fallocate;
 syscall_fn syscall_fcntl;
 syscall_fn syscall_fsync;
 syscall_fn syscall_ftruncate;
+syscall_fn syscall_getdents;
 syscall_fn syscall_getdents64;
 syscall_fn syscall_ioctl;
 syscall_fn syscall_lseek;
@@ -116,6 +120,18 @@ syscall_fn syscall_poll;
 syscall_fn syscall_ppoll;
 syscall_fn syscall_pselect6;
 syscall_fn syscall_select;
+
+/* syscall_segment.c */
+syscall_fn syscall_shmat;
+syscall_fn syscall_shmctl;
+syscall_fn syscall_shmdt;
+syscall_fn syscall_shmget;
+
+/* syscall_semaphore.c */
+syscall_fn syscall_semctl;
+syscall_fn syscall_semget;
+syscall_fn syscall_semop;
+syscall_fn syscall_semtimedop;
 
 /* syscall_signal.c */
 syscall_fn syscall_pause;
@@ -210,6 +226,16 @@ syscall_fn syscall_epoll_wait; /* and epoll_pwait */
 syscall_fn syscall_timerfd_create;
 syscall_fn syscall_timerfd_gettime;
 syscall_fn syscall_timerfd_settime;
+
+/* syscall_notify.c */
+syscall_fn syscall_inotify_add_watch;
+syscall_fn syscall_inotify_init1;
+syscall_fn syscall_inotify_init;
+syscall_fn syscall_inotify_rm_watch;
+
+/* syscall_pidfd.c */
+syscall_fn syscall_pidfd_open;
+syscall_fn syscall_pidfd_send_signal;
 
 /* syscall_process.c */
 syscall_fn syscall_getpgid;

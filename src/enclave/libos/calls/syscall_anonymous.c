@@ -6,7 +6,6 @@
 #include "enclave/libos/calls/syscall_parts.h"
 #include "enclave/libos/files/signal_file.h"
 #include "enclave/libos/files/tree_parts.h"
-#include "enclave/libos/remote/remote_call.h"
 #include "enclave/libos/shared/home.h"
 
 #define NAME_PREFIX "/memfd:"
@@ -27,8 +26,6 @@ static uint64_t make_signals(const struct program_frame *frame, unsigned flags)
 {
     struct file *file;
     uint64_t set;
-    if (remote_is_child()) /* its files are elsewhere, and its signals here */
-        return SYSCALL_ERROR(ENOSYS);
     if (flags & ~(unsigned)(O_CLOEXEC | O_NONBLOCK) || frame->rdx != sizeof set)
         return SYSCALL_ERROR(EINVAL);
     if (!can_read(frame->rsi, sizeof set))

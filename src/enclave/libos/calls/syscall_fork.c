@@ -6,7 +6,6 @@
 #include "enclave/libos/bytes.h"
 #include "enclave/libos/calls/own_call.h"
 #include "enclave/libos/calls/syscall_parts.h"
-#include "enclave/libos/log.h"
 #include "enclave/libos/processes/fork.h"
 #include "enclave/libos/processes/persona.h"
 #include "enclave/libos/program/kept.h"
@@ -21,7 +20,7 @@
 /* What it shares with its parent besides its memory is for none of these. */
 #define KNOWN_FLAGS                                                                                \
     (CLONE_VM | CLONE_VFORK | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_SETTID |            \
-     CLONE_CHILD_CLEARTID | CLONE_CLEAR_SIGHAND)
+     CLONE_CHILD_CLEARTID | CLONE_CLEAR_SIGHAND | CLONE_PIDFD)
 
 bool syscall_is_process(const struct clone_args *args)
 {
@@ -33,13 +32,10 @@ static int check(const struct clone_args *args)
 {
     if (args->exit_signal > SIGNALS || (args->flags & CLONE_SETTLS && args->tls >= ADDRESS_LIMIT))
         return -EINVAL;
-    if ((args->flags & CLONE_PARENT_SETTID && !can_write(args->parent_tid, sizeof(int))) ||
+    if ((args->flags & CLONE_PIDFD && !can_write(args->pidfd, sizeof(int))) ||
+        (args->flags & CLONE_PARENT_SETTID && !can_write(args->parent_tid, sizeof(int))) ||
         (args->flags & CLONE_CHILD_SETTID && !can_write(args->child_tid, sizeof(int))))
         return -EFAULT;
-    if (persona_is_there()) {
-        log_line("EAGAIN: ", "a process of one that is to call execve or exit");
-        return -EAGAIN;
-    }
     return 0;
 }
 
@@ -82,17 +78,34 @@ static void begin(struct program_frame *frame, const struct clone_args *args, in
         memcpy((void *)args->child_tid, &number, sizeof number);
 }
 
+/* A process to become, and a pidfd of it where one is wanted, which it does not have itself. */
+static int borrow(const struct clone_args *args, int *pidfd)
+{
+    int number = (int)own_make_call(OWN_BORROW, args->exit_signal, 0, 0);
+    if (number < 0 || !(args->flags & CLONE_PIDFD))
+        return number;
+    *pidfd = (int)own_make_call(OWN_PIDFD, (uint64_t)number, 0, 0);
+    if (*pidfd < 0)
+        (void)own_make_call(OWN_FORK_END, (uint64_t)number, OWN_FORK_NEVER, 0);
+    return *pidfd < 0 ? *pidfd : number;
+}
+
 /* This thread goes on in the same memory. */
 static int64_t become(struct program_frame *frame, const struct clone_args *args)
 {
-    int number = (int)own_make_call(OWN_BORROW, args->exit_signal, 0, 0);
+    int pidfd = -1;
+    int number = borrow(args, &pidfd);
     struct process *process = number > 0 ? take_process(number) : NULL;
     int status = number < 0 ? number : process ? persona_enter(frame, process) : -EAGAIN;
-    if (status < 0)
+    if (status < 0) {
+        fork_close(pidfd);
         return status; /* the note of a process that never ran goes with the enclave */
+    }
     begin(frame, args, number);
     if (args->flags & CLONE_PARENT_SETTID)
         memcpy((void *)args->parent_tid, &number, sizeof number);
+    if (args->flags & CLONE_PIDFD)
+        memcpy((void *)args->pidfd, &pidfd, sizeof pidfd);
     return 0;
 }
 
@@ -101,7 +114,8 @@ static int64_t become(struct program_frame *frame, const struct clone_args *args
 static bool stay(struct program_frame *frame, const struct clone_args *args, int64_t *result)
 {
     struct kept *kept;
-    if (thread_count() > 1 || args->flags & CLONE_PARENT_SETTID || kept_take(&kept) < 0)
+    const uint64_t told = CLONE_PARENT_SETTID | CLONE_PIDFD; /* in memory that is put back */
+    if (thread_count() > 1 || args->flags & told || kept_take(&kept) < 0)
         return false;
     int number = (int)own_make_call(OWN_BORROW, args->exit_signal, true, 0);
     struct process *process = number > 0 ? take_process(number) : NULL;
@@ -130,15 +144,30 @@ static int64_t copy(const struct program_frame *frame, const struct clone_args *
         thread.fs = args->tls;
     thread.set_number = args->flags & CLONE_CHILD_SETTID ? args->child_tid : 0;
     thread.clear_number = args->flags & CLONE_CHILD_CLEARTID ? args->child_tid : 0;
-    int number = fork_process((int)args->exit_signal, &thread);
+    int pidfd;
+    bool has_pidfd = args->flags & CLONE_PIDFD;
+    int number = fork_process((int)args->exit_signal, &thread, has_pidfd ? &pidfd : NULL);
+    if (number > 0 && has_pidfd && can_write(args->pidfd, sizeof pidfd))
+        memcpy((void *)args->pidfd, &pidfd, sizeof pidfd);
     if (number > 0 && args->flags & CLONE_PARENT_SETTID && can_write(args->parent_tid, sizeof(int)))
         memcpy((void *)args->parent_tid, &number, sizeof number);
     return number;
 }
 
+/* A process of vfork(2) makes another one: it does so in an enclave of its own, from a copy of what
+ * its parent's memory has come to. The parent goes on, which POSIX lets it. What the process did
+ * there cannot be taken back: without an enclave it is killed. */
+static uint64_t move_first(struct program_frame *frame)
+{
+    persona_note_seen();
+    return (uint64_t)fork_move(frame, frame->number);
+}
+
 uint64_t syscall_make_process(struct program_frame *frame, const struct clone_args *args)
 {
     int64_t status = check(args);
+    if (status == 0 && persona_is_there())
+        return move_first(frame);
     if (status == 0 && args->flags & CLONE_VM)
         status = become(frame, args);
     else if (status == 0 && !stay(frame, args, &status))

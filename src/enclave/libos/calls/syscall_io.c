@@ -12,6 +12,7 @@
 #include "enclave/libos/door/door.h"
 #include "enclave/libos/files/pipe.h"
 #include "enclave/libos/files/ready.h"
+#include "enclave/libos/files/terminal.h"
 #include "enclave/libos/log.h"
 #include "enclave/libos/threads/wait.h"
 
@@ -207,6 +208,26 @@ uint64_t syscall_getdents64(struct program_frame *frame)
     return (uint64_t)file_list(file, (void *)frame->rsi, size);
 }
 
+/* The call from before there was getdents64(2): its records have the same sizes, with the name
+ * where the other's type is, and the type in their last byte. */
+uint64_t syscall_getdents(struct program_frame *frame)
+{
+    enum { SIZE_AT = 16, TYPE_AT = 18, NAME_AT = 19 };
+    int64_t got = (int64_t)syscall_getdents64(frame);
+    for (int64_t done = 0; done < got;) {
+        uint8_t *record = (uint8_t *)frame->rsi + done;
+        uint16_t size;
+        memcpy(&size, record + SIZE_AT, sizeof size);
+        if (size <= NAME_AT || size > got - done)
+            break; /* another thread has written there */
+        uint8_t type = record[TYPE_AT];
+        memmove(record + TYPE_AT, record + NAME_AT, size - NAME_AT);
+        record[size - 1] = type;
+        done += size;
+    }
+    return (uint64_t)got;
+}
+
 uint64_t syscall_ftruncate(struct program_frame *frame)
 {
     struct file *file = syscall_file(frame->rdi);
@@ -262,7 +283,26 @@ static uint64_t switch_async(struct file *file, uint64_t at)
     return 0;
 }
 
-/* Of terminals and devices there are none; what is every file's is there. */
+/* A request of terminals. Its bytes are copied in and out; a number is where they would be. */
+static uint64_t control_terminal(struct file *file, uint32_t number, uint64_t at)
+{
+    const struct terminal_request *request = terminal_request_find(number);
+    _Alignas(8) uint8_t bytes[TERMINAL_REQUEST_MAX];
+    if (!request || !file->kind->ioctl)
+        return SYSCALL_ERROR(ENOTTY);
+    if ((request->is_in && !can_read(at, request->size)) ||
+        (request->is_out && !can_write(at, request->size)))
+        return SYSCALL_FAULT;
+    if (request->is_in)
+        memcpy(bytes, (const void *)at, request->size);
+    void *argument = request->size > 0 ? bytes : (void *)at; /* NOLINT: a number */
+    int status = file->kind->ioctl(file, number, argument);
+    if (status == 0 && request->is_out)
+        memcpy((void *)at, bytes, request->size);
+    return (uint64_t)status;
+}
+
+/* What is every file's, and terminals'. */
 uint64_t syscall_ioctl(struct program_frame *frame)
 {
     struct file *file = syscall_file(frame->rdi);
@@ -285,7 +325,7 @@ uint64_t syscall_ioctl(struct program_frame *frame)
     case FIONREAD:
         return tell_left(file, frame->rdx);
     default:
-        return SYSCALL_ERROR(ENOTTY);
+        return control_terminal(file, (uint32_t)frame->rsi, frame->rdx);
     }
 }
 
@@ -347,8 +387,11 @@ uint64_t syscall_dup3(struct program_frame *frame)
                                  frame->rdx != 0);
 }
 
+/* SIGIO is not there: who asks for it anew (O_ASYNC of a stream) is told so. */
 static int set_flags(struct file *file, unsigned flags)
 {
+    if (flags & ~file->flags & FASYNC && file->kind->is_stream)
+        return -EINVAL;
     const unsigned changing = O_APPEND | O_NONBLOCK;
     file->flags = (file->flags & ~changing) | (flags & changing);
     return 0;

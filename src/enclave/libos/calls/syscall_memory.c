@@ -3,12 +3,14 @@
 #include <linux/fcntl.h>
 #include <linux/mman.h>
 
+#include "enclave/libos/calls/code_sites.h"
 #include "enclave/libos/calls/late_map.h"
 #include "enclave/libos/calls/own_call.h"
 #include "enclave/libos/calls/syscall_parts.h"
 #include "enclave/libos/program/brk.h"
 #include "enclave/libos/program/rewrite.h"
 #include "enclave/libos/remote/remote_call.h"
+#include "enclave/libos/remote/remote_file.h"
 #include "enclave/libos/shared/shared.h"
 
 static uint64_t page_up(uint64_t value)
@@ -61,19 +63,10 @@ uint64_t syscall_check_mapping(const struct program_frame *frame)
     return (uint64_t)check_file(syscall_file(frame->r8), frame->r10, frame->rdx, frame->r9);
 }
 
-/* The same where the file is in another enclave. Meanwhile the lock is let go, and what another
- * thread unmaps is not written to. */
-static int fetch(uint64_t number, uint64_t offset, uintptr_t at, size_t size)
+uint64_t syscall_tell_mapping(const struct program_frame *frame)
 {
-    for (size_t done = 0; done < size;) {
-        const uint64_t arguments[REMOTE_ARGUMENTS] = {number, at + done, size - done,
-                                                      offset + done};
-        int64_t got = (int64_t)remote_make_call(__NR_pread64, arguments);
-        if (got <= 0)
-            return (int)got;
-        done += (size_t)got;
-    }
-    return 0;
+    uint64_t result = syscall_check_mapping(frame);
+    return result == 0 ? node_layer_number(syscall_file(frame->r8)->node) : result;
 }
 
 int syscall_fill_mapping(struct file *file, uint64_t number, uint64_t offset, uintptr_t at,
@@ -82,7 +75,19 @@ int syscall_fill_mapping(struct file *file, uint64_t number, uint64_t offset, ui
     int result = memory_touch(at, size);
     if (result < 0)
         return result;
-    return remote_is_child() ? fetch(number, offset, at, size) : fill(file, offset, at, size);
+    if (!remote_is_child())
+        return fill(file, offset, at, size);
+    int64_t layer = remote_file_layer(number);
+    return layer < 0 ? (int)layer : remote_file_fill(number, layer, offset, at, size);
+}
+
+static int fill_at_once(const struct program_frame *frame, int64_t layer, uintptr_t at, size_t size)
+{
+    int result = memory_touch(at, size);
+    if (result < 0)
+        return result;
+    return remote_is_child() ? remote_file_fill(frame->r8, layer, frame->r9, at, size)
+                             : fill(syscall_file(frame->r8), frame->r9, at, size);
 }
 
 /* What a dynamic linker maps first, of a library. */
@@ -97,8 +102,9 @@ static uint64_t map_file(const struct program_frame *frame, bool is_fixed)
                                                   frame->r10, frame->r8,  frame->r9};
     uintptr_t at = frame->rdi;
     size_t size = frame->rsi;
-    int result = (int)(remote_is_child() ? remote_make_call(__NR_mmap, arguments)
-                                         : syscall_check_mapping(frame));
+    int64_t layer = (int64_t)(remote_is_child() ? remote_make_call(__NR_mmap, arguments)
+                                                : syscall_check_mapping(frame));
+    int result = layer < 0 ? (int)layer : 0;
     if (result == 0 && may_be_late(frame, is_fixed)) {
         result = late_map(syscall_file(frame->r8), frame->r8, frame->r9, size, &at);
         return result < 0 ? (uint64_t)result : at;
@@ -108,9 +114,12 @@ static uint64_t map_file(const struct program_frame *frame, bool is_fixed)
     if (result < 0)
         return (uint64_t)result;
     size = page_up(size); /* as Linux does: the last page shows all that the file has */
-    result = syscall_fill_mapping(syscall_file(frame->r8), frame->r8, frame->r9, at, size);
-    if (result == 0 && (frame->rdx & (PROT_WRITE | PROT_EXEC)) == PROT_EXEC)
-        rewrite_code(at, size);
+    result = fill_at_once(frame, layer, at, size);
+    if (result == 0 && (frame->rdx & (PROT_WRITE | PROT_EXEC)) == PROT_EXEC) {
+        const struct code_origin origin = {remote_is_child() ? NULL : syscall_file(frame->r8),
+                                           frame->r8, frame->r9};
+        rewrite_code(at, size, code_sites_find, &origin);
+    }
     if (result == 0)
         result = memory_protect(at, size, (unsigned)frame->rdx);
     if (result < 0) {

@@ -37,12 +37,19 @@ int syscall_lock_control(struct file *file, unsigned command, uint64_t at);
 
 /* Whether mmap(2) of a file could be with these arguments: 0 or a negative errno. */
 uint64_t syscall_check_mapping(const struct program_frame *frame);
+/* The same for a child, and of a layer's file its number (node_layer_number()). */
+uint64_t syscall_tell_mapping(const struct program_frame *frame);
 /* Copies what a file has from an offset on into memory that can be written, up to its end. `file`
  * is NULL for the open file of this number in another enclave. 0 or a negative errno. */
 int syscall_fill_mapping(struct file *file, uint64_t number, uint64_t offset, uintptr_t at,
                          size_t size);
 /* F_ADD_SEALS and F_GET_SEALS of fcntl(2). */
 int syscall_seals(struct file *file, unsigned command, uint64_t seals);
+
+/* The siginfo_t that a program tells with a signal: -EFAULT; -EINVAL for no signal; -EPERM where it
+ * says that it is the kernel's or kill's. And what kill(2) tells by itself. */
+int syscall_take_info(uint64_t at, uint64_t number, bool is_to_itself, struct signal_info *out);
+void syscall_describe_sender(int number, struct signal_info *out);
 
 /* The files of the process for which this thread runs. */
 struct vfs *syscall_files(void);

@@ -6,6 +6,7 @@
 #include <linux/times.h>
 
 #include "enclave/libos/bytes.h"
+#include "enclave/libos/calls/own_call.h"
 #include "enclave/libos/calls/syscall_parts.h"
 #include "enclave/libos/clock.h"
 #include "enclave/libos/threads/spent.h"
@@ -39,6 +40,8 @@ static uint64_t set_name(uint64_t at)
             break;
     }
     memcpy(self->name, name, sizeof name);
+    if (self->number == process_self()->number) /* its process' own, which others see */
+        (void)own_make_call(OWN_NAMED, (uintptr_t)name, 0, 0);
     return 0;
 }
 
@@ -244,7 +247,8 @@ uint64_t syscall_setpriority(struct program_frame *frame)
     if (frame->rdi > PRIO_USER)
         return SYSCALL_ERROR(EINVAL);
     for (size_t i = 0; i < PROCESSES_MAX; i++) {
-        if (!is_meant(process_at(i), frame->rdi, frame->rsi))
+        if (!process_sees(process_self(), process_at(i)) ||
+            !is_meant(process_at(i), frame->rdi, frame->rsi))
             continue;
         int status = set_nice(process_at(i), nice);
         if (status < 0 || result == -ESRCH)
@@ -260,7 +264,8 @@ uint64_t syscall_getpriority(struct program_frame *frame)
     if (frame->rdi > PRIO_USER)
         return SYSCALL_ERROR(EINVAL);
     for (size_t i = 0; i < PROCESSES_MAX; i++) {
-        if (is_meant(process_at(i), frame->rdi, frame->rsi) && 20 - process_at(i)->nice > best)
+        if (process_sees(process_self(), process_at(i)) &&
+            is_meant(process_at(i), frame->rdi, frame->rsi) && 20 - process_at(i)->nice > best)
             best = 20 - process_at(i)->nice;
     }
     return best > 0 ? (uint64_t)best : SYSCALL_ERROR(ESRCH);
@@ -304,7 +309,8 @@ uint64_t syscall_sysinfo(struct program_frame *frame)
     info.totalram = memory_all() * MEMORY_PAGE;
     info.freeram = info.totalram - memory_taken() * MEMORY_PAGE;
     for (size_t i = 0; i < PROCESSES_MAX; i++)
-        info.procs = (uint16_t)(info.procs + (process_at(i)->state == PROCESS_ALIVE));
+        info.procs = (uint16_t)(info.procs + (process_at(i)->state == PROCESS_ALIVE &&
+                                              process_sees(process_self(), process_at(i))));
     memcpy((void *)frame->rdi, &info, sizeof info);
     return 0;
 }

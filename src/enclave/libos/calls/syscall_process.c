@@ -105,8 +105,13 @@ uint64_t syscall_tgkill(struct program_frame *frame)
     return (uint64_t)raise_in((int)frame->rdi, (int)frame->rsi, &info);
 }
 
+void syscall_describe_sender(int number, struct signal_info *out)
+{
+    *out = (struct signal_info){number, SI_USER, {sender(), 0}};
+}
+
 /* Nobody passes off a signal of his own as the kernel's or kill's. */
-static int take_info(uint64_t at, uint64_t number, int to, struct signal_info *out)
+int syscall_take_info(uint64_t at, uint64_t number, bool is_to_itself, struct signal_info *out)
 {
     if (!can_read(at, INFO_SIZE))
         return -EFAULT;
@@ -116,14 +121,15 @@ static int take_info(uint64_t at, uint64_t number, int to, struct signal_info *o
     if (number > SIGNALS)
         return -EINVAL;
     bool is_told = out->code >= 0 || out->code == SI_TKILL;
-    return is_told && to != process_self()->number ? -EPERM : 0;
+    return is_told && !is_to_itself ? -EPERM : 0;
 }
 
 uint64_t syscall_rt_sigqueueinfo(struct program_frame *frame)
 {
     struct signal_info info;
     int to = (int)frame->rdi;
-    int status = take_info(frame->rdx, frame->rsi, to, &info);
+    bool is_to_itself = to == process_self()->number;
+    int status = syscall_take_info(frame->rdx, frame->rsi, is_to_itself, &info);
     if (status < 0)
         return (uint64_t)status;
     return to > 0 ? (uint64_t)process_kill(process_self(), to, &info) : SYSCALL_ERROR(ESRCH);
@@ -132,7 +138,8 @@ uint64_t syscall_rt_sigqueueinfo(struct program_frame *frame)
 uint64_t syscall_rt_tgsigqueueinfo(struct program_frame *frame)
 {
     struct signal_info info;
-    int status = take_info(frame->r10, frame->rdx, (int)frame->rdi, &info);
+    bool is_to_itself = (int)frame->rdi == process_self()->number;
+    int status = syscall_take_info(frame->r10, frame->rdx, is_to_itself, &info);
     if (status == 0 && ((int)frame->rdi <= 0 || (int)frame->rsi <= 0))
         status = -EINVAL;
     return (uint64_t)(status < 0 ? status : raise_in((int)frame->rdi, (int)frame->rsi, &info));

@@ -10,7 +10,7 @@ uint64_t syscall_refused(struct program_frame *frame)
     static bool is_logged[512];
     uint64_t number = frame->number;
     if (number < sizeof is_logged && !is_logged[number])
-        log_number("EPERM: an enclave has nothing to administer: the system call ", number);
+        log_line("EPERM: an enclave has nothing to administer: ", syscall_name(number));
     if (number < sizeof is_logged)
         is_logged[number] = true;
     return SYSCALL_ERROR(EPERM);

@@ -196,12 +196,12 @@ uint64_t syscall_ioprio_set(struct program_frame *frame)
 /* Addresses are never random, so that who asks for that has it. */
 uint64_t syscall_personality(struct program_frame *frame)
 {
-    static uint32_t now;
-    uint32_t before = now, wanted = (uint32_t)frame->rdi;
+    uint32_t *now = &process_first()->personality;
+    uint32_t before = *now, wanted = (uint32_t)frame->rdi;
     if (wanted == UINT32_MAX)
         return before;
     if (wanted & ~NO_RANDOM_ADDRS)
         return SYSCALL_ERROR(EINVAL);
-    now = wanted;
+    *now = wanted;
     return before;
 }

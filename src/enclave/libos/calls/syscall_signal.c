@@ -56,7 +56,8 @@ uint64_t syscall_rt_sigaction(struct program_frame *frame)
     int status = signal_set_action(number, is_set ? &wanted : NULL, &before);
     if (status == 0 && is_set && number == SIGCHLD) {
         bool ignores = wanted.handler == (uintptr_t)SIG_IGN;
-        (void)own_make_call(OWN_CHILD_ACTION, ignores, wanted.flags & SA_NOCLDWAIT, 0);
+        (void)own_make_call(OWN_CHILD_ACTION, ignores, wanted.flags & SA_NOCLDWAIT,
+                            wanted.flags & SA_NOCLDSTOP);
     }
     if (status == 0 && frame->rdx != 0)
         memcpy((void *)frame->rdx, &before, sizeof before);

@@ -90,7 +90,10 @@ static uint64_t make(struct program_frame *frame, const struct clone_args *args)
 
 uint64_t syscall_clone(struct program_frame *frame)
 {
+    if (frame->rdi & CLONE_PIDFD && frame->rdi & (CLONE_PARENT_SETTID | CLONE_DETACHED))
+        return SYSCALL_ERROR(EINVAL); /* both would be at the same place */
     const struct clone_args args = {.flags = frame->rdi & ~(uint64_t)CSIGNAL,
+                                    .pidfd = frame->rdx,
                                     .exit_signal = frame->rdi & CSIGNAL,
                                     .stack = frame->rsi,
                                     .parent_tid = frame->rdx,

@@ -66,11 +66,6 @@ int door_read_disk(uint32_t disk, uint64_t offset, void *bytes, size_t size)
     return 0;
 }
 
-int64_t door_disk_size(uint32_t disk)
-{
-    return door_check(door_ask(DOOR_SIZE, disk, 0, 0), INT64_MAX);
-}
-
 uint64_t door_clock(enum door_clock clock)
 {
     unsigned long long now = door_ask(DOOR_CLOCK, clock, 0, 0);
@@ -178,6 +173,11 @@ void door_wake(uint64_t bits, uint64_t kicked)
     (void)door_ask(DOOR_WAKE, bits, kicked, 0);
 }
 
+void door_wake_gate(void)
+{
+    (void)door_ask(DOOR_WAKE, 0, 0, 1);
+}
+
 int door_spawn(size_t index)
 {
     return (int)door_check(door_ask(DOOR_SPAWN, index, 0, 0), 0);
@@ -213,14 +213,15 @@ int64_t door_next(const size_t wanted[2], enum door_event *event, void *bytes)
                            [DOOR_OUTPUT] = at_most(wanted[0]),
                            [DOOR_ERROR_OUTPUT] = at_most(wanted[1]),
                            [DOOR_TAKEN] = DOOR_BUFFER_SIZE,
-                           [DOOR_OVER] = 0};
+                           [DOOR_OVER] = 0,
+                           [DOOR_CALLED] = 0};
     uint64_t answer = door_ask(DOOR_NEXT, most[DOOR_OUTPUT], most[DOOR_ERROR_OUTPUT], 0);
-    int64_t size = door_check(answer, DOOR_OVER * DOOR_EVENT + DOOR_BUFFER_SIZE);
+    int64_t size = door_check(answer, DOOR_CALLED * DOOR_EVENT + DOOR_BUFFER_SIZE);
     if (size < 0)
         return size;
     *event = (enum door_event)(answer / DOOR_EVENT);
     size = (int64_t)(answer % DOOR_EVENT);
-    if (*event > DOOR_OVER || (size_t)size > most[*event])
+    if (*event > DOOR_CALLED || (size_t)size > most[*event])
         return -EIO;
     if (*event != DOOR_TAKEN)
         __builtin_memcpy(bytes, outside(), (size_t)size);

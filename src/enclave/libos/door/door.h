@@ -20,7 +20,6 @@ int64_t door_read(void *bytes, size_t size);
 
 /* All these bytes of a disk: 0, -EIO where there are fewer, or a negative errno. */
 int door_read_disk(uint32_t disk, uint64_t offset, void *bytes, size_t size);
-int64_t door_disk_size(uint32_t disk);
 
 /* The host's clock in nanoseconds, which is never behind what it was, and no more is known of it.
  */
@@ -56,6 +55,7 @@ size_t door_fetched_size(size_t place);
 void door_get_fetched(size_t place, void *out, size_t size);
 #define DOOR_FETCHED_NEXT(place, size) ((place) + sizeof(uint32_t) + (size))
 void door_wake(uint64_t bits, uint64_t kicked);
+void door_wake_gate(void);
 int door_spawn(size_t index);
 void door_alarm(uint64_t deadline);
 

@@ -18,7 +18,6 @@ enum door_number {
     DOOR_READ,      /* stream 0, bytes that the buffer may have: bytes, or -errno */
     DOOR_CLOCK,     /* enum door_clock: nanoseconds */
     DOOR_BLOCK,    /* disk, offset, bytes: they are in the buffer, or fewer at the end, or -errno */
-    DOOR_SIZE,     /* disk: its bytes, or -errno */
     DOOR_LOG,      /* bytes of a line's text in the buffer: 0 */
     DOOR_GROW,     /* offset, bytes: pages may be accepted there; 0, or -errno */
     DOOR_RESTRICT, /* offset, bytes, access: EMODPR is done; 0, or -errno */
@@ -27,8 +26,9 @@ enum door_number {
                       woken, one of them is ready or the monotonic clock has reached the deadline; how
                       many are ready, with what they are, or -errno. With a deadline of 0 bytes come
                       along, where DOOR_FETCH asks for them */
-    DOOR_WAKE,     /* bits of threads: their stay, or their next one, ends; bits of threads that are
-                      interrupted besides, should they be inside: 0 */
+    DOOR_WAKE,     /* bits of threads (DOOR_WAKE_BITS): their stay, or their next one, ends; bits of
+                      threads that are interrupted besides, should they be inside; 1 for the gate's
+                      thread, whose stay or next one, or its DOOR_NEXT, ends as well: 0 */
     DOOR_SPAWN,    /* a thread's index: it is entered with DOOR_RUN_THREAD; 0, or -errno */
     DOOR_ALARM,   /* deadline: a thread is woken and interrupted then, instead of at the one before;
                      0 */
@@ -61,7 +61,12 @@ enum door_number {
     DOOR_OUTBOX, /* the address of a struct door_outbox, for as long as the host runs; or -errno */
     DOOR_TRIM,   /* offset, bytes: EMODT to PT_TRIM is done; 0, or -errno */
     DOOR_REMOVE, /* offset, bytes: EREMOVE is done, and pages may be accepted there; 0, or -errno */
+    DOOR_QUOTE,  /* the first enclave's; bytes of a report in the buffer: the handle of a stream on
+                    which its quote comes, or nothing before the end; or -errno */
+    DOOR_END,
 };
+
+static_assert(DOOR_END - 1 <= 40, "the door stays small: each call is one that a host may lie to");
 
 #define DOOR_STREAMS  3          /* handles below are the standard streams */
 #define DOOR_CHILDREN UINT32_MAX /* a handle to wait for alone: of sockets that arrive */
@@ -88,6 +93,7 @@ enum door_event {
     DOOR_ERROR_OUTPUT, /* of standard error; none: its end */
     DOOR_TAKEN,        /* so many bytes of standard input have gone to the program */
     DOOR_OVER,         /* the program's threads have left, and its output has been told */
+    DOOR_CALLED,       /* a thread has woken the gate's */
 };
 
 /* A leaf of CPUID, and EAX, EBX, ECX, EDX. */
@@ -97,8 +103,11 @@ struct door_cpuid {
 };
 
 #define DOOR_FOREVER     UINT64_MAX /* no deadline */
-#define DOOR_THREADS_MAX 64         /* a bit for each in a word */
-#define DOOR_READY_MAX   1024
+#define DOOR_THREADS_MAX 96
+/* Of a word of DOOR_WAKE: threads whose indices have the same remainder share a bit, and wake
+ * together. */
+#define DOOR_WAKE_BITS 64
+#define DOOR_READY_MAX 1024
 
 /* What a thread waits for outside: 0 to 2 are the standard streams; bits of poll(2). */
 struct door_ready {

@@ -59,6 +59,15 @@ int64_t door_socket(int family, int type, int protocol)
     return handle >= 0 && handle < DOOR_STREAMS ? -EIO : handle;
 }
 
+int64_t door_quote(const void *report, size_t size)
+{
+    if (size > DOOR_BUFFER_SIZE)
+        return -EINVAL;
+    __builtin_memcpy(*door_buffer(), report, size);
+    int64_t handle = check(door_ask(DOOR_QUOTE, size, 0, 0), HANDLE_MAX);
+    return handle >= 0 && handle < DOOR_STREAMS ? -EIO : handle;
+}
+
 void door_close(uint32_t handle)
 {
     (void)door_ask(DOOR_CLOSE, handle, 0, 0);

@@ -29,6 +29,9 @@ int door_set_option(uint32_t handle, int level, int name, const void *value, siz
 /* The value's bytes. */
 int door_get_option(uint32_t handle, int level, int name, void *value, size_t size);
 
+/* Has a report of `size` bytes quoted: the handle of a stream, as door_socket(). */
+int64_t door_quote(const void *report, size_t size);
+
 /* An errno that the host may name; any other number is EIO. */
 int door_known_errno(int number);
 

@@ -11,6 +11,7 @@
 
 int ext4_reader_open(struct ext4_reader *reader, const struct ext4_source *source)
 {
+    static uint32_t last;
     uint8_t super[SUPER_SIZE];
     *reader = (struct ext4_reader){.source = *source};
     int status = source->read(source->arg, 0, SUPER_OFFSET, sizeof super, super);
@@ -24,6 +25,7 @@ int ext4_reader_open(struct ext4_reader *reader, const struct ext4_source *sourc
         get_le32(super + EXT4_SUPER_INCOMPAT) != EXT4_INCOMPAT ||
         get_le32(super + EXT4_SUPER_RO_COMPAT) != EXT4_RO_COMPAT)
         return -EUCLEAN;
+    reader->number = ++last;
     reader->blocks = get_le32(super + EXT4_SUPER_BLOCKS);
     reader->inodes = get_le32(super + EXT4_SUPER_INODES);
     reader->inodes_a_group = get_le32(super + EXT4_SUPER_GROUP_INODES);
@@ -223,6 +225,28 @@ static int find_run(const struct ext4_reader *reader, const struct ext4_inode *i
     return 0;
 }
 
+/* Bytes of a run of blocks, from this place in the first on: how many, which are not none. */
+static int64_t read_run(const struct ext4_reader *reader, const struct run *run, size_t in_block,
+                        uint8_t *out, size_t size)
+{
+    size_t part = EXT4_BLOCK_SIZE - in_block < size ? EXT4_BLOCK_SIZE - in_block : size;
+    uint64_t whole = in_block == 0 ? size / EXT4_BLOCK_SIZE : 0;
+    int status;
+    if (run->start == 0) {
+        memset(out, 0, part);
+        return (int64_t)part;
+    }
+    if (whole > run->count)
+        whole = run->count;
+    if (whole == 0)
+        status = read_part(reader, run->start, in_block, part, out);
+    else if (run->start >= reader->blocks || whole > reader->blocks - run->start)
+        status = -EUCLEAN;
+    else
+        status = reader->source.read_whole(reader->source.arg, run->start, (size_t)whole, out);
+    return status < 0 ? status : (int64_t)(whole == 0 ? part : whole * EXT4_BLOCK_SIZE);
+}
+
 /* Bytes of the inode's blocks, all of them below its size. */
 static int read_bytes(const struct ext4_reader *reader, const struct ext4_inode *inode,
                       uint64_t offset, uint8_t *out, size_t size)
@@ -230,22 +254,20 @@ static int read_bytes(const struct ext4_reader *reader, const struct ext4_inode 
     struct run run = {0, 0};
     while (size > 0) {
         size_t in_block = (size_t)(offset % EXT4_BLOCK_SIZE);
-        size_t part = EXT4_BLOCK_SIZE - in_block < size ? EXT4_BLOCK_SIZE - in_block : size;
-        int status = 0;
         if (offset / EXT4_BLOCK_SIZE > UINT32_MAX)
             return -EUCLEAN;
-        if (run.count == 0)
-            status = find_run(reader, inode, (uint32_t)(offset / EXT4_BLOCK_SIZE), &run);
-        if (status == 0 && run.start == 0)
-            memset(out, 0, part);
-        else if (status == 0)
-            status = read_part(reader, run.start++, in_block, part, out);
-        if (status < 0)
-            return status;
-        run.count--;
-        out += part;
-        size -= part;
-        offset += part;
+        int status = run.count > 0
+                         ? 0
+                         : find_run(reader, inode, (uint32_t)(offset / EXT4_BLOCK_SIZE), &run);
+        int64_t got = status < 0 ? status : read_run(reader, &run, in_block, out, size);
+        if (got < 0)
+            return (int)got;
+        uint64_t blocks = (in_block + (uint64_t)got + EXT4_BLOCK_SIZE - 1) / EXT4_BLOCK_SIZE;
+        run.start += run.start != 0 ? blocks : 0;
+        run.count -= blocks;
+        out += got;
+        size -= (size_t)got;
+        offset += (uint64_t)got;
     }
     return 0;
 }

@@ -15,15 +15,18 @@
 #include "enclave/libos/files/file_time.h"
 #include "format/ext4.h"
 
-/* Where blocks come from: copies a part of one; 0 or a negative errno. */
+/* Where blocks come from: copies a part of one, or several that follow each other; 0 or a negative
+ * errno. */
 struct ext4_source {
     int (*read)(void *arg, uint64_t block, size_t offset, size_t size, void *out);
+    int (*read_whole)(void *arg, uint64_t block, size_t count, void *out);
     void *arg;
     uint64_t blocks; /* that there are */
 };
 
 struct ext4_reader {
     struct ext4_source source;
+    uint32_t number; /* of all that were opened, from 1 on */
     uint32_t blocks; /* on the disk */
     uint32_t inodes;
     uint32_t inodes_a_group;

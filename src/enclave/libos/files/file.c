@@ -2,9 +2,11 @@
 
 #include <linux/errno.h>
 #include <linux/fcntl.h>
+#include <linux/inotify.h>
 
 #include "enclave/libos/bytes.h"
 #include "enclave/libos/files/lock_file.h"
+#include "enclave/libos/files/notify.h"
 
 #define LIMIT_DEFAULT 1024
 #define ROOM_MIN      16
@@ -42,6 +44,8 @@ void file_put(struct file *file)
     if (file->watches)
         file->forget_watches(file);
     lock_released(file);
+    if (file->is_told)
+        notify(file->node, file->flags & O_ACCMODE ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
     if (file->kind && file->kind->release)
         file->kind->release(file);
     node_put(file->node);

@@ -8,6 +8,7 @@
 #include "enclave/libos/files/tree.h"
 
 struct file;
+struct pseudo_text;
 
 #define FILE_SOCKET 12 /* S_IFSOCK >> 12: the one type that a layer's ext4 has none of */
 
@@ -28,6 +29,7 @@ struct file_kind {
     uint64_t (*due)(struct file *file);  /* when it becomes ready by itself; UINT64_MAX: never */
     unsigned (*poll)(struct file *file); /* of POLLIN and the like; NULL: read and write */
     int (*ioctl)(struct file *file, unsigned request, void *argument); /* -ENOTTY */
+    void (*tell)(const struct file *file, struct pseudo_text *out);    /* more of /proc's fdinfo */
     void (*release)(struct file *file);                                /* the last number is gone */
     /* Another open file of the same thing, by /proc: sets the kind and the state. -ENXIO */
     int (*open_again)(const struct file *from, struct file *to);
@@ -43,6 +45,7 @@ struct file {
     void (*forget_watches)(struct file *file);
     int owner;         /* fcntl's F_SETOWN, kept and told */
     uint64_t number;   /* of what has no node, for stat; both ends of a pipe have the same */
+    bool is_told;      /* that it is open, and so that it is closed (notify.h) */
     bool keeps_setuid; /* opened with CAP_FSETID: writing takes no bits away */
     struct node *node; /* counted; NULL for what has no name */
     char *path;        /* by which it was opened, from the root on; NULL likewise */

@@ -2,9 +2,11 @@
 #include <linux/errno.h>
 #include <linux/falloc.h>
 #include <linux/fcntl.h>
+#include <linux/inotify.h>
 
 #include "enclave/libos/bytes.h"
 #include "enclave/libos/files/file.h"
+#include "enclave/libos/files/notify.h"
 
 #define SIZE_MOST 0x7ffff000U /* MAX_RW_COUNT: more is cut */
 
@@ -30,6 +32,8 @@ int64_t file_read(struct file *file, uint64_t offset, void *out, size_t size)
                                    size < SIZE_MOST ? size : SIZE_MOST);
     if (got > 0 && here && !file->kind->is_stream)
         file->offset += (uint64_t)got;
+    if (got > 0)
+        notify(file->node, IN_ACCESS);
     return got;
 }
 
@@ -54,6 +58,8 @@ int64_t file_write(struct file *file, uint64_t offset, const void *bytes, size_t
     int64_t put = file->kind->write(file, offset, bytes, size < SIZE_MOST ? size : SIZE_MOST);
     if (put > 0 && here && !file->kind->is_stream)
         file->offset = offset + (uint64_t)put;
+    if (put > 0)
+        notify(file->node, IN_MODIFY);
     return put;
 }
 
@@ -90,13 +96,20 @@ int64_t file_seek(struct file *file, int64_t offset, unsigned whence)
     return to;
 }
 
+static int tell_modified(struct node *node, int status)
+{
+    if (status == 0)
+        notify(node, IN_MODIFY);
+    return status;
+}
+
 int file_truncate(struct file *file, uint64_t size)
 {
     if (!may(file, O_RDONLY))
         return file->flags & O_PATH ? -EBADF : -EINVAL;
     if (size > INT64_MAX || file->kind != &file_plain)
         return -EINVAL;
-    return node_truncate(file->node, size);
+    return tell_modified(file->node, node_truncate(file->node, size));
 }
 
 int file_allocate(struct file *file, unsigned mode, int64_t offset, int64_t size)
@@ -119,11 +132,11 @@ int file_allocate(struct file *file, unsigned mode, int64_t offset, int64_t size
         (file->node->seals & F_SEAL_GROW && mode == 0 && (uint64_t)end > file->node->size))
         return -EPERM;
     if (mode == hole)
-        return node_clear(file->node, (uint64_t)offset, (uint64_t)size);
+        return tell_modified(file->node, node_clear(file->node, (uint64_t)offset, (uint64_t)size));
     int status = node_allocate(file->node, (uint64_t)offset, (uint64_t)size);
     if (status == 0 && mode == 0 && (uint64_t)end > file->node->size)
         status = node_truncate(file->node, (uint64_t)end);
-    return status;
+    return tell_modified(file->node, status);
 }
 
 /* --- plain files ------------------------------------------------------------------------------ */
@@ -211,5 +224,6 @@ int file_list(struct file *file, void *out, size_t size)
     if (status < 0 && (status != -EAGAIN || listing.used == 0))
         return status;
     file->offset = listing.position;
+    notify(file->node, IN_ACCESS);
     return (int)listing.used;
 }

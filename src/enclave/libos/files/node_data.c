@@ -37,6 +37,33 @@ static int call_home(struct node *node, uint64_t offset, uint64_t size, bool is_
     return node->shared && node_call_home ? node_call_home(node, offset, size, is_changed) : 0;
 }
 
+/* How many of these bytes there are before those of a page in memory. */
+static size_t lower_part(const struct node *node, uint64_t offset, size_t size)
+{
+    size_t part = PAGES_SIZE - (size_t)(offset % PAGES_SIZE);
+    while (part < size && !pages_get(&node->pages, (offset + part) / PAGES_SIZE))
+        part += PAGES_SIZE;
+    return part < size ? part : size;
+}
+
+/* Bytes of one page in memory, or of several of the layer's: how many. Where these cannot be had
+ * together, as many as can. */
+static int64_t read_some(const struct node *node, uint64_t offset, uint8_t *out, size_t size)
+{
+    size_t in_page = (size_t)(offset % PAGES_SIZE);
+    size_t part = PAGES_SIZE - in_page < size ? PAGES_SIZE - in_page : size;
+    const uint8_t *page = pages_get(&node->pages, offset / PAGES_SIZE);
+    if (page) {
+        memcpy(out, page + in_page, part);
+        return (int64_t)part;
+    }
+    size_t whole = lower_part(node, offset, size);
+    if (whole > part && read_lower(node, offset, out, whole) == 0)
+        return (int64_t)whole;
+    int status = read_lower(node, offset, out, part);
+    return status < 0 ? status : (int64_t)part;
+}
+
 static int64_t read_bytes(struct node *node, uint64_t offset, void *out, size_t size)
 {
     if (offset >= node->size)
@@ -44,18 +71,10 @@ static int64_t read_bytes(struct node *node, uint64_t offset, void *out, size_t 
     if (size > node->size - offset)
         size = (size_t)(node->size - offset);
     for (size_t done = 0; done < size;) {
-        uint64_t at = offset + done;
-        size_t in_page = (size_t)(at % PAGES_SIZE);
-        size_t part = PAGES_SIZE - in_page < size - done ? PAGES_SIZE - in_page : size - done;
-        const uint8_t *page = pages_get(&node->pages, at / PAGES_SIZE);
-        int status = 0;
-        if (page)
-            memcpy((uint8_t *)out + done, page + in_page, part);
-        else
-            status = read_lower(node, at, (uint8_t *)out + done, part);
-        if (status < 0)
-            return done > 0 ? (int64_t)done : status;
-        done += part;
+        int64_t got = read_some(node, offset + done, (uint8_t *)out + done, size - done);
+        if (got < 0)
+            return done > 0 ? (int64_t)done : got;
+        done += (size_t)got;
     }
     return (int64_t)size;
 }
@@ -180,6 +199,23 @@ int node_clear(struct node *node, uint64_t offset, uint64_t size)
         offset += (uint64_t)put;
     }
     return 0;
+}
+
+const struct ext4_reader *node_layer(const struct node *node)
+{
+    struct ext4_inode inode;
+    bool is_written = node->lower_size != node->size || node->pages.root;
+    if (node->mode >> 12 != EXT4_FILE || node->lower.inode == 0 || is_written ||
+        ext4_read_inode(layer_of(node), node->lower.inode, &inode) < 0)
+        return NULL;
+    return inode.size == node->size ? layer_of(node) : NULL; /* else it was cut */
+}
+
+uint64_t node_layer_number(const struct node *node)
+{
+    const struct ext4_reader *layer = node_layer(node);
+    return layer && layer->number <= INT32_MAX ? (uint64_t)layer->number << 32 | node->lower.inode
+                                               : 0;
 }
 
 uint64_t node_used(const struct node *node)

@@ -15,7 +15,8 @@ static int next_process(const struct pseudo_key *key, int number)
     (void)key;
     for (size_t i = 0; i < PROCESSES_MAX; i++) {
         const struct process *one = process_at(i);
-        if (one->state != PROCESS_FREE && one->number > number && (next < 0 || one->number < next))
+        if (one->state != PROCESS_FREE && process_sees(process_self(), one) &&
+            one->number > number && (next < 0 || one->number < next))
             next = one->number;
     }
     return next;

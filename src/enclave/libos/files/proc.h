@@ -10,7 +10,7 @@
 int proc_new(struct file_clock clock, struct tree **out);
 
 /* A mount that /proc/mounts is to show, for ever; the path is borrowed, and so is the tree. */
-#define PROC_MOUNTS_MAX 72 /* the root, /dev, /proc, /sys, and the policy's */
+#define PROC_MOUNTS_MAX 72 /* the root, /dev and in it, /proc, /sys, and the policy's */
 void proc_note_mount(const char *path, const struct tree *tree);
 
 /* The tables: proc_process.c, proc_files.c, proc_system.c, proc_sys.c. */

@@ -132,6 +132,8 @@ static int text_file(const struct pseudo_key *key, struct pseudo_text *out)
     pseudo_print(out, "mnt_id:\t%lu\nino:\t%lu\n",
                  file->node ? (unsigned long)file->node->tree->device : 0UL,
                  file->node ? file->node->number : file->number);
+    if (file->kind->tell)
+        file->kind->tell(file, out);
     return 0;
 }
 

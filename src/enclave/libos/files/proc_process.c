@@ -3,6 +3,7 @@
 
 #include "enclave/libos/bytes.h"
 #include "enclave/libos/files/proc.h"
+#include "enclave/libos/files/terminal.h"
 #include "enclave/libos/processes/process.h"
 #include "enclave/libos/program/facts.h"
 #include "enclave/libos/program/memory.h"
@@ -143,6 +144,8 @@ static char state_of(const struct pseudo_key *key)
     const struct process *process = process_find(key->process);
     if (!process || process->state == PROCESS_ENDED)
         return 'Z';
+    if (process->stopped_by != 0)
+        return 'T';
     return thread_of(key) == thread_self() ? 'R' : 'S';
 }
 
@@ -179,15 +182,17 @@ static int text_stat(const struct pseudo_key *key, struct pseudo_text *out)
     const struct process *process = process_find(key->process);
     const struct program_facts *facts = facts_of(key);
     struct sets sets;
+    int device, foreground;
     if (!process)
         return -ESRCH;
     unsigned long pages = facts ? memory_used() : 0;
     facts = facts ? facts : &none;
     find_sets(key, &sets);
-    pseudo_print(out, "%d (%s) %c %lu %d %d 0 -1 4194304 0 0 0 0 0 0 0 0 20 0 %lu 0 %lu %lu %lu ",
+    terminal_tell(process, &device, &foreground);
+    pseudo_print(out, "%d (%s) %c %lu %d %d %d %d 4194304 0 0 0 0 0 0 0 0 20 0 %lu 0 %lu %lu %lu ",
                  key->number ? key->number : key->process, name_of(key), state_of(key),
-                 parent_of(process), process->group, process->session, threads_of(key),
-                 facts->started / PROC_TICK, pages * MEMORY_SIZE, pages);
+                 parent_of(process), process->group, process->session, device, foreground,
+                 threads_of(key), facts->started / PROC_TICK, pages * MEMORY_SIZE, pages);
     pseudo_print(out, "%lu 1 1 %lu 0 0 %lu %lu %lu %lu 0 0 0 17 0 0 0 0 0 0 0 0 %lu %lu %lu ",
                  UINT64_MAX, facts->stack, sets.pending, sets.blocked, sets.ignored, sets.caught,
                  facts->heap, facts->arguments, facts->environment);
@@ -231,6 +236,7 @@ static int text_status(const struct pseudo_key *key, struct pseudo_text *out)
                  state,
                  state == 'R'   ? "running"
                  : state == 'S' ? "sleeping"
+                 : state == 'T' ? "stopped"
                                 : "zombie",
                  process->number, key->number ? key->number : key->process, parent_of(process));
     add_creds(out, &process->vfs.creds);

@@ -111,9 +111,18 @@ static int text_boot(const struct pseudo_key *key, struct pseudo_text *out)
         .name = NULL                                                                               \
     }
 
+/* As notify_file.h has them. */
+static const struct pseudo_entry notify_entries[] = {
+    CONSTANT("max_queued_events", "16384\n"),
+    CONSTANT("max_user_instances", "128\n"),
+    CONSTANT("max_user_watches", "8192\n"),
+    END,
+};
+
 static const struct pseudo_entry file_entries[] = {
     CONSTANT("file-max", "9223372036854775807\n"),
     CONSTANT("file-nr", "0\t0\t9223372036854775807\n"),
+    FOLDER("inotify", notify_entries),
     CONSTANT("nr_open", "65536\n"),
     CONSTANT("pipe-max-size", "65536\n"),
     END,

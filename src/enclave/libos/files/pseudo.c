@@ -237,7 +237,9 @@ static const struct file_kind text_kind = {
 
 static int open_text(struct node *node, struct file *file)
 {
-    (void)node;
+    const struct pseudo_node *pseudo = of(node);
+    if (pseudo->entry->open)
+        return pseudo->entry->open(file);
     file->state = alloc_zeroed(1, sizeof(struct pseudo_text));
     if (!file->state)
         return -ENOMEM;

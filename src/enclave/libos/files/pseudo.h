@@ -12,6 +12,8 @@
 #include "enclave/libos/files/pseudo_text.h"
 #include "enclave/libos/files/tree.h"
 
+struct file;
+
 #define PSEUDO_LINK_MAX 4096 /* bytes of a target, with the zero byte */
 
 /* For whom a node is. */
@@ -37,6 +39,8 @@ struct pseudo_entry {
     const char *constant; /* or this */
     /* What was written, with a zero byte behind it; NULL: nothing can be. */
     int (*take)(const struct pseudo_key *key, const char *bytes, size_t size);
+    /* Or all of it: sets the file's kind and state. */
+    int (*open)(struct file *file);
 
     /* A link's target, with a zero byte: -ENOENT for none. */
     int (*link)(const struct pseudo_key *key, char out[PSEUDO_LINK_MAX]);

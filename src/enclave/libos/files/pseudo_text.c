@@ -3,6 +3,7 @@
 #include <stdarg.h>
 
 #include "enclave/libos/bytes.h"
+#include "enclave/libos/wipe.h"
 
 #define ROOM_MIN 512
 #define DIGITS   24
@@ -101,6 +102,8 @@ void pseudo_print(struct pseudo_text *text, const char *format, ...)
 
 void pseudo_text_fini(struct pseudo_text *text)
 {
+    if (text->bytes)
+        libos_wipe(text->bytes, text->size); /* some hold keys */
     libos_free(text->bytes);
     *text = (struct pseudo_text){0};
 }

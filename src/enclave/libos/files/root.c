@@ -3,32 +3,45 @@
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 #include <linux/limits.h>
+#include <linux/magic.h>
 
 #include "enclave/inside/enclave.h"
 #include "enclave/libos/bytes.h"
 #include "enclave/libos/clock.h"
 #include "enclave/libos/door/door.h"
+#include "enclave/libos/files/attestation.h"
 #include "enclave/libos/files/devices.h"
 #include "enclave/libos/files/proc.h"
 #include "enclave/libos/files/sysfs.h"
+#include "enclave/libos/files/terminal.h"
 #include "enclave/libos/files/verity.h"
 #include "enclave/libos/log.h"
+#include "enclave/libos/wire/handshake.h"
 
-#define NANOSECONDS  UINT64_C(1000000000)
-#define FIRST_DEVICE 64 /* behind those of /dev, /proc and /sys */
+#define NANOSECONDS      UINT64_C(1000000000)
+#define APART_DEVICE     62
+#define APART_BLOCKS     64                  /* that are kept of its layer */
+#define APART_LIMIT      (UINT64_C(1) << 20) /* bytes of its names */
+#define TERMINALS_DEVICE 63
+#define FIRST_DEVICE     64 /* behind those of /dev, /proc and /sys */
 
 /* `arg` is the disk's number. */
-static int read_block(void *arg, uint64_t block, uint8_t out[VERITY_BLOCK_SIZE])
+static int read_blocks(void *arg, uint64_t block, size_t count, uint8_t *out)
 {
     if (block > UINT64_MAX / VERITY_BLOCK_SIZE)
         return -EIO;
     return door_read_disk((uint32_t)(uintptr_t)arg, block * VERITY_BLOCK_SIZE, out,
-                          VERITY_BLOCK_SIZE);
+                          count * VERITY_BLOCK_SIZE);
 }
 
 static int read_part(void *arg, uint64_t block, size_t offset, size_t size, void *out)
 {
     return verity_disk_read(arg, block, offset, size, out);
+}
+
+static int read_whole(void *arg, uint64_t block, size_t count, void *out)
+{
+    return verity_disk_read_whole(arg, block, count, out);
 }
 
 static void now(void *arg, struct file_time *out)
@@ -47,11 +60,11 @@ static int fill(void *arg, void *out, size_t size)
 static int open_layer(const struct root_layer *layer, size_t cache, struct verity_disk **blocks,
                       struct ext4_reader *out)
 {
-    struct verity_source source = {read_block, (void *)(uintptr_t)layer->disk}; /* NOLINT */
+    struct verity_source source = {read_blocks, (void *)(uintptr_t)layer->disk}; /* NOLINT */
     int status = verity_disk_new(&source, layer->data_blocks, layer->root, cache, blocks);
     if (status < 0)
         return status;
-    struct ext4_source data = {read_part, *blocks, verity_disk_blocks(*blocks)};
+    struct ext4_source data = {read_part, read_whole, *blocks, verity_disk_blocks(*blocks)};
     status = ext4_reader_open(out, &data);
     if (status < 0)
         log_number("no layer of its root hash is on the disk ", layer->disk);
@@ -93,7 +106,27 @@ static int mount_dev(struct vfs *vfs)
     int status = tree_new(&options, &dev);
     if (status == 0)
         status = devices_make(dev);
+    if (status == 0)
+        status = terminal_make_devices(dev);
     return status < 0 ? status : mount_at(vfs, "/dev", dev);
+}
+
+static int mount_terminals(struct vfs *vfs)
+{
+    struct tree_options options = {.limit = ROOT_LIMIT,
+                                   .whole = &written,
+                                   .flags = TREE_NO_SETUID | TREE_NO_EXECUTE,
+                                   .device = TERMINALS_DEVICE,
+                                   .mode = 0755,
+                                   .clock = vfs->clock};
+    struct tree *folder = NULL;
+    int status = tree_new(&options, &folder);
+    if (status < 0)
+        return status;
+    folder->kind = "devpts";
+    folder->magic = DEVPTS_SUPER_MAGIC;
+    status = terminal_make_folder(folder);
+    return status < 0 ? status : mount_at(vfs, "/dev/pts", folder);
 }
 
 static int mount_system(struct vfs *vfs)
@@ -111,6 +144,17 @@ static int mount_system(struct vfs *vfs)
         return status;
     sys->flags = harmless | TREE_READ_ONLY;
     return mount_at(vfs, "/sys", sys);
+}
+
+/* The tree is *vfs's root, which is empty so far. */
+static int begin_root(struct vfs *vfs, const struct tree_options *options, struct tree **root)
+{
+    int status = tree_new(options, root);
+    if (status < 0)
+        return status;
+    vfs_init(vfs, *root, options->clock);
+    vfs->random = (struct file_random){fill, NULL};
+    return 0;
 }
 
 int root_mount(struct vfs *vfs, const struct root_layer *layers, size_t count)
@@ -132,14 +176,30 @@ int root_mount(struct vfs *vfs, const struct root_layer *layers, size_t count)
                                    .layers = readers,
                                    .layer_count = count};
     if (status == 0)
-        status = tree_new(&options, &root);
+        status = begin_root(vfs, &options, &root);
     if (status < 0)
         return status;
-    vfs_init(vfs, root, clock);
-    vfs->random = (struct file_random){fill, NULL};
     proc_note_mount("/", root);
     status = mount_dev(vfs);
+    if (status == 0)
+        status = mount_terminals(vfs);
     return status < 0 ? status : mount_system(vfs);
+}
+
+int root_open_apart(struct vfs *vfs, const struct root_layer *layer)
+{
+    struct file_clock clock = {now, NULL};
+    struct ext4_reader *reader = alloc_zeroed(1, sizeof *reader);
+    struct verity_disk *blocks = NULL;
+    struct tree *root = NULL;
+    int status = reader ? open_layer(layer, APART_BLOCKS, &blocks, reader) : -ENOMEM;
+    struct tree_options options = {.limit = APART_LIMIT,
+                                   .flags = TREE_READ_ONLY | TREE_NO_SETUID | TREE_NO_DEVICES,
+                                   .device = APART_DEVICE,
+                                   .clock = clock,
+                                   .layers = reader,
+                                   .layer_count = 1};
+    return status < 0 ? status : begin_root(vfs, &options, &root);
 }
 
 static int make_folders(struct vfs *vfs, const char *path)
@@ -161,9 +221,10 @@ static int make_folders(struct vfs *vfs, const char *path)
     return 0;
 }
 
+static uint32_t next_device = FIRST_DEVICE;
+
 int root_mount_tmpfs(struct vfs *vfs, const struct root_tmpfs *what)
 {
-    static uint32_t next_device = FIRST_DEVICE;
     struct tree_options options = {.limit = what->limit,
                                    .whole = &written,
                                    .flags = what->flags,
@@ -180,6 +241,74 @@ int root_mount_tmpfs(struct vfs *vfs, const struct root_tmpfs *what)
     tree->root->uid = what->uid;
     tree->root->gid = what->gid;
     return mount_at(vfs, what->path, tree);
+}
+
+/* What is there is left as it is. */
+static int make_file(struct vfs *vfs, const char *path)
+{
+    int number = vfs_open(vfs, AT_FDCWD, path, O_RDONLY | O_CREAT | O_NONBLOCK, 0644, 0);
+    return number < 0 ? number : file_close(&vfs->files, number);
+}
+
+static int fill_file(struct node *node, struct span bytes)
+{
+    int64_t put = bytes.size > 0 ? node_write(node, 0, bytes.data, bytes.size) : 0;
+    if (put >= 0 && (size_t)put < bytes.size)
+        return -ENOSPC;
+    return put < 0 ? (int)put : 0;
+}
+
+int root_mount_file(struct vfs *vfs, const struct root_file *what)
+{
+    struct tree_options options = {
+        .limit = ROOT_LIMIT,
+        .whole = &written,
+        .flags = TREE_READ_ONLY | TREE_NO_SETUID | TREE_NO_DEVICES | TREE_NO_EXECUTE,
+        .device = next_device,
+        .mode = what->mode,
+        .is_file = true,
+        .clock = vfs->clock};
+    struct tree *tree = NULL;
+    int status = make_folders(vfs, what->path);
+    if (status == 0)
+        status = make_file(vfs, what->path);
+    if (status == 0)
+        status = tree_new(&options, &tree);
+    if (status < 0 || !tree)
+        return status;
+    next_device++;
+    tree->root->uid = what->uid;
+    status = fill_file(tree->root, what->bytes);
+    if (status == 0)
+        status = vfs_mount(vfs, what->path, tree);
+    if (status == 0)
+        proc_note_mount(what->path, tree);
+    return status;
+}
+
+static struct attestation_source source_of(const uint8_t quoting[512])
+{
+    struct attestation_source source = {.processor = &handshake_inside};
+    _Static_assert(sizeof source.quoting == 512, "TARGETINFO");
+    memcpy(source.quoting, quoting, sizeof source.quoting);
+    return source;
+}
+
+void root_begin_attestation(const uint8_t quoting[512])
+{
+    const struct attestation_source source = source_of(quoting);
+    attestation_begin(&source);
+}
+
+int root_mount_attestation(struct vfs *vfs, const uint8_t quoting[512])
+{
+    const struct attestation_source source = source_of(quoting);
+    struct tree *tree = NULL;
+    int status = attestation_new(&source, vfs->clock, &tree);
+    if (status < 0 || !tree)
+        return status;
+    tree->flags = TREE_NO_SETUID | TREE_NO_DEVICES | TREE_NO_EXECUTE;
+    return mount_at(vfs, "/dev/attestation", tree);
 }
 
 void root_bound(uint64_t size)

@@ -7,6 +7,7 @@
 #include <linux/signalfd.h>
 
 #include "enclave/libos/bytes.h"
+#include "enclave/libos/processes/process.h"
 #include "enclave/libos/threads/thread.h"
 
 uint64_t signal_files_watch;
@@ -27,16 +28,14 @@ static void put_info(const struct signal_info *from, struct signalfd_siginfo *ou
     };
 }
 
-static int64_t signals_read(struct file *file, uint64_t offset, void *out, size_t size)
+int64_t signal_file_take(uint64_t set, void *out, size_t size)
 {
-    const struct signal_file *signals = file->state;
     struct signalfd_siginfo one;
     struct signal_info info;
     size_t done = 0;
-    (void)offset;
     if (size < sizeof one)
         return -EINVAL;
-    while (size - done >= sizeof one && signal_take(thread_self(), signals->set, &info) != 0) {
+    while (size - done >= sizeof one && signal_take(thread_self(), set, &info) != 0) {
         put_info(&info, &one);
         memcpy((uint8_t *)out + done, &one, sizeof one);
         done += sizeof one;
@@ -44,10 +43,31 @@ static int64_t signals_read(struct file *file, uint64_t offset, void *out, size_
     return done > 0 ? (int64_t)done : -EAGAIN;
 }
 
-static unsigned signals_poll(struct file *file)
+/* Of the thread that asks, wherever it is. */
+static bool are_pending(const struct signal_file *signals)
+{
+    const struct thread *self = thread_self();
+    return ((self->mirror ? self->mirror->pending : signal_pending(self)) & signals->set) != 0;
+}
+
+static int64_t signals_read(struct file *file, uint64_t offset, void *out, size_t size)
 {
     const struct signal_file *signals = file->state;
-    return signal_pending(thread_self()) & signals->set ? POLLIN | POLLRDNORM : 0;
+    struct thread_mirror *mirror = thread_self()->mirror;
+    (void)offset;
+    if (!mirror)
+        return signal_file_take(signals->set, out, size);
+    if (size < sizeof(struct signalfd_siginfo))
+        return -EINVAL;
+    if (!are_pending(signals))
+        return -EAGAIN;
+    mirror->taken = signals->set;
+    return -SIGNAL_FILE_ELSEWHERE;
+}
+
+static unsigned signals_poll(struct file *file)
+{
+    return are_pending(file->state) ? POLLIN | POLLRDNORM : 0;
 }
 
 static void signals_release(struct file *file)
@@ -64,7 +84,9 @@ static const struct file_kind signals_kind = {.name = "[signalfd]",
 static void set_signals(struct signal_file *signals, uint64_t set)
 {
     signals->set = set & ~(SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP));
-    signal_files_watch |= signals->set;
+    process_self()->watched |= signals->set;
+    if (!thread_self()->mirror)
+        signal_files_watch |= signals->set;
 }
 
 int signal_file_new(uint64_t set, unsigned flags, struct file **out)

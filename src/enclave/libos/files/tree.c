@@ -3,6 +3,7 @@
 #include <linux/errno.h>
 
 #include "enclave/libos/bytes.h"
+#include "enclave/libos/files/notify.h"
 #include "enclave/libos/files/special.h"
 #include "enclave/libos/files/tree_parts.h"
 
@@ -52,6 +53,8 @@ void node_put(struct node *node)
 {
     if (!node || --node->references > 0)
         return;
+    if (node->notified)
+        notify_gone(node);
     struct account *account = &node->tree->account;
     if (node->special && node->special->release)
         node->special->release(node);
@@ -81,15 +84,18 @@ void node_touch(struct node *node)
 /* --- trees ------------------------------------------------------------------------------------ */
 
 /* The root is the top layer's, with the others below it. */
-static int make_root(struct tree *tree, uint16_t mode)
+static int make_root(struct tree *tree, const struct tree_options *options)
 {
     struct ext4_inode inode;
-    struct node_new what = {.mode = (uint16_t)(EXT4_DIR << 12 | mode)};
+    const unsigned type = options->is_file ? EXT4_FILE : EXT4_DIR;
+    struct node_new what = {.mode = (uint16_t)(type << 12 | options->mode)};
     int status = 0;
     if (tree->layer_count > 0)
         status = ext4_read_inode(&tree->layers[0], EXT4_ROOT, &inode);
     if (status == 0)
         status = node_new(tree, &what, &tree->root);
+    if (status == 0 && options->is_file)
+        tree->root->links = 1; /* that of the file which it hides */
     if (status != 0 || tree->layer_count == 0)
         return status;
     struct node *root = tree->root;
@@ -110,7 +116,7 @@ static int make_root(struct tree *tree, uint16_t mode)
 int tree_new(const struct tree_options *options, struct tree **out)
 {
     *out = NULL;
-    if (options->layer_count > TREE_LAYERS_MAX)
+    if (options->layer_count > TREE_LAYERS_MAX || (options->is_file && options->layer_count > 0))
         return -EINVAL;
     struct tree *tree = alloc_zeroed(1, sizeof *tree);
     if (!tree)
@@ -124,7 +130,7 @@ int tree_new(const struct tree_options *options, struct tree **out)
     tree->kind = options->layer_count > 0 ? "overlay" : "tmpfs";
     tree->magic = options->layer_count > 0 ? MAGIC_OVERLAY : MAGIC_TMPFS;
     tree->next_number = 1;
-    int status = make_root(tree, options->mode);
+    int status = make_root(tree, options);
     if (status < 0) {
         tree_free(tree);
         return status;
@@ -136,6 +142,8 @@ int tree_new(const struct tree_options *options, struct tree **out)
 static void release_entry(struct entry *entry)
 {
     struct node *node = entry->node;
+    if (node && node->named == entry)
+        node->named = NULL;
     if (entry->is_charged)
         account_give(&entry->directory->tree->account, ENTRY_CHARGE + entry->name_size);
     directory_drop(entry);
@@ -197,9 +205,12 @@ int tree_lookup(struct node *directory, struct span name, struct node **out)
     int status = find(directory, name, &entry);
     if (status == 0)
         status = entry ? tree_node_of(entry, &node) : -ENOENT;
-    if (status == 0)
-        *out = node_get(node);
-    return status;
+    if (status != 0)
+        return status;
+    if (!node_is_directory(node))
+        node->named = entry;
+    *out = node_get(node);
+    return 0;
 }
 
 /* A new name for a node, which is taken on success. */
@@ -220,6 +231,8 @@ static int attach(struct node *directory, struct span name, struct node *node)
     if (node_is_directory(node)) {
         node->own = entry;
         directory->directory.directories++;
+    } else {
+        node->named = entry;
     }
     node_touch(directory);
     return 0;
@@ -400,6 +413,8 @@ static void put_node(struct entry *entry, struct node *node)
     entry->type = (uint8_t)(node->mode >> 12);
     if (is_directory)
         node->own = entry;
+    else
+        node->named = entry;
     struct directory *directory = &entry->directory->directory;
     directory->directories = directory->directories + is_directory - was_directory;
 }
@@ -426,6 +441,8 @@ static int carry_out(struct move *move, struct span new_name, unsigned flags)
         if (move->target) {
             if (node_is_directory(move->target))
                 move->target->own = NULL;
+            else if (move->target->named == move->to)
+                move->target->named = NULL;
             unlinked(move->target);
             node_put(move->target);
         }

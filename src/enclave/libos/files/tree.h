@@ -46,6 +46,7 @@ struct file_clock {
 struct xattr;
 struct entry;
 struct shared_object;
+struct notify_watch;
 struct special;
 
 /* An inode of a layer; none when `inode` is 0. */
@@ -87,8 +88,10 @@ struct node {
     struct xattr *xattrs;
     bool has_xattrs; /* they have been read */
     struct directory directory;
-    struct entry *own;             /* of a directory: the name that it has; NULL for a root */
-    struct tree *mounted;          /* a tree whose root hides this directory */
+    struct entry *own;   /* of a directory: the name that it has; NULL for a root */
+    struct entry *named; /* of what is none: by which it was last looked up; NULL: it has gone */
+    struct notify_watch *notified; /* notify.h */
+    struct tree *mounted;          /* a tree whose root hides this one */
     struct node *next_shared;      /* among nodes of hard-linked inodes */
     const struct special *special; /* what is no file on a disk (special.h), with its argument */
     void *special_arg;
@@ -118,6 +121,7 @@ struct tree_options {
     unsigned flags;        /* TREE_READ_ONLY and so on */
     uint32_t device;       /* number, for stat */
     uint16_t mode;         /* of the root where there is no layer, without the type */
+    bool is_file;          /* the root is a file, which is mounted on a file; without layers */
     struct file_clock clock;
     const struct ext4_reader *layers; /* top first; borrowed */
     size_t layer_count;
@@ -127,7 +131,7 @@ struct tree_options {
 
 struct tree {
     struct node *root;
-    struct node *mounted_on; /* the directory that the root hides; NULL for the first tree */
+    struct node *mounted_on; /* the node that the root hides; NULL for the first tree */
     const char *kind;        /* for /proc/mounts */
     uint32_t magic;          /* its number for statfs(2) */
     uint32_t device;
@@ -205,6 +209,11 @@ int node_allocate(struct node *node, uint64_t offset, uint64_t size);
 
 /* Zeros in the place of what there is, up to the file's end. -ENOSPC. */
 int node_clear(struct node *node, uint64_t offset, uint64_t size);
+
+/* The layer whose bytes a file has, all of them as they are there (node->lower); NULL where not. */
+const struct ext4_reader *node_layer(const struct node *node);
+/* A number that such a file has among those of all layers, below 2^63; 0 for any other. */
+uint64_t node_layer_number(const struct node *node);
 
 /* Bytes of memory or disk that it takes. */
 uint64_t node_used(const struct node *node);

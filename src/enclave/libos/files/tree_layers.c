@@ -211,6 +211,7 @@ int tree_node_of(struct entry *entry, struct node **out)
         node->directory.lowers = entry->lowers;
         entry->lowers = (struct lowers){0};
     } else {
+        node->named = entry;
         lowers_fini(&entry->lowers);
     }
     *out = entry->node = node_get(node);

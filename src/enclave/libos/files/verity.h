@@ -6,8 +6,11 @@
  * many blocks of data there are, and blocks. The number is believed for the shape of the tree
  * alone; whoever mounts must compare it with the number in the data itself (ext4_reader_open()
  * does), or a host could pass off a level of the tree as data. A block is read into memory of the
- * enclave's, then hashed there, then kept in a cache of fixed size: data and tree alike, since a
+ * enclave's, then hashed there, then kept in a cache of limited size: data and tree alike, since a
  * cached block of the tree is as good as the root. Errors leave nothing in the cache.
+ *
+ * Whole blocks of a file are read several at once, by way of a buffer that is used again and again,
+ * and kept when they are read for the second time: most are read once.
  *
  * Not for two threads at once.
  */
@@ -16,12 +19,15 @@
 
 #include "format/verity.h"
 
-/* Reads a block of the host's disk. It puts VERITY_BLOCK_SIZE bytes, which may be anything, into
- * `out`, memory that the host cannot reach. 0, or a negative errno. */
+/* Reads `count` blocks of the host's disk, at most VERITY_RUN, that follow each other. It puts as
+ * many VERITY_BLOCK_SIZE bytes, which may be anything, into `out`, memory that the host cannot
+ * reach. 0, or a negative errno. */
 struct verity_source {
-    int (*read_block)(void *arg, uint64_t block, uint8_t out[VERITY_BLOCK_SIZE]);
+    int (*read_blocks)(void *arg, uint64_t block, size_t count, uint8_t *out);
     void *arg;
 };
+
+#define VERITY_RUN 16
 
 #define VERITY_CACHE_BLOCKS_MIN 16
 
@@ -39,5 +45,9 @@ uint64_t verity_disk_blocks(const struct verity_disk *disk);
  * not what the root hash says, else what the source said. On failure `out` is untouched. */
 int verity_disk_read(struct verity_disk *disk, uint64_t block, size_t offset, size_t size,
                      void *out);
+
+/* The same of `count` whole blocks that follow each other. On failure `out` has some of them, and
+ * nothing that was not checked. */
+int verity_disk_read_whole(struct verity_disk *disk, uint64_t block, size_t count, void *out);
 
 #endif

@@ -39,6 +39,11 @@ int vfs_fork(const struct vfs *from, struct vfs *to)
     return 0;
 }
 
+static bool is_directory(const struct node *node)
+{
+    return node->mode >> 12 == EXT4_DIR;
+}
+
 int vfs_mount(struct vfs *vfs, const char *path, struct tree *tree)
 {
     struct walk walk;
@@ -46,7 +51,7 @@ int vfs_mount(struct vfs *vfs, const char *path, struct tree *tree)
     if (status < 0)
         return status;
     struct node *node = walk.node;
-    if (node->mode >> 12 != EXT4_DIR)
+    if (is_directory(node) != is_directory(tree->root))
         status = -ENOTDIR;
     else if (tree->mounted_on || node == vfs->root)
         status = -EBUSY;
@@ -71,7 +76,7 @@ void vfs_unmount(struct vfs *vfs, struct tree *tree)
 /* Takes the reference. */
 static int change_cwd(struct vfs *vfs, struct node *node)
 {
-    int status = node->mode >> 12 == EXT4_DIR ? 0 : -ENOTDIR;
+    int status = is_directory(node) ? 0 : -ENOTDIR;
     if (status == 0)
         status = access_node(&vfs->creds, node, ACCESS_EXECUTE);
     if (status < 0) {

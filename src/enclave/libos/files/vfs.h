@@ -63,8 +63,8 @@ void vfs_fini(struct vfs *vfs);
  * nothing then. */
 int vfs_fork(const struct vfs *from, struct vfs *to);
 
-/* Hides a directory by a tree, which the vfs borrows. Asks for no permission: it is for who sets
- * the container up. */
+/* Hides a directory by a tree, which the vfs borrows; a file by one whose root is a file. Asks for
+ * no permission: it is for who sets the container up. -ENOTDIR where one of both is a directory. */
 int vfs_mount(struct vfs *vfs, const char *path, struct tree *tree);
 void vfs_unmount(struct vfs *vfs, struct tree *tree);
 

@@ -2,8 +2,10 @@
 #include <linux/capability.h>
 #include <linux/errno.h>
 #include <linux/fcntl.h>
+#include <linux/inotify.h>
 
 #include "enclave/libos/bytes.h"
+#include "enclave/libos/files/notify.h"
 #include "enclave/libos/files/tree_parts.h"
 #include "enclave/libos/files/walk.h"
 
@@ -106,13 +108,20 @@ static int change_mode(struct vfs *vfs, struct node *node, uint16_t mode)
     return 0;
 }
 
+static int tell(struct node *node, int status, uint32_t what)
+{
+    if (status == 0 && what != 0)
+        notify(node, what);
+    return status;
+}
+
 int vfs_chmod(struct vfs *vfs, int at, const char *path, uint16_t mode, unsigned flags)
 {
     struct walk walk;
     int status = walk_for(vfs, at, path, flags, &walk);
     if (status < 0)
         return status;
-    status = change_mode(vfs, walk.node, mode);
+    status = tell(walk.node, change_mode(vfs, walk.node, mode), IN_ATTRIB);
     walk_fini(&walk);
     return status;
 }
@@ -150,7 +159,7 @@ int vfs_chown(struct vfs *vfs, int at, const char *path, uint32_t uid, uint32_t 
     int status = walk_for(vfs, at, path, flags, &walk);
     if (status < 0)
         return status;
-    status = change_owner(vfs, walk.node, uid, gid);
+    status = tell(walk.node, change_owner(vfs, walk.node, uid, gid), IN_ATTRIB);
     walk_fini(&walk);
     return status;
 }
@@ -183,6 +192,15 @@ static int change_times(struct vfs *vfs, struct node *node, const struct file_ti
     return 0;
 }
 
+/* fsnotify_change(): one of both stands for what usually sets it. */
+static uint32_t kind_of_times(const struct file_time times[2])
+{
+    bool sets_access = times[0].nsec != NSEC_OMIT, sets_change = times[1].nsec != NSEC_OMIT;
+    if (sets_access && sets_change)
+        return IN_ATTRIB;
+    return sets_access ? IN_ACCESS : sets_change ? IN_MODIFY : 0;
+}
+
 int vfs_utimens(struct vfs *vfs, int at, const char *path, const struct file_time times[2],
                 unsigned flags)
 {
@@ -191,7 +209,8 @@ int vfs_utimens(struct vfs *vfs, int at, const char *path, const struct file_tim
     int status = walk_for(vfs, at, path, flags, &walk);
     if (status < 0)
         return status;
-    status = change_times(vfs, walk.node, times ? times : now);
+    times = times ? times : now;
+    status = tell(walk.node, change_times(vfs, walk.node, times), kind_of_times(times));
     walk_fini(&walk);
     return status;
 }
@@ -211,7 +230,7 @@ int vfs_truncate(struct vfs *vfs, const char *path, uint64_t size)
     if (status == 0)
         status = access_node(&vfs->creds, walk.node, ACCESS_WRITE);
     if (status == 0)
-        status = node_truncate(walk.node, size);
+        status = tell(walk.node, node_truncate(walk.node, size), IN_MODIFY);
     walk_fini(&walk);
     return status;
 }
@@ -318,7 +337,8 @@ int vfs_set_xattr(struct vfs *vfs, int at, const char *path, const char *name, s
         return status;
     status = check_xattr(vfs, walk.node, name, true);
     if (status == 0)
-        status = node_set_xattr(walk.node, span_of_text(name), value, set_flags);
+        status = tell(walk.node, node_set_xattr(walk.node, span_of_text(name), value, set_flags),
+                      IN_ATTRIB);
     walk_fini(&walk);
     return status;
 }
@@ -331,7 +351,7 @@ int vfs_remove_xattr(struct vfs *vfs, int at, const char *path, const char *name
         return status;
     status = check_xattr(vfs, walk.node, name, true);
     if (status == 0)
-        status = node_remove_xattr(walk.node, span_of_text(name));
+        status = tell(walk.node, node_remove_xattr(walk.node, span_of_text(name)), IN_ATTRIB);
     walk_fini(&walk);
     return status;
 }

@@ -2,8 +2,10 @@
 #include <linux/capability.h>
 #include <linux/errno.h>
 #include <linux/fcntl.h>
+#include <linux/inotify.h>
 
 #include "enclave/libos/bytes.h"
+#include "enclave/libos/files/notify.h"
 #include "enclave/libos/files/walk.h"
 
 /* Walks to a name that is to be made, and asks whether it may be. */
@@ -38,6 +40,8 @@ static int make(struct vfs *vfs, int at, const char *path, struct node_new what)
         what.mode = (uint16_t)(what.mode | (is_directory ? 02000 : 0));
     }
     status = tree_create(walk.directory, walk_name(&walk), &what, NULL);
+    if (status == 0)
+        notify_name(walk.directory, walk_name(&walk), IN_CREATE | (is_directory ? IN_ISDIR : 0));
     walk_fini(&walk);
     return status;
 }
@@ -94,6 +98,10 @@ int vfs_link(struct vfs *vfs, int at, const char *path, int to, const char *new_
             status = -ENOENT;
         else
             status = tree_link(walk.directory, walk_name(&walk), from.node);
+        if (status == 0) {
+            notify_self(from.node, IN_ATTRIB);
+            notify_name(walk.directory, walk_name(&walk), IN_CREATE);
+        }
         walk_fini(&walk);
     }
     walk_fini(&from);
@@ -108,6 +116,16 @@ static int check_last(const struct walk *walk, bool is_directory)
     if (is_directory)
         return for_directories[walk->last];
     return walk->last == WALK_NAME ? 0 : -EISDIR;
+}
+
+/* Who watched it alone hears of its end before the directory does, as d_delete_notify() has it. */
+static void tell_removed(struct walk *walk, bool is_directory)
+{
+    if (!is_directory)
+        notify_self(walk->node, IN_ATTRIB);
+    node_put(walk->node);
+    walk->node = NULL;
+    notify_name(walk->directory, walk_name(walk), IN_DELETE | (is_directory ? IN_ISDIR : 0));
 }
 
 int vfs_unlink(struct vfs *vfs, int at, const char *path, unsigned flags)
@@ -126,6 +144,8 @@ int vfs_unlink(struct vfs *vfs, int at, const char *path, unsigned flags)
         status = -EBUSY;
     if (status == 0)
         status = tree_remove(walk.directory, walk_name(&walk), is_directory);
+    if (status == 0)
+        tell_removed(&walk, is_directory);
     walk_fini(&walk);
     return status;
 }
@@ -151,6 +171,20 @@ static int check_rename(const struct vfs *vfs, const struct walk *from, const st
     return status;
 }
 
+static void tell_moved(const struct walk *from, const struct walk *to, unsigned flags)
+{
+    const struct notify_place old = {from->directory, walk_name(from)};
+    const struct notify_place new = {to->directory, walk_name(to)};
+    if (from->node == to->node) /* two names of one file: nothing has happened */
+        return;
+    if (flags & TREE_EXCHANGE) {
+        notify_moved(old, new, from->node, NULL);
+        notify_moved(new, old, to->node, NULL);
+    } else {
+        notify_moved(old, new, from->node, to->node);
+    }
+}
+
 int vfs_rename(struct vfs *vfs, int at, const char *path, int to_at, const char *new_path,
                unsigned flags)
 {
@@ -166,6 +200,8 @@ int vfs_rename(struct vfs *vfs, int at, const char *path, int to_at, const char 
         if (status == 0)
             status = tree_rename(from.directory, walk_name(&from), to.directory, walk_name(&to),
                                  flags);
+        if (status == 0)
+            tell_moved(&from, &to, flags);
         walk_fini(&to);
     }
     walk_fini(&from);

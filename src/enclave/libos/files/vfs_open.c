@@ -2,10 +2,12 @@
 #include <linux/capability.h>
 #include <linux/errno.h>
 #include <linux/fcntl.h>
+#include <linux/inotify.h>
 #include <linux/openat2.h>
 
 #include "enclave/libos/bytes.h"
 #include "enclave/libos/files/devices.h"
+#include "enclave/libos/files/notify.h"
 #include "enclave/libos/files/pipe.h"
 #include "enclave/libos/files/special.h"
 #include "enclave/libos/files/tree_parts.h"
@@ -56,6 +58,8 @@ static int create(struct vfs *vfs, struct walk *walk, uint16_t mode)
     int status = access_node(&vfs->creds, directory, ACCESS_WRITE | ACCESS_EXECUTE);
     if (status == 0)
         status = tree_create(directory, walk_name(walk), &what, &walk->node);
+    if (status == 0)
+        notify_name(directory, walk_name(walk), IN_CREATE);
     return status;
 }
 
@@ -107,11 +111,24 @@ static int open_node(struct vfs *vfs, struct file *file)
     return type == EXT4_FILE ? 0 : -ENXIO; /* a device that is not there */
 }
 
+/* It is open, and is empty if that was asked for. */
+static void begin(struct file *file, bool is_emptied)
+{
+    if (file->flags & O_PATH)
+        return;
+    file->is_told = true;
+    notify(file->node, IN_OPEN);
+    if (!is_emptied)
+        return;
+    (void)node_truncate(file->node, 0);
+    notify(file->node, IN_MODIFY);
+}
+
 /* Opens what was walked to. */
 static int open_walked(struct vfs *vfs, struct walk *walk, unsigned flags, bool is_new)
 {
     struct file *file = NULL;
-    const unsigned passing = O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC;
+    const unsigned passing = O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC;
     int status = check_type(walk, flags);
     if (status == 0 && !is_new && !(flags & O_PATH))
         status = check_access(vfs, walk->node, flags);
@@ -120,13 +137,14 @@ static int open_walked(struct vfs *vfs, struct walk *walk, unsigned flags, bool 
     if (status != 0)
         return status;
     status = open_node(vfs, file);
+    file->flags &= ~(unsigned)O_NOCTTY; /* it counts while it is opened */
     if (status == 0 && !(file->path = walk_whole_path(vfs, walk)))
         status = -ENOMEM;
     if (status == 0)
         status = file_table_add(&vfs->files, file, 0, flags & O_CLOEXEC);
-    if (status >= 0 && flags & O_TRUNC && file->kind == &file_plain && !is_new)
-        (void)node_truncate(walk->node, 0);
-    if (status < 0)
+    if (status >= 0)
+        begin(file, flags & O_TRUNC && file->kind == &file_plain && !is_new);
+    else
         file_put(file);
     return status;
 }
@@ -209,6 +227,8 @@ int vfs_open_program(struct vfs *vfs, int at, const char *path, unsigned flags, 
         status = access_node(&vfs->creds, walk.node, ACCESS_EXECUTE);
     if (status == 0)
         status = file_new(&file_plain, O_RDONLY, walk.node, out);
+    if (status == 0)
+        begin(*out, false);
     walk_fini(&walk);
     return status;
 }

@@ -37,10 +37,14 @@ static int begin(struct container *all, struct error *err)
     for (unsigned i = 0; i < 3; i++)
         streams |= all->standard[i] != 0 ? 1U << i : 0;
     syscall_begin(&all->program);
+    if (all->first.terminal)
+        gate_exec_watch(all);
     atomic_store(&is_ready, true);
     all->state = PROGRAM_RUNNING;
-    if (door_begin(streams) == 0)
+    if (door_begin(streams) == 0) {
+        gate_give_input(all);
         return gate_created(&all->gate, &name, 1, err);
+    }
     (void)error_set(&why, ERROR_SYSTEM, "cannot start the process: the host gives no thread");
     return gate_create_failed(&all->gate, &name, &why, err);
 }
@@ -58,6 +62,8 @@ static int tell_end(struct container *all, struct error *err)
     unsigned code = number ? 0 : (unsigned)(value & DOOR_CODE);
     (void)text_copy(name.id, sizeof name.id, all->id);
     all->state = PROGRAM_ENDED;
+    if (gate_exec_end(all, err) < 0)
+        return -1;
     for (size_t i = 1; i < 3; i++) {
         if (all->standard[i] != 0)
             (void)channel_close(&all->gate.channel, all->standard[i], NULL);
@@ -96,6 +102,8 @@ static int take_event(struct container *all, enum door_event event, struct span 
                    : channel_grant(&all->gate.channel, all->standard[0], bytes.size, err);
     case DOOR_OVER:
         return tell_end(all, err);
+    case DOOR_CALLED:
+        break; /* by further processes or for secrets, which are looked at behind each event */
     }
     return 0;
 }
@@ -119,7 +127,8 @@ static int step(struct container *all, uint8_t *bytes, struct error *err)
     if (size < 0)
         return error_set(err, ERROR_PROTOCOL, "the host answers what was not asked");
     if (take_event(all, event, span_of(bytes, (size_t)size), err) < 0 ||
-        (all->state == PROGRAM_LOADED && begin(all, err) < 0))
+        gate_secrets_pump(all, err) < 0 || (all->state == PROGRAM_LOADED && begin(all, err) < 0) ||
+        gate_exec_pump(all, err) < 0)
         return -1;
     return flush(all, err);
 }
@@ -132,6 +141,7 @@ int gate_serve(const struct door_start *start)
     all->start = *start;
     process_begin();
     all->vfs = &process_first()->vfs;
+    thread_self()->process = process_first(); /* whose /proc/self paths of files may lead by */
     gate_init(&all->gate, &enclave_machine_ops, all, all->start.tee);
     int status = !bytes ? error_memory(&err) : gate_start(&all->gate, &err);
     if (status == 0)

@@ -4,10 +4,10 @@
  *
  * Theory of operation: the gate has a thread of its own. It waits for what happens (door_next):
  * bytes of whom it speaks to, output of the program, its end. What the policy allowed is loaded by
- * this thread; then a second one enters and is the program. From then on the gate's thread leaves
- * files and memory of the library OS alone.
+ * this thread; then a second one enters and is the program. From then on the gate's thread takes
+ * the lock for what is the library OS's, and waits for nothing while it has it (gate_exec.h).
  *
- * These files (gate.c, gate_machine.c, gate_start.c) and those of src/policy, src/format, src/base
+ * The files of this folder and those of src/policy, src/format, src/base
  * and src/guest that they name are built against a C library's headers; libc.c has what of it may
  * be called.
  */

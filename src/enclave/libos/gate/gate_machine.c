@@ -9,6 +9,8 @@
 #include "enclave/inside/enclave.h"
 #include "enclave/libos/gate/gate_parts.h"
 #include "enclave/libos/threads/deliver.h"
+#include "enclave/libos/threads/lock.h"
+#include "evidence/enclave_mark.h"
 #include "format/ext4.h"
 #include "format/verity.h"
 
@@ -36,6 +38,7 @@ static int machine_report(void *argument, const uint8_t report_data[REPORT_DATA_
     (void)certificates;
     memcpy(&target, all->start.target, sizeof target);
     memcpy(data, report_data, sizeof data);
+    enclave_mark_set(data);
     enclu_report(&target, data, &made);
     return buf_append(report, span_of(&made, SGX_REPORT_SIZE), err);
 }
@@ -51,13 +54,24 @@ static struct gate_layer *find_layer(struct container *all, const char *target)
     return NULL;
 }
 
-/* How many blocks of data the disk says that it has; nothing vouches for it yet. */
-static int read_blocks(struct root_layer *layer, struct error *err)
+int gate_read_blocks(struct root_layer *layer, struct error *err)
 {
     uint8_t superblock[EXT4_SUPERBLOCK_SIZE];
     if (door_read_disk(layer->disk, EXT4_SUPERBLOCK_OFFSET, superblock, sizeof superblock) < 0)
         return error_set(err, ERROR_INVALID, "there is no such disk, or it is too small");
     return verity_ext4_blocks(span_of(superblock, sizeof superblock), &layer->data_blocks, err);
+}
+
+/* Its memory is the library OS's, which other threads use once there are some. */
+static int check_layer(const struct container *all, const struct root_layer *layer)
+{
+    const bool is_shared = all->state > PROGRAM_ROOT;
+    if (is_shared && !lock_take_by_gate())
+        return -ESRCH;
+    int status = root_check_layer(layer);
+    if (is_shared)
+        lock_release();
+    return status;
 }
 
 static int machine_mount_device(void *argument, const struct request_mount_device *device,
@@ -70,11 +84,13 @@ static int machine_mount_device(void *argument, const struct request_mount_devic
         return error_set(err, ERROR_LIMIT, "an enclave has at most %d layers", REQUEST_LAYERS_MAX);
     if (!hex_decode(span_of_text(device->root_hash), layer.root, sizeof layer.root))
         return error_set(err, ERROR_INVALID, "the root hash is not 64 digits");
-    if (read_blocks(&layer, err) < 0)
+    if (gate_read_blocks(&layer, err) < 0)
         return error_context(err, "LUN %u", device->lun);
-    int status = root_check_layer(&layer);
+    int status = check_layer(all, &layer);
     if (status == -ENOMEM)
         return error_memory(err);
+    if (status == -ESRCH)
+        return error_set(err, ERROR_NOT_FOUND, "the container has ended");
     if (status < 0)
         return error_set(err, ERROR_REFUSED,
                          "LUN %u: the disk is not the layer of this root hash: its hash tree does "
@@ -155,17 +171,30 @@ static int read_file(struct vfs *vfs, const char *path, struct buf *out, struct 
     return status < 0 ? error_context(err, "the container's %s", path) : 0;
 }
 
-/* Files are the program's alone once it runs: no process is started beside it. */
+/* The container's own, as they are now. Once the program runs, files are under the lock. */
+static int read_users(struct container *all, struct buf *passwd, struct buf *group,
+                      struct error *err)
+{
+    bool runs = all->state == PROGRAM_RUNNING;
+    struct vfs *vfs = runs ? &all->view : all->vfs;
+    if (!runs && all->state != PROGRAM_ROOT)
+        return error_set(err, ERROR_NOT_FOUND, "the container does not run");
+    if (runs && !lock_take_by_gate())
+        return error_set(err, ERROR_NOT_FOUND, "the container has ended");
+    int status = read_file(vfs, "/etc/passwd", passwd, err);
+    if (status == 0)
+        status = read_file(vfs, "/etc/group", group, err);
+    if (runs)
+        lock_release();
+    return status;
+}
+
 static int machine_find_user(void *argument, const struct request_process *process,
                              struct user *out, struct error *err)
 {
-    struct container *all = argument;
     BUF_AUTO passwd = BUF_WITH_LIMIT(USER_FILE_MAX);
     BUF_AUTO group = BUF_WITH_LIMIT(USER_FILE_MAX);
-    if (all->state != PROGRAM_ROOT)
-        return not_here("second process that the host starts", err);
-    if (read_file(all->vfs, "/etc/passwd", &passwd, err) < 0 ||
-        read_file(all->vfs, "/etc/group", &group, err) < 0)
+    if (read_users(argument, &passwd, &group, err) < 0)
         return -1;
     if (user_resolve(process->user, buf_span(&passwd), buf_span(&group), out, err) < 0)
         return -1;
@@ -176,15 +205,23 @@ static int machine_find_user(void *argument, const struct request_process *proce
 
 static bool machine_stream_data(void *argument, uint32_t stream, struct span bytes)
 {
-    const struct container *all = argument;
-    return stream == all->standard[0] && bytes.size > 0 && door_input(bytes.data, bytes.size) == 0;
+    struct container *all = argument;
+    if (stream != all->standard[0])
+        return gate_exec_take_input(all, stream, bytes);
+    if (all->state == PROGRAM_WAITS)
+        return gate_keep_input(all, bytes);
+    return bytes.size > 0 && door_input(bytes.data, bytes.size) == 0;
 }
 
 static bool machine_stream_closed(void *argument, uint32_t stream)
 {
     struct container *all = argument;
     if (stream != all->standard[0])
-        return false;
+        return gate_exec_end_input(all, stream);
+    if (all->state == PROGRAM_WAITS) {
+        all->kept.input_ended = true;
+        return true;
+    }
     all->standard[0] = 0;
     (void)door_input(NULL, 0);
     channel_forget(&all->gate.channel, stream);
@@ -198,9 +235,9 @@ static int machine_set_network(void *argument, const struct request_set_network 
                                struct error *err)
 {
     struct container *all = argument;
-    if (network->services.count > 0)
-        return not_here("services of the policy's (caisson_attestation)", err);
+    (void)err;
     all->dns = network->dns;
+    all->services = network->services;
     return 0;
 }
 
@@ -212,16 +249,17 @@ static int machine_scratch_mount(void *argument, const struct request_scratch_mo
     return not_here("scratch disk", err);
 }
 
-/* To the one process that there is. */
 static int machine_signal(void *argument, const char *id, uint64_t process, unsigned int number,
                           struct error *err)
 {
-    const struct container *all = argument;
+    struct container *all = argument;
     (void)id;
-    if (process != 0 || all->state != PROGRAM_RUNNING)
+    if (all->state != PROGRAM_RUNNING)
         return error_set(err, ERROR_NOT_FOUND, "the process does not run");
     if (number < 1 || number > SIGNALS)
         return error_set(err, ERROR_INVALID, "there is no signal %u", number);
+    if (process != 0)
+        return gate_exec_signal(all, process, number, err);
     deliver_post((int)number);
     return 0;
 }
@@ -229,12 +267,8 @@ static int machine_signal(void *argument, const char *id, uint64_t process, unsi
 static int machine_resize(void *argument, const char *id, uint64_t process, unsigned int rows,
                           unsigned int columns, struct error *err)
 {
-    (void)argument;
     (void)id;
-    (void)process;
-    (void)rows;
-    (void)columns;
-    return not_here("terminal", err);
+    return gate_exec_resize(argument, process, rows, columns, err);
 }
 
 static int machine_probe_port(void *argument, unsigned int port, bool *open, struct error *err)
@@ -250,14 +284,6 @@ static int machine_freeze(void *argument, bool frozen, struct error *err)
     (void)argument;
     (void)frozen;
     return not_here("way to stop a container for a while", err);
-}
-
-static int machine_tell(void *argument, const char *id, struct buf *out, struct error *err)
-{
-    (void)argument;
-    (void)id;
-    (void)out;
-    return not_here("figures of its container", err);
 }
 
 static int machine_verify_fragment(void *argument, struct span cose, struct buf *answer,
@@ -292,8 +318,8 @@ const struct machine_ops enclave_machine_ops = {
     .resize = machine_resize,
     .probe_port = machine_probe_port,
     .freeze = machine_freeze,
-    .usage = machine_tell,
-    .processes = machine_tell,
+    .usage = gate_tell_usage,
+    .processes = gate_tell_processes,
     .verify_fragment = machine_verify_fragment,
     .statistics = machine_statistics,
     .stream_data = machine_stream_data,

@@ -34,6 +34,11 @@ void libc_begin(void *memory, size_t size)
     heap_init(&heap, memory, size);
 }
 
+void libc_set_room(size_t room, int (*accept)(uintptr_t page))
+{
+    heap_set_room(&heap, room, accept);
+}
+
 void *malloc(size_t size)
 {
     uint8_t *at = size > SIZE_MAX - HEAD ? NULL : heap_take(&heap, size + HEAD);
@@ -52,8 +57,13 @@ void free(void *memory)
 void *calloc(size_t count, size_t size)
 {
     size_t whole;
-    void *memory = __builtin_mul_overflow(count, size, &whole) ? NULL : malloc(whole);
-    return memory ? memset(memory, 0, whole) : NULL;
+    if (__builtin_mul_overflow(count, size, &whole) || whole > SIZE_MAX - HEAD)
+        return NULL;
+    uint8_t *at = heap_take_zeroed(&heap, whole + HEAD);
+    if (!at)
+        return NULL;
+    memcpy(at, &whole, sizeof whole);
+    return at + HEAD;
 }
 
 void *realloc(void *old, size_t size)

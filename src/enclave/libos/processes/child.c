@@ -4,20 +4,25 @@
 
 #include <asm/errno.h>
 #include <asm/signal.h>
+#include <stdatomic.h>
 
 #include "enclave/libos/alloc.h"
 #include "enclave/libos/bytes.h"
+#include "enclave/libos/calls/late_map.h"
 #include "enclave/libos/calls/own_call.h"
 #include "enclave/libos/calls/syscall.h"
 #include "enclave/libos/door/door.h"
+#include "enclave/libos/files/signal_file.h"
 #include "enclave/libos/log.h"
 #include "enclave/libos/processes/order.h"
+#include "enclave/libos/processes/persona.h"
 #include "enclave/libos/program/exec.h"
 #include "enclave/libos/program/memory.h"
 #include "enclave/libos/program/snapshot.h"
 #include "enclave/libos/remote/remote_call.h"
 #include "enclave/libos/remote/remote_source.h"
 #include "enclave/libos/shared/shared.h"
+#include "enclave/libos/threads/alarm.h"
 #include "enclave/libos/threads/deliver.h"
 #include "enclave/libos/threads/finish.h"
 #include "enclave/libos/threads/lock.h"
@@ -34,6 +39,8 @@ static struct {
     char *texts; /* order.size bytes */
     struct program_words words;
     struct snapshot *snapshot;
+    atomic_bool is_ready; /* for the first thread */
+    atomic_bool is_over;  /* the process, and the first thread waits for another one */
 } child;
 
 /* --- the order -------------------------------------------------------------------------------- */
@@ -60,16 +67,12 @@ static int take_snapshot(struct wire *wire)
     return snapshot_take(&source, &child.snapshot);
 }
 
-/* 0, NOT_WANTED when the wire ends before an order, or a negative errno. */
+/* What belongs to an order that has come. */
 static int take_order(struct wire *wire)
 {
-    struct order *order = &child.order;
-    int64_t got = wire_receive_patiently(wire, order, sizeof *order);
-    if (got == 0)
-        return NOT_WANTED;
-    if (got != sizeof *order || !order_is_good(order))
+    const struct order *order = &child.order;
+    if (!order_is_good(order))
         return -EPROTO;
-    child.wire = wire;
     memory_bound(order->memory);
     if (order->kind == ORDER_SNAPSHOT)
         return take_snapshot(wire);
@@ -82,52 +85,147 @@ static int take_order(struct wire *wire)
     return status;
 }
 
-/* Nothing else runs yet. */
+/* Nothing else runs yet, or any more. */
 static void become(struct order *order)
 {
     struct process *process = process_first();
     process_begin();
     process->number = (int)order->process;
+    signal_files_watch = order->watched;
     memcpy(process->secret, order->secret, sizeof process->secret);
     libos_wipe(order->secret, sizeof order->secret);
     remote_begin_child();
 }
 
-/* What is shared goes on without this process. No signal ends it a second time meanwhile. */
-static void leave_shared(void)
+/* What is shared goes on without this process: false where what it wrote there is lost. No signal
+ * ends it a second time meanwhile. */
+static bool leave_shared(void)
 {
     lock_take();
     lock_keep();
     syscall_end_robust_locks();
-    (void)own_make_call(OWN_SHARED_LEAVE, 0, 0, 0);
+    bool is_kept = own_make_call(OWN_SHARED_LEAVE, 0, 0, 0) == 0;
     lock_keep_no_more();
     lock_release();
+    return is_kept;
 }
 
-/* Without the lock, once. */
+/* Without the lock, once. Who has not done what it was to do has not ended well. */
 static void tell_end(uint64_t result)
 {
-    if (shared_is_used())
-        leave_shared();
-    const struct order_result message = {result};
+    if (shared_is_used() && !leave_shared())
+        result = DOOR_DIED | SIGKILL;
+    const struct order_result message = {.result = result};
     (void)wire_send(child.wire, &message, sizeof message);
+}
+
+/* --- another one ------------------------------------------------------------------------------ */
+
+/* What a process may leave behind: pages stay the enclave's, and the next one may not find room. */
+#define LEFT_MAX (UINT64_C(64) << 20)
+
+/* Whether this thread is all that there is of a process that has ended of itself. What has gone
+ * wrong, and what another enclave has a part in, ends with the enclave. */
+static bool may_renew(uint64_t result)
+{
+    const struct thread *self = thread_self();
+    return !(result & DOOR_DIED) && thread_index(self) == 0 && thread_taken() == 1 &&
+           !persona_is_there() && !lock_is_kept() && !shared_is_used() &&
+           memory_taken() <= LEFT_MAX / MEMORY_PAGE;
+}
+
+static void forget_process(void)
+{
+    late_cut(0, SIZE_MAX);
+    exec_forget_program();
+    signal_begin();
+    alarm_begin();
+    spent_forget();
+    remote_leave();
+}
+
+/* All is as before the first order when the word goes: the next one may come at once. A wire that
+ * takes it no more has ended, and so will the enclave. */
+static bool renew(uint64_t result)
+{
+    const struct order_result message = {.result = result, .is_left = 1};
+    if (!may_renew(result))
+        return false;
+    forget_process();
+    atomic_store(&child.is_over, true);
+    lock_release();
+    (void)wire_send(child.wire, &message, sizeof message);
+    return true;
+}
+
+/* --- its wire --------------------------------------------------------------------------------- */
+
+static int begin(struct wire *wire)
+{
+    int status = take_order(wire);
+    if (status < 0)
+        return status;
+    become(&child.order);
+    atomic_store(&child.is_over, false);
+    atomic_store(&child.is_ready, true);
+    return 0;
+}
+
+static int begin_first(struct wire *wire)
+{
+    int64_t got = wire_receive_patiently(wire, &child.order, sizeof child.order);
+    if (got == 0)
+        return NOT_WANTED;
+    if (got != sizeof child.order)
+        return -EPROTO;
+    child.wire = wire;
+    int status = begin(wire);
+    finish_tells(tell_end);
+    finish_renews(renew);
+    if (status == 0 && door_begin(0) < 0)
+        status = -EAGAIN;
+    return status;
+}
+
+/* The first thread waits, and touches nothing. */
+static int begin_again(struct wire *wire, const struct order *order)
+{
+    if (!atomic_load(&child.is_over))
+        return -EPROTO;
+    child.order = *order;
+    int status = begin(wire);
+    if (status == 0)
+        door_wake(thread_bit(thread_at(0)), 0);
+    return status;
+}
+
+static int post(const struct order_signal *message)
+{
+    const struct signal_info info = {
+        message->number, message->code, {message->words[0], message->words[1]}};
+    if (!atomic_load(&child.is_over) && info.number >= 1 && info.number <= SIGNALS)
+        deliver_post_info((int)message->process, &info, &child.is_over);
+    return 0;
 }
 
 int64_t child_serve(struct wire *wire)
 {
-    struct order_signal message;
-    int64_t got = take_order(wire);
+    union {
+        struct order_signal signal;
+        struct order order;
+    } message;
+    int64_t got = begin_first(wire);
     if (got != 0)
         return got == NOT_WANTED ? 0 : got;
-    become(&child.order);
-    finish_tells(tell_end);
-    if (door_begin(0) < 0)
-        return -EAGAIN;
-    while ((got = wire_receive_patiently(wire, &message, sizeof message)) == sizeof message) {
-        const struct signal_info info = {
-            message.number, message.code, {message.words[0], message.words[1]}};
-        if (info.number >= 1 && info.number <= SIGNALS)
-            deliver_post_info((int)message.process, &info);
+    while ((got = wire_receive_patiently(wire, &message, sizeof message)) > 0) {
+        int status = -EPROTO;
+        if (got == sizeof message.order)
+            status = begin_again(wire, &message.order);
+        else if (got == sizeof message.signal)
+            status = post(&message.signal);
+        libos_wipe(&message, sizeof message);
+        if (status < 0)
+            return status;
     }
     return got == 0 ? 0 : -EPROTO;
 }
@@ -159,12 +257,21 @@ static int load(struct program_frame *frame)
     return status;
 }
 
+/* What was pending is so from the first instruction on. */
+static void take_pending(void)
+{
+    process_signal_all(process_first(), child.order.pending);
+    if (child.order.pending != 0)
+        program_want();
+}
+
 static void resume(struct program_frame *frame)
 {
     if (shared_is_used() && shared_prepare() < 0)
         finish_all(DOOR_DIED | SIGKILL);
     snapshot_resume(child.snapshot, frame);
     snapshot_free(child.snapshot);
+    child.snapshot = NULL;
 }
 
 static void begin_program(struct program_frame *frame)
@@ -179,18 +286,31 @@ static void begin_program(struct program_frame *frame)
         finish_all(DOOR_DIED | SIGKILL);
     }
     libos_free(child.texts);
+    child.texts = NULL;
+}
+
+/* The host enters the first thread when it likes, and as often. */
+bool child_take_program(void)
+{
+    return atomic_exchange(&child.is_ready, false);
+}
+
+void child_await_program(void)
+{
+    while (!child_take_program())
+        (void)door_park(DOOR_FOREVER, 0);
 }
 
 void child_load(void *frame)
 {
     lock_take();
-    struct thread *self = thread_new(process_first(), process_first()->number);
-    self->state = THREAD_RUNS;
+    struct thread *self = thread_first(process_first(), process_first()->number);
     spent_begin(self);
     if (child.snapshot)
         resume(frame);
     else
         begin_program(frame);
+    take_pending();
     const struct program_frame *begin = frame;
     bool calls = begin->number != PROGRAM_NO_CALL;
     lock_release();

@@ -13,9 +13,13 @@
 
 #include "enclave/libos/program/snapshot.h"
 
-/* With the lock, which is let go meanwhile: its number. `exit_signal` is the one of its end.
- * -EAGAIN where there is no enclave for it, -ENOMEM. */
-int fork_process(int exit_signal, const struct snapshot_thread *thread);
+/* With the lock, which is let go meanwhile: its number. `exit_signal` is the one of its end; *pidfd
+ * a file of the parent's that stands for it (NULL: none is wanted). -EAGAIN where there is no
+ * enclave for it, -ENOMEM, -EMFILE. */
+int fork_process(int exit_signal, const struct snapshot_thread *thread, int *pidfd);
+
+/* Likewise: closes such a file of a process that there never was; below 0, none. */
+void fork_close(int pidfd);
 
 /* With the lock, likewise: a process that began in this enclave (persona.h) moves to one of its
  * own, where it makes the call `number` first, or with PROGRAM_NO_CALL goes on in *frame. The

@@ -1,5 +1,6 @@
 /* Signals from process to process, their groups and sessions. */
 #include <asm/errno.h>
+#include <asm/siginfo.h>
 #include <asm/signal.h>
 #include <limits.h>
 
@@ -12,6 +13,14 @@ int process_signal(struct process *process, const struct signal_info *info)
     if (process->state != PROCESS_ALIVE)
         return 0;
     return process->post ? process->post(process, info) : signal_send(NULL, info);
+}
+
+void process_signal_all(struct process *process, uint64_t signals)
+{
+    for (; signals != 0; signals &= signals - 1) {
+        const struct signal_info info = {.number = __builtin_ctzll(signals) + 1, .code = SI_USER};
+        (void)process_signal(process, &info);
+    }
 }
 
 static bool is_meant(const struct process *from, const struct process *to, int whom)
@@ -40,7 +49,7 @@ int process_kill(struct process *from, int whom, const struct signal_info *info)
         return -ESRCH;
     for (size_t i = PROCESSES_MAX; i-- > 0;) { /* number 1, which ends all, comes last */
         struct process *to = process_at(i);
-        if (!is_meant(from, to, whom))
+        if (!process_sees(from, to) || !is_meant(from, to, whom))
             continue;
         int status = may_signal(from, to, info->number) ? 0 : -EPERM;
         if (status == 0 && info->number != 0)
@@ -60,6 +69,51 @@ static const struct process *find_in_group(int group)
             return process_at(i);
     }
     return NULL;
+}
+
+/* kernel/exit.c, will_become_orphaned_pgrp(). */
+bool process_is_orphaned(const struct process *process)
+{
+    for (size_t i = 0; i < PROCESSES_MAX; i++) {
+        const struct process *one = process_at(i), *parent = one->parent;
+        bool is_there = one->state != PROCESS_FREE && one->state != PROCESS_ENDED;
+        if (is_there && one->group == process->group && parent && parent->group != process->group &&
+            parent->session == process->session)
+            return false;
+    }
+    return true;
+}
+
+static bool has_stopped(int group)
+{
+    for (size_t i = 0; i < PROCESSES_MAX; i++) {
+        const struct process *one = process_at(i);
+        if (one->state == PROCESS_ALIVE && one->group == group && one->stopped_by != 0)
+            return true;
+    }
+    return false;
+}
+
+/* Number 1, which ends all, comes last. */
+static void signal_group(int group, int number)
+{
+    const struct signal_info info = {.number = number, .code = SI_KERNEL};
+    for (size_t i = PROCESSES_MAX; i-- > 0;) {
+        struct process *one = process_at(i);
+        if (one->state == PROCESS_ALIVE && one->group == group)
+            (void)process_signal(one, &info);
+    }
+}
+
+/* kernel/exit.c, kill_orphaned_pgrp(). */
+void process_lose_parent(const struct process *process, const struct process *parent)
+{
+    int group = process->group;
+    if (!parent || parent->group == group || parent->session != process->session ||
+        !process_is_orphaned(process) || !has_stopped(group))
+        return;
+    signal_group(group, SIGHUP);
+    signal_group(group, SIGCONT);
 }
 
 /* kernel/sys.c, setpgid(). */
@@ -89,5 +143,6 @@ int process_set_session(struct process *self)
     if (self->session == self->number || find_in_group(self->number))
         return -EPERM;
     self->group = self->session = self->number;
+    self->has_no_terminal = false;
     return self->number;
 }

@@ -193,6 +193,28 @@ int identity_set_ambient(struct identity *identity, unsigned capability, bool is
 
 /* --- what follows from it --------------------------------------------------------------------- */
 
+static bool are_same_ids(const struct identity_ids *one, const struct identity_ids *other)
+{
+    return one->real == other->real && one->effective == other->effective &&
+           one->saved == other->saved && one->files == other->files;
+}
+
+static bool are_same_sets(const struct identity_sets *one, const struct identity_sets *other)
+{
+    return one->permitted == other->permitted && one->effective == other->effective &&
+           one->inheritable == other->inheritable;
+}
+
+bool identity_is_same(const struct identity *one, const struct identity *other)
+{
+    return are_same_ids(&one->ids[IDENTITY_USER], &other->ids[IDENTITY_USER]) &&
+           are_same_ids(&one->ids[IDENTITY_GROUP], &other->ids[IDENTITY_GROUP]) &&
+           one->group_count == other->group_count &&
+           memcmp(one->groups, other->groups, one->group_count * sizeof *one->groups) == 0 &&
+           are_same_sets(&one->sets, &other->sets) && one->bounding == other->bounding &&
+           one->ambient == other->ambient && one->keeps_sets == other->keeps_sets;
+}
+
 bool identity_may_signal(const struct identity *identity, const struct identity *other)
 {
     const struct identity_ids *own = &identity->ids[IDENTITY_USER];

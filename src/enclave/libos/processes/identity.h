@@ -61,6 +61,9 @@ int identity_set_ambient(struct identity *identity, unsigned capability, bool is
 /* Whether it may send a signal to the other (kill(2)). */
 bool identity_may_signal(const struct identity *identity, const struct identity *other);
 
+/* Whether both may do the same. */
+bool identity_is_same(const struct identity *one, const struct identity *other);
+
 /* What execve(2) makes of it. */
 void identity_exec(struct identity *identity);
 

@@ -8,6 +8,7 @@
 #include "enclave/libos/bytes.h"
 #include "enclave/libos/door/door_children.h"
 #include "enclave/libos/processes/order.h"
+#include "enclave/libos/processes/spares.h"
 #include "enclave/libos/shared/home.h"
 #include "enclave/libos/threads/lock.h"
 #include "enclave/libos/threads/thread.h"
@@ -30,7 +31,8 @@ struct line {
     struct process *process;
     struct wire *wire; /* borrowed from its thread */
     enum line_state state;
-    unsigned tries; /* to have another one come, where one failed */
+    struct identity began; /* who the process was when it was started */
+    unsigned tries;        /* to have another one come, where one failed */
     struct wait_queue changed;
     struct order_signal signals[SIGNALS_MAX];
     size_t signal_count;
@@ -39,42 +41,45 @@ struct line {
 
 static struct line *asked;
 
-/* An enclave that has arrived and that nobody had asked for, until a line takes it; `wire` is NULL
- * while there is none. */
-static struct {
-    struct wire *wire;
-    struct line *line;
-    struct wait_queue changed;
-} spare;
-
 static size_t coming; /* enclaves that were asked for and have not arrived */
+static size_t served; /* processes in enclaves of their own */
+static size_t going;  /* threads of those that were sent away and have not gone */
 
 /* Threads that stay free for what was asked for. */
 #define SPARE_ROOM 16
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
-static bool is_called_for(const struct process *process)
+/* Besides the line's: one that makes its calls, and where it shares memory, one that recalls pages.
+ * Of these, those that it has not come to. */
+static size_t missing(const struct process *process)
 {
+    size_t calls = 1;
+    size_t pages = shared_home_has(process_index(process));
     for (size_t i = 0; i < THREADS_MAX; i++) {
-        if (thread_at(i)->state != THREAD_FREE && thread_at(i)->mirrors == process->number)
-            return true;
+        const struct thread *one = thread_at(i);
+        if (one->state != THREAD_FREE && one->mirrors == process->number)
+            calls = 0;
+        if (one->state != THREAD_FREE && one->recalls == process->number)
+            pages = 0;
     }
-    return false;
+    return calls + pages;
 }
 
-/* Each process wants two threads of the pool: the line's, and one that makes its calls. Those that
- * were begun must come to theirs before there is another one. */
-static bool has_room(void)
+/* Those that were begun must come to their threads before there is another one. A spare has the
+ * line's thread. */
+static bool has_room(const struct process *process)
 {
-    size_t left = 0, wanted = 2;
+    size_t left = going;
+    size_t wanted = !spares_has(process) + missing(process);
     for (size_t i = 1; i < THREADS_MAX; i++)
         left += thread_at(i)->state == THREAD_FREE;
     for (const struct line *line = asked; line; line = line->next)
-        wanted += 2;
+        wanted += 1 + missing(line->process);
     for (size_t i = 0; i < PROCESSES_MAX; i++) {
         const struct process *one = process_at(i);
-        wanted += one->state == PROCESS_ALIVE && one->line && !is_called_for(one);
+        bool is_begun = one->state == PROCESS_ALIVE && one->line && one->line->state != LINE_ASKED;
+        wanted += is_begun ? missing(one) : 0;
     }
     return left >= wanted;
 }
@@ -123,13 +128,19 @@ static void leave(struct line *line)
 /* From then on the line is its thread's as well. */
 static bool take_spare(struct line *line)
 {
-    if (!spare.wire || spare.line)
-        return false;
-    spare.line = line;
-    line->wire = spare.wire;
-    line->state = LINE_THERE;
-    wait_wake_all(&spare.changed);
-    return true;
+    line->wire = spares_take(line->process, line);
+    if (line->wire)
+        line->state = LINE_THERE;
+    return line->wire;
+}
+
+/* Spares make room for what is wanted now. They go while another enclave is made. */
+static bool find_room(const struct process *process)
+{
+    if (has_room(process))
+        return true;
+    going += spares_dismiss();
+    return has_room(process);
 }
 
 /* One arrives for it; another one than was asked for may. */
@@ -143,21 +154,34 @@ static void ask_for(struct line *line)
     await(line, LINE_ASKED);
 }
 
+/* Nobody else has it. What waits in it is for the process where that is for a while. */
+static void fail(struct line *line)
+{
+    struct process *process = line->process;
+    process->line = NULL;
+    for (size_t i = 0; i < line->signal_count; i++) {
+        const struct order_signal *one = &line->signals[i];
+        const struct signal_info info = {one->number, one->code, {one->words[0], one->words[1]}};
+        (void)process_signal(process, &info);
+    }
+    libos_free(line);
+}
+
 int line_open(struct process *process, struct line **out)
 {
-    if (!has_room())
+    if (!find_room(process))
         return -EAGAIN;
     struct line *line = alloc_zeroed(1, sizeof *line);
     if (!line)
         return -ENOMEM;
     line->process = process;
+    process->line = line; /* where its signals wait */
     if (!take_spare(line))
         ask_for(line);
-    if (line->state == LINE_BROKEN) { /* and nobody else has it */
-        libos_free(line);
+    if (line->state == LINE_BROKEN) {
+        fail(line);
         return -EAGAIN;
     }
-    process->line = line;
     *out = line;
     return 0;
 }
@@ -232,10 +256,11 @@ int line_post(struct process *process, const struct signal_info *info)
         if (one->number == info->number && one->process == number && info->number < SIGNAL_RT)
             return 0;
     }
-    if (line->signal_count < SIGNALS_MAX)
+    if (line->signal_count < SIGNALS_MAX) {
         line->signals[line->signal_count++] = (struct order_signal){
             info->number, info->code, number, 0, {info->words[0], info->words[1]}};
-    else if (info->number < SIGNAL_RT && line->process == process)
+        process->carried += line->process != process;
+    } else if (info->number < SIGNAL_RT && line->process == process)
         line->more |= SIGNAL_BIT(info->number);
     else
         return -EAGAIN;
@@ -248,11 +273,15 @@ struct line *line_in_making(const struct process *process)
     return process->line && process->line->state == LINE_THERE ? process->line : NULL;
 }
 
-void line_start(struct line *line)
+int line_start(struct line *line, uint64_t carried)
 {
+    if (line->process->carried != carried)
+        return -EAGAIN;
     line->process->post = line_post;
     line->process->post_to = NULL;
+    line->began = line->process->identity;
     go_on(line, LINE_STARTED);
+    return 0;
 }
 
 static bool next_signal(struct line *line, struct order_signal *out)
@@ -283,8 +312,9 @@ static int send_signals(struct line *line)
 /* --- its thread ------------------------------------------------------------------------------- */
 
 /* Until the process is over: what it came to. Whatever else is said over the wire ends it. */
-static uint64_t serve(struct line *line)
+static struct order_result serve(struct line *line)
 {
+    const struct order_result killed = {.result = DOOR_DIED | SIGKILL};
     const struct door_ready item = {.handle = line->wire->handle, .events = POLLIN};
     struct order_result message;
     for (;;) {
@@ -292,10 +322,10 @@ static uint64_t serve(struct line *line)
         if (line->signal_count > 0 || line->more != 0)
             continue;
         int64_t got = wire_receive_now(line->wire, &message, sizeof message);
-        if (got == sizeof message)
-            return message.result & (DOOR_DIED | DOOR_CODE);
+        if (got == sizeof message && order_result_is_good(&message))
+            return message;
         if (got != -EAGAIN)
-            return DOOR_DIED | SIGKILL;
+            return killed;
         (void)wait_on(&line->changed, DOOR_FOREVER, &item, 1);
     }
 }
@@ -333,9 +363,8 @@ static void end(struct line *line, uint64_t result)
     while (has_calls(process))
         (void)wait_on(&process_changes, DOOR_FOREVER, NULL, 0);
     end_unfinished(process);
-    shared_home_leave(process_index(process));
     process->line = NULL;
-    process_end(process, process_status(result));
+    process_end(process, process_status(result & (DOOR_DIED | DOOR_CODE)));
 }
 
 /* Who has waited longest for an enclave. */
@@ -350,28 +379,38 @@ static struct line *first_asked(struct wire *wire)
     return line;
 }
 
-/* Until a line takes it; NULL when it has ended before, or there is one already. */
-static struct line *be_spare(struct wire *wire)
-{
-    const struct door_ready item = {.handle = wire->handle, .events = POLLIN};
-    uint8_t unasked;
-    if (spare.wire)
-        return NULL;
-    spare.wire = wire;
-    while (!spare.line && wire_receive_now(wire, &unasked, sizeof unasked) == -EAGAIN)
-        (void)wait_on(&spare.changed, DOOR_FOREVER, &item, 1);
-    struct line *line = spare.line;
-    spare.wire = NULL;
-    spare.line = NULL;
-    return line;
-}
-
-/* One more, while there is room for what is asked for by name. */
+/* One more, while there is room for what is asked for by name. Who runs one process after the other
+ * has the enclave of the one before; a second one at the same time is seldom the last. */
 static void ask_for_spare(void)
 {
-    if (!spare.wire && coming == 0 &&
-        __builtin_popcountll(thread_bits()) < THREADS_MAX - SPARE_ROOM)
+    if (served > 1 && spares_count() == 0 && coming == 0 &&
+        thread_taken() < THREADS_MAX - SPARE_ROOM)
         (void)ask();
+}
+
+/* Whether the enclave may run others like this one. Who has become another has been two. */
+static bool is_left(const struct line *line, const struct order_result *result)
+{
+    return result->is_left && spares_may_share(line->process) &&
+           identity_is_same(&line->began, &line->process->identity) &&
+           thread_taken() < THREADS_MAX - SPARE_ROOM;
+}
+
+/* Until the end of its process, and of the line: the next one that the enclave is for, or NULL. */
+static struct line *serve_one(struct line *line)
+{
+    struct wire *wire = line->wire;
+    bool goes_on = false;
+    await(line, LINE_THERE);
+    const struct identity began = line->began;
+    if (line->state == LINE_STARTED) {
+        const struct order_result result = serve(line);
+        goes_on = is_left(line, &result);
+        end(line, result.result);
+    }
+    libos_free(line);
+    served--;
+    return goes_on ? spares_wait(wire, &began) : NULL;
 }
 
 void line_serve(struct wire *wire)
@@ -380,13 +419,12 @@ void line_serve(struct wire *wire)
     coming -= coming > 0;
     struct line *line = first_asked(wire);
     if (!line)
-        line = be_spare(wire);
-    if (line) {
+        line = spares_wait(wire, NULL);
+    while (line) {
+        served++;
         ask_for_spare();
-        await(line, LINE_THERE);
-        if (line->state == LINE_STARTED)
-            end(line, serve(line));
-        libos_free(line);
+        line = serve_one(line);
     }
+    going -= going > 0;
     lock_release();
 }

@@ -1,5 +1,7 @@
 #include "enclave/libos/processes/order.h"
 
+#include "enclave/libos/door/door_calls.h"
+
 bool order_is_good(const struct order *order)
 {
     if (order->process <= PROCESS_FIRST || order->process > THREAD_NUMBER_MAX)
@@ -17,4 +19,10 @@ bool order_words(const struct order *order, const char *texts, struct program_wo
     *out = (struct program_words){texts + order->path_size, order->size - order->path_size,
                                   order->arguments, order->environment};
     return true;
+}
+
+bool order_result_is_good(const struct order_result *message)
+{
+    bool has_died = message->result & DOOR_DIED;
+    return message->is_left <= 1 && message->zero == 0 && !(has_died && message->is_left);
 }

@@ -2,7 +2,8 @@
  * What goes over a process wire (wire/arrivals.h), message by message, little endian.
  *
  * The first enclave tells a new one what it is to be: struct order, then the bytes that belong to
- * it; from then on the signals that the process gets. The new one tells what the process came to.
+ * it; from then on the signals that the process gets. The new one tells what the process came to,
+ * and may wait for another order then. Signals that cross this word are nobody's.
  */
 #ifndef CAISSON_ENCLAVE_LIBOS_PROCESSES_ORDER_H
 #define CAISSON_ENCLAVE_LIBOS_PROCESSES_ORDER_H
@@ -25,6 +26,8 @@ struct order {
     uint32_t uid, gid;               /* as the auxiliary vector tells */
     uint64_t mask;                   /* of signals, of the first thread */
     uint64_t ignored;                /* signals, a bit each */
+    uint64_t pending;                /* likewise: before its first instruction */
+    uint64_t watched;                /* signals of signalfds, likewise */
     uint64_t memory;                 /* bytes that its enclave's program may have */
     char name[16];                   /* of the first thread */
     uint32_t size;                   /* bytes: a path with its end, and the words */
@@ -53,7 +56,12 @@ struct order_signal {
 
 /* From the process: it is over. */
 struct order_result {
-    uint64_t result; /* door_calls.h */
+    uint64_t result;  /* door_calls.h */
+    uint32_t is_left; /* 1: the enclave can be another process'; 0: it ends */
+    uint32_t zero;
 };
+
+/* Whether it says what there is to be said. */
+bool order_result_is_good(const struct order_result *message);
 
 #endif

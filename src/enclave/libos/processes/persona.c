@@ -3,12 +3,12 @@
 #include <asm/errno.h>
 
 #include "enclave/libos/bytes.h"
-#include "enclave/libos/calls/own_call.h"
 #include "enclave/libos/clock.h"
-#include "enclave/libos/door/door_calls.h"
+#include "enclave/libos/door/door.h"
 #include "enclave/libos/program/kept.h"
 #include "enclave/libos/remote/remote_call.h"
 #include "enclave/libos/threads/alarm.h"
+#include "enclave/libos/threads/lock.h"
 #include "enclave/libos/threads/thread.h"
 #include "enclave/libos/threads/wait.h"
 
@@ -24,6 +24,7 @@ struct persona {
     bool was_seen;
     struct process *process;
     int number;
+    char name[THREAD_NAME_SIZE];
     uint64_t clear_number, robust, fs;
     struct signal_thread signals;
     struct program_frame frame;
@@ -58,6 +59,7 @@ int persona_enter(const struct program_frame *frame, struct process *process)
         return -ENOMEM;
     persona->process = self->process;
     persona->number = self->number;
+    memcpy(persona->name, self->name, sizeof persona->name);
     persona->clear_number = self->clear_number;
     persona->robust = self->robust;
     persona->fs = program_get_fs();
@@ -116,6 +118,34 @@ bool persona_was_seen(void)
     return thread_self()->persona->was_seen;
 }
 
+/* One stay: whatever else this thread is wanted for, what is on its way comes first. */
+static void stay(void)
+{
+    lock_release();
+    (void)door_park(DOOR_FOREVER, 0);
+    lock_take();
+    wait_poll();
+}
+
+/* Said by the parent, whose child it is. What the first enclave has sent here for the process is
+ * waited for: it would find nobody. */
+void persona_settle(enum own_fork_end end)
+{
+    struct thread *self = thread_self();
+    struct process *process = self->process;
+    uint64_t arguments[6] = {(uint64_t)process->number, end};
+    int64_t status = -EAGAIN;
+    while (status == -EAGAIN) {
+        arguments[2] = self->signals.pending.set;
+        arguments[3] = process->carried;
+        self->process = self->persona->process;
+        status = own_make_long_call(OWN_FORK_END, arguments);
+        self->process = process;
+        while (status == -EAGAIN && process->carried == arguments[3])
+            stay();
+    }
+}
+
 int persona_leave(struct program_frame *frame)
 {
     struct thread *self = thread_self();
@@ -123,10 +153,11 @@ int persona_leave(struct program_frame *frame)
     int number = self->number;
     if (remote_is_child())
         process_forget(self->process); /* the note of it */
-    signal_drop(self);
+    signal_drop(self, UINT64_MAX);
     self->persona = NULL;
     self->process = persona->process;
     self->number = persona->number;
+    memcpy(self->name, persona->name, sizeof self->name);
     self->clear_number = persona->clear_number;
     self->robust = persona->robust;
     self->signals = persona->signals;

@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 
+#include "enclave/libos/calls/own_call.h"
 #include "enclave/libos/processes/process.h"
 #include "enclave/libos/program/program.h"
 
@@ -32,7 +33,7 @@ bool persona_is_there(void);
 /* Whether it is one of fork(2)'s. */
 bool persona_is_forked(void);
 
-/* What the thread is otherwise; of one of fork(2)'s. */
+/* What the thread is otherwise. */
 struct process *persona_parent(void);
 
 /* Whether it has been that for long, while its parent stands still. */
@@ -45,6 +46,9 @@ bool persona_was_seen(void);
 /* This thread is what it was before, and goes on in *frame with the number as its answer, which is
  * returned as well. */
 int persona_leave(struct program_frame *frame);
+
+/* Before that: what becomes of the process in an enclave of its own. Its signals go along. */
+void persona_settle(enum own_fork_end end);
 
 /* The same, and the process has come to this result (door_calls.h). */
 int persona_end(struct program_frame *frame, uint64_t result);

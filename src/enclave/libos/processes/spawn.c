@@ -17,14 +17,19 @@ static uint64_t ignored(void)
 int spawn_program(struct program_frame *frame, const struct program_name *name,
                   const struct program_words *words)
 {
-    const struct thread *self = thread_self();
+    struct thread *self = thread_self();
     struct own_words head = {.mask = self->signals.mask,
                              .ignored = ignored(),
+                             .pending = self->signals.pending.set,
                              .arguments = (uint32_t)words->arguments,
                              .environment = (uint32_t)words->environment};
     memcpy(head.name, self->name, sizeof head.name);
     const uint64_t arguments[6] = {(uint64_t)name->at, (uintptr_t)name->path,   name->flags,
                                    (uintptr_t)&head,   (uintptr_t)words->texts, words->size};
     int status = (int)own_make_long_call(OWN_SPAWN, arguments);
-    return status < 0 ? status : persona_leave(frame);
+    if (status < 0)
+        return status;
+    signal_drop(self, head.pending);
+    persona_settle(OWN_FORK_BEGINS);
+    return persona_leave(frame);
 }

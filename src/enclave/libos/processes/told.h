@@ -12,7 +12,7 @@
 
 /* All zero: nothing is known. */
 struct told {
-    char name[THREAD_NAME_SIZE]; /* when it began */
+    char name[THREAD_NAME_SIZE]; /* as it began, or was named */
     struct node *file;           /* counted */
     char *path;                  /* of the file, from the root on */
     char *words;                 /* its arguments, each with its end */

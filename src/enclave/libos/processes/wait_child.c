@@ -1,4 +1,4 @@
-/* Children that have ended, and who waits for them. */
+/* Children that have ended, stand still or go on, and who waits for them. */
 #include <asm/errno.h>
 #include <asm/signal.h>
 #include <linux/wait.h>
@@ -21,8 +21,16 @@ static bool is_kind(const struct process *child, unsigned options)
     return options & __WALL || is_clone == ((options & __WCLONE) != 0);
 }
 
-int process_find_ended(const struct process *parent, int who, unsigned options,
-                       struct process **out)
+static bool has_changed(const struct process *child, unsigned options)
+{
+    if (child->state == PROCESS_ENDED)
+        return options & WEXITED;
+    return (child->news == PROCESS_STOPPED && options & WSTOPPED) ||
+           (child->news == PROCESS_CONTINUED && options & WCONTINUED);
+}
+
+int process_find_changed(const struct process *parent, int who, unsigned options,
+                         struct process **out)
 {
     bool has_some = false;
     *out = NULL;
@@ -32,7 +40,7 @@ int process_find_ended(const struct process *parent, int who, unsigned options,
             !is_meant(parent, child, who) || !is_kind(child, options))
             continue;
         has_some = true;
-        if (child->state == PROCESS_ENDED)
+        if (has_changed(child, options))
             *out = child;
     }
     return has_some ? 0 : -ECHILD;

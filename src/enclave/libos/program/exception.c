@@ -97,6 +97,12 @@ static bool is_syscall(uint64_t rip)
 bool enclave_exception(struct sgx_gprs *state, const struct sgx_exinfo *fault)
 {
     uint32_t vector = state->exit_info & SGX_EXIT_VECTOR;
+    if (vector == VECTOR_PF &&
+        is_between(state->rip, (const uint8_t *)(uintptr_t)program_put, program_put_end)) {
+        state->rip = (uintptr_t)program_put_failed;
+        program_want(); /* as below */
+        return true;
+    }
     if (!is_of_program(state)) {
         /* On the program's memory, which it has the lock for, or runs before anybody else. */
         if (vector == VECTOR_PF && (memory_fault(fault->address) || wait_for_page(state, fault))) {

@@ -26,9 +26,7 @@ static void take_name(const char *path)
     memcpy(self->name, name, strnlen(name, sizeof self->name - 1));
 }
 
-/* What a thread has by its program. Its mask of signals and those that are pending stay, as does
- * the timer of alarm(2). */
-static void forget_program(void)
+void exec_forget_program(void)
 {
     struct thread *self = thread_self();
     struct signal_thread *signals = &self->signals;
@@ -61,7 +59,7 @@ int exec_image(struct program_frame *frame, const struct program_image *image)
     int status = finish_others();
     if (status < 0)
         return status;
-    forget_program();
+    exec_forget_program();
     if (image->source.begun)
         image->source.begun(image->source.argument, image->path, &image->words);
     status = program_load(image, &program, &stack);

@@ -11,4 +11,8 @@
  * caller's still. */
 int exec_image(struct program_frame *frame, const struct program_image *image);
 
+/* With the lock, without other threads of the program: what it had is gone. Its mask of signals and
+ * those that are pending stay, as does the timer of alarm(2). */
+void exec_forget_program(void);
+
 #endif

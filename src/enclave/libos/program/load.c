@@ -183,23 +183,48 @@ void program_close(struct program_image *image)
 
 /* --- loading ---------------------------------------------------------------------------------- */
 
+struct segment_origin {
+    const struct program_source *source;
+    const struct program_file *file;
+    uint64_t offset;
+};
+
+static int find_sites(const void *origin, const uint8_t *code, size_t size, struct site *out)
+{
+    const struct segment_origin *from = origin;
+    return from->source->find_sites(from->source->argument, from->file, from->offset, code, size,
+                                    out);
+}
+
+static uintptr_t first_page(uintptr_t base, const struct elf_segment *segment)
+{
+    return (base + segment->address) & ~(uintptr_t)(MEMORY_PAGE - 1);
+}
+
+/* Memory for it, which can be written. */
+static int place_segment(uintptr_t base, const struct elf_segment *segment)
+{
+    uintptr_t page = first_page(base, segment);
+    size_t size = base + segment->address + segment->size - page;
+    int result = memory_map(&page, size, MEMORY_READ | MEMORY_WRITE, true);
+    return result == 0 ? memory_touch(base + segment->address, segment->file_size) : result;
+}
+
 static int load_segment(const struct program_image *image, const struct program_part *part,
                         uintptr_t base, const struct elf_segment *segment)
 {
-    uintptr_t page = (base + segment->address) & ~(uintptr_t)(MEMORY_PAGE - 1);
+    uintptr_t page = first_page(base, segment);
     size_t size = base + segment->address + segment->size - page;
-    int result = memory_map(&page, size, MEMORY_READ | MEMORY_WRITE | segment->access, true);
-    if (result == 0)
-        result = memory_touch(base + segment->address, segment->file_size);
-    if (result == 0)
-        result = read_part(&image->source, &part->file, segment->offset,
+    const struct segment_origin origin = {&image->source, &part->file, segment->offset};
+    int result = read_part(&image->source, &part->file, segment->offset,
                            (void *)(base + segment->address), segment->file_size);
     if (result == 0 && (segment->access & MEMORY_EXECUTE))
-        rewrite_code(base + segment->address, segment->file_size);
+        rewrite_code(base + segment->address, segment->file_size, find_sites, &origin);
     return result < 0 ? result : memory_protect(page, size, segment->access);
 }
 
-/* Room for all and `more` bytes behind it, then each segment in its place; between them nothing. */
+/* Room for all and `more` bytes behind it, then each segment in its place; between them nothing.
+ * Their memory comes before any is read: much of it at once costs less (model_blocks.c). */
 static int load_part(const struct program_image *image, const struct program_part *part,
                      uint64_t more, uintptr_t *base)
 {
@@ -208,6 +233,8 @@ static int load_part(const struct program_image *image, const struct program_par
     int result = memory_map(&at, plan->size - (plan->is_fixed ? plan->first : 0) + more, 0,
                             plan->is_fixed);
     *base = plan->is_fixed ? 0 : at;
+    for (size_t i = 0; result == 0 && i < plan->count; i++)
+        result = place_segment(*base, &plan->segments[i]);
     for (size_t i = 0; result == 0 && i < plan->count; i++)
         result = load_segment(image, part, *base, &plan->segments[i]);
     return result;

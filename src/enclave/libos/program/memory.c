@@ -3,16 +3,20 @@
 #include <asm/errno.h>
 
 #include "enclave/libos/bytes.h"
+#include "enclave/libos/program/states.h"
 
 #define ACCESS   (MEMORY_READ | MEMORY_WRITE | MEMORY_EXECUTE)
 #define ACCEPTED 8U  /* the enclave's, with this access by the processor's word */
 #define MAPPED   16U /* the program's */
 #define SHARED   32U /* never ACCEPTED: who says so, and which access is had, is shared/shared.h */
-#define RW       ((unsigned)(MEMORY_READ | MEMORY_WRITE))
+#define STALE                                                                                      \
+    64U /* ACCEPTED, mapped without access, and not yet cleared of what was there before */
+#define RW ((unsigned)(MEMORY_READ | MEMORY_WRITE))
 
-#define AROUND 8 /* pages that come at one fault, at most */
+#define AROUND      8 /* pages that come at one fault; where faults follow each other, twice as many */
+#define AROUND_MOST 64 /* as before, up to so many */
 
-#define ALL_MAPPED (UINT64_C(0x0101010101010101) * MAPPED) /* eight pages */
+#define CHUNK 512 /* pages that are looked at together: most of them are alike */
 
 static struct {
     uintptr_t first;
@@ -22,14 +26,34 @@ static struct {
     size_t mapped, accepted; /* how many are */
     size_t most;             /* of those that may be accepted */
     size_t next;             /* where a search begins */
+    size_t came, came_end;   /* how many pages came at the last fault, and where they end */
     bool is_lazy;            /* pages that can be written are accepted at their first access */
     const struct memory_leaves *leaves;
-    uint8_t *pages; /* of the library OS's own memory, as long as there is the enclave */
+    uint8_t
+        *pages;  /* their states, of the library OS's own memory; as long as there is the enclave */
+    size_t room; /* of these: so many */
 } memory;
 
 static uintptr_t address_of(size_t page)
 {
     return memory.first + page * MEMORY_PAGE;
+}
+
+/* For the states of the pages before `end`: of a large range most are never asked for. */
+static int make_room(size_t end)
+{
+    size_t room = memory.room > 0 ? memory.room : MEMORY_GROWTH / MEMORY_PAGE;
+    while (room < end)
+        room *= 2;
+    uint8_t *pages = room > memory.room ? libos_alloc(room) : NULL;
+    if (!pages)
+        return room > memory.room ? -ENOMEM : 0;
+    for (size_t i = 0; i < memory.reached; i++)
+        pages[i] = memory.pages[i];
+    libos_free(memory.pages);
+    memory.pages = pages;
+    memory.room = room;
+    return 0;
 }
 
 int memory_init(uintptr_t first, size_t size, const struct memory_leaves *leaves)
@@ -39,9 +63,10 @@ int memory_init(uintptr_t first, size_t size, const struct memory_leaves *leaves
     memory.first = first;
     memory.leaves = leaves;
     memory.most = MEMORY_TAKEN_MAX;
-    memory.pages = libos_alloc(size / MEMORY_PAGE);
-    memory.count = memory.pages ? size / MEMORY_PAGE : 0;
-    return memory.pages ? 0 : -ENOMEM;
+    if (make_room(1) < 0)
+        return -ENOMEM;
+    memory.count = size / MEMORY_PAGE;
+    return 0;
 }
 
 void memory_bound(uint64_t size)
@@ -78,7 +103,9 @@ static int grow(size_t end)
 /* All pages before `end` have a state then, and the host gives them when they are made use of. */
 static int reach(size_t end)
 {
-    int result = end > memory.grown ? grow(end) : 0;
+    int result = make_room(end);
+    if (result == 0 && end > memory.grown)
+        result = grow(end);
     if (result == 0 && end > memory.reached) {
         __builtin_memset(memory.pages + memory.reached, 0, end - memory.reached);
         memory.reached = end;
@@ -114,12 +141,53 @@ bool memory_has(uintptr_t at, size_t size)
     return find_pages(at, size, &begin, &end);
 }
 
+/* The first page from here on that is not mapped, or where the reached ones end. */
+static size_t skip_mapped(size_t page)
+{
+    return page < memory.reached
+               ? page + states_first(memory.pages + page, memory.reached - page, MAPPED)
+               : page;
+}
+
+/* Whether one of these has any of these bits. */
+static bool have(size_t begin, size_t end, unsigned bits)
+{
+    if (end > memory.reached)
+        end = memory.reached;
+    return begin < end && states_have(memory.pages + begin, end - begin, (uint8_t)bits);
+}
+
+static bool is_free(size_t begin, size_t end)
+{
+    return end <= memory.count && !have(begin, end, MAPPED);
+}
+
+/* Where the pages end that are looked at together with this one. */
+static size_t chunk_end(size_t begin, size_t end)
+{
+    size_t next = begin - begin % CHUNK + CHUNK;
+    return next < end ? next : end;
+}
+
 /* An access that no page was accepted for is gone with it. */
+static void forget_chunk(size_t begin, size_t end)
+{
+    memory.mapped -= states_count(memory.pages + begin, end - begin, MAPPED);
+    if (!have(begin, end, ACCEPTED)) {
+        __builtin_memset(memory.pages + begin, 0, end - begin);
+        return;
+    }
+    for (size_t i = begin; i < end; i++)
+        memory.pages[i] = memory.pages[i] & ACCEPTED ? memory.pages[i] & (uint8_t)~MAPPED : 0;
+}
+
 static void forget(size_t begin, size_t end)
 {
-    for (size_t i = begin; i < end && i < memory.reached; i++) {
-        memory.mapped -= (memory.pages[i] & MAPPED) != 0;
-        memory.pages[i] = memory.pages[i] & ACCEPTED ? memory.pages[i] & (uint8_t)~MAPPED : 0;
+    if (end > memory.reached)
+        end = memory.reached;
+    for (size_t next; begin < end; begin = next) {
+        next = chunk_end(begin, end);
+        forget_chunk(begin, next);
     }
 }
 
@@ -127,31 +195,6 @@ void memory_reset(void)
 {
     forget(0, memory.reached);
     memory.next = 0;
-}
-
-/* The first page from here on that is not mapped, or where the reached ones end. */
-static size_t skip_mapped(size_t page)
-{
-    uint64_t eight;
-    while (page < memory.reached && (memory.pages[page] & MAPPED)) {
-        page++;
-        while (page + sizeof eight <= memory.reached) {
-            __builtin_memcpy(&eight, memory.pages + page, sizeof eight);
-            if ((eight & ALL_MAPPED) != ALL_MAPPED)
-                break;
-            page += sizeof eight;
-        }
-    }
-    return page;
-}
-
-static bool is_free(size_t begin, size_t end)
-{
-    if (end > memory.count)
-        return false;
-    while (begin < end && !(state_of(begin) & MAPPED))
-        begin++;
-    return begin == end;
 }
 
 /* Free pages beside each other among those that were reached before. */
@@ -180,9 +223,41 @@ static bool find_room(size_t count, size_t *begin)
     return count <= memory.count - *begin;
 }
 
-/* At least readable and writable, and zero. A page that was there before gets the access that it is
- * to have along with that: each widening is an instruction of its own. */
-static int make_fresh(size_t page, unsigned access)
+static void extend(size_t page, unsigned access)
+{
+    uint8_t *state = &memory.pages[page];
+    if (access & ~(unsigned)*state)
+        memory.leaves->extend(address_of(page), access | (*state & ACCESS));
+    *state |= (uint8_t)access;
+}
+
+static void clear(size_t page)
+{
+    __builtin_memset((void *)address_of(page), 0, MEMORY_PAGE); /* NOLINT: a page of the range */
+    memory.pages[page] &= (uint8_t)~STALE;
+}
+
+/* Pages of these that were there before (ACCEPTED, or of them those that are STALE), with the
+ * access that they are to have: all widenings first, which the model carries out at one fault then.
+ * Without an access there is nobody yet who could see what they hold. */
+static void renew(size_t begin, size_t end, unsigned access, unsigned which)
+{
+    for (size_t i = begin; i < end; i++) {
+        if (!(memory.pages[i] & which))
+            continue;
+        if (access != 0)
+            extend(i, access | RW);
+        else
+            memory.pages[i] |= STALE;
+    }
+    for (size_t i = begin; access != 0 && i < end; i++) {
+        if (memory.pages[i] & which)
+            clear(i);
+    }
+}
+
+/* At least readable and writable, and zero. */
+static int make_fresh(size_t page)
 {
     uint8_t *state = &memory.pages[page];
     if (!(*state & ACCEPTED)) {
@@ -194,11 +269,8 @@ static int make_fresh(size_t page, unsigned access)
         *state = (uint8_t)(ACCEPTED | RW | (*state & MAPPED));
         return 0;
     }
-    access |= RW;
-    if (access & ~(unsigned)*state)
-        memory.leaves->extend(address_of(page), access);
-    *state |= (uint8_t)access;
-    __builtin_memset((void *)address_of(page), 0, MEMORY_PAGE); /* NOLINT: a page of the range */
+    extend(page, RW);
+    clear(page);
     return 0;
 }
 
@@ -220,14 +292,11 @@ static int widen(size_t page, unsigned access)
         return 0;
     }
     if (!(*state & ACCEPTED)) {
-        int result = make_fresh(page, 0);
+        int result = make_fresh(page);
         if (result < 0)
             return result;
     }
-    if (access & ~(unsigned)*state) {
-        memory.leaves->extend(address_of(page), access);
-        *state |= (uint8_t)access;
-    }
+    extend(page, access);
     return 0;
 }
 
@@ -236,11 +305,22 @@ static bool has_more(size_t page, unsigned access)
     return (memory.pages[page] & ACCEPTED) && (memory.pages[page] & ACCESS & ~access) != 0;
 }
 
-/* First wider, then narrower, each run of pages that have too much by one request. */
-static int set_access(size_t begin, size_t end, unsigned access)
+/* Pages that the enclave does not have, and is to have at their first access. */
+static bool promise(size_t begin, size_t end, unsigned access)
 {
-    if (access & (MEMORY_WRITE | MEMORY_EXECUTE)) /* x86-64 has no such pages without reading */
-        access |= MEMORY_READ;
+    bool is_later = access == 0 || (memory.is_lazy && (access & RW) == RW);
+    if (!is_later || have(begin, end, ACCEPTED | SHARED))
+        return false;
+    __builtin_memset(memory.pages + begin, (int)(MAPPED | access), end - begin);
+    return true;
+}
+
+/* First wider, then narrower, each run of pages that have too much by one request. */
+static int set_access_of_chunk(size_t begin, size_t end, unsigned access)
+{
+    if (promise(begin, end, access))
+        return 0;
+    renew(begin, end, access, STALE);
     for (size_t i = begin; i < end; i++) {
         int result = widen(i, access);
         if (result < 0)
@@ -258,16 +338,26 @@ static int set_access(size_t begin, size_t end, unsigned access)
         if (result < 0)
             return result;
         for (; i < run; i++)
-            memory.pages[i] = (uint8_t)(ACCEPTED | (memory.pages[i] & MAPPED) | access);
+            memory.pages[i] = (uint8_t)(ACCEPTED | (memory.pages[i] & (MAPPED | STALE)) | access);
     }
     return 0;
 }
 
+static int set_access(size_t begin, size_t end, unsigned access)
+{
+    int result = 0;
+    if (access & (MEMORY_WRITE | MEMORY_EXECUTE)) /* x86-64 has no such pages without reading */
+        access |= MEMORY_READ;
+    for (size_t next; result == 0 && begin < end; begin = next) {
+        next = chunk_end(begin, end);
+        result = set_access_of_chunk(begin, next, access);
+    }
+    return result;
+}
+
 static bool are_mapped(size_t begin, size_t end)
 {
-    while (begin < end && (state_of(begin) & MAPPED))
-        begin++;
-    return begin == end;
+    return skip_mapped(begin) >= end;
 }
 
 /* Whether that many pages more can be the enclave's. What was promised before and never made use of
@@ -302,15 +392,6 @@ static int find_place(uintptr_t *at, size_t size, bool is_fixed, size_t *begin, 
     return 0;
 }
 
-static bool has_shared(size_t begin, size_t end)
-{
-    for (size_t i = begin; i < end && i < memory.reached; i++) {
-        if (memory.pages[i] & SHARED)
-            return true;
-    }
-    return false;
-}
-
 /* The same, with room for them; none of them is shared: those are to be unmapped first. */
 static int make_place(uintptr_t *at, size_t size, unsigned access, bool is_fixed, size_t *begin,
                       size_t *end)
@@ -322,7 +403,7 @@ static int make_place(uintptr_t *at, size_t size, unsigned access, bool is_fixed
     int result = find_place(at, size, is_fixed, begin, end);
     if (result < 0)
         return result;
-    return can_come(*begin, *end, access) && !has_shared(*begin, *end) ? reach(*end) : -ENOMEM;
+    return can_come(*begin, *end, access) && !have(*begin, *end, SHARED) ? reach(*end) : -ENOMEM;
 }
 
 int memory_map(uintptr_t *at, size_t size, unsigned access, bool is_fixed)
@@ -331,13 +412,13 @@ int memory_map(uintptr_t *at, size_t size, unsigned access, bool is_fixed)
     int result = make_place(at, size, access, is_fixed, &begin, &end);
     if (result < 0)
         return result;
-    for (size_t i = begin; i < end; i++) {
-        result = memory.pages[i] & ACCEPTED ? make_fresh(i, access) : 0;
-        if (result < 0)
-            return result;
-        memory.mapped += !(memory.pages[i] & MAPPED);
-        memory.pages[i] |= MAPPED;
+    for (size_t first = begin, next; first < end; first = next) {
+        next = chunk_end(first, end);
+        if (have(first, next, ACCEPTED))
+            renew(first, next, access, ACCEPTED);
     }
+    memory.mapped += end - begin - states_count(memory.pages + begin, end - begin, MAPPED);
+    states_set(memory.pages + begin, end - begin, MAPPED);
     return set_access(begin, end, access);
 }
 
@@ -378,13 +459,13 @@ int memory_map_shared(uintptr_t *at, size_t size, unsigned access, bool is_fixed
 bool memory_has_shared(uintptr_t at, size_t size)
 {
     size_t begin, end;
-    return find_pages(at, size, &begin, &end) && has_shared(begin, end);
+    return find_pages(at, size, &begin, &end) && have(begin, end, SHARED);
 }
 
 void memory_unmap_shared(uintptr_t at, size_t size)
 {
     size_t begin, end;
-    if (!find_pages(at, size, &begin, &end))
+    if (!find_pages(at, size, &begin, &end) || !have(begin, end, SHARED))
         return;
     for (size_t i = begin; i < end && i < memory.reached; i++) {
         memory.mapped -= (memory.pages[i] & SHARED) != 0;
@@ -481,7 +562,7 @@ int memory_clear(uintptr_t at, size_t size)
         return -ENOMEM;
     for (size_t i = begin; i < end; i++) {
         unsigned access = memory.pages[i] & ACCESS;
-        int result = memory.pages[i] & ACCEPTED ? make_fresh(i, 0) : 0;
+        int result = memory.pages[i] & ACCEPTED ? make_fresh(i) : 0;
         if (result == 0)
             result = set_access(i, i + 1, access);
         if (result < 0)
@@ -510,7 +591,7 @@ bool memory_allows(uintptr_t at, size_t size, unsigned access)
 static int come(size_t page)
 {
     unsigned access = memory.pages[page] & ACCESS;
-    int result = make_fresh(page, 0);
+    int result = make_fresh(page);
     return result < 0 ? result : widen(page, access);
 }
 
@@ -525,11 +606,15 @@ int memory_touch(uintptr_t at, size_t size)
     return result;
 }
 
-/* What waits beside it for the same comes along: most of it would fault next. */
+/* What waits beside it for the same comes along: most of it would fault next, and the more so where
+ * the pages before came just now. */
 static void come_around(size_t page)
 {
-    size_t first = page / AROUND * AROUND;
-    for (size_t i = first; i < first + AROUND && memory.accepted < MEMORY_TAKEN_MAX / 2; i++) {
+    bool goes_on = memory.came > 0 && page == memory.came_end;
+    size_t first = goes_on ? page : page / AROUND * AROUND;
+    memory.came = !goes_on ? AROUND : 2 * memory.came < AROUND_MOST ? 2 * memory.came : AROUND_MOST;
+    memory.came_end = first + memory.came;
+    for (size_t i = first; i < memory.came_end && memory.accepted < memory.most / 2; i++) {
         if (i < memory.count && is_waiting(i) &&
             (state_of(i) & ACCESS) == (state_of(page) & ACCESS) && come(i) < 0)
             return;
@@ -614,7 +699,7 @@ int memory_copy(uintptr_t page, uint8_t out[MEMORY_PAGE])
     if (!find_pages(page, MEMORY_PAGE, &at, &end) || page % MEMORY_PAGE != 0)
         return 0;
     unsigned state = state_of(at);
-    if ((state & (MAPPED | ACCEPTED)) != (MAPPED | ACCEPTED))
+    if ((state & (MAPPED | ACCEPTED)) != (MAPPED | ACCEPTED) || state & STALE)
         return 0;
     if (!(state & MEMORY_READ)) /* by nobody: what is there must be read all the same */
         memory.leaves->extend(page, MEMORY_READ);

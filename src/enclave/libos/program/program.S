@@ -11,9 +11,11 @@
  * program goes on. One that comes after this look, in the window up to the jump, takes the way back
  * by program_again: the frame is whole still.
  *
- * Leaving the enclave changes FS, so that it is set at every return to the program. The library OS
- * is compiled without vector registers; they are the program's throughout, and door_ask() keeps
- * them.
+ * FS stays the program's while the library OS runs: it has no use for it, and who is interrupted
+ * gets it back by ERESUME. Leaving the enclave by a call changes it, and so it is set again at the
+ * next return to the program, and only then: WRFSBASE costs as much as all else of a short call.
+ * The library OS is compiled without vector registers; they are the program's throughout, and
+ * door_ask() keeps them.
  */
 /* In the thread's page, as inside/entry.S has them. */
 #define PROGRAM_STACK 176
@@ -25,6 +27,7 @@
 #define PROGRAM_FLAGS 224
 #define OWN_RIP       232
 #define OWN_FLAGS     240
+#define FS_IS_OTHER   248 /* than PROGRAM_FS, or may be */
 
 /* struct program_frame */
 #define FRAME_R15    0
@@ -97,6 +100,7 @@ function program_run
         push    %r15
         sub     $8, %rsp
         mov     %rsp, %gs:RUN_STACK
+        movq    $1, %gs:FS_IS_OTHER
         sub     $FRAME_SIZE, %rsp
         mov     %rdi, %rsi
         mov     %rsp, %rdi
@@ -111,14 +115,18 @@ function program_window_begin
         mov     %rax, %gs:PROGRAM_RSP
         mov     FRAME_RIP(%rsp), %rax
         mov     %rax, %gs:PROGRAM_RIP
+        cmpq    $0, %gs:FS_IS_OTHER
+        je      1f
         mov     %gs:PROGRAM_FS, %rax
         wrfsbase %rax
-        cmpq    $0, FRAME_WHOLE(%rsp)
-        je      1f
+/* Only now: who is interrupted in between sets it again. */
+        movq    $0, %gs:FS_IS_OTHER
+1:      cmpq    $0, FRAME_WHOLE(%rsp)
+        je      2f
         pushq   FRAME_FLAGS(%rsp)
         popfq
 /* From here on nothing changes the flags. */
-1:      mov     FRAME_R15(%rsp), %r15
+2:      mov     FRAME_R15(%rsp), %r15
         mov     FRAME_R14(%rsp), %r14
         mov     FRAME_R13(%rsp), %r13
         mov     FRAME_R12(%rsp), %r12
@@ -272,6 +280,17 @@ function program_load_control
         fldcw   (%rsi)
         ret
 
+/* bool program_put(at, first, second) */
+function program_put
+        mov     %rsi, (%rdi)
+        mov     %rdx, 8(%rdi)
+function program_put_end
+        mov     $1, %eax
+        ret
+function program_put_failed
+        xor     %eax, %eax
+        ret
+
 /* The image's one RDTSC (scripts/lint-enclave knows these bytes). */
 function clock_ticks
         rdtsc
@@ -281,6 +300,7 @@ function clock_ticks
 
 function program_set_fs
         mov     %rdi, %gs:PROGRAM_FS
+        movq    $1, %gs:FS_IS_OTHER
         ret
 
 function program_get_fs
@@ -308,6 +328,7 @@ function door_ask
         xsave64 (%rsp)
         mov     %r8, %rdx
         call    door_call
+        movq    $1, %gs:FS_IS_OTHER
         mov     %rax, %r8
         mov     $XFRM_KNOWN, %eax
         xor     %edx, %edx

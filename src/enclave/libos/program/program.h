@@ -28,6 +28,9 @@ _Noreturn void program_end(uint64_t value);
 /* What program_serve() comes back with when a program is to run now: no result of one
  * (door_calls.h). */
 #define PROGRAM_BEGINS UINT64_MAX
+/* What program_run() comes back with when the program is over, and the enclave waits for another
+ * process (finish.h): likewise. */
+#define PROGRAM_RENEWED (UINT64_MAX - 1)
 
 /* The same for a thread without a program: `work` ends by program_end(). */
 uint64_t program_serve(void (*work)(void *argument), void *argument);
@@ -58,6 +61,12 @@ void program_set_own_fault(uint64_t rip, uint64_t flags);
 extern const uint8_t program_window_begin[] __attribute__((visibility("hidden")));
 extern const uint8_t program_window_end[] __attribute__((visibility("hidden")));
 extern const uint8_t program_again[] __attribute__((visibility("hidden")));
+
+/* Two words into the program's memory, without the lock: false where they cannot be written any
+ * more. Its stores end at program_put_end; one that faults goes on at program_put_failed. */
+bool program_put(uint64_t at, uint64_t first, uint64_t second);
+extern const uint8_t program_put_end[] __attribute__((visibility("hidden")));
+extern const uint8_t program_put_failed[] __attribute__((visibility("hidden")));
 
 /* Has program_interrupt() called before the program goes on. */
 void program_want(void);

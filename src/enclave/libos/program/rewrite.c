@@ -47,11 +47,22 @@ static void rewrite_sites(struct rewrite_piece *piece, const struct site *sites,
     piece->room_size = size;
 }
 
-void rewrite_code(uintptr_t at, size_t size)
+/* What somebody else has found must fit these bytes. */
+static int find_sites(const uint8_t *code, size_t size, rewrite_find_fn *find, const void *origin,
+                      struct site *out)
+{
+    int count = find(origin, code, size, out);
+    return count >= 0 && sites_fit(code, size, out, (size_t)count)
+               ? count
+               : sites_find(code, size, out, SITES_MAX);
+}
+
+void rewrite_code(uintptr_t at, size_t size, rewrite_find_fn *find, const void *origin)
 {
     struct site *sites = libos_alloc(SITES_MAX * sizeof *sites);
     struct rewrite_piece *piece = free_piece();
-    int count = sites && piece ? sites_find((const uint8_t *)at, size, sites, SITES_MAX) : 0;
+    const uint8_t *code = (const uint8_t *)at; /* NOLINT: the program's */
+    int count = sites && piece ? find_sites(code, size, find, origin, sites) : 0;
     if (count > 0) {
         *piece = (struct rewrite_piece){.code = at, .code_size = size};
         rewrite_sites(piece, sites, (size_t)count);

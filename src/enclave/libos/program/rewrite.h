@@ -13,9 +13,14 @@ struct rewrite_piece {
     uint64_t code_size, room_size; /* bytes; 0 for a free place */
 };
 
+/* What can be rewritten in code, where that is known by where it comes from: up to SITES_MAX, or a
+ * negative errno where it is not. */
+struct site;
+typedef int rewrite_find_fn(const void *origin, const uint8_t *code, size_t size, struct site *out);
+
 /* Before the code has its access: these bytes can still be written. What cannot be done is left
  * aside, and traps. */
-void rewrite_code(uintptr_t at, size_t size);
+void rewrite_code(uintptr_t at, size_t size, rewrite_find_fn *find, const void *origin);
 
 /* Code there is no more: nor are its trampolines, if all of it is gone. */
 void rewrite_forget(uintptr_t at, size_t size);

@@ -3,6 +3,7 @@
 #include <asm/errno.h>
 
 #include "enclave/libos/bytes.h"
+#include "enclave/libos/program/scan.h"
 #include "enclave/libos/program/x86.h"
 
 #define JUMP_SIZE    5
@@ -19,11 +20,11 @@
 #define WINDOW       32  /* bytes on both sides, of which targets are kept */
 #define COARSE       64  /* bytes a bit */
 
-#define ONES UINT64_C(0x0101010101010101)
-
 /* A SYSCALL that looks like one. */
 struct candidate {
     size_t call;
+    size_t from;         /* where reading begins that comes to it */
+    bool is_read;        /* for short branches around it: most need not be */
     uint64_t targets;    /* a bit a byte from call - WINDOW on: a branch leads there */
     size_t before[BACK]; /* where the last instructions begin, the latest first; SIZE_MAX: none */
 };
@@ -33,18 +34,12 @@ struct text {
     size_t size;
     uint8_t *coarse; /* a bit for COARSE bytes: a window reaches there */
     struct candidate *candidates;
-    size_t count;
+    size_t count, most;
 };
 
 static bool is_syscall(const uint8_t *at)
 {
     return at[0] == 0x0F && at[1] == 0x05;
-}
-
-/* The highest bit of each byte that is 0, and now and then of one above such. */
-static uint64_t zero_bytes(uint64_t word)
-{
-    return (word - ONES) & ~word & 128 * ONES;
 }
 
 /* --- whether it is one ------------------------------------------------------------------------ */
@@ -78,6 +73,13 @@ static bool compares_error(const struct text *text, size_t at)
            (code[2] & 0xFE) == 0 && __builtin_memcmp(code + 3, compare + 3, 3) == 0;
 }
 
+/* ADD of AL to where RAX points, as two bytes of zeros read: compilers make none, and tables of
+ * numbers are full of them. */
+static bool is_zeros(const struct text *text, size_t at)
+{
+    return text->size - at >= 2 && text->code[at] == 0 && text->code[at + 1] == 0;
+}
+
 static bool has_number(const struct text *text, const struct candidate *candidate)
 {
     size_t end = candidate->call;
@@ -85,6 +87,8 @@ static bool has_number(const struct text *text, const struct candidate *candidat
         return true;
     for (size_t i = 0; i < BACK && candidate->before[i] != SIZE_MAX; i++) {
         size_t begin = candidate->before[i];
+        if (is_zeros(text, begin))
+            return false;
         if (sets_rax(text->code + begin, end - begin))
             return true;
         end = begin;
@@ -180,16 +184,11 @@ static bool find_step(const struct text *text, struct steps *steps, size_t call,
 static bool read_before(const struct text *text, struct candidate *out)
 {
     struct steps steps = {0};
-    struct x86_instruction next;
-    size_t at = 0;
-    if (!find_step(text, &steps, out->call, &at))
+    if (!find_step(text, &steps, out->call, &out->from))
         return false;
     for (size_t i = 0; i < BACK; i++)
         out->before[i] = SIZE_MAX;
-    for (; at < out->call; at += next.size) {
-        (void)x86_read(text->code + at, text->size - at, &next); /* as before */
-        if (next.is_relative)
-            mark(out, at + next.size, next.distance);
+    for (size_t at = out->from; at < out->call; at += steps.sizes[at - steps.first]) {
         for (size_t i = BACK - 1; i > 0; i--)
             out->before[i] = out->before[i - 1];
         out->before[0] = at;
@@ -197,10 +196,11 @@ static bool read_before(const struct text *text, struct candidate *out)
     return true;
 }
 
-static bool read_behind(const struct text *text, struct candidate *out)
+/* Instructions up to there; where they lead is marked. */
+static bool read_code(const struct text *text, struct candidate *out, size_t at, size_t end)
 {
     struct x86_instruction next;
-    for (size_t at = out->call; at < text->size && at < out->call + SHORT_BRANCH; at += next.size) {
+    for (; at < text->size && at < end; at += next.size) {
         if (!x86_read(text->code + at, text->size - at, &next))
             return false;
         if (next.is_relative)
@@ -209,37 +209,41 @@ static bool read_behind(const struct text *text, struct candidate *out)
     return true;
 }
 
-/* Where the next one may be, by eight bytes at a time that have none of 05; or the size. */
-static size_t next_syscall(const struct text *text, size_t at)
+/* Calls each byte of the code that `scan` finds, but for the last few. */
+static inline __attribute__((always_inline)) void look_at(struct text *text,
+                                                          void (*scan)(const uint8_t *, size_t,
+                                                                       uint64_t *),
+                                                          void (*each)(struct text *, size_t))
 {
-    uint64_t word;
-    for (; at + sizeof word < text->size; at += sizeof word) {
-        __builtin_memcpy(&word, text->code + at + 1, sizeof word);
-        if (zero_bytes(word ^ 5 * ONES) == 0)
-            continue;
-        for (size_t i = at; i < at + sizeof word; i++) {
-            if (is_syscall(text->code + i))
-                return i;
+    uint64_t found[SCAN_WORDS];
+    size_t words = text->size > 0 ? (text->size - 1) / SCAN_BYTES : 0;
+    for (size_t word = 0, count; word < words; word += count) {
+        count = words - word < SCAN_WORDS ? words - word : SCAN_WORDS;
+        scan(text->code + word * SCAN_BYTES, count, found);
+        for (size_t i = 0; i < count; i++) {
+            for (uint64_t bits = found[i]; bits != 0; bits &= bits - 1)
+                each(text, (word + i) * SCAN_BYTES + (size_t)__builtin_ctzll(bits));
         }
     }
-    for (; at + 1 < text->size; at++) {
-        if (is_syscall(text->code + at))
-            return at;
-    }
-    return text->size;
+    for (size_t at = words * SCAN_BYTES; at < text->size; at++)
+        each(text, at);
 }
 
-static size_t find_candidates(struct text *text, size_t most)
+static void count_syscall(struct text *text, size_t at)
 {
-    for (size_t at = next_syscall(text, 0); at < text->size && text->count < most;
-         at = next_syscall(text, at + 1)) {
-        struct candidate *next = &text->candidates[text->count];
-        *next = (struct candidate){.call = at};
-        if (read_before(text, next) && has_number(text, next) && !is_sigreturn(text, next) &&
-            read_behind(text, next))
-            text->count++;
-    }
-    return text->count;
+    if (at + 1 < text->size && is_syscall(text->code + at) && text->most < SITES_MAX)
+        text->most++;
+}
+
+static void take_candidate(struct text *text, size_t at)
+{
+    if (text->count == text->most || at + 1 >= text->size || !is_syscall(text->code + at))
+        return;
+    struct candidate *next = &text->candidates[text->count];
+    *next = (struct candidate){.call = at};
+    if (read_before(text, next) && has_number(text, next) && !is_sigreturn(text, next) &&
+        read_code(text, next, at, at + WINDOW))
+        text->count++;
 }
 
 /* --- branches from afar ----------------------------------------------------------------------- */
@@ -270,44 +274,30 @@ static size_t find_window(const struct text *text, size_t at)
 }
 
 /* Of a branch whose four bytes of distance are there. */
-static void mark_branch(struct text *text, size_t at)
+static void mark_branch(struct text *text, size_t at, size_t target, int32_t distance)
 {
-    int32_t distance;
-    if (at + sizeof distance > text->size)
-        return;
-    __builtin_memcpy(&distance, text->code + at, sizeof distance);
-    size_t target = at + sizeof distance + (size_t)(int64_t)distance;
-    if (target >= text->size || !(text->coarse[target / COARSE / 8] >> target / COARSE % 8 & 1))
-        return;
     for (size_t i = find_window(text, target);
          i < text->count && text->candidates[i].call <= target + WINDOW; i++)
         mark(&text->candidates[i], at + sizeof distance, distance);
 }
 
-/* A byte that may begin one: CALL or JMP, or the first of a condition's two. */
-static void mark_byte(struct text *text, size_t at)
+static bool is_long_branch(const uint8_t *code)
 {
-    if ((text->code[at] & 0xFE) == 0xE8)
-        mark_branch(text, at + 1);
-    else if (text->code[at] == 0x0F && at + 1 < text->size && (text->code[at + 1] & 0xF0) == 0x80)
-        mark_branch(text, at + 2);
+    return (code[0] & 0xFE) == 0xE8 || (code[0] == 0x0F && (code[1] & 0xF0) == 0x80);
 }
 
-/* Every byte is taken as a possible beginning of a branch of four bytes' distance; eight at a time,
- * of which most have none. */
-static void mark_long(struct text *text)
+/* Every byte is taken as a possible beginning of a branch of four bytes' distance. */
+static void mark_byte(struct text *text, size_t begin)
 {
-    uint64_t word;
-    size_t at = 0;
-    for (; at + sizeof word <= text->size; at += sizeof word) {
-        __builtin_memcpy(&word, text->code + at, sizeof word);
-        uint64_t found = zero_bytes((word & 0xFE * ONES) ^ 0xE8 * ONES) |
-                         zero_bytes(word ^ 0x0F * ONES);
-        for (; found != 0; found &= found - 1)
-            mark_byte(text, at + (size_t)__builtin_ctzll(found) / 8);
-    }
-    for (; at < text->size; at++)
-        mark_byte(text, at);
+    int32_t distance;
+    size_t at = begin + 1 + (text->code[begin] == 0x0F);
+    if (at + sizeof distance > text->size)
+        return;
+    __builtin_memcpy(&distance, text->code + at, sizeof distance);
+    size_t target = at + sizeof distance + (size_t)(int64_t)distance;
+    if (target < text->size && (text->coarse[target / COARSE / 8] >> target / COARSE % 8 & 1) &&
+        is_long_branch(text->code + begin))
+        mark_branch(text, at, target, distance);
 }
 
 /* --- what moves ------------------------------------------------------------------------------- */
@@ -322,18 +312,50 @@ static bool can_move(const struct text *text, size_t at, size_t *size)
     return true;
 }
 
-/* Nothing leads to the bytes between these two. */
-static bool is_closed(const struct candidate *candidate, size_t begin, size_t end)
+/* Jcc, LOOP and its kin, JMP with one byte of distance. */
+static bool is_short_branch(uint8_t opcode)
 {
-    for (size_t at = begin + 1; at < end; at++) {
-        size_t bit = at - (candidate->call - WINDOW);
-        if (bit >= 2 * (size_t)WINDOW || (candidate->targets >> bit & 1))
-            return false;
-    }
-    return true;
+    return (opcode & 0xF0) == 0x70 || (opcode & 0xFC) == 0xE0 || opcode == 0xEB;
 }
 
-static bool take_behind(const struct text *text, const struct candidate *from, struct site *out)
+/* Where short branches may lead, every byte around it taken as a possible one. */
+static uint64_t guess_targets(const struct text *text, const struct candidate *from)
+{
+    struct candidate guess = {.call = from->call};
+    size_t end = from->call + SHORT_BRANCH;
+    size_t at = from->call > SHORT_BRANCH ? from->call - SHORT_BRANCH : 0;
+    for (; at + 1 < text->size && at < end; at++) {
+        if (is_short_branch(text->code[at]))
+            mark(&guess, at + 2, (text->code[at + 1] ^ 0x80) - 0x80);
+    }
+    return guess.targets;
+}
+
+/* Where they do lead, by reading. What cannot be read may lead anywhere. */
+static void read_around(const struct text *text, struct candidate *from)
+{
+    if (!read_code(text, from, from->from, from->call + SHORT_BRANCH))
+        from->targets = UINT64_MAX;
+    from->is_read = true;
+}
+
+/* Nothing leads to the bytes between these two. */
+static bool is_closed(const struct text *text, struct candidate *candidate, size_t begin,
+                      size_t end)
+{
+    uint64_t between = 0;
+    for (size_t at = begin + 1; at < end; at++) {
+        size_t bit = at - (candidate->call - WINDOW);
+        if (bit >= 2 * (size_t)WINDOW)
+            return false;
+        between |= UINT64_C(1) << bit;
+    }
+    if (!candidate->is_read && (guess_targets(text, candidate) & between))
+        read_around(text, candidate);
+    return (candidate->targets & between) == 0;
+}
+
+static bool take_behind(const struct text *text, struct candidate *from, struct site *out)
 {
     size_t size = 0;
     size_t end = from->call + SYSCALL_SIZE;
@@ -343,10 +365,10 @@ static bool take_behind(const struct text *text, const struct candidate *from, s
         end += size;
     }
     *out = (struct site){(uint32_t)from->call, (uint32_t)from->call, (uint32_t)end};
-    return is_closed(from, from->call, end);
+    return is_closed(text, from, from->call, end);
 }
 
-static bool take_before(const struct text *text, const struct candidate *from, struct site *out)
+static bool take_before(const struct text *text, struct candidate *from, struct site *out)
 {
     size_t size = 0;
     size_t end = from->call + SYSCALL_SIZE;
@@ -356,7 +378,7 @@ static bool take_before(const struct text *text, const struct candidate *from, s
             return false;
         *out = (struct site){(uint32_t)begin, (uint32_t)from->call, (uint32_t)end};
         if (end - begin >= JUMP_SIZE)
-            return is_closed(from, begin, end);
+            return is_closed(text, from, begin, end);
     }
     return false;
 }
@@ -367,7 +389,7 @@ static int choose(const struct text *text, struct site *out)
     int chosen = 0;
     uint32_t end = 0;
     for (size_t i = 0; i < text->count; i++) {
-        const struct candidate *from = &text->candidates[i];
+        struct candidate *from = &text->candidates[i];
         struct site site;
         if (!(take_behind(text, from, &site) && site.begin >= end) &&
             !(take_before(text, from, &site) && site.begin >= end))
@@ -382,20 +404,41 @@ int sites_find(const uint8_t *code, size_t size, struct site *out, size_t most)
 {
     struct text text = {.code = code, .size = size};
     int count = -ENOMEM;
-    if (size > SITES_CODE_MAX || next_syscall(&text, 0) == size)
+    if (size <= SITES_CODE_MAX)
+        look_at(&text, scan_syscalls, count_syscall);
+    if (text.most > most)
+        text.most = most;
+    if (text.most == 0)
         return 0;
-    text.candidates = libos_alloc(most * sizeof *text.candidates);
+    text.candidates = libos_alloc(text.most * sizeof *text.candidates);
     text.coarse = alloc_zeroed((size + WINDOW) / COARSE / 8 + 1, 1);
     if (text.candidates && text.coarse) {
-        if (find_candidates(&text, most) > 0) {
-            mark_coarse(&text);
-            mark_long(&text);
-        }
+        look_at(&text, scan_syscalls, take_candidate);
+        mark_coarse(&text);
+        if (text.count > 0)
+            look_at(&text, scan_branches, mark_byte);
         count = choose(&text, out);
     }
     libos_free(text.coarse);
     libos_free(text.candidates);
     return count;
+}
+
+bool sites_fit(const uint8_t *code, size_t size, const struct site *sites, size_t count)
+{
+    const size_t moved_max = SITE_ROOM - CALL_SIZE - JUMP_SIZE; /* bytes beside the SYSCALL */
+    size_t from = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t begin = sites[i].begin;
+        size_t call = sites[i].call;
+        size_t end = sites[i].end;
+        if (begin < from || call < begin || end < call + SYSCALL_SIZE || end > size ||
+            end - begin < JUMP_SIZE || end - begin > moved_max + SYSCALL_SIZE ||
+            !is_syscall(code + call))
+            return false;
+        from = end;
+    }
+    return true;
 }
 
 /* --- trampolines ------------------------------------------------------------------------------ */

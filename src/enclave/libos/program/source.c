@@ -1,5 +1,6 @@
 #include "enclave/libos/program/source.h"
 
+#include "enclave/libos/calls/code_sites.h"
 #include "enclave/libos/processes/process.h"
 #include "enclave/libos/program/script.h"
 
@@ -26,6 +27,15 @@ static void close_file(void *argument, const struct program_file *file)
     file_put((struct file *)file->handle); /* NOLINT: open_file()'s */
 }
 
+static int find_sites(void *argument, const struct program_file *file, uint64_t offset,
+                      const uint8_t *code, size_t size, struct site *out)
+{
+    const struct code_origin origin = {(struct file *)file->handle, 0,
+                                       offset}; /* NOLINT: likewise */
+    (void)argument;
+    return code_sites_find(&origin, code, size, out);
+}
+
 static void begin(void *argument, const char *path, const struct program_words *words)
 {
     struct process *process = argument;
@@ -38,6 +48,7 @@ void program_source_init(struct program_source *source, struct process *process)
     *source = (struct program_source){.open = open_file,
                                       .read = read_file,
                                       .close = close_file,
+                                      .find_sites = find_sites,
                                       .begun = begin,
                                       .argument = process,
                                       .uid = process->vfs.creds.uid,

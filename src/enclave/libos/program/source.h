@@ -9,6 +9,7 @@
 struct program_file {
     uint64_t handle; /* the source's own */
     uint64_t size;   /* bytes */
+    int64_t layer;   /* what the source knows of it; else 0 */
 };
 
 /* As execveat(2) names a program. */
@@ -19,6 +20,7 @@ struct program_name {
 };
 
 struct program_words;
+struct site;
 
 /* 0 or more, or a negative errno. What is read is checked by who reads. */
 struct program_source {
@@ -28,6 +30,9 @@ struct program_source {
     int64_t (*read)(void *argument, const struct program_file *file, uint64_t offset, void *out,
                     size_t size);
     void (*close)(void *argument, const struct program_file *file);
+    /* As sites_find(), of the code that the file has from an offset on. */
+    int (*find_sites)(void *argument, const struct program_file *file, uint64_t offset,
+                      const uint8_t *code, size_t size, struct site *out);
     /* A new program, of the file at this path, has the process: what execve(2) makes of its user
      * and its files. May be NULL. */
     void (*begun)(void *argument, const char *path, const struct program_words *words);

@@ -9,6 +9,7 @@
 #include "enclave/libos/sockets/socket.h"
 #include "enclave/libos/threads/lock.h"
 #include "enclave/libos/threads/thread.h"
+#include "enclave/libos/wipe.h"
 
 /* A mirror while it makes a call. */
 struct mirror {
@@ -16,6 +17,7 @@ struct mirror {
     struct remote_side *side;
     uint64_t serial; /* of the call */
     bool is_called;  /* its thread does not wait any more, or has gone */
+    bool is_left;    /* its thread has ended, and the link has not */
 };
 
 /* Between a call and its answer only an interrupt comes; that the thread has gone is one, too. */
@@ -41,7 +43,7 @@ static bool is_called(struct thread_mirror *thread, bool is_ready)
 /* A parent makes calls for a child that is still in its memory. */
 static struct process *process_of(int own, uint32_t number)
 {
-    struct process *process = process_find((int)number);
+    struct process *process = process_find_any((int)number);
     const struct process *above = process;
     for (size_t i = 0; above && above->number != own && i < PROCESSES_MAX; i++)
         above = above->parent;
@@ -70,7 +72,7 @@ static uint64_t make_call(const struct mirror_call *call)
         .number = call->request.number,
     };
     if (call->request.number == __NR_mmap)
-        return syscall_check_mapping(&frame); /* which is made where the memory is */
+        return syscall_tell_mapping(&frame); /* which is made where the memory is */
     return is_too_large(call) ? SYSCALL_ERROR(EMSGSIZE) : mirror_make_call(&frame);
 }
 
@@ -84,10 +86,13 @@ static int answer(struct mirror *mirror, int own, struct mirror_call *call,
     struct process *process = status == 0 ? process_of(own, call->request.process) : NULL;
     if (!process)
         return status < 0 ? status : -ESRCH;
+    call->is_secret = process->is_apart; /* an agent's, which brings secrets */
     const struct thread_room room = {(uint64_t)call->parcel.bytes,
                                      (uint64_t)call->parcel.bytes + call->room_end};
     mirror->thread.is_hasty = call->request.flags & REMOTE_CONTINUES;
-    mirror->thread.raised = 0;
+    mirror->thread.raised = mirror->thread.taken = 0;
+    mirror->thread.pending = call->request.pending;
+    mirror->thread.unheard = call->request.unheard;
     mirror->is_called = false;
     self->process = process;
     self->room = &room;
@@ -99,6 +104,8 @@ static int answer(struct mirror *mirror, int own, struct mirror_call *call,
     if (process->state != PROCESS_ALIVE)
         wait_wake_all(&process_changes); /* who waits for the last call (processes/line.c) */
     answer.signals = mirror->thread.raised;
+    answer.watched = process->watched;
+    answer.taken = mirror->thread.taken;
     return mirror_pack(call, &answer, out);
 }
 
@@ -111,6 +118,7 @@ static int serve_one(struct mirror *mirror, int own)
     int status = remote_receive(side, &call.parcel, false);
     const struct remote_head head = remote_head_of(&call.parcel);
     bool is_late = status == 1 && head.kind == REMOTE_INTERRUPT; /* of a call that is answered */
+    mirror->is_left = status == 1 && head.kind == REMOTE_LEFT && head.size == sizeof head;
     mirror->serial = head.serial;
     lock_take();
     if (status == 1 && !is_late)
@@ -119,15 +127,21 @@ static int serve_one(struct mirror *mirror, int own)
     if (status == 0 && !is_late && out.size > 0)
         status = remote_send(side, &out, REMOTE_ANSWER, head.serial) < 0 ? -EIO : 1;
     lock_take();
+    if (call.is_secret) {
+        remote_buffer_wipe(&call.parcel);
+        remote_buffer_wipe(&out);
+        libos_wipe(side->message, sizeof side->message);
+    }
     remote_buffer_fini(&call.parcel);
     remote_buffer_fini(&out);
     lock_release();
     return status;
 }
 
-void mirror_serve(struct remote_side *side, int process, uint32_t handle)
+bool mirror_serve(struct remote_side *side, int process, uint32_t handle)
 {
     struct mirror mirror = {.thread = {.handle = handle, .is_called = is_called}, .side = side};
     while (serve_one(&mirror, process) == 1)
         continue;
+    return mirror.is_left;
 }

@@ -17,6 +17,7 @@ struct mirror_call {
     uint64_t data;                    /* where the data are, and */
     uint64_t data_size;
     struct syscall_header header; /* of REMOTE_HEADER_OUT, before the call */
+    bool is_secret;               /* what it carries is wiped */
 };
 
 #define MIRROR_NOWHERE 1 /* an address that no call may touch */

@@ -2,6 +2,7 @@
 
 #include "enclave/libos/bytes.h"
 #include "enclave/libos/remote/remote_message.h"
+#include "enclave/libos/wipe.h"
 
 #define ROOM_MIN 512
 
@@ -39,6 +40,12 @@ int remote_put(struct remote_buffer *buffer, const void *bytes, size_t size)
         memset(buffer->bytes + buffer->size, 0, size);
     buffer->size += size;
     return 0;
+}
+
+void remote_buffer_wipe(struct remote_buffer *buffer)
+{
+    if (buffer->bytes)
+        libos_wipe(buffer->bytes, buffer->room);
 }
 
 void remote_buffer_fini(struct remote_buffer *buffer)

@@ -6,6 +6,7 @@
 #include "enclave/libos/bytes.h"
 #include "enclave/libos/calls/own_call.h"
 #include "enclave/libos/calls/syscall_parts.h"
+#include "enclave/libos/files/signal_file.h"
 #include "enclave/libos/processes/process.h"
 #include "enclave/libos/remote/remote_pack.h"
 #include "enclave/libos/threads/lock.h"
@@ -101,6 +102,8 @@ static int64_t exchange(struct remote_side *side, struct remote_call *call)
     struct remote_buffer parcel = {0};
     struct remote_answer answer;
     bool is_wrong;
+    call->pending = signal_pending(thread_self());
+    call->unheard = (uint32_t)signal_unheard();
     int status = remote_pack(call);
     if (status < 0)
         return status;
@@ -112,7 +115,27 @@ static int64_t exchange(struct remote_side *side, struct remote_call *call)
     if (is_wrong)
         remote_lost();
     raise_all(answer.signals);
+    signal_files_watch |= answer.watched;
+    side->taken = answer.taken;
     return result;
+}
+
+/* Signals of signalfds that come while such a call waits are told by making it again. */
+static bool has_news(uint64_t number)
+{
+    switch (number) {
+    case __NR_read:
+    case __NR_poll:
+    case __NR_ppoll:
+    case __NR_select:
+    case __NR_pselect6:
+    case __NR_epoll_wait:
+    case __NR_epoll_pwait:
+    case __NR_epoll_pwait2:
+        return true;
+    default:
+        return false;
+    }
 }
 
 /* --- calls ------------------------------------------------------------------------------------ */
@@ -139,9 +162,13 @@ static int64_t call_one(struct remote_side *side, const struct remote_row *row, 
     struct remote_call call = {
         .row = row, .number = number, .process = (uint32_t)process_self()->number};
     memcpy(call.given, arguments, sizeof call.given);
+    struct signal_thread *signals = &thread_self()->signals;
     int64_t result = remote_begin(&call);
+    if (has_news(number)) /* what is pending now is told with the call */
+        signals->news = signal_files_watch & ~signal_pending(thread_self());
     if (result == 0)
         result = exchange_all(side, &call);
+    signals->news = 0;
     remote_call_fini(&call);
     return result;
 }
@@ -212,6 +239,13 @@ static int64_t call_any(uint64_t number, const uint64_t arguments[REMOTE_ARGUMEN
                                       : call_one(side, row, number, arguments);
 }
 
+/* A signal to itself has come when the call returns. */
+static bool is_to_itself(const struct program_frame *frame)
+{
+    return (frame->rax == __NR_kill || frame->rax == __NR_rt_sigqueueinfo) &&
+           (int)frame->rdi == process_self()->number;
+}
+
 /* A mapping of a file is a copy, which is made here (syscall_memory.c). */
 bool remote_carries(const struct program_frame *frame)
 {
@@ -221,14 +255,31 @@ bool remote_carries(const struct program_frame *frame)
         return false;
     if (frame->rax == __NR_prctl && (frame->rdi == PR_SET_NAME || frame->rdi == PR_GET_NAME))
         return false;
+    if (is_to_itself(frame))
+        return false;
     return row->thread == 0 || !thread_find((int)arguments[row->thread - 1]);
+}
+
+/* Of read(2): the signals are here. -EAGAIN where another thread has just taken them. */
+static int64_t take_signals(uint64_t at, uint64_t size)
+{
+    if (!can_write(at, size))
+        return -EFAULT;
+    return signal_file_take(remote_side()->taken, (void *)at, size);
 }
 
 uint64_t remote_call(const struct program_frame *frame)
 {
     const uint64_t arguments[REMOTE_ARGUMENTS] = {frame->rdi, frame->rsi, frame->rdx,
                                                   frame->r10, frame->r8,  frame->r9};
-    return (uint64_t)call_any(frame->rax, arguments);
+    int64_t result;
+    do {
+        result = call_any(frame->rax, arguments);
+        if (result != -SIGNAL_FILE_ELSEWHERE)
+            return (uint64_t)result;
+        result = frame->rax == __NR_read ? take_signals(frame->rsi, frame->rdx) : -EINVAL;
+    } while (result == -EAGAIN);
+    return (uint64_t)result;
 }
 
 uint64_t remote_make_call(uint64_t number, const uint64_t arguments[REMOTE_ARGUMENTS])

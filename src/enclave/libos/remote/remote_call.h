@@ -39,6 +39,10 @@ struct remote_side *remote_side(void);
 /* With the lock: this thread ends, and its side with it. Likewise. */
 void remote_end_thread(void);
 
+/* With the lock, which it lets go: this thread's process is over, and its side is the next one's,
+ * which this enclave becomes. Likewise. */
+void remote_leave(void);
+
 /* With the lock: the first enclave is lost, and with it all that the process has. */
 _Noreturn void remote_lost(void);
 

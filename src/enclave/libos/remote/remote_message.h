@@ -20,6 +20,7 @@ enum remote_parcel {
     REMOTE_CALL = 1,
     REMOTE_ANSWER,
     REMOTE_INTERRUPT, /* the call of this serial number has a signal to deal with */
+    REMOTE_LEFT,      /* the thread has ended; another process' may follow on this link */
 };
 
 struct remote_head {
@@ -42,14 +43,17 @@ struct remote_request {
     uint64_t number; /* of the system call */
     uint32_t process;
     uint32_t flags;
-    uint32_t room; /* bytes for what comes back, each rounded up by remote_room() */
-    uint32_t zero;
+    uint32_t room;    /* bytes for what comes back, each rounded up by remote_room() */
+    uint32_t unheard; /* signals of its thread (threads/signal.h): a bit each, */
+    uint64_t pending; /* likewise */
     uint64_t arguments[REMOTE_ARGUMENTS];
 };
 
 struct remote_answer {
     uint64_t result;  /* a value or a negative errno's number */
-    uint64_t signals; /* a bit each: what the call raised at its thread */
+    uint64_t signals; /* a bit each: what the call raised at its thread, */
+    uint64_t watched; /* what signalfds of the process may be waited for, */
+    uint64_t taken;   /* and with SIGNAL_FILE_ELSEWHERE, what is to be taken (signal_file.h) */
 };
 
 /* Of REMOTE_HEADER_*: struct msghdr without addresses. `total` bytes are in its parts. */
@@ -82,6 +86,8 @@ int remote_put(struct remote_buffer *buffer, const void *bytes, size_t size);
 /* Makes room behind what is there, which is not part of it: likewise. */
 int remote_reserve(struct remote_buffer *buffer, size_t size);
 void remote_buffer_fini(struct remote_buffer *buffer);
+/* Of what is secret, before that. */
+void remote_buffer_wipe(struct remote_buffer *buffer);
 
 /* Reads from bytes that came: never beyond their end. */
 struct remote_reader {
@@ -117,6 +123,7 @@ struct remote_side {
     uint64_t serial; /* of the last call */
     bool is_broken;  /* nothing is sent or received any more */
     bool is_asked;   /* the last call has not been answered */
+    uint64_t taken;  /* struct remote_answer's */
     uint8_t message[REMOTE_MESSAGE_MAX];
 };
 

@@ -257,7 +257,10 @@ static int put_argument(struct remote_call *call, size_t i)
 
 int remote_pack(struct remote_call *call)
 {
-    struct remote_request request = {.number = call->number, .process = call->process};
+    struct remote_request request = {.number = call->number,
+                                     .process = call->process,
+                                     .unheard = call->unheard,
+                                     .pending = call->pending};
     call->parcel.size = 0;
     call->room = 0;
     memcpy(call->sent, call->given, sizeof call->sent);

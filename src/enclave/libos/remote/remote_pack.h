@@ -11,6 +11,8 @@ struct remote_call {
     const struct remote_row *row;
     uint64_t number;
     uint32_t process;
+    uint64_t pending;                 /* struct remote_request */
+    uint32_t unheard;                 /* likewise */
     uint64_t given[REMOTE_ARGUMENTS]; /* the program's */
     uint64_t sent[REMOTE_ARGUMENTS];
     struct syscall_vector data; /* where the program has what goes in pieces */

@@ -6,9 +6,13 @@
 #include <linux/prctl.h>
 
 #include "enclave/libos/calls/own_call.h"
+#include "enclave/libos/files/terminal.h"
 #include "enclave/libos/processes/told.h"
 #include "enclave/libos/program/load.h"
+#include "enclave/libos/program/sites.h"
 #include "enclave/libos/program/snapshot.h"
+#include "enclave/libos/shared/segment.h"
+#include "enclave/libos/shared/semaphore.h"
 #include "enclave/libos/shared/shared.h"
 
 #define CALLS_MAX 512
@@ -111,6 +115,7 @@ static const struct remote_row rows[CALLS_MAX] = {
     [__NR_ftruncate]         = ONCE(N, N),
     [__NR_futimesat]         = ONCE(N, PATH, IN(2 * TIME)),
     [__NR_getcwd]            = ONCE(GOT(1, 1, REMOTE_TEXT_MAX), N),
+    [__NR_getdents]          = ONCE(N, GOT_WORDS(2, 1, REMOTE_PIECE_MAX), N),
     [__NR_getdents64]        = ONCE(N, GOT_WORDS(2, 1, REMOTE_PIECE_MAX), N),
     [__NR_getegid]           = ONCE(N),
     [__NR_geteuid]           = ONCE(N),
@@ -129,6 +134,10 @@ static const struct remote_row rows[CALLS_MAX] = {
     [__NR_getsockopt]        = ONCE(N, N, N, ROOMED(4, OPTION), BOTH(4)),
     [__NR_getuid]            = ONCE(N),
     [__NR_getxattr]          = ONCE(PATH, NAME, GOT(3, 1, VALUES), N),
+    [__NR_inotify_add_watch] = ONCE(N, PATH, N),
+    [__NR_inotify_init]      = ONCE(N),
+    [__NR_inotify_init1]     = ONCE(N),
+    [__NR_inotify_rm_watch]  = ONCE(N, N),
     [__NR_ioctl]             = ONCE(N, N, {.kind = REMOTE_CONTROL}),
     [__NR_kill]              = ONCE(N, N),
     [__NR_lchown]            = ONCE(PATH, N, N),
@@ -152,6 +161,8 @@ static const struct remote_row rows[CALLS_MAX] = {
     [__NR_open]              = ONCE(PATH, N, N),
     [__NR_openat]            = ONCE(N, PATH, N, N),
     [__NR_openat2]           = ONCE(N, PATH, IN(24), N),
+    [__NR_pidfd_open]        = ONCE(N, N),
+    [__NR_pidfd_send_signal] = ONCE(N, N, IN(INFO), N),
     [__NR_pipe]              = ONCE(OUT(8)),
     [__NR_pipe2]             = ONCE(OUT(8), N),
     [__NR_poll]              = ONCE(WORDS(REMOTE_BOTH, 1, POLLED, REMOTE_PIECE_MAX), N, N),
@@ -181,6 +192,9 @@ static const struct remote_row rows[CALLS_MAX] = {
     [__NR_rt_sigqueueinfo]   = ONCE(N, N, IN(INFO)),
     [__NR_rt_tgsigqueueinfo] = OF_THREAD(1, N, N, N, IN(INFO)),
     [__NR_select]            = ONCE(N, SET, SET, SET, LEFT),
+    [__NR_semget]            = ONCE(N, N, N),
+    [__NR_semop]             = ONCE(N, WORDS(REMOTE_IN, 2, sizeof(struct sembuf), SEMAPHORE_OPERATIONS_MAX * sizeof(struct sembuf)), N),
+    [__NR_semtimedop]        = ONCE(N, WORDS(REMOTE_IN, 2, sizeof(struct sembuf), SEMAPHORE_OPERATIONS_MAX * sizeof(struct sembuf)), N, IN(TIME)),
     [__NR_sendfile]          = ONCE(N, N, BOTH(8), N),
     [__NR_sendmmsg]          = SEVERAL(__NR_sendmsg),
     [__NR_sendmsg]           = PIECES(N, HEADER(REMOTE_HEADER_IN), N),
@@ -200,7 +214,11 @@ static const struct remote_row rows[CALLS_MAX] = {
     [__NR_setsockopt]        = ONCE(N, N, N, WORDS(REMOTE_IN, 4, 1, OPTION), N),
     [__NR_setuid]            = ONCE(N),
     [__NR_setxattr]          = ONCE(PATH, NAME, MANY(REMOTE_IN, 3, 1, VALUES), N, N),
+    [__NR_shmctl]            = ONCE(N, N, {.kind = REMOTE_SEGMENT}),
+    [__NR_shmget]            = ONCE(N, N, N),
     [__NR_shutdown]          = ONCE(N, N),
+    [__NR_signalfd]          = ONCE(N, IN(8), N),
+    [__NR_signalfd4]         = ONCE(N, IN(8), N, N),
     [__NR_socket]            = ONCE(N, N, N),
     [__NR_socketpair]        = ONCE(N, N, N, OUT(8)),
     [__NR_splice]            = ONCE(N, BOTH(8), N, BOTH(8), N, N),
@@ -231,21 +249,28 @@ static const struct remote_row rows[CALLS_MAX] = {
 
     [OWN_OPEN_PROGRAM]       = ONCE(N, PATH, N, OUT(8)),
     [OWN_EXECUTED]           = ONCE(PATH, MANY(REMOTE_IN, 2, 1, TOLD_WORDS_MAX), N),
-    [OWN_CHILD_ACTION]       = ONCE(N, N),
+    [OWN_CHILD_ACTION]       = ONCE(N, N, N),
     [OWN_NUMBER]             = ONCE(N),
     [OWN_BORROW]             = ONCE(N, N),
     [OWN_RETURN]             = ONCE(N),
     [OWN_SPAWN]              = ONCE(N, PATH, N, IN(sizeof(struct own_words)), MANY(REMOTE_IN, 5, 1, PROGRAM_WORDS_MAX), N),
-    [OWN_FORK]               = ONCE(N),
+    [OWN_FORK]               = ONCE(N, OUT(4)),
     [OWN_FORK_SEND]          = ONCE(N, MANY(REMOTE_IN, 2, 1, SNAPSHOT_MESSAGE_MAX), N),
-    [OWN_FORK_END]           = ONCE(N, N, N),
-    [OWN_MOVE]               = ONCE(N),
+    [OWN_FORK_END]           = ONCE(N, N, N, N),
+    [OWN_MOVE]               = ONCE(N, N),
     [OWN_SHARED_OPEN]        = ONCE(N, N, N, N),
     [OWN_SHARED_PAGE]        = ONCE(N, N, N, N, OUT(sizeof(struct shared_grant))),
     [OWN_SHARED_DROP]        = ONCE(N, N, N, N, N),
     [OWN_SHARED_LEAVE]       = ONCE(N),
     [OWN_SHARED_WAIT]        = ONCE(N, N, N, N, N),
     [OWN_SHARED_WAKE]        = ONCE(N, N, N, N),
+    [OWN_STOPPED]            = ONCE(N),
+    [OWN_SEGMENT_ATTACH]     = ONCE(N, N, OUT(sizeof(struct segment_part))),
+    [OWN_SEMAPHORE_CONTROL]  = ONCE(N, N, N, N, BOTH(sizeof(struct semaphore_told))),
+    [OWN_PIDFD]              = ONCE(N),
+    [OWN_CLOSE]              = ONCE(N),
+    [OWN_NAMED]              = ONCE(IN(THREAD_NAME_SIZE)),
+    [OWN_SITES]              = ONCE(N, N, N, GOT(4, sizeof(struct site), SITES_MAX * sizeof(struct site)), N),
 };
 /* clang-format on */
 
@@ -276,12 +301,14 @@ static struct remote_argument of_control(uint64_t command)
 
 static struct remote_argument of_request(uint64_t request)
 {
+    const struct terminal_request *terminal = terminal_request_find((uint32_t)request);
+    if (terminal && terminal->size > 0)
+        return plain(terminal->is_in ? REMOTE_IN : REMOTE_OUT, terminal->size);
     switch ((uint32_t)request) {
     case FIOASYNC:
     case FIONBIO:
         return plain(REMOTE_IN, sizeof(int));
     case FIONREAD:
-    case TIOCOUTQ:
         return plain(REMOTE_OUT, sizeof(int));
     default:
         return plain(REMOTE_NUMBER, 0);
@@ -294,6 +321,13 @@ static struct remote_argument of_option(uint64_t option)
     return gets ? plain(REMOTE_OUT, sizeof(int)) : plain(REMOTE_NUMBER, 0);
 }
 
+static struct remote_argument of_segment(uint64_t command)
+{
+    size_t size = segment_told_size((unsigned)command);
+    bool is_set = segment_is_set((unsigned)command);
+    return plain(size == 0 ? REMOTE_NUMBER : is_set ? REMOTE_IN : REMOTE_OUT, (uint16_t)size);
+}
+
 struct remote_argument remote_argument(const struct remote_row *row, size_t i,
                                        const uint64_t arguments[REMOTE_ARGUMENTS])
 {
@@ -304,6 +338,8 @@ struct remote_argument remote_argument(const struct remote_row *row, size_t i,
         return of_request(arguments[1]);
     case REMOTE_OPTION:
         return of_option(arguments[0]);
+    case REMOTE_SEGMENT:
+        return of_segment(arguments[1]);
     case REMOTE_MASK:
     case REMOTE_MASK_PAIR:
         return plain(REMOTE_NUMBER, 0);

@@ -30,6 +30,7 @@ enum remote_kind {
     REMOTE_LOCK,       /* fcntl(2)'s third, by the second */
     REMOTE_CONTROL,    /* ioctl(2)'s third, by the second */
     REMOTE_OPTION,     /* prctl(2)'s second, by the first */
+    REMOTE_SEGMENT,    /* shmctl(2)'s third, by the second */
 };
 
 struct remote_argument {

@@ -28,11 +28,14 @@ static_assert(sizeof(struct head) == SEAL_HEAD_SIZE, "no padding");
 static_assert(offsetof(struct head, tag) == SIGNED_SIZE, "the tag is the last");
 
 static const uint8_t magic[8] = {'C', 'A', 'I', 'S', 'S', 'E', 'A', 'L'};
-static const char key_context[21] = "caisson sealed data 1"; /* without a terminator */
+static const char key_context[] = "caisson sealed data 1";
+static const char program_context[] = "caisson program key 1";
+static_assert(sizeof key_context == sizeof program_context, "one size");
 static const uint8_t zero_iv[AES_GCM_IV_SIZE];
 
+/* The text says what the key is for. */
 static int derive(const struct seal_processor *processor, const struct head *head,
-                  uint8_t out[AES_GCM_KEY_SIZE])
+                  const char *context, uint8_t out[AES_GCM_KEY_SIZE])
 {
     struct sgx_keyrequest request = {.name = SGX_KEY_SEAL,
                                      .policy = head->policy,
@@ -40,7 +43,7 @@ static int derive(const struct seal_processor *processor, const struct head *hea
                                      .config_svn = head->config_svn,
                                      .attribute_mask = {.flags = SEALED_FLAGS}};
     uint8_t key[SGX_KEY_SIZE] __attribute__((aligned(16))) = {0};
-    const struct span parts[] = {span_of(key_context, sizeof key_context),
+    const struct span parts[] = {span_of(context, sizeof key_context - 1),
                                  span_of(head->key_id, sizeof head->key_id)};
     memcpy(request.cpu_svn, head->cpu_svn, sizeof request.cpu_svn);
     memcpy(request.key_id, head->key_id, sizeof request.key_id);
@@ -82,7 +85,7 @@ int seal_make(const struct seal_processor *processor, enum seal_to to, struct sp
     memcpy(head.cpu_svn, processor->cpu_svn, sizeof head.cpu_svn);
     int outcome = processor->random(processor->arg, head.key_id, sizeof head.key_id);
     if (outcome == 0)
-        outcome = derive(processor, &head, key);
+        outcome = derive(processor, &head, key_context, key);
     if (outcome < 0)
         return outcome;
     (void)aes_gcm_seal(key, zero_iv, bind(&head, label, bound), plain, out + SEAL_HEAD_SIZE,
@@ -105,10 +108,26 @@ int seal_open(const struct seal_processor *processor, enum seal_to to, struct sp
     if (memcmp(head.magic, magic, sizeof magic) != 0 || head.version != VERSION ||
         head.policy != to || head.size != cipher.size || head.size > SEAL_PLAIN_MAX)
         return -EINVAL;
-    int outcome = derive(processor, &head, key);
+    int outcome = derive(processor, &head, key_context, key);
     if (outcome < 0)
         return outcome;
     bool good = aes_gcm_open(key, zero_iv, bind(&head, label, bound), cipher, head.tag, out);
     libos_wipe(key, sizeof key);
     return good ? 0 : -EBADMSG;
+}
+
+int seal_program_key(const struct seal_processor *processor, enum seal_to to,
+                     uint8_t out[SEAL_PROGRAM_KEY_SIZE])
+{
+    uint8_t key[AES_GCM_KEY_SIZE];
+    struct head head = {
+        .policy = (uint16_t)to, .isv_svn = processor->isv_svn, .config_svn = processor->config_svn};
+    if (!is_known(to))
+        return -EINVAL;
+    memcpy(head.cpu_svn, processor->cpu_svn, sizeof head.cpu_svn);
+    int outcome = derive(processor, &head, program_context, key);
+    if (outcome == 0)
+        memcpy(out, key, SEAL_PROGRAM_KEY_SIZE);
+    libos_wipe(key, sizeof key);
+    return outcome;
 }

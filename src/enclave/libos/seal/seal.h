@@ -59,4 +59,11 @@ int seal_make(const struct seal_processor *processor, enum seal_to to, struct sp
 int seal_open(const struct seal_processor *processor, enum seal_to to, struct span label,
               struct span sealed, uint8_t *out);
 
+#define SEAL_PROGRAM_KEY_SIZE 16
+
+/* A key for whoever could read what is sealed so, by whoever has the same versions, and the same
+ * each time: no key of sealed data. -EINVAL, -EACCES as above; the caller wipes it. */
+int seal_program_key(const struct seal_processor *processor, enum seal_to to,
+                     uint8_t out[SEAL_PROGRAM_KEY_SIZE]);
+
 #endif

@@ -103,20 +103,25 @@ int shared_map(uintptr_t *at, size_t size, unsigned access, bool is_fixed,
     return status;
 }
 
-static bool is_mapped_elsewhere(const struct shared_area *one)
+static bool has_other(uint32_t object, const struct shared_area *than)
 {
     for (const struct shared_area *area = areas; area; area = area->next) {
-        if (area != one && area->source.object == one->source.object)
+        if (area != than && area->source.object == object)
             return true;
     }
     return false;
 }
 
+bool shared_has_object(uint32_t object)
+{
+    return has_other(object, NULL);
+}
+
 /* The first enclave takes from these pages what was written, and forgets them. */
-static void bring_home(const struct shared_area *area, size_t from, size_t to, bool is_last)
+static void bring_home(const struct shared_area *area, size_t from, size_t to, unsigned what)
 {
     const uint64_t arguments[6] = {area->source.object, area->source.first + from, to - from,
-                                   area->begin + from * MEMORY_PAGE, is_last};
+                                   area->begin + from * MEMORY_PAGE, what};
     lock_keep();
     (void)own_make_long_call(OWN_SHARED_DROP, arguments);
     lock_keep_no_more();
@@ -143,7 +148,10 @@ static void unmap_part(struct shared_area *area, size_t from, size_t to)
         left -= !area->pages[i].is_gone;
     if (left == area->left)
         return;
-    bring_home(area, from, to, left == 0 && !is_mapped_elsewhere(area));
+    unsigned what = left > 0                               ? 0
+                    : has_other(area->source.object, area) ? SHARED_WHOLE
+                                                           : SHARED_LAST;
+    bring_home(area, from, to, what);
     shared_guard_take();
     clear(area, from, to);
     shared_guard_release();
@@ -190,6 +198,34 @@ void shared_unmap_all(void)
     memory_unmap_shared(memory_first(), memory_size());
 }
 
+/* Whether the area is of the segment whose first page is at the address, if it is of this object; 0
+ * for any. */
+static bool is_part(const struct shared_area *area, uintptr_t at, uint32_t object)
+{
+    return area->source.is_segment && area->begin - area->source.first * MEMORY_PAGE == at &&
+           (object == 0 || area->source.object == object);
+}
+
+/* What mprotect(2) has divided is several areas after a fork, and a part may be gone. */
+int shared_detach(uintptr_t at)
+{
+    uint32_t object = 0;
+    uintptr_t begin, size;
+    for (struct shared_area *area = areas; area;) {
+        if (!is_part(area, at, object)) {
+            area = area->next;
+            continue;
+        }
+        object = area->source.object;
+        begin = area->begin;
+        size = area->count * MEMORY_PAGE;
+        shared_unmap(begin, size);
+        (void)memory_unmap(begin, size);
+        area = areas; /* this one is gone */
+    }
+    return object != 0 ? 0 : -EINVAL;
+}
+
 /* --- changing --------------------------------------------------------------------------------- */
 
 /* What is there with more than is promised from now on. */
@@ -202,7 +238,7 @@ static int narrow(const struct shared_area *area, struct shared_page *page, uint
     if (page->mode <= most)
         return 0;
     size_t i = (at - area->begin) / MEMORY_PAGE;
-    bring_home(area, i, i + 1, false);
+    bring_home(area, i, i + 1, 0);
     struct shared_answer nothing;
     shared_guard_take();
     int status = shared_take_away(page, at, SHARED_NONE, &nothing);
@@ -292,8 +328,9 @@ int shared_take(const struct shared_part *part)
     uintptr_t at = part->begin;
     if (part->access > 7 || part->access & MEMORY_EXECUTE || part->pages == 0 ||
         part->pages > memory_size() / MEMORY_PAGE || part->source.object == 0 ||
-        part->source.may_write > 1 || part->source.first > UINT64_MAX / MEMORY_PAGE - part->pages ||
-        at % MEMORY_PAGE != 0 || !memory_has(at, part->pages * MEMORY_PAGE))
+        part->source.may_write > 1 || part->source.is_segment > 1 ||
+        part->source.first > UINT64_MAX / MEMORY_PAGE - part->pages || at % MEMORY_PAGE != 0 ||
+        !memory_has(at, part->pages * MEMORY_PAGE))
         return -EPROTO;
     return shared_map(&at, part->pages * MEMORY_PAGE, (unsigned)part->access, true, &part->source);
 }

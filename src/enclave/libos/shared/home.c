@@ -4,6 +4,7 @@
 
 #include "enclave/libos/bytes.h"
 #include "enclave/libos/processes/process.h"
+#include "enclave/libos/shared/segment.h"
 #include "enclave/libos/threads/lock.h"
 
 #define BUCKETS 4096
@@ -108,15 +109,26 @@ static void detach(struct shared_object *object, size_t process)
     object->writers -= has_bit(object->may_write, process);
     object->attached[process / 64] &= ~bit;
     object->may_write[process / 64] &= ~bit;
+    segment_left(object->node, process);
     if (object->users == 0)
         end(object);
+}
+
+bool shared_home_has(size_t process)
+{
+    const struct shared_object *object = objects;
+    while (object && !has_bit(object->attached, process))
+        object = object->next;
+    return object != NULL;
 }
 
 void shared_home_fork(size_t parent, size_t child)
 {
     for (struct shared_object *object = objects; object; object = object->next) {
-        if (has_bit(object->attached, parent))
-            attach(object, child, has_bit(object->may_write, parent));
+        if (!has_bit(object->attached, parent))
+            continue;
+        attach(object, child, has_bit(object->may_write, parent));
+        segment_forked(object->node, parent, child);
     }
 }
 
@@ -377,16 +389,19 @@ static void drop_one(struct copy *copy, const void *argument)
 }
 
 void shared_home_drop(size_t process, uint32_t object, uint64_t first, uint64_t count,
-                      uint64_t address, bool is_last)
+                      uint64_t address, unsigned what)
 {
     struct shared_object *one = find(object);
     const struct leaving leaving = {process, first, address};
     if (!one || !has_bit(one->attached, process))
         return;
-    if (is_last)
+    if (what & SHARED_LAST) {
         leave(one, process);
-    else
-        in_range(one, first, count, drop_one, &leaving);
+        return;
+    }
+    in_range(one, first, count, drop_one, &leaving);
+    if (what & SHARED_WHOLE)
+        segment_unmapped(one->node, process);
 }
 
 void shared_home_leave(size_t process)

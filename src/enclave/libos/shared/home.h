@@ -22,9 +22,12 @@ int shared_home_open(struct node *node, size_t process, bool may_write, uint32_t
 int shared_home_page(size_t process, uint32_t object, uint64_t number, uint64_t address,
                      enum shared_wanted wanted, struct shared_grant *out);
 
-/* The process unmaps pages: what it wrote comes home. `is_last`: it has no other of this object. */
+/* The process unmaps pages: what it wrote comes home. `what` is of enum shared_drop. */
 void shared_home_drop(size_t process, uint32_t object, uint64_t first, uint64_t count,
-                      uint64_t address, bool is_last);
+                      uint64_t address, unsigned what);
+
+/* Whether it is attached to any object. */
+bool shared_home_has(size_t process);
 
 /* All that it has, at its end; what it cannot be asked for any more is lost. */
 void shared_home_leave(size_t process);

@@ -3,10 +3,12 @@
 #include "enclave/libos/shared/reach.h"
 
 #include <asm/errno.h>
+#include <asm/signal.h>
 #include <linux/poll.h>
 
 #include "enclave/libos/bytes.h"
 #include "enclave/libos/door/door.h"
+#include "enclave/libos/log.h"
 #include "enclave/libos/processes/process.h"
 #include "enclave/libos/remote/remote_call.h"
 #include "enclave/libos/remote/remote_wire.h"
@@ -49,10 +51,10 @@ static int64_t receive(struct wire *wire, struct shared_recall *out)
     return size;
 }
 
-static enum { NONE, DIALS, READY } state;
+static enum state { NONE, DIALS, READY } state;
 static struct wait_queue changes;
 
-static void go_on(int next)
+static void go_on(enum state next)
 {
     state = next;
     wait_wake_all(&changes);
@@ -74,7 +76,8 @@ static void await(void)
 }
 
 /* A service. What goes wrong is the end of the program: it would go on with pages that others
- * change. */
+ * change. The first enclave, which may wait for an answer, hears of it by the wire's end, before
+ * those threads end that wait for the first enclave. */
 static void serve(void *argument)
 {
     static struct shared_answer answer;
@@ -92,6 +95,7 @@ static void serve(void *argument)
     }
     if (!is_over())
         finish_lost();
+    wire_close(wire);
     thread_self()->is_lockless = false;
 }
 
@@ -136,7 +140,17 @@ int shared_prepare(void)
 
 /* --- the first enclave's side ----------------------------------------------------------------- */
 
-static struct wire *wires[PROCESSES_MAX]; /* each borrowed from its thread */
+/* Where a process has been in the table the next one soon is, and then the thread that served the
+ * first may not have had the lock since. */
+static struct {
+    struct wire *wire; /* borrowed from its thread */
+    int number;        /* of the process whose it is */
+} wires[PROCESSES_MAX];
+
+static struct wire *wire_of(size_t process)
+{
+    return wires[process].number == process_at(process)->number ? wires[process].wire : NULL;
+}
 
 static int exchange(struct wire *wire, const struct shared_recall *recall,
                     struct shared_answer *out)
@@ -148,38 +162,62 @@ static int exchange(struct wire *wire, const struct shared_recall *recall,
     return is_good ? 0 : -EIO;
 }
 
+/* A page of the first enclave's own that the host does not take away would be changed in two
+ * places: all ends. */
+static int give_own(const struct shared_recall *recall, struct shared_answer *out)
+{
+    int status = shared_give(recall, out);
+    if (status == 0 || status == -EBUSY)
+        return status;
+    log_number("the program ended: the host takes no page away, errno ", (uint64_t)-status);
+    while (lock_is_kept())
+        lock_keep_no_more();
+    finish_all(DOOR_DIED | SIGKILL);
+}
+
+bool shared_can_recall(size_t process)
+{
+    return process_at(process) == process_first() || wire_of(process);
+}
+
 int shared_recall(size_t process, const struct shared_recall *recall, struct shared_answer *out)
 {
     if (process_at(process) == process_first())
-        return shared_give(recall, out);
-    if (!wires[process])
+        return give_own(recall, out);
+    struct wire *wire = wire_of(process);
+    if (!wire)
         return -EIO;
     lock_keep();
-    int status = exchange(wires[process], recall, out);
+    int status = exchange(wire, recall, out);
     lock_keep_no_more();
     if (status < 0)
-        wires[process] = NULL; /* what comes later would be another's answer */
+        wires[process].wire = NULL; /* what comes later would be another's answer */
     return status;
 }
 
 /* Until the process is over, or its wire is of no use. */
-void shared_serve_wire(struct wire *wire, const void *first, size_t size)
+static void serve_process(struct wire *wire, const struct process *process)
 {
     const uint32_t word = 1;
+    const int number = process->number;
+    const size_t place = process_index(process);
+    wires[place].wire = wire;
+    wires[place].number = thread_self()->recalls = number;
+    lock_release();
+    int status = wire_send(wire, &word, sizeof word);
     lock_take();
-    struct process *process = process_find(remote_proved_by(first, size, ARRIVAL_PAGES));
-    if (process && process->line && !wires[process_index(process)]) {
-        const int number = process->number;
-        struct wire **place = &wires[process_index(process)];
-        *place = wire;
-        lock_release();
-        int status = wire_send(wire, &word, sizeof word);
-        lock_take();
-        while (status == 0 && *place == wire && process->number == number &&
-               (process->state == PROCESS_ALIVE || process->state == PROCESS_ENDING))
-            (void)wait_on(&process_changes, DOOR_FOREVER, NULL, 0);
-        if (*place == wire)
-            *place = NULL;
-    }
+    while (status == 0 && wires[place].wire == wire && process->number == number &&
+           (process->state == PROCESS_ALIVE || process->state == PROCESS_ENDING))
+        (void)wait_on(&process_changes, DOOR_FOREVER, NULL, 0);
+    if (wires[place].wire == wire)
+        wires[place].wire = NULL;
+}
+
+void shared_serve_wire(struct wire *wire, const void *first, size_t size)
+{
+    lock_take();
+    const struct process *process = process_find_any(remote_proved_by(first, size, ARRIVAL_PAGES));
+    if (process && process->line && !wire_of(process_index(process)))
+        serve_process(wire, process);
     lock_release();
 }

@@ -38,11 +38,17 @@ enum shared_mode { SHARED_NONE, SHARED_READ, SHARED_WRITE };
 /* What is asked for: the third one is to read, and to write too where nobody else has the page. */
 enum shared_wanted { SHARED_WANTS_READ, SHARED_WANTS_WRITE, SHARED_WANTS_EITHER };
 
+/* What an enclave says when it unmaps pages. */
+enum shared_drop {
+    SHARED_LAST = 1,  /* nothing is left of any mapping of the object */
+    SHARED_WHOLE = 2, /* of this one nothing is, but of another one */
+};
+
 /* Which part of which object a mapping shows. */
 struct shared_source {
-    uint32_t object; /* the first enclave's number of it, above 0 */
-    uint32_t may_write;
-    uint64_t first; /* page of the object */
+    uint32_t object;                /* the first enclave's number of it, above 0 */
+    uint16_t may_write, is_segment; /* 1: so it is; shmat(2)'s (segment.h) */
+    uint64_t first;                 /* page of the object */
 };
 
 /* A page goes back: from the first enclave to whoever has it. */
@@ -83,6 +89,9 @@ void shared_unmap_all(void);
 /* Before mprotect(2) of these pages: -EACCES for what their mappings do not allow. */
 int shared_protect(uintptr_t at, size_t size, unsigned access);
 
+/* shmdt(2) of the segment that was attached at this address: -EINVAL for none. */
+int shared_detach(uintptr_t at);
+
 /* mremap(2) of a part of one mapping; as memory_resize(). */
 int shared_resize(uintptr_t *at, size_t size, size_t new_size, bool may_move);
 
@@ -99,6 +108,9 @@ bool shared_find(uintptr_t at, uint32_t *object, uint64_t *offset);
  * come yet, -EBUSY for one that has just come, each to be asked for again; -EIO when the host does
  * not do what it should. */
 int shared_give(const struct shared_recall *recall, struct shared_answer *out);
+
+/* Whether some mapping is of this object. */
+bool shared_has_object(uint32_t object);
 
 /* For a snapshot (fork): the mappings, one by one; false at the end. */
 struct shared_part {
@@ -120,5 +132,9 @@ int shared_prepare(void);
 /* In the first enclave: what becomes of a recall in the enclave of this process (its index in the
  * table). The lock is kept. -EBUSY as shared_give() says; other errors: the enclave is lost. */
 int shared_recall(size_t process, const struct shared_recall *recall, struct shared_answer *out);
+
+/* In the first enclave: whether pages that this process (its index) gets can be recalled. Where its
+ * wire has failed, it may not have heard of it: it gets no more. */
+bool shared_can_recall(size_t process);
 
 #endif

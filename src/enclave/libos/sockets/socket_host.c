@@ -21,6 +21,7 @@
 #include "enclave/libos/door/outbox.h"
 #include "enclave/libos/files/ready.h"
 #include "enclave/libos/sockets/socket.h"
+#include "enclave/libos/sockets/socket_inside.h"
 #include "enclave/libos/sockets/socket_options.h"
 
 #define SHUTDOWN_MOST 2 /* SHUT_RDWR */
@@ -35,6 +36,7 @@ struct host_socket {
     struct socket socket;
     uint32_t handle;
     bool is_listening;
+    bool has_begun;   /* to connect, for all that is known */
     bool is_plain;    /* a stream that is read ahead and posted to */
     uint32_t credit;  /* bytes that may be posted until the host says again that it takes some */
     uint8_t *fetched; /* NULL: none */
@@ -88,15 +90,31 @@ bool socket_host_is(const struct file *file)
     return file->kind == &host_kind;
 }
 
+/* Who listens there is in the enclave. */
 static int host_bind(struct file *file, const struct socket_address *address)
 {
+    if (of(file)->socket.type == SOCKET_STREAM && socket_inside_means(address))
+        return -EADDRINUSE;
     return door_bind(of(file)->handle, address->bytes, address->size);
 }
 
+static bool is_begun(int status)
+{
+    return status == 0 || status == -EINPROGRESS || status == -EALREADY || status == -EISCONN ||
+           status == -EAGAIN;
+}
+
+/* A socket that was connected to somebody stays with the host: another thread may wait for it. */
 static int host_connect(struct file *file, const struct socket_address *address)
 {
+    struct host_socket *socket = of(file);
     file->edges++;
-    return door_connect(of(file)->handle, address->bytes, address->size);
+    if (socket->socket.type == SOCKET_STREAM && socket_inside_means(address))
+        return socket->has_begun || socket->is_listening ? -EISCONN
+                                                         : socket_inside_connect(file, address);
+    int status = door_connect(socket->handle, address->bytes, address->size);
+    socket->has_begun = is_begun(status);
+    return status;
 }
 
 static int host_listen(struct file *file, unsigned backlog)
@@ -121,7 +139,10 @@ static int host_accept(struct file *file, struct file **out, struct socket_addre
     if (handle < 0)
         return (int)handle;
     give_address(&from, peer);
-    return make(socket->family, socket->type, socket->protocol, 0, (uint32_t)handle, out);
+    int status = make(socket->family, socket->type, socket->protocol, 0, (uint32_t)handle, out);
+    if (status == 0)
+        of(*out)->has_begun = true;
+    return status;
 }
 
 static bool posts(struct host_socket *socket, const struct socket_message *message)

@@ -31,6 +31,16 @@ struct socket_creds unix_creds(void)
 
 /* --- making ----------------------------------------------------------------------------------- */
 
+static void begin(struct unix_socket *made, int type, struct file *file)
+{
+    *made = (struct unix_socket){.socket = {.ops = &unix_ops, .family = SOCKET_UNIX, .type = type},
+                                 .file = file,
+                                 .own = unix_creds(),
+                                 .next = all};
+    all = made;
+    file->state = made;
+}
+
 int socket_unix_new(int type, unsigned flags, struct file **out)
 {
     if (type != SOCKET_STREAM && type != SOCKET_DATAGRAM && type != SOCKET_PACKET)
@@ -41,12 +51,19 @@ int socket_unix_new(int type, unsigned flags, struct file **out)
         libos_free(made);
         return status;
     }
-    *made = (struct unix_socket){.socket = {.ops = &unix_ops, .family = SOCKET_UNIX, .type = type},
-                                 .file = *out,
-                                 .own = unix_creds(),
-                                 .next = all};
-    all = made;
-    (*out)->state = made;
+    begin(made, type, *out);
+    return 0;
+}
+
+int unix_replace(struct file *file, struct unix_socket **out)
+{
+    *out = alloc_zeroed(1, sizeof **out);
+    if (!*out)
+        return -ENOMEM;
+    if (file->kind->release)
+        file->kind->release(file);
+    file->kind = &unix_kind;
+    begin(*out, SOCKET_STREAM, file);
     return 0;
 }
 
@@ -206,8 +223,7 @@ static int unix_listen(struct file *file, unsigned backlog)
     return 0;
 }
 
-/* The end at the listening side, which waits there to be accepted. */
-static int queue(struct unix_socket *listening, struct unix_socket *socket)
+int unix_queue(struct unix_socket *listening, struct unix_socket *socket)
 {
     struct file *file;
     if (!listening->is_listening)
@@ -218,6 +234,9 @@ static int queue(struct unix_socket *listening, struct unix_socket *socket)
     if (status < 0)
         return status;
     struct unix_socket *end = unix_of(file);
+    end->socket.ops = listening->socket.ops;
+    end->socket.family = listening->socket.family;
+    end->socket.protocol = listening->socket.protocol;
     end->name = listening->name;
     end->is_accepted = true;
     end->own = listening->own;
@@ -251,7 +270,7 @@ static int unix_connect(struct file *file, const struct socket_address *address)
     if (status == 0 && !is_datagram && socket->is_connected)
         status = -EISCONN;
     if (status < 0 || !is_datagram)
-        return status < 0 ? status : queue(other, socket);
+        return status < 0 ? status : unix_queue(other, socket);
     if (other->peer && other->peer != socket)
         return -EPERM;
     socket->peer = other;
@@ -260,7 +279,7 @@ static int unix_connect(struct file *file, const struct socket_address *address)
     return 0;
 }
 
-static int unix_accept(struct file *file, struct file **out, struct socket_address *peer)
+int unix_accept(struct file *file, struct file **out, struct socket_address *peer)
 {
     struct unix_socket *socket = unix_of(file);
     if (socket->socket.type == SOCKET_DATAGRAM)
@@ -281,7 +300,7 @@ static int unix_accept(struct file *file, struct file **out, struct socket_addre
     return 0;
 }
 
-static int unix_shutdown(struct file *file, unsigned how)
+int unix_shutdown(struct file *file, unsigned how)
 {
     struct unix_socket *socket = unix_of(file), *peer = socket->peer;
     bool reads = how == 0 || how == 2, writes = how == 1 || how == 2;
@@ -318,7 +337,7 @@ static int unix_set_option(struct file *file, int level, int name, const void *v
     return 0;
 }
 
-static int unix_get_option(struct file *file, int level, int name, void *value, size_t size)
+int unix_get_option(struct file *file, int level, int name, void *value, size_t size)
 {
     struct unix_socket *socket = unix_of(file);
     const struct socket_creds creds = socket->is_connected

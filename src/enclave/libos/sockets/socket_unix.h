@@ -1,4 +1,5 @@
-/* Sockets of AF_UNIX: what their two files share. They are of this enclave alone. */
+/* Sockets of AF_UNIX: what their two files share, and what socket_inside.c has of them. They are of
+ * this enclave alone. */
 #ifndef CAISSON_ENCLAVE_LIBOS_SOCKETS_SOCKET_UNIX_H
 #define CAISSON_ENCLAVE_LIBOS_SOCKETS_SOCKET_UNIX_H
 
@@ -33,6 +34,7 @@ struct unix_socket {
     bool is_accepted;                /* its name is the listening one's */
     bool ends_read, ends_write;      /* shut down, by either side */
     int error;                       /* is told once: a peer that went without reading */
+    bool has_secrets;                /* what it was sent is wiped once it was taken */
     struct unix_packet *first, **last;
     size_t packets, bytes;
     struct file *pending; /* of a listening one: connections that nobody took yet */
@@ -55,6 +57,16 @@ void unix_changed(struct unix_socket *socket);
 
 /* Whom an address names: -ECONNREFUSED for nobody of this type, -ENOENT and so on. */
 int unix_find(const struct socket_address *address, int type, struct unix_socket **out);
+
+/* The open file becomes a socket of this kind, which nobody knows; what it was before is released.
+ * -ENOMEM. */
+int unix_replace(struct file *file, struct unix_socket **out);
+/* The end at the listening side, which waits there to be accepted: of the same kind as who listens.
+ * -ECONNREFUSED, -EAGAIN, -ENOMEM. */
+int unix_queue(struct unix_socket *listening, struct unix_socket *socket);
+int unix_accept(struct file *file, struct file **out, struct socket_address *peer);
+int unix_shutdown(struct file *file, unsigned how);
+int unix_get_option(struct file *file, int level, int name, void *value, size_t size);
 
 int64_t unix_send(struct file *file, struct socket_message *message);
 int64_t unix_receive(struct file *file, struct socket_message *message);

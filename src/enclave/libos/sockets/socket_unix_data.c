@@ -5,6 +5,7 @@
 #include "enclave/libos/bytes.h"
 #include "enclave/libos/files/pipe.h"
 #include "enclave/libos/sockets/socket_unix.h"
+#include "enclave/libos/wipe.h"
 
 #define ROOM_TO_WRITE 4096 /* bytes, from which on a stream can be written to */
 
@@ -19,8 +20,10 @@ void unix_changed(struct unix_socket *socket)
 
 /* --- packets ---------------------------------------------------------------------------------- */
 
-static void free_packet(struct unix_packet *packet)
+static void free_packet(struct unix_packet *packet, bool is_secret)
 {
+    if (is_secret)
+        libos_wipe(packet->bytes, packet->end);
     for (size_t i = 0; i < packet->file_count; i++)
         file_put(packet->files[i]);
     flight -= packet->file_count;
@@ -35,7 +38,7 @@ static void drop_first(struct unix_socket *socket)
     if (!socket->first)
         socket->last = NULL;
     socket->packets--;
-    free_packet(packet);
+    free_packet(packet, socket->has_secrets);
 }
 
 void unix_drop_packets(struct unix_socket *socket)

@@ -73,6 +73,13 @@ void alarm_reset(void)
         alarms[i].is_there = false;
 }
 
+void alarm_begin(void)
+{
+    alarm_reset();
+    alarms[ALARM_REAL].deadline = turn.deadline = DOOR_FOREVER;
+    alarms[ALARM_REAL].interval = alarms[ALARM_REAL].missed = 0;
+}
+
 int alarm_set(int alarm, uint64_t first, uint64_t interval)
 {
     struct alarm *one = find(alarm);
@@ -122,7 +129,7 @@ void alarm_set_turn(uint64_t deadline)
 
 static void take_turn(void)
 {
-    const uint64_t bit = UINT64_C(1) << thread_index(turn.thread);
+    const uint64_t bit = thread_bit(turn.thread);
     turn.deadline = DOOR_FOREVER;
     lock_wake_later(bit, turn.thread == thread_self() ? 0 : bit);
 }

@@ -21,6 +21,8 @@ int alarm_end(int alarm);
 
 /* Ends all but ALARM_REAL, as execve(2) does. */
 void alarm_reset(void);
+/* For another process: that of alarm(2) as well. */
+void alarm_begin(void);
 
 /* In nanoseconds. `first` of 0 stops it. An interval of 0: once. */
 int alarm_set(int alarm, uint64_t first, uint64_t interval);

@@ -8,6 +8,7 @@
 
 #include "enclave/libos/door/door.h"
 #include "enclave/libos/log.h"
+#include "enclave/libos/processes/fork.h"
 #include "enclave/libos/processes/persona.h"
 #include "enclave/libos/program/memory.h"
 #include "enclave/libos/remote/remote_call.h"
@@ -15,6 +16,7 @@
 #include "enclave/libos/threads/finish.h"
 #include "enclave/libos/threads/lock.h"
 #include "enclave/libos/threads/signal_frame.h"
+#include "enclave/libos/threads/stop.h"
 #include "enclave/libos/threads/wait.h"
 
 extern __attribute__((visibility("hidden"))) const uint8_t __ehdr_start[];
@@ -35,6 +37,8 @@ static bool may_restart(const struct program_frame *frame)
     case __NR_pause:
     case __NR_rt_sigsuspend:
     case __NR_rt_sigtimedwait:
+    case __NR_semop:
+    case __NR_semtimedop:
         return false;
     case __NR_futex:
         return frame->r10 == 0;
@@ -77,6 +81,10 @@ static atomic_ullong posted;
 
 void deliver_post(int number)
 {
+    const uint64_t other = number == SIGCONT                   ? SIGNAL_STOPS
+                           : SIGNAL_STOPS & SIGNAL_BIT(number) ? SIGNAL_BIT(SIGCONT)
+                                                               : 0;
+    (void)atomic_fetch_and(&posted, ~other); /* the later one counts */
     (void)atomic_fetch_or(&posted, SIGNAL_BIT(number));
     door_wake(UINT64_MAX, UINT64_MAX);
 }
@@ -93,10 +101,12 @@ static struct {
     atomic_uint written, taken;
 } notes;
 
-void deliver_post_info(int process, const struct signal_info *info)
+void deliver_post_info(int process, const struct signal_info *info, const atomic_bool *is_over)
 {
     unsigned at = atomic_load(&notes.written);
     while (at - atomic_load(&notes.taken) == NOTES) {
+        if (atomic_load(is_over))
+            return;
         door_wake(UINT64_MAX, UINT64_MAX);
         (void)door_park(door_clock(DOOR_CLOCK_MONOTONIC) + LITTLE, 0);
     }
@@ -121,7 +131,10 @@ static void take_notes(void)
         const struct signal_info info = notes.all[at % NOTES].info;
         struct process *process = process_find(notes.all[at % NOTES].process);
         atomic_store(&notes.taken, at + 1);
-        if (process && process_signal(process, &info) < 0)
+        if (!process)
+            continue;
+        process->carried++;
+        if (process_signal(process, &info) < 0)
             tell_lost();
     }
 }
@@ -152,6 +165,32 @@ void wait_poll(void)
 
 /* --- what becomes of them -------------------------------------------------------------------- */
 
+static bool stops(int number)
+{
+    return SIGNAL_STOPS & SIGNAL_BIT(number) &&
+           signal_action(number)->handler == (uintptr_t)SIG_DFL;
+}
+
+static bool is_to_stop(const struct thread *self)
+{
+    uint64_t bits = signal_pending(self) & ~self->signals.mask & SIGNAL_STOPS;
+    for (; bits != 0; bits &= bits - 1) {
+        if (stops(__builtin_ctzll(bits) + 1))
+            return true;
+    }
+    return false;
+}
+
+/* Its parent does not stand still with it: it moves, and stops there. */
+static bool leave_to_stop(struct program_frame *frame)
+{
+    bool again = frame->number != PROGRAM_NO_CALL && frame->rax == (uint64_t)-EINTR;
+    if (again)
+        frame->rax = frame->number;
+    (void)fork_move(frame, again ? frame->number : PROGRAM_NO_CALL);
+    return deliver_signals(frame);
+}
+
 bool deliver_signals(struct program_frame *frame)
 {
     static const struct thread_exception nothing;
@@ -168,9 +207,17 @@ bool deliver_signals(struct program_frame *frame)
         remote_end_thread();
         finish_thread(0);
     }
+    if (self->process->is_halted)
+        stop_stay();
+    if (persona_is_forked() && is_to_stop(self))
+        return leave_to_stop(frame);
     while (signal_take(self, ~signals->mask, &info) != 0) {
         if (signal_is_ignored(info.number))
             continue;
+        if (stops(info.number)) {
+            stop_by(info.number);
+            return deliver_signals(frame);
+        }
         if (signal_action(info.number)->handler == (uintptr_t)SIG_DFL) {
             end_by(frame, info.number);
             return deliver_signals(frame);

@@ -2,6 +2,8 @@
 #ifndef CAISSON_ENCLAVE_LIBOS_THREADS_DELIVER_H
 #define CAISSON_ENCLAVE_LIBOS_THREADS_DELIVER_H
 
+#include <stdatomic.h>
+
 #include "enclave/libos/program/program.h"
 #include "enclave/libos/threads/thread.h"
 
@@ -20,7 +22,8 @@ void deliver_exception(struct program_frame *frame, const struct thread_exceptio
  * without the lock. */
 void deliver_post(int number);
 /* Likewise, with all that it tells, for a process of this enclave: by one thread alone, which has
- * no struct thread. Waits for room, which the program's threads make whatever they mask. */
-void deliver_post_info(int process, const struct signal_info *info);
+ * no struct thread. Waits for room, which the program's threads make whatever they mask, or for
+ * their end: then the signal is nobody's. */
+void deliver_post_info(int process, const struct signal_info *info, const atomic_bool *is_over);
 
 #endif

@@ -16,10 +16,16 @@ static _Atomic uint64_t outcome;
 static atomic_bool is_over;
 
 static void (*tell)(uint64_t result);
+static bool (*renew)(uint64_t result);
 
 void finish_tells(void (*wanted)(uint64_t result))
 {
     tell = wanted;
+}
+
+void finish_renews(bool (*wanted)(uint64_t result))
+{
+    renew = wanted;
 }
 
 /* One thread tells; others wait for the end, which comes of that. */
@@ -40,8 +46,10 @@ static void tell_result(uint64_t result)
 
 _Noreturn void finish_all(uint64_t result)
 {
+    if (renew && !is_over && renew(result))
+        program_end(PROGRAM_RENEWED);
     tell_result(result);
-    uint64_t all = thread_bits() & ~(UINT64_C(1) << thread_index(thread_self()));
+    uint64_t all = thread_bits(thread_self());
     if (!is_over)
         outcome = result;
     is_over = true;
@@ -83,7 +91,7 @@ static uint64_t tell_others(const struct thread *self)
         if (other == self || other->state == THREAD_FREE || other->service)
             continue;
         other->must_end = true;
-        bits |= UINT64_C(1) << i;
+        bits |= thread_bit(other);
     }
     return bits;
 }

@@ -8,6 +8,10 @@
 /* Before the program runs: what is called once, without the lock, before it is over. */
 void finish_tells(void (*tell)(uint64_t result));
 
+/* Likewise: what is called first, with the lock. True, without the lock, where only this thread's
+ * program is over: the enclave goes on, and program_run() comes back with PROGRAM_RENEWED. */
+void finish_renews(bool (*renew)(uint64_t result));
+
 /* With the lock. Ends all threads; the first result (door_calls.h) counts. */
 _Noreturn void finish_all(uint64_t result);
 

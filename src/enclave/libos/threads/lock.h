@@ -16,6 +16,14 @@
 void lock_take(void);
 void lock_release(void);
 
+/* For the gate's thread, which is none of those that are woken by bits, and waits for nothing while
+ * it has the lock. It gets it also when the program is over; false where nobody lets go of it any
+ * more. */
+bool lock_take_by_gate(void);
+
+/* The gate's thread looks (DOOR_CALLED) when the lock is let go. */
+void lock_wake_gate_later(void);
+
 /* The holder goes on having it, whatever lock_take() and lock_release() it comes by, until it has
  * called the second one as often as the first: for who waits for another enclave in the middle of
  * something (shared/shared.h). Others wait as long. */
@@ -23,7 +31,7 @@ void lock_keep(void);
 void lock_keep_no_more(void);
 bool lock_is_kept(void); /* by this thread */
 
-/* Wakes these threads (a bit for each index) when the lock is let go, and interrupts those of
+/* Wakes these threads (of thread_bit()) when the lock is let go, and interrupts those of
  * `kicked` if they run in the program. */
 void lock_wake_later(uint64_t bits, uint64_t kicked);
 

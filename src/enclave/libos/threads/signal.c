@@ -14,8 +14,9 @@
 
 #define NEVER_BLOCKED (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
 #define LEFT_OUT                                                                                   \
-    (SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGURG) | SIGNAL_BIT(SIGWINCH) |       \
-     SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU))
+    (SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGURG) | SIGNAL_BIT(SIGWINCH))
+
+_Static_assert(SIGSTOP == 19 && SIGTSTP == 20 && SIGTTIN == 21 && SIGTTOU == 22, "SIGNAL_STOPS");
 
 struct signal_note {
     struct signal_note *next;
@@ -120,10 +121,9 @@ void signal_copy_actions(struct signal_action out[SIGNALS + 1])
     memcpy(out, actions_of(thread_self()), sizeof actions);
 }
 
-/* Of all threads for which the actions are those of this one. */
-static void drop_everywhere(uint64_t set)
+/* Of all threads for which the actions are these: NULL for the enclave's process'. */
+static void drop_everywhere(const struct signal_action *of, uint64_t set)
 {
-    const struct signal_action *of = thread_self()->signals.actions;
     if (!of)
         drop(&process, set);
     for (size_t i = 0; i < THREADS_MAX; i++) {
@@ -144,7 +144,7 @@ int signal_set_action(int number, const struct signal_action *wanted, struct sig
     *action = *wanted;
     action->mask &= ~NEVER_BLOCKED;
     if (is_ignored(action, number))
-        drop_everywhere(SIGNAL_BIT(number));
+        drop_everywhere(thread_self()->signals.actions, SIGNAL_BIT(number));
     return 0;
 }
 
@@ -154,6 +154,13 @@ void signal_reset(void)
         uint64_t kept = actions[i].handler == (uintptr_t)SIG_IGN ? actions[i].handler : 0;
         actions[i] = (struct signal_action){.handler = kept};
     }
+}
+
+void signal_begin(void)
+{
+    drop(&process, UINT64_MAX);
+    signal_drop(thread_self(), UINT64_MAX);
+    memset(actions, 0, sizeof actions);
 }
 
 /* --- sending ---------------------------------------------------------------------------------- */
@@ -176,8 +183,42 @@ static const struct thread *choose(uint64_t bit)
 
 static void wake(const struct thread *thread)
 {
-    uint64_t bit = UINT64_C(1) << thread_index(thread);
+    uint64_t bit = thread_bit(thread);
     lock_wake_later(bit, thread == thread_self() ? 0 : bit);
+}
+
+void signal_go_on(struct process *stopped)
+{
+    if (!stopped->is_halted)
+        return;
+    stopped->is_halted = false;
+    for (size_t i = 0; i < THREADS_MAX; i++) {
+        struct thread *one = thread_at(i);
+        if (one->state != THREAD_FREE && one->process == stopped && !one->service)
+            wait_wake_thread(one);
+    }
+}
+
+/* kernel/signal.c, prepare_signal(): whatever becomes of it, the one takes the others away. */
+static void stop_or_go_on(const struct thread *thread, int number)
+{
+    const struct signal_action *of = thread ? thread->signals.actions : NULL;
+    if (SIGNAL_STOPS & SIGNAL_BIT(number))
+        drop_everywhere(of, SIGNAL_BIT(SIGCONT));
+    if (number != SIGCONT)
+        return;
+    drop_everywhere(of, SIGNAL_STOPS);
+    signal_go_on(of ? thread->process : process_first());
+}
+
+/* Of those for which it is news: the thread, or with NULL any. */
+static void wake_for_news(const struct thread *thread, uint64_t bit)
+{
+    for (size_t i = 0; i < THREADS_MAX; i++) {
+        const struct thread *one = thread_at(i);
+        if ((!thread || one == thread) && one->state != THREAD_FREE && one->signals.news & bit)
+            wake(one);
+    }
 }
 
 int signal_send(struct thread *thread, const struct signal_info *info)
@@ -190,6 +231,7 @@ int signal_send(struct thread *thread, const struct signal_info *info)
     }
     if (info->number == SIGKILL && !is_apart)
         finish_all(DOOR_DIED | SIGKILL);
+    stop_or_go_on(thread, info->number);
     const struct thread *taker = thread ? (can_take(thread, bit) ? thread : NULL) : choose(bit);
     bool is_awaited = taker && taker->signals.awaited & bit;
     const struct signal_action *action = &(is_apart ? thread->signals.actions
@@ -199,8 +241,10 @@ int signal_send(struct thread *thread, const struct signal_info *info)
     int status = put(thread ? &thread->signals.pending : &process, info);
     if (status == 0 && taker)
         wake(taker);
-    if (status == 0 && signal_files_watch & bit)
+    if (status == 0 && signal_files_watch & bit) {
         wait_files_changed();
+        wake_for_news(thread, bit);
+    }
     return status;
 }
 
@@ -214,6 +258,19 @@ int signal_raise(struct thread *thread, int number)
     return signal_send(thread, &info);
 }
 
+uint64_t signal_unheard(void)
+{
+    const struct thread *self = thread_self();
+    uint64_t bits = 0;
+    if (self->mirror)
+        return self->mirror->unheard;
+    for (int number = SIGTTIN; number <= SIGTTOU; number++) {
+        bool is_blocked = self->signals.mask & SIGNAL_BIT(number);
+        bits |= is_blocked || signal_is_ignored(number) ? SIGNAL_BIT(number) : 0;
+    }
+    return bits;
+}
+
 /* --- taking ----------------------------------------------------------------------------------- */
 
 uint64_t signal_pending(const struct thread *thread)
@@ -224,7 +281,9 @@ uint64_t signal_pending(const struct thread *thread)
 bool signal_interrupts(const struct thread *thread)
 {
     const struct signal_thread *mine = &thread->signals;
-    return thread->must_end || (signal_pending(thread) & (~mine->mask | mine->awaited)) != 0;
+    uint64_t bits = ~mine->mask | mine->awaited | mine->news;
+    bool halts = thread->process && thread->process->is_halted && !thread->service;
+    return thread->must_end || (halts && !thread->stands) || (signal_pending(thread) & bits) != 0;
 }
 
 int signal_take(struct thread *thread, uint64_t set, struct signal_info *out)
@@ -251,14 +310,14 @@ void signal_lend_mask(struct thread *thread, uint64_t mask)
     signal_set_mask(thread, mask);
 }
 
-void signal_drop(struct thread *thread)
+void signal_drop(struct thread *thread, uint64_t set)
 {
-    drop(&thread->signals.pending, UINT64_MAX);
+    drop(&thread->signals.pending, set);
 }
 
 void signal_forget(struct thread *thread)
 {
-    signal_drop(thread);
+    signal_drop(thread, UINT64_MAX);
     thread->signals.mask = UINT64_MAX;
     signal_set_mask(thread, UINT64_MAX);
 }

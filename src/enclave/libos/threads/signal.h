@@ -13,6 +13,9 @@
 #define SIGNAL_NOTES  256 /* that may be pending at once */
 #define SIGNAL_BIT(n) (UINT64_C(1) << ((n)-1))
 
+/* SIGSTOP, SIGTSTP, SIGTTIN and SIGTTOU: a process stands still (stop.h). */
+#define SIGNAL_STOPS (SIGNAL_BIT(19) | SIGNAL_BIT(20) | SIGNAL_BIT(21) | SIGNAL_BIT(22))
+
 /* What a handler is told: the kernel's siginfo as far as x86-64 fills it. */
 struct signal_info {
     int number, code;
@@ -35,6 +38,7 @@ struct signal_thread {
     uint64_t before;     /* the mask that comes back when a call with one of its own is over, */
     bool has_before;     /* if there is one */
     uint64_t awaited;    /* by rt_sigtimedwait */
+    uint64_t news;       /* that end a call in another enclave (remote/remote_call.h) */
     uint64_t stack;      /* sigaltstack */
     uint64_t stack_size; /* bytes; 0: there is none */
     struct signal_queue pending;
@@ -44,6 +48,7 @@ struct signal_thread {
 };
 
 struct thread;
+struct process;
 
 /* What this thread's process does; -EINVAL for a signal for which nothing can be set. Either may be
  * NULL. */
@@ -58,6 +63,13 @@ bool signal_is_ignored(int number);
 int signal_send(struct thread *thread, const struct signal_info *info);
 /* By kill(2) and the like, from the process itself. */
 int signal_raise(struct thread *thread, int number);
+
+/* A process of this enclave that stands still does so no more. */
+void signal_go_on(struct process *process);
+
+/* Of SIGTTIN and SIGTTOU those of which this thread hears nothing, for they are blocked or ignored:
+ * a bit each. Of one in another enclave, where a mirror makes its call, by its own word. */
+uint64_t signal_unheard(void);
 
 /* Those pending for this thread or the process. */
 uint64_t signal_pending(const struct thread *thread);
@@ -75,8 +87,8 @@ void signal_set_mask(struct thread *thread, uint64_t mask);
  * to see it. */
 void signal_lend_mask(struct thread *thread, uint64_t mask);
 
-/* What is pending for the thread alone is gone. */
-void signal_drop(struct thread *thread);
+/* What of these is pending for the thread alone is gone: a bit each. */
+void signal_drop(struct thread *thread, uint64_t set);
 /* When a thread ends: likewise. */
 void signal_forget(struct thread *thread);
 
@@ -85,5 +97,7 @@ void signal_copy_actions(struct signal_action out[SIGNALS + 1]);
 
 /* execve(2): handlers go, what is ignored stays so. */
 void signal_reset(void);
+/* For another process, in this thread: nothing is set or pending. */
+void signal_begin(void);
 
 #endif

@@ -12,6 +12,8 @@ void spent_begin(struct thread *self);
 void spent_wait(struct thread *self);
 void spent_go_on(struct thread *self);
 void spent_end(const struct thread *self);
+/* For another process: none has ended. */
+void spent_forget(void);
 
 /* Nanoseconds: of a thread, and of all, also those that have ended. */
 uint64_t spent_thread(const struct thread *thread);

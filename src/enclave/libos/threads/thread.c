@@ -5,7 +5,8 @@
 #include "enclave/libos/door/door.h"
 #include "enclave/libos/processes/process.h"
 
-static struct thread threads[THREADS_MAX];
+/* Those of the pool, and the gate's, which waits in no queue. */
+static struct thread threads[THREADS_MAX + 1];
 
 size_t thread_index(const struct thread *thread)
 {
@@ -26,25 +27,36 @@ struct thread *thread_find(int number)
     return NULL;
 }
 
-struct thread *thread_new(struct process *process, int number)
+struct thread *thread_first(struct process *process, int number)
 {
-    for (size_t i = 0; i < THREADS_MAX; i++) {
-        if (threads[i].state != THREAD_FREE)
-            continue;
-        threads[i] = (struct thread){.number = number != 0 ? number : process_new_number(),
-                                     .process = process,
-                                     .state = THREAD_ASKED};
-        return &threads[i];
-    }
-    return NULL;
+    threads[0] = (struct thread){.number = number, .process = process, .state = THREAD_RUNS};
+    return &threads[0];
 }
 
-/* Index 0 is the program's first thread's alone. */
-int thread_start_service(void (*service)(void *argument), void *argument)
+/* Also when the first thread has ended: its place in the enclave is entered once. THREADS_MAX when
+ * there is none. */
+static size_t find_free(void)
 {
     size_t i = 1;
     while (i < THREADS_MAX && threads[i].state != THREAD_FREE)
         i++;
+    return i;
+}
+
+struct thread *thread_new(struct process *process, int number)
+{
+    size_t i = find_free();
+    if (i == THREADS_MAX)
+        return NULL;
+    threads[i] = (struct thread){.number = number != 0 ? number : process_new_number(),
+                                 .process = process,
+                                 .state = THREAD_ASKED};
+    return &threads[i];
+}
+
+int thread_start_service(void (*service)(void *argument), void *argument)
+{
+    size_t i = find_free();
     if (i == THREADS_MAX)
         return -EAGAIN;
     threads[i] = (struct thread){.state = THREAD_ASKED,
@@ -62,11 +74,26 @@ void thread_free(struct thread *thread)
     thread->state = THREAD_FREE;
 }
 
-uint64_t thread_bits(void)
+size_t thread_taken(void)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < THREADS_MAX; i++)
+        count += threads[i].state != THREAD_FREE;
+    return count;
+}
+
+uint64_t thread_bit(const struct thread *thread)
+{
+    return UINT64_C(1) << thread_index(thread) % DOOR_WAKE_BITS;
+}
+
+uint64_t thread_bits(const struct thread *but)
 {
     uint64_t bits = 0;
-    for (size_t i = 0; i < THREADS_MAX; i++)
-        bits |= threads[i].state != THREAD_FREE ? UINT64_C(1) << i : 0;
+    for (size_t i = 0; i < THREADS_MAX; i++) {
+        const struct thread *one = &threads[i];
+        bits |= one->state != THREAD_FREE && one != but ? thread_bit(one) : 0;
+    }
     return bits;
 }
 

@@ -17,6 +17,8 @@
 #include "enclave/libos/threads/signal.h"
 
 #define THREADS_MAX DOOR_THREADS_MAX
+/* Words that have a bit for each. */
+#define THREAD_WORDS ((THREADS_MAX + DOOR_WAKE_BITS - 1) / DOOR_WAKE_BITS)
 
 #define THREAD_NUMBER_MAX 4194303 /* as Linux has it */
 #define THREAD_NAME_SIZE  16      /* bytes with the end */
@@ -44,8 +46,11 @@ struct thread_mirror {
     /* With the lock, without waiting: whether the call in hand is to end. `is_ready` is the host's
      * word that there is something. */
     bool (*is_called)(struct thread_mirror *mirror, bool is_ready);
-    bool is_hasty;   /* nothing is waited for */
-    uint64_t raised; /* signals that the call raised at its thread: a bit each */
+    bool is_hasty;    /* nothing is waited for */
+    uint64_t unheard; /* of its thread (signal.h) */
+    uint64_t raised;  /* signals that the call raised at its thread: a bit each */
+    /* files/signal_file.h: those that its thread has pending, and those that it is to take. */
+    uint64_t pending, taken;
 };
 
 struct thread {
@@ -54,6 +59,7 @@ struct thread {
     struct process *process; /* for which it runs (processes/process.h) */
     char name[THREAD_NAME_SIZE];
     bool must_end; /* before it goes on in the program: another program takes its place */
+    bool stands;   /* its process stands still, and it does (stop.h) */
 
     /* wait.c: the queue in which it is, the next one there, and whether it was taken out. */
     struct wait_queue *queue;
@@ -88,19 +94,23 @@ struct thread {
     bool is_hasty; /* nothing is waited for: a call that would says -EAGAIN (processes/fork.h) */
     struct thread_mirror *mirror; /* NULL: none */
     int mirrors; /* number of the process for whose threads it makes calls; 0: none */
+    int recalls; /* of the one from which it recalls pages; 0: none */
 };
 
 /* This thread. By its TCS in the image (thread_inside.c); a test's own elsewhere. */
 struct thread *thread_self(void);
 
 size_t thread_index(const struct thread *thread);
-struct thread *thread_at(size_t index);
+struct thread *thread_at(size_t index); /* below THREADS_MAX; that one is the gate's, free */
 
 /* The thread that runs, or is to run, by this number; NULL for none. */
 struct thread *thread_find(int number);
 
-/* A free one of this process, as THREAD_ASKED, with this number, or a new one for 0. NULL when
- * there is none. */
+/* The enclave's first one, at index 0, as THREAD_RUNS, with this number: once. */
+struct thread *thread_first(struct process *process, int number);
+
+/* A free one of this process at another index, as THREAD_ASKED, with this number, or a new one for
+ * 0. NULL when there is none. */
 struct thread *thread_new(struct process *process, int number);
 void thread_free(struct thread *thread);
 
@@ -110,11 +120,17 @@ int thread_start_service(void (*service)(void *argument), void *argument);
 
 /* Threads of the program. */
 size_t thread_count(void);
-/* All that are not free: a bit for each (bit 0 is index 0). */
-uint64_t thread_bits(void);
+/* All that are not free. */
+size_t thread_taken(void);
+
+/* By what a thread is woken (DOOR_WAKE): the bit of its index, and of some others, which look and
+ * go on waiting. */
+uint64_t thread_bit(const struct thread *thread);
+/* Of all that are not free, but this one; NULL for none. */
+uint64_t thread_bits(const struct thread *but);
 
 /* Whether the caller may take the lock: threads of the pool do, but for services that are lockless,
- * and the gate's, for which there is no struct thread, does not. By its TCS, too. */
+ * and the gate's, which takes it by lock_take_by_gate() alone, does not. By its TCS, too. */
 bool thread_has_lock(void);
 
 #endif

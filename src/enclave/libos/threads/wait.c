@@ -34,7 +34,7 @@ void wait_wake_thread(struct thread *thread)
     if (thread->queue)
         part(thread);
     thread->is_woken = true;
-    lock_wake_later(UINT64_C(1) << thread_index(thread), 0);
+    lock_wake_later(thread_bit(thread), 0);
 }
 
 void wait_wake_all(struct wait_queue *queue)

@@ -7,18 +7,8 @@
 #include "enclave/libos/program/program.h"
 #include "enclave/libos/seal/aes_cmac.h"
 #include "enclave/libos/seal/hmac.h"
+#include "enclave/libos/seal/report.h"
 #include "enclave/libos/wipe.h"
-
-/* Of a report's body (Intel SDM volume 3D, table 38-19): up to REPORT_DATA it says who made it. */
-#define CPU_SVN     0
-#define MISCSELECT  16
-#define CET         20
-#define ATTRIBUTES  48
-#define MRENCLAVE   64
-#define CONFIG_ID   192
-#define ISV_SVN     258
-#define CONFIG_SVN  260
-#define REPORT_DATA 320
 
 static const char proof_context[20] = "caisson wire proof 1"; /* without a terminator */
 static const char id_context[17] = "caisson wire id 1";
@@ -87,18 +77,6 @@ int handshake_take_hello(struct handshake *shake, const uint8_t hello[HANDSHAKE_
 
 /* --- proofs ----------------------------------------------------------------------------------- */
 
-/* This enclave, as whom a report is for. */
-static void as_target(const struct sgx_report *own, struct sgx_targetinfo *out)
-{
-    memset(out, 0, sizeof *out);
-    memcpy(out->mrenclave, own->body + MRENCLAVE, sizeof out->mrenclave);
-    memcpy(&out->attributes, own->body + ATTRIBUTES, sizeof out->attributes);
-    memcpy(&out->cet, own->body + CET, 1);
-    memcpy(&out->config_svn, own->body + CONFIG_SVN, sizeof out->config_svn);
-    memcpy(&out->miscselect, own->body + MISCSELECT, sizeof out->miscselect);
-    memcpy(out->config_id, own->body + CONFIG_ID, sizeof out->config_id);
-}
-
 /* REPORT_DATA of a proof by this role. */
 static void make_data(const struct handshake *shake, enum handshake_role role,
                       uint8_t out[SGX_REPORT_DATA_SIZE])
@@ -113,7 +91,7 @@ void handshake_prove(struct handshake *shake, uint8_t proof[HANDSHAKE_PROOF_SIZE
     struct sgx_targetinfo target;
     struct sgx_report report;
     uint8_t data[SGX_REPORT_DATA_SIZE] __attribute__((aligned(128)));
-    as_target(&shake->own, &target);
+    report_get_target(&shake->own, &target);
     make_data(shake, shake->role, data);
     processor->report(processor->arg, &target, data, &report);
     memcpy(proof, &report, HANDSHAKE_PROOF_SIZE);
@@ -148,8 +126,8 @@ int handshake_take_proof(struct handshake *shake, const uint8_t proof[HANDSHAKE_
     int status = check_mac(shake, &report);
     if (status < 0)
         return status;
-    return memcmp(report.body, shake->own.body, REPORT_DATA) == 0 &&
-                   memcmp(report.body + REPORT_DATA, data, sizeof data) == 0
+    return memcmp(report.body, shake->own.body, REPORT_DATA_AT) == 0 &&
+                   memcmp(report.body + REPORT_DATA_AT, data, sizeof data) == 0
                ? 0
                : -EACCES;
 }
@@ -175,9 +153,7 @@ int handshake_keys(const struct handshake *shake, uint8_t out[RECORD_KEY_SIZE],
                                      .attribute_mask = {UINT64_MAX, UINT64_MAX},
                                      .misc_mask = UINT32_MAX};
     uint8_t key[SGX_KEY_SIZE] __attribute__((aligned(16))) = {0};
-    memcpy(request.cpu_svn, shake->own.body + CPU_SVN, sizeof request.cpu_svn);
-    memcpy(&request.isv_svn, shake->own.body + ISV_SVN, sizeof request.isv_svn);
-    memcpy(&request.config_svn, shake->own.body + CONFIG_SVN, sizeof request.config_svn);
+    report_get_versions(&shake->own, request.cpu_svn, &request.isv_svn, &request.config_svn);
     digest(shake, span_of(id_context, sizeof id_context), 0, request.key_id);
     if (processor->key(processor->arg, &request, key) != 0)
         return -EIO;

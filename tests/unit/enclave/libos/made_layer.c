@@ -32,19 +32,19 @@ void made_layer_fini(struct made_layer *layer)
     free(layer->disk);
 }
 
-static int read_block(void *arg, uint64_t block, uint8_t out[VERITY_BLOCK_SIZE])
+static int read_blocks(void *arg, uint64_t block, size_t count, uint8_t *out)
 {
     struct made_layer *layer = arg;
     layer->reads++;
-    if (block >= layer->size / VERITY_BLOCK_SIZE)
+    if (block > layer->size / VERITY_BLOCK_SIZE || count > layer->size / VERITY_BLOCK_SIZE - block)
         return -ENXIO;
-    memcpy(out, layer->disk + block * VERITY_BLOCK_SIZE, VERITY_BLOCK_SIZE);
+    memcpy(out, layer->disk + block * VERITY_BLOCK_SIZE, count * VERITY_BLOCK_SIZE);
     return 0;
 }
 
 struct verity_source made_layer_source(struct made_layer *layer)
 {
-    return (struct verity_source){read_block, layer};
+    return (struct verity_source){read_blocks, layer};
 }
 
 static int read_part(void *arg, uint64_t block, size_t offset, size_t size, void *out)
@@ -56,9 +56,18 @@ static int read_part(void *arg, uint64_t block, size_t offset, size_t size, void
     return 0;
 }
 
+static int read_whole(void *arg, uint64_t block, size_t count, void *out)
+{
+    struct made_layer *layer = arg;
+    layer->reads++;
+    assert_true(count > 0 && block < layer->data_blocks && count <= layer->data_blocks - block);
+    memcpy(out, layer->disk + block * VERITY_BLOCK_SIZE, count * VERITY_BLOCK_SIZE);
+    return 0;
+}
+
 struct ext4_source made_layer_ext4(struct made_layer *layer)
 {
-    return (struct ext4_source){read_part, layer, layer->data_blocks};
+    return (struct ext4_source){read_part, read_whole, layer, layer->data_blocks};
 }
 
 void tarball_add_more(struct buf *tar, struct tarball_entry entry, struct tarball_more more)

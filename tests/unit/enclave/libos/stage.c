@@ -108,3 +108,9 @@ STAGE_DEFAULT int shared_recall(size_t process, const struct shared_recall *reca
     (void)out;
     return -1;
 }
+
+STAGE_DEFAULT bool shared_can_recall(size_t process)
+{
+    (void)process;
+    return true;
+}

@@ -51,6 +51,19 @@ static void asks_until_it_knows_the_rate(void **state)
     assert_int_equal(asked, 8);
 }
 
+static void is_not_known_without_the_lock_before_that(void **state)
+{
+    (void)state;
+    uint64_t now = 0;
+    assert_false(clock_now_without_lock(DOOR_CLOCK_MONOTONIC, &now)); /* in the beginning */
+    asks_until_it_knows_the_rate(state);
+    assert_true(clock_now_without_lock(DOOR_CLOCK_MONOTONIC, &now));
+    assert_int_equal(now, monotonic);
+    assert_true(clock_now_without_lock(DOOR_CLOCK_REAL, &now));
+    assert_int_equal(now, REAL + monotonic);
+    assert_int_equal(asked, 8);
+}
+
 static void goes_on_without_the_host(void **state)
 {
     (void)state;
@@ -60,6 +73,21 @@ static void goes_on_without_the_host(void **state)
         assert_int_equal(clock_now(DOOR_CLOCK_REAL), REAL + monotonic);
     }
     assert_int_equal(asked, 8);
+}
+
+static void is_asked_for_with_the_lock_when_an_answer_is_old(void **state)
+{
+    (void)state;
+    uint64_t now, told = clock_now(DOOR_CLOCK_MONOTONIC);
+    const uint64_t before = ticks;
+    ticks += 1000000000;
+    assert_false(clock_now_without_lock(DOOR_CLOCK_MONOTONIC, &now));
+    ticks = 5; /* the TSC went back, behind the answer */
+    assert_false(clock_now_without_lock(DOOR_CLOCK_MONOTONIC, &now));
+    ticks = before - 1000; /* not as far */
+    assert_true(clock_now_without_lock(DOOR_CLOCK_MONOTONIC, &now));
+    assert_int_equal(now, told);
+    ticks = before;
 }
 
 static void asks_again_when_an_answer_is_old(void **state)
@@ -106,8 +134,9 @@ static void takes_no_rate_that_cannot_be(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(asks_until_it_knows_the_rate),
+        cmocka_unit_test(is_not_known_without_the_lock_before_that),
         cmocka_unit_test(goes_on_without_the_host),
+        cmocka_unit_test(is_asked_for_with_the_lock_when_an_answer_is_old),
         cmocka_unit_test(asks_again_when_an_answer_is_old),
         cmocka_unit_test(never_goes_back),
         cmocka_unit_test(takes_no_rate_that_cannot_be),

@@ -100,8 +100,7 @@ static int start(void **state)
     assert_int_equal(vfs_mkdir(world->vfs, AT_FDCWD, "/sys", 0755), 0);
     assert_int_equal(vfs_mount(world->vfs, "/proc", world->proc), 0);
     assert_int_equal(vfs_mount(world->vfs, "/sys", world->sys), 0);
-    assert_non_null(thread_new(process_first(), PROCESS_FIRST));
-    thread_self()->state = THREAD_RUNS;
+    assert_ptr_equal(thread_first(process_first(), PROCESS_FIRST), thread_self());
     world->memory = aligned_alloc(MEMORY_PAGE, PAGES * MEMORY_PAGE);
     assert_non_null(world->memory);
     memory_init((uintptr_t)world->memory, PAGES * MEMORY_PAGE, &leaves);

@@ -77,6 +77,24 @@ static void reads_a_block_in_the_cache_once(void **state)
     verity_disk_free(disk);
 }
 
+/* However often and in whatever order the disk is read; memory comes 32 blocks at once. */
+static void a_cache_stays_as_small_as_it_is_to_be(void **state)
+{
+    static const size_t sizes[] = {0, 16, 64, 100};
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct verity_disk *disk = open_disk(sizes[i]);
+        uint8_t all[VERITY_RUN * VERITY_BLOCK_SIZE];
+        size_t before = heap_asked, most = (sizes[i] + 32) * VERITY_BLOCK_SIZE;
+        for (uint64_t at = layer.data_blocks - VERITY_RUN; at > 0; at--)
+            assert_int_equal(verity_disk_read_whole(disk, at, VERITY_RUN, all), 0);
+        assert_int_equal(read_all(disk, layer.disk), 0);
+        assert_int_equal(read_all(disk, layer.disk), 0);
+        assert_in_range(heap_asked - before, VERITY_BLOCK_SIZE, most);
+        verity_disk_free(disk);
+    }
+}
+
 /* One bit in every block of data and of the tree, at a place that moves along. */
 static void finds_a_flip_in_every_block(void **state)
 {
@@ -97,6 +115,93 @@ static void finds_a_flip_in_every_block(void **state)
         verity_disk_free(disk);
     }
     free(good);
+}
+
+/* As many blocks at once as there are, and fewer; beside blocks that are in the cache. */
+static void reads_whole_blocks(void **state)
+{
+    uint8_t *all = malloc(layer.data_blocks * VERITY_BLOCK_SIZE), byte;
+    (void)state;
+    assert_non_null(all);
+    for (size_t step = 1; step <= 3 * VERITY_RUN; step += 5) {
+        struct verity_disk *disk = open_disk(64);
+        for (uint64_t i = 3; i < layer.data_blocks; i += 10)
+            assert_int_equal(verity_disk_read(disk, i, 9, 1, &byte), 0);
+        for (uint64_t at = 0; at < layer.data_blocks; at += step) {
+            size_t count = layer.data_blocks - at < step ? (size_t)(layer.data_blocks - at) : step;
+            memset(all, 0xAA, count * VERITY_BLOCK_SIZE);
+            assert_int_equal(verity_disk_read_whole(disk, at, count, all), 0);
+            assert_memory_equal(all, layer.disk + at * VERITY_BLOCK_SIZE,
+                                count * VERITY_BLOCK_SIZE);
+        }
+        verity_disk_free(disk);
+    }
+    free(all);
+}
+
+static void keeps_a_whole_block_that_is_read_twice(void **state)
+{
+    struct verity_disk *disk = open_disk(64);
+    uint8_t all[VERITY_RUN * VERITY_BLOCK_SIZE];
+    (void)state;
+    assert_int_equal(verity_disk_read_whole(disk, 5, 0, all), 0);
+    for (int round = 0; round < 4; round++) {
+        uint64_t before = layer.reads;
+        memset(all, 0xAA, sizeof all);
+        assert_int_equal(verity_disk_read_whole(disk, 5, VERITY_RUN, all), 0);
+        assert_memory_equal(all, layer.disk + 5 * (size_t)VERITY_BLOCK_SIZE, sizeof all);
+        if (round == 1)
+            assert_int_equal(layer.reads, before + 1); /* all of them at once */
+        if (round > 1)
+            assert_int_equal(layer.reads, before);
+    }
+    verity_disk_free(disk);
+}
+
+/* What comes before the block that is wrong may be there; of it and what follows, nothing. */
+static void finds_a_flip_among_whole_blocks(void **state)
+{
+    static uint8_t out[VERITY_RUN * VERITY_BLOCK_SIZE], untouched[sizeof out];
+    const uint64_t first = 7;
+    (void)state;
+    memset(untouched, 0xAA, sizeof untouched);
+    for (size_t i = 0; i < VERITY_RUN; i++) {
+        uint8_t *place = layer.disk + (first + i) * VERITY_BLOCK_SIZE + i * 61;
+        struct verity_disk *disk = open_disk(64);
+        for (int round = 0; round < 3; round++) {
+            memset(out, 0xAA, sizeof out);
+            *place ^= 1;
+            assert_int_equal(verity_disk_read_whole(disk, first, VERITY_RUN, out), -EIO);
+            *place ^= 1;
+            assert_memory_equal(out, layer.disk + first * VERITY_BLOCK_SIZE, i * VERITY_BLOCK_SIZE);
+            assert_memory_equal(out + i * VERITY_BLOCK_SIZE, untouched,
+                                sizeof out - i * VERITY_BLOCK_SIZE);
+        }
+        assert_int_equal(read_all(disk, layer.disk), 0); /* nothing bad was kept */
+        assert_int_equal(verity_disk_read_whole(disk, first, VERITY_RUN, out), 0);
+        verity_disk_free(disk);
+    }
+}
+
+static void reads_without_memory_for_a_cache(void **state)
+{
+    struct verity_disk *disk = open_disk(64);
+    uint8_t all[VERITY_RUN * VERITY_BLOCK_SIZE];
+    (void)state;
+    heap_left = 0;
+    for (int round = 0; round < 3; round++) {
+        assert_int_equal(read_all(disk, layer.disk), 0);
+        assert_int_equal(verity_disk_read_whole(disk, 5, VERITY_RUN, all), 0);
+        assert_memory_equal(all, layer.disk + 5 * (size_t)VERITY_BLOCK_SIZE, sizeof all);
+        layer.disk[6 * VERITY_BLOCK_SIZE] ^= 1;
+        assert_int_equal(verity_disk_read_whole(disk, 5, VERITY_RUN, all), -EIO);
+        layer.disk[6 * VERITY_BLOCK_SIZE] ^= 1;
+    }
+    heap_left = 1; /* of which one piece of the cache comes */
+    assert_int_equal(read_all(disk, layer.disk), 0);
+    assert_int_equal(read_all(disk, layer.disk), 0);
+    heap_left = SIZE_MAX;
+    verity_disk_free(disk);
 }
 
 static void finds_every_bit_of_one_block(void **state)
@@ -162,17 +267,17 @@ static void gives_no_file_system_for_another_number_of_blocks(void **state)
         if (blocks == layer.data_blocks)
             continue;
         assert_int_equal(verity_disk_new(&source, blocks, layer.root, 16, &disk), 0);
-        const struct ext4_source from = {read_checked, disk, blocks};
+        const struct ext4_source from = {read_checked, NULL, disk, blocks};
         assert_true(ext4_reader_open(&reader, &from) < 0);
         verity_disk_free(disk);
     }
 }
 
-static int fail_to_read(void *arg, uint64_t block, uint8_t out[VERITY_BLOCK_SIZE])
+static int fail_to_read(void *arg, uint64_t block, size_t count, uint8_t *out)
 {
     (void)arg;
     (void)block;
-    memset(out, 0, VERITY_BLOCK_SIZE);
+    memset(out, 0, count * VERITY_BLOCK_SIZE);
     return -EACCES;
 }
 
@@ -197,6 +302,10 @@ static void refuses_what_is_not_on_the_disk(void **state)
     assert_int_equal(verity_disk_read(disk, 0, 4096, 1, bytes), -EINVAL);
     assert_int_equal(verity_disk_read(disk, 0, 1, 4096, bytes), -EINVAL);
     assert_int_equal(verity_disk_read(disk, 0, 2, SIZE_MAX, bytes), -EINVAL);
+    assert_int_equal(verity_disk_read_whole(disk, layer.data_blocks, 1, bytes), -EINVAL);
+    assert_int_equal(verity_disk_read_whole(disk, UINT64_MAX, 1, bytes), -EINVAL);
+    assert_int_equal(verity_disk_read_whole(disk, 1, layer.data_blocks, bytes), -EINVAL);
+    assert_int_equal(verity_disk_read_whole(disk, 1, SIZE_MAX, bytes), -EINVAL);
     verity_disk_free(disk);
 }
 
@@ -209,7 +318,7 @@ static void refuses_numbers_that_cannot_be(void **state)
     assert_int_equal(verity_disk_new(&source, VERITY_DATA_BLOCKS_MAX + 1, layer.root, 16, &disk),
                      -EINVAL);
     assert_int_equal(verity_disk_new(&source, 1, layer.root, SIZE_MAX, &disk), -ENOMEM);
-    for (heap_left = 0; heap_left < 3;) {
+    for (heap_left = 0; heap_left < 5;) {
         size_t allowed = heap_left;
         assert_int_equal(verity_disk_new(&source, 1, layer.root, 16, &disk), -ENOMEM);
         assert_null(disk);
@@ -223,7 +332,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_every_block_with_any_cache),
         cmocka_unit_test(reads_a_block_in_the_cache_once),
+        cmocka_unit_test(a_cache_stays_as_small_as_it_is_to_be),
         cmocka_unit_test(finds_a_flip_in_every_block),
+        cmocka_unit_test(reads_whole_blocks),
+        cmocka_unit_test(keeps_a_whole_block_that_is_read_twice),
+        cmocka_unit_test(finds_a_flip_among_whole_blocks),
+        cmocka_unit_test(reads_without_memory_for_a_cache),
         cmocka_unit_test(finds_every_bit_of_one_block),
         cmocka_unit_test(refuses_blocks_that_changed_places),
         cmocka_unit_test(refuses_another_root),

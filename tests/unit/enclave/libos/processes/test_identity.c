@@ -208,6 +208,41 @@ static void signals_go_from_user_to_user(void **state)
     assert_false(identity_may_signal(&one, &boss));
 }
 
+static void each_part_makes_another_one(void **state)
+{
+    const struct identity one = root();
+    (void)state;
+    assert_true(identity_is_same(&one, &one));
+#define DIFFERS(change)                                                                            \
+    do {                                                                                           \
+        struct identity other = one;                                                               \
+        change;                                                                                    \
+        assert_false(identity_is_same(&one, &other));                                              \
+        assert_false(identity_is_same(&other, &one));                                              \
+    } while (0)
+    for (size_t i = 0; i < IDENTITY_KINDS; i++) {
+        DIFFERS(other.ids[i].real = 1);
+        DIFFERS(other.ids[i].effective = 1);
+        DIFFERS(other.ids[i].saved = 1);
+        DIFFERS(other.ids[i].files = 1);
+    }
+    DIFFERS(other.groups[other.group_count++] = 3);
+    DIFFERS(other.sets.permitted ^= 1);
+    DIFFERS(other.sets.effective ^= 1);
+    DIFFERS(other.sets.inheritable ^= 1);
+    DIFFERS(other.bounding ^= 1);
+    DIFFERS(other.ambient ^= 1);
+    DIFFERS(other.keeps_sets = !other.keeps_sets);
+    struct identity two = one, three = one;
+    two.group_count = three.group_count = 1;
+    two.groups[0] = 4;
+    three.groups[0] = 5;
+    assert_false(identity_is_same(&two, &three));
+    three.groups[0] = 4;
+    three.groups[1] = 9; /* none of its groups */
+    assert_true(identity_is_same(&two, &three));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,6 +255,7 @@ int main(void)
         cmocka_unit_test(no_set_grows),
         cmocka_unit_test(programs_get_what_execve_leaves),
         cmocka_unit_test(signals_go_from_user_to_user),
+        cmocka_unit_test(each_part_makes_another_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -11,7 +12,10 @@
 #include "../heap.h"
 #include "../stage.h"
 #include "enclave/libos/door/door.h"
+#include "enclave/libos/files/pipe.h"
+#include "enclave/libos/files/process_file.h"
 #include "enclave/libos/processes/process.h"
+#include "enclave/libos/shared/home.h"
 #include "enclave/libos/threads/lock.h"
 #include "enclave/libos/threads/thread.h"
 
@@ -93,7 +97,7 @@ static struct process *make(struct process *parent)
 static struct process *ended(const struct process *parent, int who, unsigned options)
 {
     struct process *child = NULL;
-    assert_int_equal(process_find_ended(parent, who, options, &child), 0);
+    assert_int_equal(process_find_changed(parent, who, options | WEXITED, &child), 0);
     return child;
 }
 
@@ -194,9 +198,26 @@ static void who_ends_is_told_of_and_waited_for_once(void **state)
     assert_int_equal(posted, 0);
     int number = child->number;
     process_forget(child);
-    assert_int_equal(process_find_ended(first, -1, 0, &child), -ECHILD);
+    assert_int_equal(process_find_changed(first, -1, WEXITED, &child), -ECHILD);
     assert_int_equal(kill_from(first, number, SIGTERM), -ESRCH);
     assert_null(process_find(number));
+}
+
+static void who_ends_leaves_nothing_shared_to_the_next(void **state)
+{
+    (void)state;
+    struct process *child = make(process_first()), *other = make(process_first());
+    size_t index = process_index(child);
+    uint32_t object;
+    assert_int_equal(shared_home_open(root->root, index, true, &object), 0);
+    assert_int_equal(shared_home_open(root->root, process_index(other), true, &object), 0);
+    process_end(child, 0);
+    assert_false(shared_home_has(index));
+    assert_true(shared_home_has(process_index(other)));
+    index = process_index(other);
+    process_cancel(other); /* it never ran */
+    assert_false(shared_home_has(index));
+    assert_null(root->root->shared);
 }
 
 static void a_signal_that_ended_it_is_its_status(void **state)
@@ -231,11 +252,11 @@ static void children_are_told_apart(void **state)
     assert_ptr_equal(ended(first, clone->number, __WCLONE), clone);
     assert_ptr_equal(ended(first, clone->number, __WALL), clone);
     assert_ptr_equal(ended(a, -1, 0), grandchild);
-    assert_int_equal(process_find_ended(first, clone->number, 0, &none), -ECHILD);
-    assert_int_equal(process_find_ended(first, b->number, __WCLONE, &none), -ECHILD);
-    assert_int_equal(process_find_ended(first, grandchild->number, 0, &none), -ECHILD);
-    assert_int_equal(process_find_ended(first, -b->number, 0, &none), -ECHILD);
-    assert_int_equal(process_find_ended(b, -1, 0, &none), -ECHILD);
+    assert_int_equal(process_find_changed(first, clone->number, WEXITED, &none), -ECHILD);
+    assert_int_equal(process_find_changed(first, b->number, __WCLONE | WEXITED, &none), -ECHILD);
+    assert_int_equal(process_find_changed(first, grandchild->number, WEXITED, &none), -ECHILD);
+    assert_int_equal(process_find_changed(first, -b->number, WEXITED, &none), -ECHILD);
+    assert_int_equal(process_find_changed(b, -1, WEXITED, &none), -ECHILD);
 }
 
 static void who_ignores_its_children_has_none_to_wait_for(void **state)
@@ -276,6 +297,91 @@ static void orphans_become_the_nearest_keeper_s(void **state)
     process_end(keeper, 0);
     assert_ptr_equal(alive->parent, first); /* a keeper that has ended keeps nobody */
     assert_ptr_equal(ended(first, dead->number, 0), dead);
+}
+
+static struct process *outsider_ended;
+
+static void note_end(struct process *process)
+{
+    outsider_ended = process;
+}
+
+static struct process *make_outsider(void)
+{
+    struct process *process = NULL;
+    assert_int_equal(process_new_outsider(&process_first()->vfs, note_end, &process), 0);
+    process->post = post;
+    return process;
+}
+
+static void who_was_started_from_outside_is_nobodys_child(void **state)
+{
+    (void)state;
+    struct process *first = process_first(), *child = make(first), *outsider = make_outsider();
+    assert_null(outsider->parent);
+    assert_int_equal(outsider->group, outsider->number);
+    assert_int_equal(outsider->session, outsider->number);
+    assert_int_equal(outsider->identity.sets.effective, 0);
+    assert_int_equal(process_set_group(first, outsider->number, 0), -ESRCH);
+    outsider_ended = NULL;
+    process_end(outsider, 5 << 8);
+    assert_ptr_equal(outsider_ended, outsider);
+    assert_int_equal(outsider->status, 5 << 8);
+    assert_null(ended(first, -1, 0)); /* it is not the first one's to wait for */
+    process_forget(outsider);
+    process_end(child, 0);
+}
+
+static void who_is_apart_is_seen_by_nobody_else(void **state)
+{
+    (void)state;
+    struct process *first = process_first(), *child = make(first), *apart = make_outsider();
+    const int number = apart->number;
+    apart->is_apart = true;
+    assert_null(process_find(number));
+    assert_ptr_equal(process_find_any(number), apart);
+    posted = 0;
+    assert_int_equal(kill_from(first, number, SIGKILL), -ESRCH);
+    assert_int_equal(kill_from(first, number, 0), -ESRCH);
+    assert_int_equal(kill_from(child, -number, SIGKILL), -ESRCH);
+    assert_int_equal(kill_from(child, -1, SIGKILL), -ESRCH);
+    assert_int_equal(posted, 0);
+    thread_self()->process = apart;
+    assert_ptr_equal(process_find(number), apart);
+    thread_self()->process = first;
+    process_end(apart, 0);
+    process_forget(apart);
+    process_end(child, 0);
+}
+
+static void its_orphans_are_the_first_one_s(void **state)
+{
+    (void)state;
+    struct process *first = process_first(), *outsider = make_outsider();
+    struct process *child = make(outsider), *grandchild = make(child);
+    process_end(child, 0);
+    assert_ptr_equal(grandchild->parent, first); /* not their forebear's, who keeps none */
+    struct process *other = make(outsider), *left = make(other);
+    outsider->keeps_orphans = true;
+    process_end(other, 0);
+    assert_ptr_equal(left->parent, outsider);
+    process_end(outsider, 0);
+    assert_ptr_equal(left->parent, first);
+}
+
+static void there_are_only_as_many_as_there_is_room_for(void **state)
+{
+    (void)state;
+    struct process *process = NULL;
+    struct vfs none = process_first()->vfs;
+    none.random = (struct file_random){0};
+    assert_int_equal(process_new_outsider(&none, note_end, &process), -EIO); /* no secret */
+    assert_null(process);
+    while (process_new(process_first(), SIGCHLD, &process) == 0)
+        continue;
+    process = NULL;
+    assert_int_equal(process_new_outsider(&process_first()->vfs, note_end, &process), -EAGAIN);
+    assert_null(process);
 }
 
 static void a_dead_child_of_who_ignores_them_is_gone_when_it_inherits(void **state)
@@ -392,6 +498,201 @@ static void limits_go_down_and_not_up(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
 
+static struct process *changed(const struct process *parent, unsigned options)
+{
+    struct process *child = NULL;
+    assert_int_equal(process_find_changed(parent, -1, options, &child), 0);
+    return child;
+}
+
+static void a_parent_hears_who_stands_still_and_who_goes_on(void **state)
+{
+    struct signal_info info;
+    struct process *first = process_first();
+    (void)state;
+    struct process *child = make(first);
+    assert_null(changed(first, WSTOPPED | WCONTINUED | WEXITED));
+    process_stop(child, SIGTSTP);
+    assert_int_equal(child->stopped_by, SIGTSTP);
+    assert_int_equal(next_signal(&info), SIGCHLD);
+    assert_int_equal(info.code, CLD_STOPPED);
+    assert_int_equal((int)info.words[0], child->number);
+    assert_int_equal(info.words[1], SIGTSTP);
+    assert_null(changed(first, WCONTINUED | WEXITED));
+    assert_ptr_equal(changed(first, WSTOPPED), child);
+    process_stop(child, 0);
+    assert_null(changed(first, WSTOPPED | WEXITED)); /* that it did is no news any more */
+    assert_ptr_equal(changed(first, WCONTINUED), child);
+    assert_int_equal(next_signal(&info), SIGCHLD);
+    assert_int_equal(info.code, CLD_CONTINUED);
+    assert_int_equal(info.words[1], SIGCONT);
+    first->ignores_stops = true;
+    process_stop(child, SIGSTOP);
+    assert_int_equal(next_signal(&info), 0);
+    assert_ptr_equal(changed(first, WSTOPPED), child);
+    process_end(child, SIGKILL);
+    assert_null(changed(first, WSTOPPED | WCONTINUED));
+    assert_ptr_equal(ended(first, -1, 0), child);
+    assert_int_equal(child->stopped_by, 0);
+    assert_int_equal(next_signal(&info), SIGCHLD); /* of its end it is told */
+    process_forget(child);
+    first->ignores_children = true;
+    process_stop(make(first), SIGSTOP);
+    assert_int_equal(next_signal(&info), 0);
+    process_stop(first, SIGSTOP); /* it has no parent */
+    process_stop(first, 0);
+    first->news = PROCESS_NO_NEWS;
+    first->ignores_children = first->ignores_stops = false;
+}
+
+static void a_group_whose_parents_are_in_it_is_orphaned(void **state)
+{
+    (void)state;
+    struct process *shell = make(process_first());
+    struct process *job = make(shell), *part = make(job);
+    assert_true(process_is_orphaned(shell)); /* all are of one group */
+    assert_int_equal(process_set_group(shell, job->number, 0), 0);
+    assert_int_equal(process_set_group(job, part->number, job->number), 0);
+    assert_false(process_is_orphaned(job));
+    assert_false(process_is_orphaned(part)); /* the job's parent cares for it */
+    assert_int_equal(process_set_session(part), part->number);
+    assert_true(process_is_orphaned(part)); /* its parent is of another session */
+    process_end(shell, 0);
+    assert_int_equal(job->parent->number, PROCESS_FIRST);
+    assert_false(process_is_orphaned(job));
+    job->group = PROCESS_FIRST;
+    assert_true(process_is_orphaned(job));
+}
+
+static void an_orphaned_group_that_stands_still_is_hung_up(void **state)
+{
+    (void)state;
+    struct process *shell = make(process_first()), *keeper = make(process_first());
+    struct process *job = make(shell), *other = make(shell);
+    assert_int_equal(process_set_session(shell), shell->number);
+    job->session = other->session = shell->number;
+    job->group = other->group = job->number;
+    keeper->session = shell->number;
+    process_stop(other, SIGTSTP);
+    posted = 0;
+    process_lose_parent(job, shell); /* it has it yet */
+    assert_int_equal(posted, 0);
+    other->parent = keeper; /* who is of another group and of their session */
+    job->parent = process_first();
+    process_lose_parent(job, shell);
+    assert_int_equal(posted, 0);
+    keeper->group = job->group;
+    process_lose_parent(job, process_first()); /* who was of another session */
+    process_lose_parent(job, NULL);
+    process_lose_parent(job, keeper); /* who is of their group */
+    assert_int_equal(posted, 0);
+    process_lose_parent(job, shell);
+    assert_int_equal(posted, 6); /* SIGHUP to all three, then */
+    assert_int_equal(posted_info.number, SIGCONT);
+    other->stopped_by = 0;
+    posted = 0;
+    process_lose_parent(job, shell); /* nobody stands still */
+    assert_int_equal(posted, 0);
+}
+
+/* One that has ended cares for nobody. */
+static void who_ends_leaves_its_own_group_alone(void **state)
+{
+    (void)state;
+    struct process *shell = make(process_first());
+    struct process *leader = make(shell), *part = make(leader);
+    assert_int_equal(process_set_session(shell), shell->number);
+    leader->session = part->session = shell->number;
+    leader->group = part->group = leader->number;
+    process_stop(part, SIGSTOP);
+    posted = 0;
+    process_end(leader, 0);
+    assert_int_equal(part->parent->number, PROCESS_FIRST);
+    assert_true(process_is_orphaned(part));
+    assert_int_equal(posted, 3); /* SIGHUP and SIGCONT to the part, and to the shell */
+    assert_int_equal(posted_info.number, SIGCHLD);
+    assert_ptr_equal(posted_to, shell);
+    part->stopped_by = 0;
+}
+
+/* --- files that stand for them ---------------------------------------------------------------- */
+
+static unsigned changes;
+
+static void note_change(void)
+{
+    changes++;
+}
+
+static void a_pidfd_can_be_read_of_once_its_process_has_ended(void **state)
+{
+    struct process *child = make(process_first()), *other = make(process_first()), *found;
+    struct file *file;
+    (void)state;
+    file_changed = note_change;
+    changes = 0;
+    assert_int_equal(process_file_new(child, O_NONBLOCK, &file), 0);
+    assert_int_equal(file->flags, O_RDWR | O_NONBLOCK);
+    assert_int_equal(process_file_get(file, &found), 0);
+    assert_ptr_equal(found, child);
+    assert_int_equal(file_poll(file), 0);
+    process_end(other, 0); /* whom nobody watches */
+    assert_int_equal(changes, 0);
+    process_end(child, 0);
+    assert_int_equal(changes, 1);
+    assert_int_equal(file_poll(file), POLLIN | POLLRDNORM);
+    assert_int_equal(process_file_get(file, &found), 0);
+    assert_ptr_equal(found, child);
+    process_forget(child);
+    assert_int_equal(changes, 2);
+    assert_int_equal(file_poll(file), POLLIN | POLLRDNORM | POLLHUP);
+    file_put(file);
+    file_changed = NULL;
+}
+
+static void a_pidfd_is_of_nobody_who_comes_later(void **state)
+{
+    struct process *child = make(process_first()), *found = child;
+    struct file *file;
+    (void)state;
+    assert_int_equal(process_file_new(child, 0, &file), 0);
+    process_cancel(child); /* it never was */
+    struct process *next = make(process_first());
+    assert_ptr_equal(next, child); /* at its place */
+    next->number = child->number;
+    assert_int_equal(process_file_get(file, &found), 0);
+    assert_null(found);
+    assert_true(file_poll(file) & POLLHUP);
+    file_put(file);
+}
+
+static void other_files_are_no_pidfds(void **state)
+{
+    struct process *found;
+    struct file *file;
+    (void)state;
+    assert_int_equal(process_file_get(NULL, &found), -EBADF);
+    assert_int_equal(counter_new(0, false, 0, &file), 0);
+    assert_int_equal(process_file_get(file, &found), -EBADF);
+    file_put(file);
+}
+
+static void without_memory_there_is_no_pidfd(void **state)
+{
+    struct process *child = make(process_first());
+    struct file *file = NULL;
+    int status;
+    (void)state;
+    for (size_t most = 0; (heap_left = most, status = process_file_new(child, 0, &file)) < 0;
+         most++) {
+        assert_int_equal(status, -ENOMEM);
+        assert_false(child->is_watched);
+        assert_true(most < 3);
+    }
+    heap_left = SIZE_MAX;
+    file_put(file);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -399,15 +700,29 @@ int main(void)
         TEST(what_cannot_be_made_leaves_nothing),
         TEST(numbers_are_nobody_else_s),
         TEST(who_ends_is_told_of_and_waited_for_once),
+        TEST(who_ends_leaves_nothing_shared_to_the_next),
         TEST(a_signal_that_ended_it_is_its_status),
         TEST(children_are_told_apart),
         TEST(who_ignores_its_children_has_none_to_wait_for),
         TEST(orphans_become_the_nearest_keeper_s),
+        TEST(who_was_started_from_outside_is_nobodys_child),
+        TEST(who_is_apart_is_seen_by_nobody_else),
+        TEST(its_orphans_are_the_first_one_s),
+        TEST(there_are_only_as_many_as_there_is_room_for),
         TEST(a_dead_child_of_who_ignores_them_is_gone_when_it_inherits),
         TEST(signals_go_to_one_a_group_or_all),
         TEST(signals_want_the_same_user),
         TEST(groups_stay_in_their_session),
         TEST(limits_go_down_and_not_up),
+        cmocka_unit_test_setup_teardown(a_parent_hears_who_stands_still_and_who_goes_on, start,
+                                        end),
+        cmocka_unit_test_setup_teardown(a_group_whose_parents_are_in_it_is_orphaned, start, end),
+        TEST(an_orphaned_group_that_stands_still_is_hung_up),
+        TEST(who_ends_leaves_its_own_group_alone),
+        TEST(a_pidfd_can_be_read_of_once_its_process_has_ended),
+        TEST(a_pidfd_is_of_nobody_who_comes_later),
+        TEST(other_files_are_no_pidfds),
+        TEST(without_memory_there_is_no_pidfd),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

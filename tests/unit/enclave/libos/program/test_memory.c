@@ -14,6 +14,7 @@ static unsigned access_of[PAGES]; /* by the processor's word */
 static int accepted[PAGES];
 static int fail_after = 1000;
 static int extends;
+static const uint8_t *seen; /* where nothing may have been cleared before all is widened */
 
 static size_t page_of(uintptr_t at)
 {
@@ -34,6 +35,7 @@ static int accept_page(uintptr_t page)
 static void extend(uintptr_t page, unsigned access)
 {
     assert_int_equal(accepted[page_of(page)], 1);
+    assert_true(!seen || *seen == 0x55);
     extends++;
     access_of[page_of(page)] |= access;
 }
@@ -304,6 +306,42 @@ static void pages_wait_for_their_first_access(void **state)
     assert_int_equal(accepted[page_of(at + 9 * P)], 0);
 }
 
+/* How many pages have come from there on. */
+static size_t came_from(uintptr_t at)
+{
+    size_t count = 0;
+    while (page_of(at) + count < PAGES && accepted[page_of(at) + count] > 0)
+        count++;
+    return count;
+}
+
+static void faults_that_follow_each_other_bring_more(void **state)
+{
+    (void)state;
+    memory_be_lazy();
+    uintptr_t at = map(PAGES, MEMORY_READ | MEMORY_WRITE);
+    size_t had = 0;
+    for (size_t wanted = 8; had < PAGES; wanted = wanted < 64 ? 2 * wanted : 64) {
+        assert_true(memory_fault(at + had * P));
+        assert_int_equal(came_from(at), had + wanted < PAGES ? had + wanted : PAGES);
+        had = came_from(at);
+    }
+    memory_reset();
+}
+
+/* What may be had is not given away to what may never be touched. */
+static void a_fault_brings_no_neighbours_beyond_half_of_the_bound(void **state)
+{
+    (void)state;
+    memory_be_lazy();
+    memory_bound(12 * P);
+    uintptr_t at = map(12, MEMORY_READ | MEMORY_WRITE);
+    assert_true(memory_fault(at));
+    assert_int_equal(came_from(at), 6);
+    assert_true(memory_fault(at + 8 * P));
+    assert_int_equal(memory_taken(), 7);
+}
+
 static void a_fault_brings_no_page_that_does_not_wait(void **state)
 {
     (void)state;
@@ -507,6 +545,46 @@ static void clears_what_is_mapped_and_keeps_its_access(void **state)
     assert_int_equal(accepted[page_of(none)], 0);
 }
 
+/* Before one is cleared, all are widened: the model does that at one fault. */
+static void all_that_is_used_again_is_widened_first(void **state)
+{
+    (void)state;
+    uintptr_t at = map(3, MEMORY_READ);
+    memset((void *)at, 0x55, 3 * P); /* by who could write there */
+    assert_int_equal(memory_unmap(at, 3 * P), 0);
+    extends = 0;
+    seen = (const uint8_t *)at;
+    assert_int_equal(memory_map(&at, 3 * P, MEMORY_READ | MEMORY_EXECUTE, true), 0);
+    seen = NULL;
+    assert_int_equal(extends, 3);
+    assert_int_equal(access_of[page_of(at)], MEMORY_READ | MEMORY_EXECUTE);
+    assert_true(span_is_zero(span_of((void *)at, 3 * P)));
+}
+
+static void what_nobody_may_look_at_is_cleared_when_somebody_may(void **state)
+{
+    (void)state;
+    uint8_t page[MEMORY_PAGE];
+    uintptr_t at = map(3, MEMORY_READ | MEMORY_WRITE);
+    memset((void *)at, 0x55, 3 * P);
+    assert_int_equal(memory_unmap(at, 3 * P), 0);
+    extends = 0;
+    assert_int_equal(memory_map(&at, 3 * P, 0, true), 0);
+    assert_int_equal(extends, 0);
+    assert_int_equal(access_of[page_of(at)], 0);
+    assert_int_equal(memory_copy(at, page), 0); /* nothing for another enclave */
+    assert_int_equal(memory_protect(at, P, 0), 0);
+    assert_int_equal(memory_protect(at, 2 * P, MEMORY_READ), 0);
+    assert_true(span_is_zero(span_of((void *)at, 2 * P)));
+    assert_int_equal(access_of[page_of(at)], MEMORY_READ);
+    assert_int_equal(access_of[page_of(at + 2 * P)], 0);
+    memset((void *)at, 0x66, P);
+    assert_int_equal(memory_protect(at, P, MEMORY_READ | MEMORY_WRITE), 0);
+    assert_int_equal(*(const uint8_t *)at, 0x66); /* what is there by now stays */
+    assert_int_equal(memory_map(&at, 3 * P, MEMORY_READ, true), 0);
+    assert_true(span_is_zero(span_of((void *)at, 3 * P)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -527,12 +605,16 @@ int main(void)
         cmocka_unit_test_setup(shared_pages_are_promised_and_not_there, set_up),
         cmocka_unit_test_setup(refuses_shared_pages_that_cannot_be, set_up),
         cmocka_unit_test_setup(pages_wait_for_their_first_access, set_up),
+        cmocka_unit_test_setup(faults_that_follow_each_other_bring_more, set_up),
+        cmocka_unit_test_setup(a_fault_brings_no_neighbours_beyond_half_of_the_bound, set_up),
         cmocka_unit_test_setup(a_fault_brings_no_page_that_does_not_wait, set_up),
         cmocka_unit_test_setup(waiting_pages_change_move_and_narrow, set_up),
         cmocka_unit_test_setup(grows_in_its_place_or_elsewhere, set_up),
         cmocka_unit_test_setup(shrinks, set_up),
         cmocka_unit_test_setup(refuses_to_resize_what_cannot_be, set_up),
         cmocka_unit_test_setup(clears_what_is_mapped_and_keeps_its_access, set_up),
+        cmocka_unit_test_setup(all_that_is_used_again_is_widened_first, set_up),
+        cmocka_unit_test_setup(what_nobody_may_look_at_is_cleared_when_somebody_may, set_up),
         cmocka_unit_test_setup(says_when_the_host_gives_no_page, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -163,6 +163,27 @@ static void leaves_what_is_no_call(void **state)
     assert_int_equal(sites_find(code, 0, NULL, 0), 0);
 }
 
+/* Linkers may put constants into a segment of code: 0x50f among larger and smaller ones, each with
+ * many others before it. */
+static void leaves_tables_of_numbers(void **state)
+{
+    static const uint64_t numbers[] = {0x48b, 0x48f, 0x50b, 0x50f, 0x60b, 0x60f, 0x70b, 0x70f};
+    struct site site;
+    (void)state;
+    for (uint64_t first = 0x400; first < 0x600; first++) {
+        for (size_t width = sizeof(uint32_t); width <= sizeof(uint64_t); width *= 2) {
+            size_t end = 0;
+            for (size_t i = 0; i < 60; i++, end += width)
+                memcpy(code + end, &first, width);
+            for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++, end += width)
+                memcpy(code + end, &numbers[i], width);
+            if (sites_find(code, end, &site, 1) != 0)
+                fail_msg("numbers of %zu bytes after 0x%llx are none", width,
+                         (unsigned long long)first);
+        }
+    }
+}
+
 static void leaves_the_frame_of_signals(void **state)
 {
     (void)state;
@@ -222,6 +243,36 @@ static void sees_branches_from_the_other_end(void **state)
     }
 }
 
+/* What can begin a long branch counts wherever it stands, and what cannot does not. */
+static void knows_long_branches_at_every_place(void **state)
+{
+    static const struct {
+        uint8_t opcode[2];
+        size_t size;
+        bool is_branch;
+    } cases[] = {
+        {{0xE8}, 1, true},        {{0xE9}, 1, true},        {{0x0F, 0x80}, 2, true},
+        {{0x0F, 0x8F}, 2, true},  {{0xE7}, 1, false},       {{0xEA}, 1, false},
+        {{0x0F, 0x7F}, 2, false}, {{0x0F, 0x90}, 2, false}, {{0x0E, 0x80}, 2, false},
+        {{0x0F, 0x0E}, 2, false}, {{0x10, 0x85}, 2, false},
+    };
+    const struct bytes negate = BYTES("\x48\xf7\xd8");
+    const int32_t behind = 7; /* the call */
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        for (size_t end = ROOM; end > ROOM - 20; end--) { /* the last has nothing behind it */
+            (void)make((struct bytes[]){number_39, call, negate, ret, {0}});
+            int32_t distance = behind - (int32_t)end;
+            size_t at = end - sizeof distance - cases[i].size;
+            memcpy(code + at, cases[i].opcode, cases[i].size);
+            memcpy(code + end - sizeof distance, &distance, sizeof distance);
+            assert_int_equal(rewrite(ROOM), 1);
+            /* Where something leads behind the call, what stands before it moves. */
+            assert_int_equal(code[0] == 0xE9, cases[i].is_branch);
+        }
+    }
+}
+
 static void says_when_there_is_no_memory(void **state)
 {
     (void)state;
@@ -251,6 +302,46 @@ static void stays_within_its_bounds(void **state)
     }
 }
 
+/* One of these numbers is wrong: none of them counts. */
+static void refuses_sites_that_do_not_fit(void **state)
+{
+    (void)state;
+    const struct bytes parts[] = {number_39, call, compare, number_39, call, compare, ret, {0}};
+    const size_t size = make(parts);
+    struct site good[2];
+    assert_int_equal(sites_find(code, size, good, 2), 2);
+    assert_true(sites_fit(code, size, good, 2));
+    assert_true(sites_fit(code, size, NULL, 0));
+    const struct site wrong[] = {
+        {good[0].begin, good[0].call + 1, good[0].end},  /* no SYSCALL */
+        {good[0].call + 1, good[0].call, good[0].end},   /* which begins behind it */
+        {good[0].begin, good[0].call, good[0].call + 1}, /* or ends in it */
+        {good[0].call, good[0].call, good[0].call + 4},  /* too short for a jump */
+        {good[0].begin, good[0].call, good[1].begin + 1},
+        {good[1].begin, good[1].call, good[1].end}, /* not ascending */
+        {UINT32_MAX, good[0].call, good[0].end},
+        {good[0].begin, UINT32_MAX, good[0].end},
+        {good[0].begin, good[0].call, UINT32_MAX},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        const struct site both[] = {wrong[i], good[1]};
+        assert_false(sites_fit(code, size, both, 2));
+    }
+    for (size_t cut = 0; cut < good[1].end; cut++)
+        assert_false(sites_fit(code, cut, good, 2));
+}
+
+static void refuses_sites_that_a_trampoline_has_no_room_for(void **state)
+{
+    (void)state;
+    const struct site longest = {0, 0, 22};
+    const struct site longer = {0, 0, 23};
+    memset(code, 0x90, 64);
+    memcpy(code, call.bytes, call.size);
+    assert_true(sites_fit(code, 64, &longest, 1));
+    assert_false(sites_fit(code, 64, &longer, 1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -260,12 +351,17 @@ int main(void)
         cmocka_unit_test_setup_teardown(keeps_registers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(rewrites_each_of_several, set_up, tear_down),
         cmocka_unit_test_setup_teardown(leaves_what_is_no_call, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(leaves_tables_of_numbers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(leaves_the_frame_of_signals, set_up, tear_down),
         cmocka_unit_test_setup_teardown(leaves_what_cannot_move, set_up, tear_down),
         cmocka_unit_test_setup_teardown(leaves_what_something_leads_into, set_up, tear_down),
         cmocka_unit_test_setup_teardown(sees_branches_from_the_other_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(knows_long_branches_at_every_place, set_up, tear_down),
         cmocka_unit_test_setup_teardown(says_when_there_is_no_memory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(stays_within_its_bounds, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(refuses_sites_that_do_not_fit, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(refuses_sites_that_a_trampoline_has_no_room_for, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -188,7 +188,7 @@ static uint64_t wake(uint64_t bits)
 {
     (void)pthread_mutex_lock(&host_lock);
     for (size_t i = 0; i < THREADS_MAX; i++)
-        tokens[i] = tokens[i] || (bits >> i & 1);
+        tokens[i] = tokens[i] || (bits >> i % DOOR_WAKE_BITS & 1);
     (void)pthread_cond_broadcast(&host_changed);
     (void)pthread_mutex_unlock(&host_lock);
     return 0;
@@ -215,6 +215,12 @@ uint64_t door_ask(uint64_t number, uint64_t a, uint64_t b, uint64_t c)
  */
 
 static _Thread_local uint64_t fs;
+
+bool program_put(uint64_t at, uint64_t first, uint64_t second)
+{
+    (void)at, (void)first, (void)second;
+    return false;
+}
 
 void program_set_fs(uint64_t address)
 {
@@ -393,11 +399,13 @@ void stage_clear(void)
     memset(stage_program, 0xAA, STAGE_SIZE);
 }
 
+static bool is_left; /* what it came to */
+
 static void *run_mirror(void *argument)
 {
     (void)argument;
     mine = MIRROR;
-    mirror_serve(&sides[MIRROR], STAGE_CHILD, HANDLE);
+    is_left = mirror_serve(&sides[MIRROR], STAGE_CHILD, HANDLE);
     return NULL;
 }
 
@@ -421,6 +429,16 @@ void stage_end_remote(void)
     (void)pthread_mutex_unlock(&host_lock);
     assert_int_equal(pthread_join(mirror, NULL), 0);
     is_remote = false;
+}
+
+bool stage_leave_remote(size_t more)
+{
+    uint8_t bytes[sizeof(struct remote_head) + 8] = {0};
+    struct remote_buffer word = {bytes, sizeof(struct remote_head) + more, sizeof bytes};
+    assert_int_equal(remote_send(&sides[CHILD], &word, REMOTE_LEFT, sides[CHILD].serial), 0);
+    assert_int_equal(pthread_join(mirror, NULL), 0);
+    is_remote = false;
+    return is_left;
 }
 
 struct remote_side *remote_side(void)

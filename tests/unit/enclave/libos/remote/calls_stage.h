@@ -26,6 +26,10 @@ void stage_begin_remote(void);
 /* It has gone: the thread that stood for it has, too. */
 void stage_end_remote(void);
 
+/* Its thread has ended, as it says with so many bytes too much: whether the other one waits for
+ * another process' then. */
+bool stage_leave_remote(size_t more);
+
 /* A system call of the process whose turn it is: its answer. */
 int64_t stage_call(uint64_t number, const uint64_t arguments[REMOTE_ARGUMENTS]);
 

@@ -3,6 +3,7 @@
 #include <asm/unistd_64.h>
 #include <errno.h>
 #include <linux/fcntl.h>
+#include <linux/ipc.h>
 #include <linux/uio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,6 +69,7 @@ static uint64_t argument_of(const struct remote_row *row, size_t i)
     case REMOTE_OPTION:
         return 0;
     case REMOTE_LOCK:
+    case REMOTE_SEGMENT:
         return at(CONTROL);
     case REMOTE_TEXT:
         return at(PATH);
@@ -97,6 +99,8 @@ static void make(uint64_t number, struct remote_call *call)
     }
     if (number == __NR_fcntl)
         call->given[1] = F_GETLK;
+    if (number == __NR_shmctl)
+        call->given[1] = IPC_SET;
     assert_int_equal(remote_begin(call), 0);
     assert_int_equal(remote_pack(call), 0);
 }

@@ -613,6 +613,16 @@ static void a_hasty_call_has_an_answer(void **state)
     self->is_hasty = false;
 }
 
+static void a_thread_that_leaves_leaves_its_link(void **state)
+{
+    (void)state;
+    assert_int_equal(CALL(open, TEXT(MISSING), O_RDWR), -ENOENT);
+    assert_true(stage_leave_remote(0));
+    stage_begin_remote(); /* another one */
+    assert_int_equal(CALL(open, TEXT(MISSING), O_RDWR), -ENOENT);
+    assert_false(stage_leave_remote(1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -629,6 +639,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(sigpipe_is_the_callers, start_remote, end_remote),
         cmocka_unit_test_setup_teardown(a_hasty_call_has_an_answer, start_remote, end_remote),
         cmocka_unit_test_setup_teardown(a_read_in_pieces_does_not_wait_for_more, start_remote,
+                                        end_remote),
+        cmocka_unit_test_setup_teardown(a_thread_that_leaves_leaves_its_link, start_remote,
                                         end_remote),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -194,7 +194,7 @@ static void write_file(void)
 
 static void unmap(size_t process, size_t mapping)
 {
-    shared_home_drop(process, world.object, 0, PAGES, address_of(process, mapping, 0), false);
+    shared_home_drop(process, world.object, 0, PAGES, address_of(process, mapping, 0), 0);
     for (uint64_t i = 0; i < PAGES; i++) /* those that it only read it forgets itself */
         place_at(address_of(process, mapping, i))->mode = SHARED_NONE;
 }
@@ -255,7 +255,7 @@ static void refuses_who_has_no_part_in_it(void **state)
     assert_int_equal(ask(one, 0, 0, SHARED_WANTS_EITHER), 0);
     assert_int_equal(place_at(address_of(one, 0, 0))->mode, SHARED_READ); /* nobody else has it */
     assert_int_equal(shared_home_word(one, world.object, PAGES * P - 2, &word), -EFAULT);
-    shared_home_drop(one, world.object, 0, 1, address_of(one, 0, 0), true);
+    shared_home_drop(one, world.object, 0, 1, address_of(one, 0, 0), SHARED_LAST);
     assert_int_equal(ask(one, 0, 1, SHARED_WANTS_READ), -EACCES);
 }
 

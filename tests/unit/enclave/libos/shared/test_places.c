@@ -129,7 +129,7 @@ static int set_up(void **state)
 
 static uintptr_t map(size_t pages, unsigned access, bool may_write)
 {
-    const struct shared_source source = {OBJECT, may_write, 100};
+    const struct shared_source source = {OBJECT, may_write, 0, 100};
     uintptr_t at = 0;
     assert_int_equal(shared_map(&at, pages * P, access, false, &source), 0);
     return at;
@@ -271,7 +271,7 @@ static void unmapping_brings_home(void **state)
 
 static void a_mapping_takes_the_place_of_another(void **state)
 {
-    const struct shared_source source = {OBJECT, true, 7};
+    const struct shared_source source = {OBJECT, true, 0, 7};
     uint64_t offset;
     uint32_t object;
     (void)state;
@@ -327,10 +327,36 @@ static void mappings_move_shrink_and_are_told(void **state)
     assert_false(shared_next(at + 6 * P, &part));
 }
 
+static void a_segment_is_detached_by_its_address_alone(void **state)
+{
+    const struct shared_source segment = {OBJECT, 1, 1, 0}, rest = {OBJECT, 1, 1, 2};
+    uintptr_t plain = map(2, RW, true), at = 0, other = 0, second;
+    (void)state;
+    assert_int_equal(shared_detach(plain), -EINVAL); /* no segment */
+    assert_int_equal(shared_map(&at, 2 * P, RW, false, &segment), 0);
+    second = at + 2 * P; /* as a fork leaves what mprotect(2) has divided */
+    assert_int_equal(shared_map(&second, P, MEMORY_READ, true, &rest), 0);
+    assert_int_equal(shared_map(&other, 3 * P, RW, false, &segment), 0);
+    assert_int_equal(shared_detach(at + P), -EINVAL);
+    assert_int_equal(shared_detach(second), -EINVAL);
+    assert_int_equal(shared_detach(0), -EINVAL);
+    assert_int_equal(first.drops, 0);
+    assert_int_equal(shared_detach(at), 0);
+    assert_int_equal(first.drops, 2);
+    assert_int_equal(first.dropped[4], SHARED_WHOLE);
+    assert_false(shared_has(at) || shared_has(second) || memory_allows(at, 3 * P, 0));
+    assert_true(shared_has(other) && shared_has(plain) && shared_has_object(OBJECT));
+    assert_int_equal(shared_detach(at), -EINVAL);
+    assert_int_equal(shared_detach(other), 0);
+    shared_unmap(plain, 2 * P);
+    assert_int_equal(first.dropped[4], SHARED_LAST);
+    assert_false(shared_has_object(OBJECT));
+}
+
 static void takes_parts_and_refuses_others(void **state)
 {
     const struct shared_part good = {
-        .begin = (uintptr_t)range + P, .pages = 2, .source = {OBJECT, 1, 3}, .access = RW};
+        .begin = (uintptr_t)range + P, .pages = 2, .source = {OBJECT, 1, 0, 3}, .access = RW};
     struct shared_part bad = good;
     uint64_t offset;
     uint32_t object;
@@ -354,6 +380,9 @@ static void takes_parts_and_refuses_others(void **state)
     bad.source.may_write = 2;
     assert_int_equal(shared_take(&bad), -EPROTO);
     bad = good;
+    bad.source.is_segment = 2;
+    assert_int_equal(shared_take(&bad), -EPROTO);
+    bad = good;
     bad.source.first = UINT64_MAX;
     assert_int_equal(shared_take(&bad), -EPROTO);
     assert_false(shared_is_used());
@@ -371,6 +400,7 @@ int main(void)
         cmocka_unit_test_setup(a_page_goes_when_it_is_recalled, set_up),
         cmocka_unit_test_setup(refuses_recalls_that_are_none, set_up),
         cmocka_unit_test_setup(unmapping_brings_home, set_up),
+        cmocka_unit_test_setup(a_segment_is_detached_by_its_address_alone, set_up),
         cmocka_unit_test_setup(a_mapping_takes_the_place_of_another, set_up),
         cmocka_unit_test_setup(narrowing_takes_the_page_away, set_up),
         cmocka_unit_test_setup(mappings_move_shrink_and_are_told, set_up),

@@ -77,6 +77,26 @@ static void a_stream_of_the_programs_own_is_no_socket(void **state)
     assert_int_equal(door_socket(INET, 1, 6), 7);
 }
 
+/* What is beyond 32 bits is none: its lower half may be another socket's. */
+static void takes_no_handle_that_is_none(void **state)
+{
+    static const uint64_t handles[] = {UINT64_C(1) << 32, (UINT64_C(1) << 32) + 7, INT64_MAX,
+                                       UINT64_C(1) << 63, (uint64_t)-4096};
+    struct door_address peer;
+    (void)state;
+    told = (struct door_address){.size = 16, .bytes = {INET}};
+    closed = 0;
+    for (size_t i = 0; i < sizeof handles / sizeof *handles; i++) {
+        answer = handles[i];
+        assert_int_equal(door_socket(INET, 1, 6), -EIO);
+        assert_int_equal(door_accept(5, INET, &peer), -EIO);
+    }
+    assert_int_equal(closed, 0);
+    answer = UINT32_MAX - 1;
+    assert_int_equal(door_accept(5, INET, &peer), UINT32_MAX - 1);
+    assert_int_equal(peer.size, 16);
+}
+
 static void takes_errors_of_a_known_set(void **state)
 {
     (void)state;
@@ -112,7 +132,13 @@ static void takes_addresses_of_the_family_alone(void **state)
         answer = 0;
         assert_int_equal(door_name(5, INET, false, &out), -EIO);
     }
+    told = (struct door_address){.size = 0};
+    assert_int_equal(door_name(5, INET, false, &out), -EIO); /* a socket has a name */
+    assert_int_equal(door_name(5, INET, true, &out), -EIO);
+    answer = 1; /* no such answer, whatever lies in the buffer */
     told = (struct door_address){.size = 16, .bytes = {INET, 0, 1, 2}};
+    assert_int_equal(door_name(5, INET, false, &out), -EIO);
+    answer = 0;
     assert_int_equal(door_name(5, INET, false, &out), 0);
     assert_int_equal(out.size, 16);
 }
@@ -237,6 +263,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(takes_no_size_that_was_not_asked_for),
         cmocka_unit_test(a_stream_of_the_programs_own_is_no_socket),
+        cmocka_unit_test(takes_no_handle_that_is_none),
         cmocka_unit_test(takes_errors_of_a_known_set),
         cmocka_unit_test(takes_addresses_of_the_family_alone),
         cmocka_unit_test(copies_no_more_than_there_is_room_for),

@@ -42,12 +42,18 @@ void finish_all(uint64_t result)
 
 static const struct signal_action handled = {.handler = 0x1000};
 
+static void nothing(void *unused)
+{
+    (void)unused;
+}
+
 /* Three threads, no mask, nothing pending, default actions. */
 static int start(void **state)
 {
     const struct signal_action none = {0};
     struct signal_info info;
     (void)state;
+    (void)thread_first(process_first(), PROCESS_FIRST);
     while (thread_count() < 3)
         (void)thread_new(process_first(), 0);
     for (size_t i = 0; i < 3; i++) {
@@ -216,7 +222,86 @@ static void handlers_go_and_what_is_ignored_stays(void **state)
     assert_int_equal(signal_action(SIGUSR2)->flags, 0);
 }
 
+static void nothing_is_set_or_pending_for_another_process(void **state)
+{
+    struct signal_info info;
+    (void)state;
+    const struct signal_action ignored = {.handler = (uintptr_t)SIG_IGN, .flags = 1};
+    (void)signal_set_action(SIGUSR1, &handled, NULL);
+    (void)signal_set_action(SIGUSR2, &ignored, NULL);
+    thread_self()->signals.mask = UINT64_MAX;
+    for (uint64_t i = 0; i < 4 * SIGNAL_NOTES; i++) {
+        if (i % (SIGNAL_NOTES / 2) == 0)
+            signal_begin(); /* there is room again */
+        send(NULL, SIGNAL_RT + 2, i);
+    }
+    (void)signal_set_action(SIGUSR1, &handled, NULL);
+    (void)signal_set_action(SIGUSR2, &ignored, NULL);
+    send(NULL, SIGUSR1, 0);
+    send(thread_self(), SIGUSR1, 0);
+    signal_begin();
+    assert_int_equal(signal_pending(thread_self()), 0);
+    assert_int_equal(signal_take(thread_self(), UINT64_MAX, &info), 0);
+    assert_int_equal(signal_action(SIGUSR1)->handler, 0);
+    assert_int_equal(signal_action(SIGUSR2)->handler, 0);
+    assert_int_equal(signal_action(SIGUSR2)->flags, 0);
+}
+
 /* --- alarms ----------------------------------------------------------------------------------- */
+
+/* Threads that do not stand are interrupted, whatever they mask. */
+static void who_stands_still_goes_on_by_sigcont_alone(void **state)
+{
+    struct thread *self = thread_self();
+    (void)state;
+    self->signals.mask = UINT64_MAX;
+    process_first()->is_halted = true;
+    assert_true(signal_interrupts(self));
+    self->stands = true;
+    assert_false(signal_interrupts(self));
+    thread_at(1)->service = nothing;
+    assert_false(signal_interrupts(thread_at(1))); /* it goes on */
+    thread_at(1)->service = NULL;
+    (void)signal_set_action(SIGUSR1, &handled, NULL);
+    send(NULL, SIGUSR1, 0);
+    send(NULL, SIGTERM, 0);
+    assert_true(process_first()->is_halted);
+    flush();
+    woken = 0;
+    (void)signal_set_action(SIGCONT, &(struct signal_action){.handler = (uintptr_t)SIG_IGN}, NULL);
+    send(NULL, SIGCONT, 0);
+    assert_false(process_first()->is_halted);
+    flush();
+    assert_int_equal(woken & 7, 7);
+    assert_int_equal(signal_pending(self) & SIGNAL_BIT(SIGCONT), 0);
+    self->stands = false;
+    send(NULL, SIGCONT, 0); /* it goes on already */
+}
+
+static void a_stop_and_sigcont_take_each_other_away(void **state)
+{
+    static const int stops[] = {SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU};
+    struct thread *self = thread_self();
+    (void)state;
+    (void)signal_set_action(SIGCONT, &handled, NULL);
+    for (size_t i = 0; i < 3; i++)
+        thread_at(i)->signals.mask = UINT64_MAX;
+    for (size_t i = 0; i < sizeof stops / sizeof *stops; i++) {
+        const uint64_t bit = SIGNAL_BIT(stops[i]);
+        assert_true(SIGNAL_STOPS & bit);
+        send(NULL, SIGCONT, 0);
+        send(thread_at(1), SIGCONT, 0);
+        send(NULL, stops[i], 0);
+        send(thread_at(2), stops[i], 0);
+        assert_int_equal(signal_pending(self), bit);
+        assert_int_equal(signal_pending(thread_at(1)), bit);
+        send(thread_at(1), SIGCONT, 0);
+        assert_int_equal(signal_pending(self) & bit, 0);
+        assert_int_equal(signal_pending(thread_at(2)) & bit, 0);
+        assert_true(signal_pending(thread_at(1)) & SIGNAL_BIT(SIGCONT));
+    }
+    send(NULL, SIGSTOP, 0);
+}
 
 static void an_alarm_comes_at_its_time_whatever_the_host_says(void **state)
 {
@@ -266,6 +351,26 @@ static void timers_tell_whose_they_are_and_what_they_missed(void **state)
     assert_int_equal(alarm_set(timer, 1, 1), -EINVAL);
 }
 
+static void none_is_left_for_another_process(void **state)
+{
+    (void)state;
+    struct signal_info info = {50, SI_TIMER, {0, 0}};
+    uint64_t left, interval;
+    (void)signal_set_action(50, &handled, NULL);
+    (void)signal_set_action(SIGALRM, &handled, NULL);
+    int timer = alarm_new(&info, 0);
+    assert_int_equal(alarm_set(timer, 1000, 1000), 0);
+    assert_int_equal(alarm_set(ALARM_REAL, 1000, 1000), 0);
+    alarm_begin();
+    now_ns += 5000; /* the host rings */
+    alarm_poll();
+    assert_int_equal(signal_pending(thread_self()), 0);
+    assert_int_equal(alarm_get(timer, &left, &interval), -EINVAL);
+    assert_int_equal(alarm_get(ALARM_REAL, &left, &interval), 0);
+    assert_int_equal(left, 0);
+    assert_int_equal(interval, 0);
+}
+
 static void refuses_timers_that_are_not_there(void **state)
 {
     (void)state;
@@ -303,9 +408,13 @@ int main(void)
         cmocka_unit_test_setup(a_mask_that_is_lent_comes_back_once, start),
         cmocka_unit_test_setup(a_thread_that_ends_takes_its_own_along, start),
         cmocka_unit_test_setup(handlers_go_and_what_is_ignored_stays, start),
+        cmocka_unit_test_setup(nothing_is_set_or_pending_for_another_process, start),
+        cmocka_unit_test_setup(who_stands_still_goes_on_by_sigcont_alone, start),
+        cmocka_unit_test_setup(a_stop_and_sigcont_take_each_other_away, start),
         cmocka_unit_test_setup(an_alarm_comes_at_its_time_whatever_the_host_says, start),
         cmocka_unit_test_setup(timers_tell_whose_they_are_and_what_they_missed, start),
         cmocka_unit_test_setup(refuses_timers_that_are_not_there, start),
+        cmocka_unit_test_setup(none_is_left_for_another_process, start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,6 +18,8 @@
 #include "enclave/libos/threads/wait.h"
 
 #define MANY   8
+#define SHARES DOOR_WAKE_BITS /* index whose bit is that of 0 */
+_Static_assert(SHARES + MANY <= THREADS_MAX, "there are so many");
 #define ROUNDS 3000
 #define SECOND UINT64_C(1000000000)
 
@@ -31,7 +33,10 @@ static bool spawns = true;
 static _Atomic enum host kind;
 static pthread_mutex_t host_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t host_changed = PTHREAD_COND_INITIALIZER;
-static bool tokens[THREADS_MAX];
+#define GATE THREADS_MAX
+
+static bool tokens[THREADS_MAX + 1]; /* the last one is the gate's */
+static atomic_size_t gate_calls;
 static atomic_size_t parked;  /* threads that are outside */
 static atomic_ullong skipped; /* nanoseconds by which the clock was put forward */
 static _Thread_local size_t mine;
@@ -66,7 +71,16 @@ static void host_wakes(uint64_t bits)
 {
     (void)pthread_mutex_lock(&host_lock);
     for (size_t i = 0; i < THREADS_MAX; i++)
-        tokens[i] = tokens[i] || (bits >> i & 1);
+        tokens[i] = tokens[i] || (bits >> i % DOOR_WAKE_BITS & 1);
+    (void)pthread_cond_broadcast(&host_changed);
+    (void)pthread_mutex_unlock(&host_lock);
+}
+
+static void host_wakes_gate(void)
+{
+    (void)pthread_mutex_lock(&host_lock);
+    atomic_fetch_add(&gate_calls, 1);
+    tokens[GATE] = atomic_load(&kind) != DEAF;
     (void)pthread_cond_broadcast(&host_changed);
     (void)pthread_mutex_unlock(&host_lock);
 }
@@ -74,11 +88,12 @@ static void host_wakes(uint64_t bits)
 uint64_t door_ask(uint64_t number, uint64_t a, uint64_t b, uint64_t c)
 {
     (void)b;
-    (void)c;
     if (number == DOOR_CLOCK)
         return host_clock();
     if (number == DOOR_PARK)
         return park(a);
+    if (number == DOOR_WAKE && c == 1)
+        host_wakes_gate();
     if (number == DOOR_WAKE && atomic_load(&kind) != DEAF)
         host_wakes(a);
     if (number == DOOR_SPAWN) {
@@ -113,6 +128,8 @@ static int start(void **state)
     (void)state;
     atomic_store(&kind, HONEST);
     host_wakes(0);
+    if (thread_at(0)->state == THREAD_FREE)
+        (void)thread_first(process_first(), PROCESS_FIRST);
     while (thread_count() < MANY)
         (void)thread_new(process_first(), 0);
     return 0;
@@ -168,19 +185,86 @@ static void count(struct worker *worker)
     }
 }
 
+static void count_as_gate(struct worker *worker)
+{
+    (void)worker;
+    for (int i = 0; i < ROUNDS; i++) {
+        assert_true(lock_take_by_gate());
+        counted++;
+        lock_release();
+    }
+}
+
+static void count_by(const size_t indices[MANY])
+{
+    for (enum host host = HONEST; host <= RESTLESS; host++) {
+        struct worker workers[MANY];
+        struct worker gate;
+        atomic_store(&kind, host);
+        counted = 0;
+        begin(&gate, GATE, count_as_gate);
+        for (size_t i = 0; i < MANY; i++)
+            begin(&workers[i], indices[i], count);
+        for (size_t i = 0; i < MANY; i++)
+            end(&workers[i]);
+        end(&gate);
+        assert_int_equal(counted, (MANY + 1) * ROUNDS);
+    }
+}
+
 static void one_at_a_time_has_the_lock(void **state)
 {
     (void)state;
-    for (enum host host = HONEST; host <= RESTLESS; host++) {
-        struct worker workers[MANY];
+    count_by((const size_t[MANY]){0, 1, 2, 3, 4, 5, 6, 7});
+}
+
+/* Whom the lock is let go for may be the other one, who does not want it any more. */
+static void likewise_of_those_that_share_a_bit(void **state)
+{
+    (void)state;
+    count_by((const size_t[MANY]){0, 1, 2, 3, SHARES, SHARES + 1, SHARES + 2, SHARES + 3});
+}
+
+static void take_by_gate_once(struct worker *worker)
+{
+    worker->result = lock_take_by_gate() ? (int)counted : -1;
+    if (worker->result >= 0)
+        lock_release();
+}
+
+/* By a host that wakes nobody, too, for it does not stay outside for ever. */
+static void the_gate_waits_for_the_lock(void **state)
+{
+    (void)state;
+    for (enum host host = HONEST; host <= DEAF; host++) {
+        struct worker gate;
         atomic_store(&kind, host);
-        counted = 0;
-        for (size_t i = 0; i < MANY; i++)
-            begin(&workers[i], i, count);
-        for (size_t i = 0; i < MANY; i++)
-            end(&workers[i]);
-        assert_int_equal(counted, MANY * ROUNDS);
+        lock_take();
+        counted = 1;
+        begin(&gate, GATE, take_by_gate_once);
+        if (host != RESTLESS)
+            wait_until_parked(1);
+        assert_int_equal(gate.result, -1000);
+        counted = 2;
+        lock_release();
+        end(&gate);
+        assert_int_equal(gate.result, 2);
     }
+}
+
+static void the_gate_is_called_once_and_when_the_lock_is_let_go(void **state)
+{
+    (void)state;
+    size_t before = atomic_load(&gate_calls);
+    lock_take();
+    lock_wake_gate_later();
+    lock_wake_gate_later();
+    assert_int_equal(atomic_load(&gate_calls), before);
+    lock_release();
+    assert_int_equal(atomic_load(&gate_calls), before + 1);
+    lock_take();
+    lock_release();
+    assert_int_equal(atomic_load(&gate_calls), before + 1);
 }
 
 static void take_once(struct worker *worker)
@@ -243,6 +327,30 @@ static void who_waits_goes_on_when_woken_and_not_before(void **state)
     assert_int_equal(workers[1].result, -1000);
     wait_wake_all(&queue);
     assert_null(queue.first);
+    lock_release();
+    end(&workers[1]);
+    assert_int_equal(workers[1].result, 0);
+}
+
+/* Both are woken, and only one goes on. */
+static void who_shares_the_bit_of_one_that_is_woken_goes_on_waiting(void **state)
+{
+    (void)state;
+    struct worker workers[2];
+    begin(&workers[0], SHARES + 1, wait_in_queue);
+    wait_until_parked(1);
+    begin(&workers[1], 1, wait_in_queue);
+    wait_until_parked(2);
+    lock_take();
+    wait_wake_thread(thread_at(SHARES + 1));
+    lock_release();
+    end(&workers[0]);
+    assert_int_equal(workers[0].result, 0);
+    wait_until_parked(1);
+    lock_take();
+    assert_int_equal(workers[1].result, -1000);
+    assert_ptr_equal(queue.first, thread_at(1));
+    wait_wake_all(&queue);
     lock_release();
     end(&workers[1]);
     assert_int_equal(workers[1].result, 0);
@@ -392,7 +500,10 @@ static void has_as_many_threads_as_places(void **state)
     while ((next = thread_new(process_first(), 0)))
         last = next;
     assert_int_equal(thread_count(), THREADS_MAX);
-    assert_int_equal(thread_bits(), UINT64_MAX);
+    assert_int_equal(thread_taken(), THREADS_MAX);
+    assert_int_equal(thread_bits(NULL), UINT64_MAX);
+    assert_int_equal(thread_bits(thread_at(0)), UINT64_MAX); /* another one has its bit */
+    assert_int_equal(thread_bits(thread_at(SHARES - 1)), UINT64_MAX >> 1); /* and none this one's */
     assert_ptr_equal(thread_find(last->number), last);
     int number = last->number;
     thread_free(last);
@@ -412,29 +523,30 @@ static void services_are_none_of_the_programs_threads(void **state)
     (void)state;
     static int argument;
     size_t before = thread_count();
-    uint64_t bits = thread_bits();
+    uint64_t bits = thread_bits(NULL);
     assert_int_equal(thread_start_service(serve_nothing, &argument), 0);
     struct thread *service = thread_at(spawned);
     assert_int_equal(service->state, THREAD_ASKED);
     assert_ptr_equal(service->service, serve_nothing);
     assert_ptr_equal(service->service_argument, &argument);
     assert_int_equal(thread_count(), before);
-    assert_int_equal(thread_bits(), bits | UINT64_C(1) << spawned); /* it is woken at the end */
+    assert_int_equal(thread_bits(NULL), bits | UINT64_C(1) << spawned); /* it is woken at the end */
     assert_null(thread_find(0));
     assert_false(signal_interrupts(service));
     thread_free(service);
-    assert_int_equal(thread_bits(), bits);
+    assert_int_equal(thread_bits(NULL), bits);
+    assert_int_equal(thread_taken(), before);
 }
 
 static void a_service_has_a_place_that_is_free_and_not_the_first(void **state)
 {
     (void)state;
     size_t count = 0;
-    uint64_t bits = thread_bits();
+    uint64_t bits = thread_bits(NULL);
     thread_free(thread_at(0));
     spawns = false;
     assert_int_equal(thread_start_service(serve_nothing, NULL), -EAGAIN);
-    assert_int_equal(thread_bits(), bits & ~UINT64_C(1));
+    assert_int_equal(thread_bits(NULL), bits & ~UINT64_C(1));
     spawns = true;
     while (thread_start_service(serve_nothing, NULL) == 0) {
         assert_int_not_equal(spawned, 0);
@@ -443,7 +555,16 @@ static void a_service_has_a_place_that_is_free_and_not_the_first(void **state)
     assert_int_equal(count, THREADS_MAX - MANY);
     for (size_t i = MANY; i < THREADS_MAX; i++)
         thread_free(thread_at(i));
-    assert_ptr_equal(thread_new(process_first(), 0), thread_at(0));
+    assert_ptr_equal(thread_first(process_first(), PROCESS_FIRST), thread_at(0));
+}
+
+static void a_thread_has_not_the_place_of_the_first_one_that_ended(void **state)
+{
+    (void)state;
+    thread_free(thread_at(0));
+    struct thread *next = thread_new(process_first(), 0);
+    assert_ptr_equal(next, thread_at(MANY));
+    thread_free(next);
 }
 
 static void who_is_interrupted_finds_that_out_at_a_deaf_host_too(void **state)
@@ -460,6 +581,14 @@ static void who_is_interrupted_finds_that_out_at_a_deaf_host_too(void **state)
     lock_take();
     lock_take_kick();
     lock_release();
+    assert_false(lock_is_kicked());
+    mine = SHARES + 1; /* who shares the bit looks too, and each for itself */
+    assert_true(lock_is_kicked());
+    lock_take();
+    lock_take_kick();
+    lock_release();
+    assert_false(lock_is_kicked());
+    mine = SHARES + 2;
     assert_false(lock_is_kicked());
     mine = 0;
 }
@@ -480,14 +609,22 @@ static void whoever_waits_for_the_lock_ends_with_the_program(void **state)
         assert_int_equal(workers[i].result, -1000);
     }
     assert_int_equal(atomic_load(&given_up), 3);
+    assert_false(lock_take_by_gate()); /* whoever has it may have been lost */
+    lock_release();
+    assert_true(lock_take_by_gate()); /* for what was left */
+    lock_release();
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(one_at_a_time_has_the_lock, start),
+        cmocka_unit_test_setup(likewise_of_those_that_share_a_bit, start),
+        cmocka_unit_test_setup(the_gate_waits_for_the_lock, start),
+        cmocka_unit_test_setup(the_gate_is_called_once_and_when_the_lock_is_let_go, start),
         cmocka_unit_test_setup(nobody_gets_in_by_being_woken_wrongly, start),
         cmocka_unit_test_setup(who_waits_goes_on_when_woken_and_not_before, start),
+        cmocka_unit_test_setup(who_shares_the_bit_of_one_that_is_woken_goes_on_waiting, start),
         cmocka_unit_test_setup(a_deadline_ends_a_wait_at_any_host, start),
         cmocka_unit_test_setup(refuses_a_word_of_another_value_and_no_bits, start),
         cmocka_unit_test_setup(wakes_as_many_as_were_asked_for_by_their_bits, start),
@@ -497,6 +634,7 @@ int main(void)
         cmocka_unit_test_setup(has_as_many_threads_as_places, start),
         cmocka_unit_test_setup(services_are_none_of_the_programs_threads, start),
         cmocka_unit_test_setup(a_service_has_a_place_that_is_free_and_not_the_first, start),
+        cmocka_unit_test_setup(a_thread_has_not_the_place_of_the_first_one_that_ended, start),
         cmocka_unit_test_setup(who_is_interrupted_finds_that_out_at_a_deaf_host_too, start),
         cmocka_unit_test_setup(whoever_waits_for_the_lock_ends_with_the_program, start),
     };
