@@ -10,6 +10,7 @@
 #include "enclave/libos/processes/persona.h"
 #include "enclave/libos/program/kept.h"
 #include "enclave/libos/remote/remote_call.h"
+#include "enclave/libos/threads/posted.h"
 
 #define ADDRESS_LIMIT (UINT64_C(1) << 47)
 
@@ -90,16 +91,25 @@ static int borrow(const struct clone_args *args, int *pidfd)
     return *pidfd < 0 ? *pidfd : number;
 }
 
+/* A process that this thread has become in the same memory: its number. */
+static int enter(struct program_frame *frame, const struct clone_args *args, int *pidfd)
+{
+    posted_hold(); /* it may be sent signals before its number is here */
+    int number = borrow(args, pidfd);
+    struct process *process = number > 0 ? take_process(number) : NULL;
+    int status = number < 0 ? number : process ? persona_enter(frame, process) : -EAGAIN;
+    posted_go_on();
+    return status < 0 ? status : number;
+}
+
 /* This thread goes on in the same memory. */
 static int64_t become(struct program_frame *frame, const struct clone_args *args)
 {
     int pidfd = -1;
-    int number = borrow(args, &pidfd);
-    struct process *process = number > 0 ? take_process(number) : NULL;
-    int status = number < 0 ? number : process ? persona_enter(frame, process) : -EAGAIN;
-    if (status < 0) {
+    int number = enter(frame, args, &pidfd);
+    if (number < 0) {
         fork_close(pidfd);
-        return status; /* the note of a process that never ran goes with the enclave */
+        return number; /* the note of a process that never ran goes with the enclave */
     }
     begin(frame, args, number);
     if (args->flags & CLONE_PARENT_SETTID)
@@ -117,9 +127,11 @@ static bool stay(struct program_frame *frame, const struct clone_args *args, int
     const uint64_t told = CLONE_PARENT_SETTID | CLONE_PIDFD; /* in memory that is put back */
     if (thread_count() > 1 || args->flags & told || kept_take(&kept) < 0)
         return false;
+    posted_hold();
     int number = (int)own_make_call(OWN_BORROW, args->exit_signal, true, 0);
     struct process *process = number > 0 ? take_process(number) : NULL;
     int status = number < 0 ? number : process ? persona_fork(frame, process, kept) : -EAGAIN;
+    posted_go_on();
     *result = status;
     if (status < 0) {
         kept_free(kept);

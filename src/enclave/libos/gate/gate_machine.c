@@ -8,8 +8,8 @@
 #include "base/text.h"
 #include "enclave/inside/enclave.h"
 #include "enclave/libos/gate/gate_parts.h"
-#include "enclave/libos/threads/deliver.h"
 #include "enclave/libos/threads/lock.h"
+#include "enclave/libos/threads/posted.h"
 #include "evidence/enclave_mark.h"
 #include "format/ext4.h"
 #include "format/verity.h"
@@ -260,7 +260,7 @@ static int machine_signal(void *argument, const char *id, uint64_t process, unsi
         return error_set(err, ERROR_INVALID, "there is no signal %u", number);
     if (process != 0)
         return gate_exec_signal(all, process, number, err);
-    deliver_post((int)number);
+    posted_put((int)number);
     return 0;
 }
 

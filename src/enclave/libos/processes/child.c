@@ -23,9 +23,9 @@
 #include "enclave/libos/remote/remote_source.h"
 #include "enclave/libos/shared/shared.h"
 #include "enclave/libos/threads/alarm.h"
-#include "enclave/libos/threads/deliver.h"
 #include "enclave/libos/threads/finish.h"
 #include "enclave/libos/threads/lock.h"
+#include "enclave/libos/threads/posted.h"
 #include "enclave/libos/threads/spent.h"
 #include "enclave/libos/threads/thread.h"
 #include "enclave/libos/wipe.h"
@@ -204,7 +204,7 @@ static int post(const struct order_signal *message)
     const struct signal_info info = {
         message->number, message->code, {message->words[0], message->words[1]}};
     if (!atomic_load(&child.is_over) && info.number >= 1 && info.number <= SIGNALS)
-        deliver_post_info((int)message->process, &info, &child.is_over);
+        posted_put_info((int)message->process, &info, &child.is_over);
     return 0;
 }
 

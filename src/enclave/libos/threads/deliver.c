@@ -4,7 +4,6 @@
 #include <asm/siginfo.h>
 #include <asm/signal.h>
 #include <asm/unistd_64.h>
-#include <stdatomic.h>
 
 #include "enclave/libos/door/door.h"
 #include "enclave/libos/log.h"
@@ -15,6 +14,7 @@
 #include "enclave/libos/threads/alarm.h"
 #include "enclave/libos/threads/finish.h"
 #include "enclave/libos/threads/lock.h"
+#include "enclave/libos/threads/posted.h"
 #include "enclave/libos/threads/signal_frame.h"
 #include "enclave/libos/threads/stop.h"
 #include "enclave/libos/threads/wait.h"
@@ -75,91 +75,15 @@ static void enter(struct program_frame *frame, const struct signal_info *info,
     }
 }
 
-/* --- posted ----------------------------------------------------------------------------------- */
-
-static atomic_ullong posted;
-
-void deliver_post(int number)
-{
-    const uint64_t other = number == SIGCONT                   ? SIGNAL_STOPS
-                           : SIGNAL_STOPS & SIGNAL_BIT(number) ? SIGNAL_BIT(SIGCONT)
-                                                               : 0;
-    (void)atomic_fetch_and(&posted, ~other); /* the later one counts */
-    (void)atomic_fetch_or(&posted, SIGNAL_BIT(number));
-    door_wake(UINT64_MAX, UINT64_MAX);
-}
-
-#define NOTES  64
-#define LITTLE UINT64_C(1000000) /* nanoseconds */
-
-/* The poster writes at `written`, whoever has the lock reads at `taken`. */
-static struct {
-    struct {
-        int process;
-        struct signal_info info;
-    } all[NOTES];
-    atomic_uint written, taken;
-} notes;
-
-void deliver_post_info(int process, const struct signal_info *info, const atomic_bool *is_over)
-{
-    unsigned at = atomic_load(&notes.written);
-    while (at - atomic_load(&notes.taken) == NOTES) {
-        if (atomic_load(is_over))
-            return;
-        door_wake(UINT64_MAX, UINT64_MAX);
-        (void)door_park(door_clock(DOOR_CLOCK_MONOTONIC) + LITTLE, 0);
-    }
-    notes.all[at % NOTES].process = process;
-    notes.all[at % NOTES].info = *info;
-    atomic_store(&notes.written, at + 1);
-    door_wake(UINT64_MAX, UINT64_MAX);
-}
-
-/* Who sent it was told that it goes. */
-static void tell_lost(void)
-{
-    static bool is_told;
-    if (!is_told)
-        log_line("a signal was lost: ", "more that queue are pending than there is room for");
-    is_told = true;
-}
-
-static void take_notes(void)
-{
-    for (unsigned at; (at = atomic_load(&notes.taken)) != atomic_load(&notes.written);) {
-        const struct signal_info info = notes.all[at % NOTES].info;
-        struct process *process = process_find(notes.all[at % NOTES].process);
-        atomic_store(&notes.taken, at + 1);
-        if (!process)
-            continue;
-        process->carried++;
-        if (process_signal(process, &info) < 0)
-            tell_lost();
-    }
-}
-
-static void take_posted(void)
-{
-    take_notes();
-    if (atomic_load(&posted) == 0)
-        return; /* an exchange costs every call more than a look */
-    for (uint64_t bits = atomic_exchange(&posted, 0); bits != 0; bits &= bits - 1) {
-        const struct signal_info info = {__builtin_ctzll(bits) + 1, SI_USER, {0, 0}};
-        (void)signal_send(NULL, &info);
-    }
-}
-
 void deliver_look_again(void)
 {
-    if (lock_is_kicked() || atomic_load(&posted) != 0 ||
-        atomic_load(&notes.taken) != atomic_load(&notes.written))
+    if (lock_is_kicked() || posted_is_there())
         program_want();
 }
 
 void wait_poll(void)
 {
-    take_posted();
+    posted_take();
     alarm_poll();
 }
 
@@ -200,7 +124,7 @@ bool deliver_signals(struct program_frame *frame)
     bool is_handled = false;
     struct signal_info info;
     lock_take_kick();
-    take_posted(); /* a wake may have come while this thread was outside */
+    posted_take(); /* a wake may have come while this thread was outside */
     if (self->must_end && persona_is_there())
         (void)persona_end(frame, DOOR_DIED | SIGKILL);
     if (self->must_end) {

@@ -2,8 +2,6 @@
 #ifndef CAISSON_ENCLAVE_LIBOS_THREADS_DELIVER_H
 #define CAISSON_ENCLAVE_LIBOS_THREADS_DELIVER_H
 
-#include <stdatomic.h>
-
 #include "enclave/libos/program/program.h"
 #include "enclave/libos/threads/thread.h"
 
@@ -17,13 +15,5 @@ void deliver_look_again(void);
 
 /* What the program itself did: its handler is entered, or the program ends. */
 void deliver_exception(struct program_frame *frame, const struct thread_exception *exception);
-
-/* A signal of 1 to SIGNALS for the process, which the gate has allowed: by the gate's thread,
- * without the lock. */
-void deliver_post(int number);
-/* Likewise, with all that it tells, for a process of this enclave: by one thread alone, which has
- * no struct thread. Waits for room, which the program's threads make whatever they mask, or for
- * their end: then the signal is nobody's. */
-void deliver_post_info(int process, const struct signal_info *info, const atomic_bool *is_over);
 
 #endif
