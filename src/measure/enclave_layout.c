@@ -1,4 +1,6 @@
 /* The pages of an enclave image, in their order: to a loader, to a digest, to a stream. */
+#include <stdlib.h>
+
 #include "measure/enclave_image.h"
 #include "measure/enclave_thread.h"
 #include "measure/sgx.h"
@@ -7,10 +9,12 @@
 
 #define DATA        (SGX_REGULAR | SGX_READ | SGX_WRITE)
 #define LIMIT_WHOLE 0xFFFFFFFFU
+#define PIECE       ((size_t)128 * 1024) /* bytes of a segment at once, whole pages */
 
 struct target {
     enclave_add_fn *add;
     void *context;
+    uint8_t *piece; /* of a segment, at a page's beginning */
 };
 
 static int add_zeros(const struct target *target, uint64_t offset, uint64_t size, struct error *err)
@@ -27,18 +31,42 @@ static int add_bytes(const struct target *target, uint64_t offset, uint64_t flag
     return target->add(target->context, &pages, err);
 }
 
-/* Whole pages: what lies before and after the segment's bytes is zero, not the file's. */
+/* The bytes of whole pages: what lies before and after the segment's is zero, not the file's. */
+static void fill(const struct enclave_segment *segment, uint64_t at, size_t size, uint8_t *out)
+{
+    const uint64_t first = segment->offset;
+    const uint64_t last = first + segment->bytes.size;
+    const uint64_t begin = at > first ? at : first;
+    const uint64_t end = at + size < last ? at + size : last;
+    memset(out, 0, size);
+    if (begin < end)
+        memcpy(out + (begin - at), segment->bytes.data + (begin - first), (size_t)(end - begin));
+}
+
 static int add_segment(const struct target *target, const struct enclave_segment *segment,
                        struct error *err)
 {
-    BUF_AUTO bytes = BUF_WITH_LIMIT((size_t)2 * ENCLAVE_IMAGE_SIZE_MAX);
-    size_t before = (size_t)(segment->offset % SGX_PAGE_SIZE);
-    size_t after = (size_t)segment->size - segment->bytes.size;
-    after += (SGX_PAGE_SIZE - (before + (size_t)segment->size) % SGX_PAGE_SIZE) % SGX_PAGE_SIZE;
-    if (buf_append_zero(&bytes, before, err) < 0 || buf_append(&bytes, segment->bytes, err) < 0 ||
-        buf_append_zero(&bytes, after, err) < 0)
-        return -1;
-    return add_bytes(target, segment->offset - before, segment->flags, buf_span(&bytes), err);
+    const uint64_t page = SGX_PAGE_SIZE;
+    const uint64_t end = (segment->offset + segment->size + page - 1) / page * page;
+    for (uint64_t at = segment->offset / page * page; at < end; at += PIECE) {
+        size_t size = (size_t)(end - at < PIECE ? end - at : PIECE);
+        fill(segment, at, size, target->piece);
+        if (add_bytes(target, at, segment->flags, span_of(target->piece, size), err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int add_segments(struct target *target, const struct enclave_image *image, struct error *err)
+{
+    int status = 0;
+    target->piece = aligned_alloc(SGX_PAGE_SIZE, PIECE);
+    if (!target->piece)
+        return error_memory(err);
+    for (size_t i = 0; status == 0 && i < image->segment_count; i++)
+        status = add_segment(target, &image->segments[i], err);
+    free(target->piece);
+    return status;
 }
 
 static void describe_thread(const struct enclave_image *image, uint32_t index,
@@ -87,11 +115,9 @@ static int add_thread(const struct target *target, const struct enclave_image *i
 int enclave_image_add(const struct enclave_image *image, enclave_add_fn *add, void *context,
                       struct error *err)
 {
-    const struct target target = {add, context};
-    for (size_t i = 0; i < image->segment_count; i++) {
-        if (add_segment(&target, &image->segments[i], err) < 0)
-            return -1;
-    }
+    struct target target = {add, context, NULL};
+    if (add_segments(&target, image, err) < 0)
+        return -1;
     for (uint32_t i = 0; i < image->threads; i++) {
         if (add_thread(&target, image, i, err) < 0)
             return -1;
