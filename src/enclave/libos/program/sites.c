@@ -128,9 +128,10 @@ struct steps {
 static size_t step(const struct text *text, struct steps *steps, size_t at)
 {
     uint8_t *size = &steps->sizes[at - steps->first];
-    struct x86_instruction next;
     if (*size == 0)
-        *size = x86_read(text->code + at, text->size - at, &next) ? next.size : NONE;
+        *size = (uint8_t)x86_size(text->code + at, text->size - at);
+    if (*size == 0)
+        *size = NONE;
     return *size;
 }
 

@@ -228,3 +228,48 @@ bool x86_read(const uint8_t *code, size_t size, struct x86_instruction *out)
     out->size = (uint8_t)reader.at;
     return true;
 }
+
+/* Bytes that ModRM and what follows of its operand have, by its mode and base. A base of 4 has a
+ * SIB, whose base may have a displacement more. */
+static const uint8_t operand_sizes[32] = {1, 1, 1, 1, 2, 5, 1, 1, 2, 2, 2, 2, 3, 2, 2, 2,
+                                          5, 5, 5, 5, 6, 5, 5, 5, 1, 1, 1, 1, 1, 1, 1, 1};
+
+static size_t operand_size(const uint8_t *modrm)
+{
+    const uint8_t kind = (uint8_t)(modrm[0] >> 3 & 0x18) | (modrm[0] & 7);
+    return operand_sizes[kind] + (kind == 4 && (modrm[1] & 7) == 5 ? 4U : 0U);
+}
+
+/* Most of compiled code, without a prefix but REX; 0 for all else. X86_SIZE_MAX bytes are there. */
+static size_t common_size(const uint8_t *code)
+{
+    size_t at = (code[0] & 0xF0) == 0x40;
+    const uint8_t opcode = code[at++];
+    switch (opcode == 0x8F ? '.' : one_byte[opcode]) { /* POP, or XOP */
+    case 'n':
+        return at;
+    case 'b':
+    case 'r':
+        return at + 1;
+    case 'z':
+    case 'R':
+        return at + 4;
+    case 'M':
+        return at + operand_size(code + at);
+    case 'B':
+        return at + operand_size(code + at) + 1;
+    case 'Z':
+        return at + operand_size(code + at) + 4;
+    default:
+        return 0;
+    }
+}
+
+size_t x86_size(const uint8_t *code, size_t size)
+{
+    struct x86_instruction whole;
+    size_t found = size >= X86_SIZE_MAX ? common_size(code) : 0;
+    if (found > 0)
+        return found;
+    return x86_read(code, size, &whole) ? whole.size : 0;
+}

@@ -149,6 +149,26 @@ static void refuses_more_than_fifteen_bytes(void **state)
     assert_false(x86_read(code, sizeof code, &found));
 }
 
+/* Each opcode with each ModRM, behind a REX or another prefix too; cut short, one by one. */
+static void tells_the_same_size(void **state)
+{
+    static const uint8_t before[] = {0, 0x40, 0x41, 0x48, 0x66, 0x0F};
+    (void)state;
+    for (uint32_t i = 0; i < sizeof before * (UINT32_C(1) << 20); i++) {
+        const uint8_t prefix = before[i >> 20];
+        uint8_t code[X86_SIZE_MAX + 1] = {prefix};
+        uint8_t *from = code + (prefix != 0);
+        struct x86_instruction found;
+        from[0] = (uint8_t)(i >> 12);
+        from[1] = (uint8_t)(i >> 4);
+        from[2] = (uint8_t)((i & 0xF) * 0x11); /* a SIB, with each base */
+        size_t size = i % 7 == 0 ? i % sizeof code : sizeof code;
+        size_t whole = x86_read(code, size, &found) ? found.size : 0;
+        if (x86_size(code, size) != whole)
+            fail_msg("%02x %02x %02x %02x, %zu bytes", prefix, from[0], from[1], from[2], size);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -156,6 +176,7 @@ int main(void)
         cmocka_unit_test(refuses_each_cut_short),
         cmocka_unit_test(refuses_what_is_no_instruction),
         cmocka_unit_test(refuses_more_than_fifteen_bytes),
+        cmocka_unit_test(tells_the_same_size),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
