@@ -91,17 +91,23 @@ static void compress_pairs(uint32_t h_a[8], const uint8_t *a, uint32_t h_b[8], c
 
 static sha256_blocks_fn *by = compress_all;
 static sha256_pairs_fn *pairs_by = compress_pairs;
+static sha256_lanes_fn *lanes_by;
 
-void sha256_plain_by(sha256_blocks_fn *quicker, sha256_pairs_fn *pairs)
+void sha256_plain_by(sha256_blocks_fn *quicker, sha256_pairs_fn *pairs, sha256_lanes_fn *lanes)
 {
     by = quicker;
     pairs_by = pairs;
+    lanes_by = lanes;
 }
+
+static const uint32_t first_h[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                                    0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
 
 void sha256_init(struct sha256 *ctx)
 {
-    *plain_of(ctx) = (struct plain){.h = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                                          0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19}};
+    struct plain *plain = plain_of(ctx);
+    *plain = (struct plain){0};
+    memcpy(plain->h, first_h, sizeof first_h);
 }
 
 void sha256_update(struct sha256 *ctx, struct span bytes)
@@ -123,16 +129,20 @@ void sha256_update(struct sha256 *ctx, struct span bytes)
     }
 }
 
+static void put_length(uint64_t size, uint8_t out[LENGTH_SIZE])
+{
+    for (size_t i = 0; i < LENGTH_SIZE; i++)
+        out[i] = (uint8_t)(8 * size >> (56 - 8 * i));
+}
+
 void sha256_final(struct sha256 *ctx, uint8_t out[SHA256_SIZE])
 {
     static const uint8_t padding[BLOCK_SIZE] = {0x80};
     struct plain *plain = plain_of(ctx);
-    uint64_t bits = 8 * plain->size;
     uint8_t length[LENGTH_SIZE];
     size_t filled = plain->size % BLOCK_SIZE;
     size_t end = BLOCK_SIZE - LENGTH_SIZE;
-    for (size_t i = 0; i < sizeof length; i++)
-        length[i] = (uint8_t)(bits >> (56 - 8 * i));
+    put_length(plain->size, length);
     sha256_update(ctx, span_of(padding, (filled < end ? end : end + BLOCK_SIZE) - filled));
     sha256_update(ctx, span_of(length, sizeof length));
     for (size_t i = 0; i < SHA256_SIZE; i++)
@@ -178,4 +188,55 @@ void sha256_pair(struct span prefix, const uint8_t *a, const uint8_t *b, size_t 
     update_pair(&first, span_of(a, size), &second, span_of(b, size));
     sha256_final(&first, out_a);
     sha256_final(&second, out_b);
+}
+
+/* What stands before and behind the whole blocks of each message: its last block or two are padded
+ * here, where `size` is that of prefix and message. */
+static size_t pad(uint8_t edge[2 * BLOCK_SIZE], struct span rest, uint64_t size)
+{
+    size_t end = rest.size < BLOCK_SIZE - LENGTH_SIZE ? BLOCK_SIZE : (size_t)2 * BLOCK_SIZE;
+    memset(edge, 0, end);
+    memcpy(edge, rest.data, rest.size);
+    edge[rest.size] = 0x80;
+    put_length(size, edge + end - LENGTH_SIZE);
+    return end / BLOCK_SIZE;
+}
+
+static void hash_all_lanes(struct span prefix, const uint8_t *messages, size_t stride, size_t size,
+                           uint32_t h[8][SHA256_LANES])
+{
+    uint8_t edges[SHA256_LANES][2 * BLOCK_SIZE];
+    size_t head = (BLOCK_SIZE - prefix.size) % BLOCK_SIZE;
+    size_t whole = (size - head) / BLOCK_SIZE;
+    size_t done = head + whole * BLOCK_SIZE;
+    size_t blocks = 0;
+    for (size_t i = 0; i < SHA256_LANES && head > 0; i++) {
+        memcpy(edges[i], prefix.data, prefix.size);
+        memcpy(edges[i] + prefix.size, messages + i * stride, head);
+    }
+    if (head > 0)
+        lanes_by(h, edges[0], sizeof edges[0], 1);
+    lanes_by(h, messages + head, stride, whole);
+    for (size_t i = 0; i < SHA256_LANES; i++)
+        blocks = pad(edges[i], span_of(messages + i * stride + done, size - done),
+                     prefix.size + size);
+    lanes_by(h, edges[0], sizeof edges[0], blocks);
+}
+
+void sha256_lanes(struct span prefix, const uint8_t *messages, size_t stride, size_t size,
+                  uint8_t out[SHA256_LANES][SHA256_SIZE])
+{
+    uint32_t h[8][SHA256_LANES];
+    for (size_t i = 0; !lanes_by && i < SHA256_LANES; i += 2)
+        sha256_pair(prefix, messages + i * stride, messages + (i + 1) * stride, size, out[i],
+                    out[i + 1]);
+    if (!lanes_by)
+        return;
+    for (size_t i = 0; i < 8 * SHA256_LANES; i++)
+        h[i / SHA256_LANES][i % SHA256_LANES] = first_h[i / SHA256_LANES];
+    hash_all_lanes(prefix, messages, stride, size, h);
+    for (size_t lane = 0; lane < SHA256_LANES; lane++) {
+        for (size_t i = 0; i < SHA256_SIZE; i++)
+            out[lane][i] = (uint8_t)(h[i / 4][lane] >> (24 - 8 * (i % 4)));
+    }
 }

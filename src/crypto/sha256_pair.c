@@ -229,3 +229,11 @@ void sha256_update_pair(struct sha256 *a, struct span bytes_a, struct sha256 *b,
 }
 
 #endif
+
+void sha256_lanes(struct span prefix, const uint8_t *messages, size_t stride, size_t size,
+                  uint8_t out[SHA256_LANES][SHA256_SIZE])
+{
+    for (size_t i = 0; i < SHA256_LANES; i += 2)
+        sha256_pair(prefix, messages + i * stride, messages + (i + 1) * stride, size, out[i],
+                    out[i + 1]);
+}

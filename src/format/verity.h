@@ -11,7 +11,7 @@
 #define CAISSON_FORMAT_VERITY_H
 
 #include "base/buf.h"
-#include "crypto/digest.h"
+#include "crypto/sha256_pair.h"
 
 #define VERITY_BLOCK_SIZE      4096
 #define VERITY_SUPERBLOCK_SIZE 512
@@ -45,8 +45,10 @@ uint64_t verity_tree_blocks(uint64_t data_blocks);
 /* The digest of a block of data or of the tree. */
 void verity_block_digest(const uint8_t block[VERITY_BLOCK_SIZE], uint8_t out[SHA256_SIZE]);
 
-/* Those of two blocks beside each other, in less time. */
+/* Those of two blocks beside each other, or of many, in less time. */
 void verity_pair_digests(const uint8_t blocks[2 * VERITY_BLOCK_SIZE], uint8_t out[2][SHA256_SIZE]);
+void verity_lane_digests(const uint8_t blocks[SHA256_LANES * VERITY_BLOCK_SIZE],
+                         uint8_t out[SHA256_LANES][SHA256_SIZE]);
 
 /* Which blocks of the tree stand between the first data block and the root hash, counted from the
  * tree's beginning: that of the lowest level first, the root last. Returns how many. Each holds the

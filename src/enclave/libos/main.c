@@ -34,7 +34,8 @@ ENCLAVE_NOTE(DOOR_THREADS_MAX + 1, 3, 0x40000, 0x40000);
 #define HEAP_ROOM (UINT64_C(105) << 20)
 #define GATE_HEAP (UINT64_C(24) << 20)
 
-#define FEATURE_SHA (UINT32_C(1) << 29) /* CPUID leaf 7, EBX */
+#define FEATURE_SHA  (UINT32_C(1) << 29)                     /* CPUID leaf 7, EBX */
+#define FEATURE_WIDE (UINT32_C(1) << 16 | UINT32_C(1) << 30) /* AVX512F, AVX512BW */
 
 /* --- pages ------------------------------------------------------------------------------------ */
 
@@ -131,8 +132,9 @@ static void prepare_digests(void)
 {
     struct door_cpuid structured;
     cpuid_answer(7, 0, &structured);
+    bool is_wide = (structured.words[1] & FEATURE_WIDE) == FEATURE_WIDE; /* and so is XFRM */
     if (structured.words[1] & FEATURE_SHA)
-        sha256_plain_by(sha256_ni_blocks, sha256_ni_pairs);
+        sha256_plain_by(sha256_ni_blocks, sha256_ni_pairs, is_wide ? sha256_wide_lanes : NULL);
 }
 
 /* Once, by the gate's thread or in its place. */

@@ -3,6 +3,7 @@
 A test that cannot run says why: `# SKIP reason`. A failure's trace goes to the output as comments.
 """
 import os
+import signal
 import sys
 import time
 import unittest
@@ -69,7 +70,15 @@ def needs_guest():
             raise unittest.SkipTest(f"no {paths.GUEST}/{name}; make guest builds it")
 
 
+def heed_signals():
+    """What whoever started the tests ignores (nohup, a shell's job in the background), programs of theirs would ignore too."""
+    for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def main():
+    heed_signals()
     os.environ.setdefault("PYTHONDONTWRITEBYTECODE", "1")
     names = sys.argv[1:]
     loader = unittest.defaultTestLoader

@@ -99,6 +99,27 @@ static void two_at_once_are_each_for_itself(void **state)
     }
 }
 
+/* Of every size, behind prefixes of every kind, and one in another place. */
+static void many_at_once_are_each_for_itself(void **state)
+{
+    static const size_t prefixes[] = {0, 1, 31, 32, 55, 56, 63};
+    const size_t strides[] = {0, 7, 64};
+    uint8_t bytes[64 * SHA256_LANES + 300], many[SHA256_LANES][SHA256_SIZE], want[SHA256_SIZE];
+    (void)state;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(i * i + 5 * i + i / 256);
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+        for (size_t size = 64; size <= 64 * 4 + 1; size++) {
+            const size_t stride = strides[size % 3];
+            sha256_lanes(span_of(bytes, prefixes[i]), bytes + 5, stride, size, many);
+            for (size_t lane = 0; lane < SHA256_LANES; lane++) {
+                digest_behind(prefixes[i], bytes, bytes + 5 + lane * stride, size, want);
+                assert_memory_equal(many[lane], want, sizeof want);
+            }
+        }
+    }
+}
+
 #ifdef __x86_64__
 static bool has_instructions(void)
 {
@@ -118,7 +139,7 @@ static void instructions_hash_as_c_does(void **state)
         bytes[i] = (uint8_t)(i * i + 7 * i);
     for (size_t size = 0; size < 64 * 9 + 1; size++)
         sha256_digest(span_of(bytes + size % 16, size), plain[size]);
-    sha256_plain_by(sha256_ni_blocks, sha256_ni_pairs);
+    sha256_plain_by(sha256_ni_blocks, sha256_ni_pairs, NULL);
     for (size_t size = 0; size < 64 * 9 + 1; size++) {
         sha256_digest(span_of(bytes + size % 16, size), quick);
         assert_memory_equal(quick, plain[size], sizeof quick);
@@ -127,6 +148,48 @@ static void instructions_hash_as_c_does(void **state)
     hashes_a_million_letters(state);
     pieces_are_the_whole(state);
     two_at_once_are_each_for_itself(state);
+    many_at_once_are_each_for_itself(state);
+}
+
+/* AVX-512, and the system keeps its registers. */
+static bool has_wide_registers(void)
+{
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw");
+}
+
+static void wide_registers_hash_as_c_does(void **state)
+{
+    if (!has_wide_registers())
+        check_skip("this processor has no AVX-512");
+    sha256_plain_by(sha256_ni_blocks, sha256_ni_pairs, sha256_wide_lanes);
+    many_at_once_are_each_for_itself(state);
+}
+
+static void wide_registers_are_kept(void **state)
+{
+    static const uint8_t block[SHA256_BLOCK_SIZE];
+    uint32_t h[8][SHA256_LANES] = {0};
+    uint8_t before[64], first[64], last[64];
+    (void)state;
+    if (!has_wide_registers())
+        check_skip("this processor has no AVX-512");
+    if (IS_INSTRUMENTED)
+        check_skip("these registers are the sanitizers' too");
+    for (size_t i = 0; i < sizeof before; i++)
+        before[i] = (uint8_t)(i + 1);
+    __asm__ volatile("vmovdqu64 (%0), %%zmm0\n\tvmovdqu64 (%0), %%zmm31"
+                     :
+                     : "r"(before)
+                     : "memory");
+    sha256_wide_lanes(h, block, 0, 1);
+    __asm__ volatile("vmovdqu64 %%zmm0, (%0)\n\tvmovdqu64 %%zmm31, (%1)\n\tvzeroupper"
+                     :
+                     : "r"(first), "r"(last)
+                     : "memory");
+    assert_memory_equal(first, before, sizeof before);
+    assert_memory_equal(last, before, sizeof before);
+    assert_int_equal(h[7][0], h[7][SHA256_LANES - 1]);
+    assert_int_not_equal(h[7][0], 0);
 }
 
 /* As the compiler of the library OS expects: they are the program's. */
@@ -161,9 +224,13 @@ int main(void)
         cmocka_unit_test(hashes_a_million_letters),
         cmocka_unit_test(pieces_are_the_whole),
         cmocka_unit_test(two_at_once_are_each_for_itself),
+        cmocka_unit_test(many_at_once_are_each_for_itself),
 #ifdef __x86_64__
         cmocka_unit_test(instructions_keep_the_vector_registers),
-        cmocka_unit_test(instructions_hash_as_c_does), /* and go on to, so that it is the last */
+        cmocka_unit_test(wide_registers_are_kept),
+        cmocka_unit_test(
+            instructions_hash_as_c_does), /* and go on to, so that these are the last */
+        cmocka_unit_test(wide_registers_hash_as_c_does),
 #endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

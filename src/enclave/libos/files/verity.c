@@ -220,11 +220,19 @@ int verity_disk_read(struct verity_disk *disk, uint64_t block, size_t offset, si
     return 0;
 }
 
-/* How many of these blocks, before the first one that is wrong; two at a time. */
+/* How many of these blocks, before the first one that is wrong; as many at a time as there can be.
+ */
 static size_t check_run(const uint8_t *blocks, uint8_t digests[][SHA256_SIZE], size_t count)
 {
-    uint8_t actual[2][SHA256_SIZE];
+    uint8_t actual[SHA256_LANES][SHA256_SIZE];
     size_t good = 0;
+    while (good + SHA256_LANES <= count) {
+        verity_lane_digests(blocks + good * VERITY_BLOCK_SIZE, actual);
+        for (size_t i = 0; i < SHA256_LANES; i++, good++) {
+            if (memcmp(actual[i], digests[good], SHA256_SIZE) != 0)
+                return good;
+        }
+    }
     while (good + 1 < count) {
         verity_pair_digests(blocks + good * VERITY_BLOCK_SIZE, actual);
         if (memcmp(actual[0], digests[good], SHA256_SIZE) != 0)
