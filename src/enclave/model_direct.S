@@ -67,12 +67,18 @@ function model_direct_entry
         wrgsbase %rax
         mov     MODEL_THREAD_FRAME(%rbx), %rsp
         lea     MODEL_FRAME_VECTORS(%rsp), %r12
+        mov     %rdi, %r13
+        mov     %rbx, %rsi
+        call    model_direct_quick
+        test    %al, %al
+        jnz     1f
         .irp    word, 0, 8, 16, 24, 32, 40, 48, 56
         movq    $0, XSAVE_HEADER+\word(%r12)
         .endr
         mov     $XFRM_KNOWN, %eax
         xor     %edx, %edx
         xsave64 (%r12)
+        mov     %r13, %rdi
         mov     %rbx, %rsi
         call    model_direct_leaf
         mov     %eax, %r13d
@@ -80,7 +86,7 @@ function model_direct_entry
         xor     %edx, %edx
         xrstor64 (%r12)
         mov     %r13d, %eax
-        lea     -SAVED_BELOW(%rbp), %rsp
+1:      lea     -SAVED_BELOW(%rbp), %rsp
         pop     %r13
         pop     %r12
         pop     %r9

@@ -17,33 +17,21 @@
 
 #include "enclave/model_thread.h"
 
-#define SITE_SIZE  5
-#define CALL       0xE8
-#define JUMP       0xE9
-#define WORDS_AT   16 /* in the page */
-#define EXIT_AT    40
-#define REACH      (UINT64_C(1) << 30) /* bytes, well below what CALL reaches */
-#define ARITHMETIC 0x8D5U
-#define ZERO       0x40U
-#define REGISTERS  12 /* that model_direct.S pushes */
-
-/* The enclave's stack at the leaf. */
-struct saved {
-    uint64_t gs, fs;
-    uint64_t rbp, rbx, r11, r10, r9, r8, rdi, rsi, rdx, rcx, rax;
-    uint64_t flags;
-    uint64_t direct; /* struct model_direct */
-    uint64_t behind; /* the instruction */
-};
+#define SITE_SIZE 5
+#define CALL      0xE8
+#define JUMP      0xE9
+#define WORDS_AT  16 /* in the page */
+#define EXIT_AT   40
+#define REACH     (UINT64_C(1) << 30) /* bytes, well below what CALL reaches */
+#define ZERO      0x40U
+#define REGISTERS 12 /* that model_direct.S pushes */
 
 static void *at(const struct model *model, uint64_t offset)
 {
     return (void *)(uintptr_t)(model->enclave.base + offset); /* NOLINT: the enclave's range */
 }
 
-bool model_direct_leaf(struct saved *saved, struct model_thread *thread);
-
-bool model_direct_leaf(struct saved *saved, struct model_thread *thread)
+bool model_direct_leaf(struct model_saved *saved, struct model_thread *thread)
 {
     const struct sgx_gprs registers = {
         .rax = saved->rax, .rbx = saved->rbx, .rcx = saved->rcx, .rdx = saved->rdx};
@@ -54,7 +42,7 @@ bool model_direct_leaf(struct saved *saved, struct model_thread *thread)
         return false;
     saved->rax = status;
     if (leaf != SGX_EREPORT && leaf != SGX_EMODPE)
-        saved->flags = (saved->flags & ~(uint64_t)ARITHMETIC) | (status ? ZERO : 0);
+        saved->flags = (saved->flags & ~(uint64_t)MODEL_ARITHMETIC) | (status ? ZERO : 0);
     return true;
 }
 

@@ -20,13 +20,6 @@ struct model_page *model_page_at(struct model *model, uint64_t offset)
     return offset < model->enclave.size ? &model->pages[offset / SGX_PAGE_SIZE] : NULL;
 }
 
-/* Apart from the pages: a program's range is large, and most of it is never there. */
-bool model_page_may_grow(const struct model *model, uint64_t offset)
-{
-    uint64_t page = offset / SGX_PAGE_SIZE;
-    return model->growing[page / 8] >> page % 8 & 1;
-}
-
 void model_page_set_growing(struct model *model, uint64_t offset, bool may_grow)
 {
     uint64_t page = offset / SGX_PAGE_SIZE;

@@ -59,7 +59,12 @@ bool model_is_zero(const uint8_t *bytes, size_t size);
 
 /* model_pages.c: the caller holds the lock, or is alone. */
 struct model_page *model_page_at(struct model *model, uint64_t offset);
-bool model_page_may_grow(const struct model *model, uint64_t offset);
+/* Apart from the pages: a program's range is large, and most of it is never there. */
+static inline bool model_page_may_grow(const struct model *model, uint64_t offset)
+{
+    uint64_t page = offset / SGX_PAGE_SIZE;
+    return model->growing[page / 8] >> page % 8 & 1;
+}
 void model_page_set_growing(struct model *model, uint64_t offset, bool may_grow);
 /* Puts memory under [offset, offset + size), with bytes or zeros, and gives it the access. */
 int model_pages_back(struct model *model, uint64_t offset, uint64_t size, struct span bytes,

@@ -124,7 +124,22 @@ void model_signal_entry(int number, siginfo_t *info, void *context);
  * it (it faults) or behind it (an interrupt has come meanwhile). */
 extern const uint8_t model_direct_entry[], model_direct_fault[], model_direct_interrupted[];
 extern const uint8_t model_direct_exit[];
-#define MODEL_DIRECT_NOP 2 /* bytes behind the instruction */
+#define MODEL_DIRECT_NOP 2      /* bytes behind the instruction */
+#define MODEL_ARITHMETIC 0x8D5U /* flags that a leaf changes */
+
+/* The enclave's stack at the leaf. */
+struct model_saved {
+    uint64_t gs, fs;
+    uint64_t rbp, rbx, r11, r10, r9, r8, rdi, rsi, rdx, rcx, rax;
+    uint64_t flags;
+    uint64_t direct; /* struct model_direct */
+    uint64_t behind; /* the instruction */
+};
+
+/* What model_direct.S calls: false where the leaf faults; before that, while the vector registers
+ * are the enclave's, whether the leaf is done already (model_quick.c). */
+bool model_direct_leaf(struct model_saved *saved, struct model_thread *thread);
+bool model_direct_quick(struct model_saved *saved, struct model_thread *thread);
 enum model_direct_end { MODEL_DIRECT_NONE, MODEL_DIRECT_FAULT, MODEL_DIRECT_INTERRUPTED };
 enum model_direct_end model_direct_take(greg_t *gregs);
 

@@ -1,0 +1,53 @@
+/*
+ * The leaf that an enclave makes most, EACCEPT of a page that EAUG adds, without a vector register:
+ * model_direct.S need not save them then. This file is compiled without such, and calls nothing but
+ * the lock.
+ */
+#include "enclave/model_thread.h"
+
+#define STATE (SGX_PENDING | SGX_MODIFIED | SGX_RESTRICTED)
+
+/* Where the secinfo lies can be read as it is. */
+static bool can_read(const struct model *model, uint64_t offset)
+{
+    const struct model_page *page = &model->pages[offset / SGX_PAGE_SIZE];
+    return (page->flags & (SGX_TYPE | SGX_READ | SGX_PENDING | SGX_MODIFIED)) ==
+               (SGX_REGULAR | SGX_READ) &&
+           (page->given & SGX_READ);
+}
+
+/* Of all else nothing is changed, and model_leaves.c says what becomes of it. */
+static bool accept(struct model *model, uint64_t secinfo, uint64_t offset)
+{
+    if (secinfo >= model->enclave.size || secinfo % sizeof(struct sgx_secinfo) != 0 ||
+        offset >= model->enclave.size || offset % SGX_PAGE_SIZE != 0 || !can_read(model, secinfo))
+        return false;
+    const uint64_t *words = (const uint64_t *)(uintptr_t)(model->enclave.base +
+                                                          secinfo); /* NOLINT */
+    struct model_page *page = &model->pages[offset / SGX_PAGE_SIZE];
+    bool is_new = page->flags == 0 && !page->is_used && model_page_may_grow(model, offset);
+    uint64_t flags = is_new ? SGX_REGULAR | SGX_READ | SGX_WRITE | SGX_PENDING : page->flags;
+    uint64_t rest = 0;
+    for (size_t i = 1; i < sizeof(struct sgx_secinfo) / sizeof *words; i++)
+        rest |= words[i];
+    if (flags == 0 || (flags & SGX_TYPE) != SGX_REGULAR || words[0] != flags || rest != 0)
+        return false;
+    page->is_used = true;
+    page->flags = (uint16_t)(flags & ~(uint64_t)STATE);
+    return true;
+}
+
+bool model_direct_quick(struct model_saved *saved, struct model_thread *thread)
+{
+    struct model *model = thread->model;
+    if ((uint32_t)saved->rax != SGX_EACCEPT || pthread_mutex_trylock(&model->lock) != 0)
+        return false;
+    bool is_done = accept(model, saved->rbx - model->enclave.base,
+                          saved->rcx - model->enclave.base);
+    (void)pthread_mutex_unlock(&model->lock);
+    if (!is_done)
+        return false;
+    saved->rax = 0;
+    saved->flags &= ~(uint64_t)MODEL_ARITHMETIC;
+    return true;
+}
