@@ -19,8 +19,10 @@ int remote_reserve(struct remote_buffer *buffer, size_t size)
     uint8_t *bytes = libos_alloc(room);
     if (!bytes)
         return -ENOMEM;
-    if (buffer->size > 0)
+    if (buffer->size > 0) {
         memcpy(bytes, buffer->bytes, buffer->size);
+        libos_wipe(buffer->bytes, buffer->size); /* whether it is secret is known later */
+    }
     libos_free(buffer->bytes);
     buffer->bytes = bytes;
     buffer->room = room;

@@ -308,6 +308,31 @@ static void without_memory_nothing_is_done(void **state)
     remote_call_fini(&call);
 }
 
+static size_t given_back, unwiped;
+
+static void look_for_secret(const void *memory, size_t size)
+{
+    given_back++;
+    unwiped += memmem(memory, size, "secret", 6) != NULL;
+}
+
+/* Some calls carry secrets; what carried them is wiped wherever it was. */
+static void what_was_outgrown_is_wiped(void **state)
+{
+    struct remote_buffer buffer = {0};
+    (void)state;
+    given_back = unwiped = 0;
+    heap_freed = look_for_secret;
+    for (int i = 0; i < 2000; i++)
+        assert_int_equal(remote_put(&buffer, "secret", 6), 0);
+    assert_true(given_back > 2);
+    assert_int_equal(unwiped, 0);
+    remote_buffer_wipe(&buffer);
+    remote_buffer_fini(&buffer);
+    heap_freed = NULL;
+    assert_int_equal(unwiped, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -319,6 +344,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(answers_are_whole_or_refused, start, end),
         cmocka_unit_test_setup_teardown(answers_with_too_much_are_refused, start, end),
         cmocka_unit_test_setup_teardown(without_memory_nothing_is_done, start, end),
+        cmocka_unit_test_setup_teardown(what_was_outgrown_is_wiped, start, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
