@@ -38,11 +38,12 @@ struct hardware_remove {
     uint64_t count;
 };
 
-#define HARDWARE_CREATE   _IOW(0xA4, 0x00, struct hardware_create)
-#define HARDWARE_ADD      _IOWR(0xA4, 0x01, struct hardware_add)
-#define HARDWARE_INIT     _IOW(0xA4, 0x02, struct hardware_init)
-#define HARDWARE_RESTRICT _IOWR(0xA4, 0x05, struct hardware_change)
-#define HARDWARE_TYPE     _IOWR(0xA4, 0x06, struct hardware_change)
-#define HARDWARE_REMOVE   _IOWR(0xA4, 0x07, struct hardware_remove)
+#define HARDWARE_MAGIC    0xA4U
+#define HARDWARE_CREATE   _IOW(HARDWARE_MAGIC, 0x00, struct hardware_create)
+#define HARDWARE_ADD      _IOWR(HARDWARE_MAGIC, 0x01, struct hardware_add)
+#define HARDWARE_INIT     _IOW(HARDWARE_MAGIC, 0x02, struct hardware_init)
+#define HARDWARE_RESTRICT _IOWR(HARDWARE_MAGIC, 0x05, struct hardware_change)
+#define HARDWARE_TYPE     _IOWR(HARDWARE_MAGIC, 0x06, struct hardware_change)
+#define HARDWARE_REMOVE   _IOWR(HARDWARE_MAGIC, 0x07, struct hardware_remove)
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/ioctl.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stddef.h>
@@ -9,6 +10,10 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "enclave/hardware_ioctl.h"
+
+#define WORD UINT64_C(0xFFFFFFFF)
 
 /* What holding an enclave takes: bytes of descriptors that are open, memory, threads, signals and
  * time. SYSCALLs of the enclave do not come this far: they trap (Syscall User Dispatch). */
@@ -26,9 +31,6 @@ static const int of_all[] = {
     SCMP_SYS(socketpair),
     SCMP_SYS(close),
     SCMP_SYS(fstat),
-    SCMP_SYS(newfstatat), /* glibc's fstat() */
-    SCMP_SYS(fcntl),
-    SCMP_SYS(ioctl), /* of /dev/sgx_enclave */
     SCMP_SYS(poll),
     SCMP_SYS(ppoll),
     SCMP_SYS(eventfd2),
@@ -46,7 +48,6 @@ static const int of_all[] = {
     SCMP_SYS(sched_yield),
     SCMP_SYS(sched_getaffinity),
     SCMP_SYS(arch_prctl),
-    SCMP_SYS(prctl),
     SCMP_SYS(rt_sigaction),
     SCMP_SYS(rt_sigprocmask),
     SCMP_SYS(rt_sigreturn),
@@ -60,6 +61,25 @@ static const int of_all[] = {
     SCMP_SYS(restart_syscall),
     SCMP_SYS(exit),
     SCMP_SYS(exit_group),
+};
+
+/* Likewise, of which an argument, under a mask, says more: the kernel takes its lowest 32 bits. */
+static const struct {
+    int number;
+    unsigned argument;
+    scmp_datum_t mask, value;
+} limited[] = {
+    {SCMP_SYS(newfstatat), 3, WORD, AT_EMPTY_PATH}, /* glibc's fstat() */
+    {SCMP_SYS(ioctl), 1, _IOC_TYPEMASK << _IOC_TYPESHIFT, HARDWARE_MAGIC << _IOC_TYPESHIFT},
+    {SCMP_SYS(fcntl), 1, WORD, F_GETFD}, /* none that sends signals */
+    {SCMP_SYS(fcntl), 1, WORD, F_SETFD},
+    {SCMP_SYS(fcntl), 1, WORD, F_GETFL},
+    {SCMP_SYS(fcntl), 1, WORD, F_SETFL},
+    {SCMP_SYS(fcntl), 1, WORD, F_DUPFD_CLOEXEC},
+    {SCMP_SYS(prctl), 0, WORD, PR_SET_NAME},
+    {SCMP_SYS(prctl), 0, WORD, PR_SET_PDEATHSIG},
+    {SCMP_SYS(prctl), 0, WORD, PR_SET_NO_NEW_PRIVS},
+    {SCMP_SYS(prctl), 0, WORD, PR_SET_SYSCALL_USER_DISPATCH}, /* the model's */
 };
 
 /* Of the first enclave's, in whose network all sockets are: TCP and UDP, and no other kind. */
@@ -94,6 +114,20 @@ static int allow(scmp_filter_ctx filter, const int *numbers, size_t count)
     for (size_t i = 0; status == 0 && i < count; i++)
         status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, numbers[i], 0);
     return status;
+}
+
+static int allow_limited(scmp_filter_ctx filter)
+{
+    int status = 0;
+    for (size_t i = 0; status == 0 && i < sizeof limited / sizeof *limited; i++)
+        status = seccomp_rule_add(
+            filter, SCMP_ACT_ALLOW, limited[i].number, 1,
+            SCMP_CMP(limited[i].argument, SCMP_CMP_MASKED_EQ, limited[i].mask, limited[i].value));
+    /* Once not, never again. */
+    return status < 0 ? status
+                      : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 2,
+                                         SCMP_A0(SCMP_CMP_MASKED_EQ, WORD, PR_SET_DUMPABLE),
+                                         SCMP_A1(SCMP_CMP_EQ, 0));
 }
 
 /* Threads are made by clone(2), whose flags a filter sees; libc falls back to it. */
@@ -140,6 +174,8 @@ static int allow_aesmd(scmp_filter_ctx filter)
 static int fill(scmp_filter_ctx filter, enum process process)
 {
     int status = allow(filter, of_all, sizeof of_all / sizeof *of_all);
+    if (status == 0)
+        status = allow_limited(filter);
     if (status == 0 && process != IS_QUOTER && process != IS_QUOTER_OF_PROCESSOR)
         status = allow_threads(filter);
     if (status == 0 && process < IS_NURSERY)

@@ -10,7 +10,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -64,9 +66,6 @@ static const long allowed[] = {
     SYS_socketpair,
     SYS_close,
     SYS_fstat,
-    SYS_newfstatat,
-    SYS_fcntl,
-    SYS_ioctl,
     SYS_poll,
     SYS_ppoll,
     SYS_eventfd2,
@@ -84,7 +83,6 @@ static const long allowed[] = {
     SYS_sched_yield,
     SYS_sched_getaffinity,
     SYS_arch_prctl,
-    SYS_prctl,
     SYS_rt_sigaction,
     SYS_rt_sigprocmask,
     SYS_rt_sigreturn,
@@ -278,6 +276,63 @@ static void refuses_what_would_do_harm(void **state)
 
 enum { INET, INET6, UNIX, WIDE_INET, OWN_SIGNAL, OTHERS_SIGNAL, PROCESS, READS, ASKED };
 
+/* Of all kinds. */
+static const struct {
+    long number, a, b, c, d;
+    bool is_allowed;
+} limited[] = {
+    {SYS_newfstatat, 0, (long)"", 0, AT_EMPTY_PATH, true},
+    {SYS_newfstatat, 0, (long)"", 0, AT_EMPTY_PATH | 1L << 32, true}, /* the kernel's int */
+    {SYS_newfstatat, AT_FDCWD, (long)"/etc/passwd", 0, 0, false},
+    {SYS_newfstatat, AT_FDCWD, (long)"/etc/passwd", 0, AT_SYMLINK_NOFOLLOW, false},
+    {SYS_ioctl, 0, 0x4008A400, 0, 0, true}, /* SGX_IOC_ENCLAVE_CREATE */
+    {SYS_ioctl, 0, 0xA4, 0, 0, false},
+    {SYS_ioctl, 0, TIOCSTI, (long)"x", 0, false},
+    {SYS_ioctl, 0, TIOCLINUX, (long)"x", 0, false},
+    {SYS_ioctl, 0, TIOCSCTTY, 1, 0, false},
+    {SYS_ioctl, 0, FIOSETOWN, 0, 0, false},
+    {SYS_fcntl, 0, F_GETFD, 0, 0, true},
+    {SYS_fcntl, 0, F_GETFL, 0, 0, true},
+    {SYS_fcntl, 0, F_GETFL | 1L << 32, 0, 0, true},
+    {SYS_fcntl, 0, F_SETOWN, 0, 0, false},
+    {SYS_fcntl, 0, F_SETOWN_EX, 0, 0, false},
+    {SYS_fcntl, 0, F_SETSIG, SIGIO, 0, false},
+    {SYS_fcntl, 0, F_SETLEASE, F_UNLCK, 0, false},
+    {SYS_fcntl, 0, F_DUPFD, 0, 0, false},
+    {SYS_fcntl, 0, F_SETOWN | 1L << 32, 0, 0, false},
+    {SYS_prctl, PR_SET_NAME, (long)"confined", 0, 0, true},
+    {SYS_prctl, PR_SET_PDEATHSIG, 0, 0, 0, true},
+    {SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, true},
+    {SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, true},
+    {SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, false},
+    {SYS_prctl, PR_SET_DUMPABLE, 1L << 32, 0, 0, false},
+    {SYS_prctl, PR_SET_PTRACER, -1, 0, 0, false},
+    {SYS_prctl, PR_SET_KEEPCAPS, 1, 0, 0, false},
+    {SYS_prctl, PR_SET_MM, PR_SET_MM_BRK, 0, 0, false},
+    {SYS_prctl, PR_SET_SECCOMP, 0, 0, 0, false},
+    {SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, false},
+};
+
+static void try_limited(enum kind kind)
+{
+    (void)kind;
+    for (size_t i = 0; i < sizeof limited / sizeof *limited; i++)
+        seen->answers[i] = answer(limited[i].number, limited[i].a, limited[i].b, limited[i].c,
+                                  limited[i].d, 0);
+}
+
+static void refuses_what_else_these_can_do(void **state)
+{
+    (void)state;
+    for (enum kind kind = 0; kind < KINDS; kind++) {
+        run_to_its_end(kind, try_limited);
+        for (size_t i = 0; i < sizeof limited / sizeof *limited; i++) {
+            if ((seen->answers[i] == EPERM) == limited[i].is_allowed)
+                fail_msg("kind %u, the call %zu of them: %s", kind, i, strerror(seen->answers[i]));
+        }
+    }
+}
+
 static void try_arguments(enum kind kind)
 {
     const long self = syscall(SYS_getpid), thread = syscall(SYS_gettid);
@@ -421,6 +476,7 @@ int main(void)
         cmocka_unit_test(refuses_all_other_calls),
         cmocka_unit_test(refuses_what_would_do_harm),
         cmocka_unit_test(refuses_by_arguments),
+        cmocka_unit_test(refuses_what_else_these_can_do),
         cmocka_unit_test(ends_who_calls_as_other_architectures_do),
         cmocka_unit_test(lets_do_what_is_needed),
     };
