@@ -5,8 +5,8 @@ import os
 from lib import inside, tap
 from lib.inside import run
 
-TOOLS = ("awk bash cat chmod comm cp cut date diff echo expr factor find grep gzip head ln mkdir mv paste readlink rm sed seq sh sha256sum sleep sort stat tail tar tee test "
-         "touch tr true uniq wc xargs xz zstd").split()  # fmt: skip
+TOOLS = ("awk bash cat chmod comm cp cut date diff echo expr factor find grep gzip head ln mkdir mkfifo mv paste readlink rm sed seq sh sha256sum sleep sort stat tail tar tee "
+         "test touch tr true uniq wc xargs xz zstd").split()  # fmt: skip
 
 PIPELINES = rb"""
 set -o pipefail
@@ -39,6 +39,37 @@ kill -TSTP %2; until_is s 2; kill -CONT %1; until_is r 1
 kill -TERM %2; kill -CONT %2; wait %2; echo "ended $?"
 kill -STOP %1; until_is s 1; kill -KILL %1; until_is s 0
 (kill -STOP $BASHPID; echo goes on) & pid=$!; wait $pid; echo "stopped $?"; kill -CONT $pid; until_is s 0; until_is r 0
+"""
+
+# What is behind tail writes when tail has said so: by inotify, as tail does where it can.
+FOLLOWED = r"""
+cd "$0" && echo one >log && mkfifo said
+tail -n 1 -f log >said & pid=$!
+exec 3<said; for next in two three; do read -r line <&3; echo "$line"; echo $next >>log; done
+read -r line <&3; echo "$line"; mv log old; echo four >>old; read -r line <&3; echo "$line"
+kill $pid; wait $pid; echo "ended $?"
+"""
+
+ASYNC = rb"""
+import asyncio, os, select, signal, sys
+asyncio.set_child_watcher(asyncio.PidfdChildWatcher())
+async def one(n):
+    child = await asyncio.create_subprocess_exec("/bin/sh", "-c", f"read x; echo $x {n}; exit {n}", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE)
+    out, _ = await child.communicate(b"said")
+    return out, child.returncode
+async def all():
+    print(await asyncio.gather(*map(one, range(6))))
+    child = await asyncio.create_subprocess_exec("/usr/bin/sleep", "1000")
+    child.terminate()
+    print(await child.wait())
+asyncio.run(all())
+pid = os.fork()
+if pid == 0:
+    signal.pause()
+fd = os.pidfd_open(pid)
+print(select.select([fd], [], [], 0)[0])
+signal.pidfd_send_signal(fd, signal.SIGKILL)
+print(select.select([fd], [], [], 60)[0] == [fd], os.waitid(os.P_PIDFD, fd, os.WEXITED).si_status)
 """
 
 PYTHON = rb"""
@@ -271,6 +302,20 @@ class Languages(inside.Case):
         result = self.inside("/usr/bin/bash", "-c", JOBS, "/tmp/jobs")
         self.assertEqual((result.returncode, sorted(result.stdout.splitlines())), (0, sorted(outside.stdout.splitlines())), result.stderr)
         self.assertIn(b"stopped 147\n", result.stdout)
+
+    def test_tail_follows_what_is_written(self):
+        os.mkdir(self.folder.name + "/followed")
+        outside = run("/usr/bin/bash", "-c", FOLLOWED, self.folder.name + "/followed")
+        result = self.inside("/usr/bin/bash", "-c", FOLLOWED, "/tmp")
+        self.assertEqual((result.returncode, result.stdout), (0, b"one\ntwo\nthree\nfour\nended 143\n"), result.stderr)
+        self.assertEqual(outside.stdout, result.stdout)
+
+    def test_python_waits_for_children_by_descriptors(self):
+        self.need("/usr/bin/python3.11")
+        outside = run("/usr/bin/python3.11", "-", data=ASYNC)
+        result = self.inside("/usr/bin/python3.11", "-", data=ASYNC)
+        self.assertEqual((result.returncode, result.stdout), (0, outside.stdout), result.stderr)
+        self.assertIn(b"(b'said 5\\n', 5)]\n-15\n[]\nTrue 9\n", result.stdout)
 
     def test_python_has_threads_tls_and_children(self):
         self.need("/usr/bin/python3.11")
