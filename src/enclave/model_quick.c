@@ -17,7 +17,7 @@ static bool can_read(const struct model *model, uint64_t offset)
 }
 
 /* Of all else nothing is changed, and model_leaves.c says what becomes of it. */
-static bool accept(struct model *model, uint64_t secinfo, uint64_t offset)
+static bool accept_page(struct model *model, uint64_t secinfo, uint64_t offset)
 {
     if (secinfo >= model->enclave.size || secinfo % sizeof(struct sgx_secinfo) != 0 ||
         offset >= model->enclave.size || offset % SGX_PAGE_SIZE != 0 || !can_read(model, secinfo))
@@ -42,8 +42,8 @@ bool model_direct_quick(struct model_saved *saved, struct model_thread *thread)
     struct model *model = thread->model;
     if ((uint32_t)saved->rax != SGX_EACCEPT || pthread_mutex_trylock(&model->lock) != 0)
         return false;
-    bool is_done = accept(model, saved->rbx - model->enclave.base,
-                          saved->rcx - model->enclave.base);
+    bool is_done = accept_page(model, saved->rbx - model->enclave.base,
+                               saved->rcx - model->enclave.base);
     (void)pthread_mutex_unlock(&model->lock);
     if (!is_done)
         return false;
