@@ -4,11 +4,11 @@
 
 #include "policy/model.h"
 
+#ifndef STATE_ROWS_MAX      /* less in an enclave, which has one container */
 #define STATE_ROWS_MAX 4096 /* devices, containers, scratch mounts, plan9 mounts: of each */
-#define STATE_FRAGMENTS_MAX                                                                        \
-    64                      /* loaded; their texts together have at most POLICY_SIZE_MAX bytes     \
-                             */
-#define STATE_TEXT_MAX 4096 /* bytes of an id or a path from the host */
+#endif
+#define STATE_FRAGMENTS_MAX 64   /* loaded, which have POLICY_SIZE_MAX bytes at most together */
+#define STATE_TEXT_MAX      4096 /* bytes of an id or a path from the host */
 
 struct device {
     char *target;
