@@ -42,8 +42,9 @@ class Run(EnclaveCase):
         with open(os.path.join(self.environment["CAISSON_RUN"], name, "console"), encoding="utf-8") as file:
             self.assertIn("enclave: SIMULATED SGX: protects nothing\n", file.read())
         self.assertIn("SIMULATED", self.caisson("ps").stdout.decode())
+        # The enclave's, the nursery of further ones, and the network's; those that made these end by themselves.
+        self.eventually(lambda: len(cli.children_of(record["monitor"])) == 3, what="three processes")
         hosts = cli.children_of(record["monitor"])
-        self.assertEqual(len(hosts), 3)  # the enclave's, the nursery of further ones, and the network's
         for host in hosts:
             with open(f"/proc/{host}/comm", encoding="ascii") as file:
                 if file.read().startswith("pas"):  # pasta calls itself passt.avx2
