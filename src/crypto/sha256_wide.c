@@ -1,6 +1,6 @@
 /*
  * SHA-256 of sixteen messages at once, a word of each in a register of 512 bits: on processors that
- * have AVX-512 about twice as quick as their own instructions for SHA-256 with two.
+ * have AVX-512, quicker than their own instructions for SHA-256 with two (docs/performance.md).
  */
 #include <immintrin.h>
 

@@ -25,6 +25,16 @@
 \name:
 .endm
 
+/* The thread makes a leaf, with what is the host's. Changes RAX. */
+.macro go_outside thread
+        movb    $1, MODEL_THREAD_IS_DIRECT(\thread)
+        movb    $0, MODEL_THREAD_SELECTOR(\thread)
+        mov     MODEL_THREAD_HOST_FS(\thread), %rax
+        wrfsbase %rax
+        mov     MODEL_THREAD_HOST_GS(\thread), %rax
+        wrgsbase %rax
+.endm
+
         .text
 /* The enclave's stack: struct model_direct, then the address behind the instruction. */
 function model_direct_entry
@@ -59,12 +69,7 @@ function model_direct_entry
         mov     %rsp, %rdi
         push    %r12
         push    %r13
-        movb    $1, MODEL_THREAD_IS_DIRECT(%rbx)
-        movb    $0, MODEL_THREAD_SELECTOR(%rbx)
-        mov     MODEL_THREAD_HOST_FS(%rbx), %rax
-        wrfsbase %rax
-        mov     MODEL_THREAD_HOST_GS(%rbx), %rax
-        wrgsbase %rax
+        go_outside %rbx
         mov     MODEL_THREAD_FRAME(%rbx), %rsp
         lea     MODEL_FRAME_VECTORS(%rsp), %r12
         mov     %rdi, %r13
@@ -137,12 +142,7 @@ function model_direct_exit
         mov     (%rcx,%rax,8), %rcx
         test    %rcx, %rcx
         jz      1f
-        movb    $1, MODEL_THREAD_IS_DIRECT(%rcx)
-        movb    $0, MODEL_THREAD_SELECTOR(%rcx)
-        mov     MODEL_THREAD_HOST_FS(%rcx), %rax
-        wrfsbase %rax
-        mov     MODEL_THREAD_HOST_GS(%rcx), %rax
-        wrgsbase %rax
+        go_outside %rcx
         mov     MODEL_THREAD_FRAME(%rcx), %rax
         mov     MODEL_FRAME_TCS(%rax), %rax
         movb    $0, MODEL_TCS_IS_BUSY(%rax)

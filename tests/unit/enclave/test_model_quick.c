@@ -168,6 +168,32 @@ static void leaves_all_while_another_thread_has_the_lock(void **state)
     assert_int_equal(page_at(4)->flags, 0);
 }
 
+#define VECTORS(move, place)                                                                       \
+    __asm__ volatile(move("0") move("1") move("2") move("3") move("4") move("5") move("6")         \
+                         move("7") move("8") move("9") move("10") move("11") move("12") move("13") \
+                             move("14") move("15")                                                 \
+                     :                                                                             \
+                     : "r"(place)                                                                  \
+                     : "memory")
+#define LOAD(n)  "movups 16*" n "(%0), %%xmm" n "\n\t"
+#define STORE(n) "movups %%xmm" n ", 16*" n "(%0)\n\t"
+
+/* The enclave's, which nobody saves, also by the C library's lock. */
+static void keeps_the_vector_registers(void **state)
+{
+    uint8_t before[16 * 16], behind[16 * 16];
+    (void)state;
+    if (IS_INSTRUMENTED)
+        check_skip("these registers are the sanitizers' too");
+    for (size_t i = 0; i < sizeof before; i++)
+        before[i] = (uint8_t)(i + 1);
+    VECTORS(LOAD, before);
+    bool is_done = model_direct_quick(&saved, &thread);
+    VECTORS(STORE, behind);
+    assert_true(is_done);
+    assert_memory_equal(behind, before, sizeof before);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -180,6 +206,7 @@ int main(void)
         TEST(leaves_what_cannot_be_read),
         TEST(leaves_what_is_otherwise),
         TEST(leaves_all_while_another_thread_has_the_lock),
+        TEST(keeps_the_vector_registers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
