@@ -79,6 +79,12 @@ static void begin(struct program_frame *frame, const struct clone_args *args, in
         memcpy((void *)args->child_tid, &number, sizeof number);
 }
 
+/* The process, which the first enclave has made, was never there. */
+static void cancel(int number)
+{
+    (void)own_make_call(OWN_FORK_END, (uint64_t)number, OWN_FORK_NEVER, 0);
+}
+
 /* A process to become, and a pidfd of it where one is wanted, which it does not have itself. */
 static int borrow(const struct clone_args *args, int *pidfd)
 {
@@ -87,7 +93,7 @@ static int borrow(const struct clone_args *args, int *pidfd)
         return number;
     *pidfd = (int)own_make_call(OWN_PIDFD, (uint64_t)number, 0, 0);
     if (*pidfd < 0)
-        (void)own_make_call(OWN_FORK_END, (uint64_t)number, OWN_FORK_NEVER, 0);
+        cancel(number);
     return *pidfd < 0 ? *pidfd : number;
 }
 
@@ -99,6 +105,8 @@ static int enter(struct program_frame *frame, const struct clone_args *args, int
     struct process *process = number > 0 ? take_process(number) : NULL;
     int status = number < 0 ? number : process ? persona_enter(frame, process) : -EAGAIN;
     posted_go_on();
+    if (status < 0 && number > 0)
+        cancel(number); /* else its parent waits for it for good */
     return status < 0 ? status : number;
 }
 
@@ -136,7 +144,7 @@ static bool stay(struct program_frame *frame, const struct clone_args *args, int
     if (status < 0) {
         kept_free(kept);
         if (number > 0)
-            (void)own_make_call(OWN_FORK_END, (uint64_t)number, OWN_FORK_NEVER, 0);
+            cancel(number);
         return true;
     }
     begin(frame, args, number);
