@@ -36,6 +36,13 @@ WITH_SSE static inline __m128i branches(const uint8_t *at)
     return _mm_or_si128(are(bytes, 0xFE, 0xE8), conditional);
 }
 
+WITH_SSE static inline __m128i short_branches(const uint8_t *at)
+{
+    __m128i bytes = load(at);
+    __m128i loops = _mm_or_si128(are(bytes, 0xFC, 0xE0), are(bytes, 0xFF, 0xEB));
+    return _mm_or_si128(are(bytes, 0xF0, 0x70), loops);
+}
+
 #define SCAN_ALL(find)                                                                             \
     for (size_t i = 0; i < words; i++, code += SCAN_BYTES) {                                       \
         out[i] = 0;                                                                                \
@@ -55,6 +62,12 @@ __attribute__((noinline)) WITH_SSE static void find_branches(const uint8_t *code
     SCAN_ALL(branches)
 }
 
+__attribute__((noinline)) WITH_SSE static void find_short_branches(const uint8_t *code,
+                                                                   size_t words, uint64_t *out)
+{
+    SCAN_ALL(short_branches)
+}
+
 void scan_syscalls(const uint8_t *code, size_t words, uint64_t *out)
 {
     KEPT_VECTORS(kept);
@@ -68,5 +81,13 @@ void scan_branches(const uint8_t *code, size_t words, uint64_t *out)
     KEPT_VECTORS(kept);
     keep_vectors(kept);
     find_branches(code, words, out);
+    restore_vectors(kept);
+}
+
+void scan_short_branches(const uint8_t *code, size_t words, uint64_t *out)
+{
+    KEPT_VECTORS(kept);
+    keep_vectors(kept);
+    find_short_branches(code, words, out);
     restore_vectors(kept);
 }

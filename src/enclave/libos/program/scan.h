@@ -19,4 +19,8 @@ void scan_syscalls(const uint8_t *code, size_t words, uint64_t *out);
  * condition (0F 80 to 0F 8F); likewise. */
 void scan_branches(const uint8_t *code, size_t words, uint64_t *out);
 
+/* Bytes that begin a Jcc, LOOP or its kin, or JMP with one byte of distance (70 to 7F, E0 to E3,
+ * EB). */
+void scan_short_branches(const uint8_t *code, size_t words, uint64_t *out);
+
 #endif

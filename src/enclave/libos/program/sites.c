@@ -8,6 +8,7 @@
 
 #define JUMP_SIZE    5
 #define SYSCALL_SIZE 2
+#define NUMBER_SIZE  5  /* MOV of a number to EAX */
 #define CALL_SIZE    15 /* LEA, the jump, and the jump back to LEA */
 #define INT3         0xCC
 #define NUMBER_MAX   1024
@@ -19,14 +20,16 @@
 #define SHORT_BRANCH 144 /* bytes: a branch of one byte's distance, and an instruction */
 #define WINDOW       32  /* bytes on both sides, of which targets are kept */
 #define COARSE       64  /* bytes a bit */
+#define FEW          64  /* candidates that there is room for at first */
 
 /* A SYSCALL that looks like one. */
 struct candidate {
     size_t call;
-    size_t from;         /* where reading begins that comes to it */
+    bool is_reached;     /* what is before it has been read: */
+    size_t from;         /* where reading begins that comes to it, and */
+    size_t before[BACK]; /* where the last instructions begin, the latest first; SIZE_MAX: none */
     bool is_read;        /* for short branches around it: most need not be */
     uint64_t targets;    /* a bit a byte from call - WINDOW on: a branch leads there */
-    size_t before[BACK]; /* where the last instructions begin, the latest first; SIZE_MAX: none */
 };
 
 struct text {
@@ -34,7 +37,8 @@ struct text {
     size_t size;
     uint8_t *coarse; /* a bit for COARSE bytes: a window reaches there */
     struct candidate *candidates;
-    size_t count, most;
+    size_t count, room, most;
+    bool lacks_memory;
 };
 
 static bool is_syscall(const uint8_t *at)
@@ -44,12 +48,20 @@ static bool is_syscall(const uint8_t *at)
 
 /* --- whether it is one ------------------------------------------------------------------------ */
 
-/* MOV of a small number to EAX or RAX, of another register or of memory; XOR of EAX with itself. */
+/* MOV of a small number to EAX: five bytes. */
+static bool sets_number(const uint8_t *at)
+{
+    uint32_t number;
+    __builtin_memcpy(&number, at + 1, sizeof number);
+    return at[0] == 0xB8 && number < NUMBER_MAX;
+}
+
+/* The same by either MOV, or of another register or of memory; XOR of EAX with itself. */
 static bool sets_rax(const uint8_t *at, size_t size)
 {
     uint32_t number = NUMBER_MAX;
-    if (at[0] == 0xB8 && size == 5)
-        __builtin_memcpy(&number, at + 1, sizeof number);
+    if (size == NUMBER_SIZE && sets_number(at))
+        return true;
     if (at[0] == 0x48 && at[1] == 0xC7 && size == 7 && at[2] == 0xC0)
         __builtin_memcpy(&number, at + 3, sizeof number);
     if (number < NUMBER_MAX)
@@ -78,6 +90,14 @@ static bool compares_error(const struct text *text, size_t at)
 static bool is_zeros(const struct text *text, size_t at)
 {
     return text->size - at >= 2 && text->code[at] == 0 && text->code[at + 1] == 0;
+}
+
+/* The number, the SYSCALL and the comparison, one right behind the other: thirteen bytes that
+ * nothing else has, and most that a libc has. No reading says more. */
+static bool is_usual(const struct text *text, size_t call)
+{
+    return call >= NUMBER_SIZE && compares_error(text, call + SYSCALL_SIZE) &&
+           sets_number(text->code + call - NUMBER_SIZE);
 }
 
 static bool has_number(const struct text *text, const struct candidate *candidate)
@@ -185,8 +205,11 @@ static bool find_step(const struct text *text, struct steps *steps, size_t call,
 static bool read_before(const struct text *text, struct candidate *out)
 {
     struct steps steps = {0};
+    if (out->is_reached)
+        return true;
     if (!find_step(text, &steps, out->call, &out->from))
         return false;
+    out->is_reached = true;
     for (size_t i = 0; i < BACK; i++)
         out->before[i] = SIZE_MAX;
     for (size_t at = out->from; at < out->call; at += steps.sizes[at - steps.first]) {
@@ -210,41 +233,59 @@ static bool read_code(const struct text *text, struct candidate *out, size_t at,
     return true;
 }
 
-/* Calls each byte of the code that `scan` finds, but for the last few. */
-static inline __attribute__((always_inline)) void look_at(struct text *text,
-                                                          void (*scan)(const uint8_t *, size_t,
-                                                                       uint64_t *),
-                                                          void (*each)(struct text *, size_t))
+/* Calls each byte of the code that `scan` finds, and the last few. */
+static inline __attribute__((always_inline)) void look_at(
+    const uint8_t *code, size_t size, void (*scan)(const uint8_t *, size_t, uint64_t *),
+    void (*each)(void *, size_t), void *context)
 {
     uint64_t found[SCAN_WORDS];
-    size_t words = text->size > 0 ? (text->size - 1) / SCAN_BYTES : 0;
+    size_t words = size > 0 ? (size - 1) / SCAN_BYTES : 0;
     for (size_t word = 0, count; word < words; word += count) {
         count = words - word < SCAN_WORDS ? words - word : SCAN_WORDS;
-        scan(text->code + word * SCAN_BYTES, count, found);
+        scan(code + word * SCAN_BYTES, count, found);
         for (size_t i = 0; i < count; i++) {
             for (uint64_t bits = found[i]; bits != 0; bits &= bits - 1)
-                each(text, (word + i) * SCAN_BYTES + (size_t)__builtin_ctzll(bits));
+                each(context, (word + i) * SCAN_BYTES + (size_t)__builtin_ctzll(bits));
         }
     }
-    for (size_t at = words * SCAN_BYTES; at < text->size; at++)
-        each(text, at);
+    for (size_t at = words * SCAN_BYTES; at < size; at++)
+        each(context, at);
 }
 
-static void count_syscall(struct text *text, size_t at)
+static bool is_call(const struct text *text, struct candidate *candidate)
 {
-    if (at + 1 < text->size && is_syscall(text->code + at) && text->most < SITES_MAX)
-        text->most++;
+    size_t call = candidate->call;
+    return is_usual(text, call) ||
+           (read_before(text, candidate) && has_number(text, candidate) &&
+            !is_sigreturn(text, candidate) && read_code(text, candidate, call, call + WINDOW));
 }
 
-static void take_candidate(struct text *text, size_t at)
+static bool has_room(struct text *text)
 {
-    if (text->count == text->most || at + 1 >= text->size || !is_syscall(text->code + at))
+    if (text->count < text->room || text->count == text->most)
+        return text->count < text->room;
+    size_t room = text->room == 0 ? FEW : 4 * text->room;
+    room = room < text->most ? room : text->most;
+    struct candidate *more = libos_alloc(room * sizeof *more);
+    text->lacks_memory = !more;
+    if (!more)
+        return false;
+    if (text->count > 0)
+        __builtin_memcpy(more, text->candidates, text->count * sizeof *more);
+    libos_free(text->candidates);
+    text->candidates = more;
+    text->room = room;
+    return true;
+}
+
+static void take_candidate(void *context, size_t at)
+{
+    struct text *text = context;
+    if (at + 1 >= text->size || !is_syscall(text->code + at) || !has_room(text))
         return;
     struct candidate *next = &text->candidates[text->count];
     *next = (struct candidate){.call = at};
-    if (read_before(text, next) && has_number(text, next) && !is_sigreturn(text, next) &&
-        read_code(text, next, at, at + WINDOW))
-        text->count++;
+    text->count += is_call(text, next);
 }
 
 /* --- branches from afar ----------------------------------------------------------------------- */
@@ -275,7 +316,7 @@ static size_t find_window(const struct text *text, size_t at)
 }
 
 /* Of a branch whose four bytes of distance are there. */
-static void mark_branch(struct text *text, size_t at, size_t target, int32_t distance)
+static void mark_branch(const struct text *text, size_t at, size_t target, int32_t distance)
 {
     for (size_t i = find_window(text, target);
          i < text->count && text->candidates[i].call <= target + WINDOW; i++)
@@ -288,8 +329,9 @@ static bool is_long_branch(const uint8_t *code)
 }
 
 /* Every byte is taken as a possible beginning of a branch of four bytes' distance. */
-static void mark_byte(struct text *text, size_t begin)
+static void mark_byte(void *context, size_t begin)
 {
+    const struct text *text = context;
     int32_t distance;
     size_t at = begin + 1 + (text->code[begin] == 0x0F);
     if (at + sizeof distance > text->size)
@@ -319,23 +361,33 @@ static bool is_short_branch(uint8_t opcode)
     return (opcode & 0xF0) == 0x70 || (opcode & 0xFC) == 0xE0 || opcode == 0xEB;
 }
 
+struct guess {
+    const uint8_t *code; /* from the first byte that may branch there */
+    size_t size;
+    struct candidate of;
+};
+
+static void guess_target(void *context, size_t at)
+{
+    struct guess *guess = context;
+    if (at + 1 < guess->size && is_short_branch(guess->code[at]))
+        mark(&guess->of, at + 2, (guess->code[at + 1] ^ 0x80) - 0x80);
+}
+
 /* Where short branches may lead, every byte around it taken as a possible one. */
 static uint64_t guess_targets(const struct text *text, const struct candidate *from)
 {
-    struct candidate guess = {.call = from->call};
-    size_t end = from->call + SHORT_BRANCH;
-    size_t at = from->call > SHORT_BRANCH ? from->call - SHORT_BRANCH : 0;
-    for (; at + 1 < text->size && at < end; at++) {
-        if (is_short_branch(text->code[at]))
-            mark(&guess, at + 2, (text->code[at + 1] ^ 0x80) - 0x80);
-    }
-    return guess.targets;
+    size_t first = from->call > SHORT_BRANCH ? from->call - SHORT_BRANCH : 0;
+    size_t last = text->size - from->call > SHORT_BRANCH ? from->call + SHORT_BRANCH : text->size;
+    struct guess guess = {text->code + first, last - first, {.call = from->call - first}};
+    look_at(guess.code, guess.size, scan_short_branches, guess_target, &guess);
+    return guess.of.targets;
 }
 
 /* Where they do lead, by reading. What cannot be read may lead anywhere. */
 static void read_around(const struct text *text, struct candidate *from)
 {
-    if (!read_code(text, from, from->from, from->call + SHORT_BRANCH))
+    if (!read_before(text, from) || !read_code(text, from, from->from, from->call + SHORT_BRANCH))
         from->targets = UINT64_MAX;
     from->is_read = true;
 }
@@ -373,6 +425,8 @@ static bool take_before(const struct text *text, struct candidate *from, struct 
 {
     size_t size = 0;
     size_t end = from->call + SYSCALL_SIZE;
+    if (!read_before(text, from))
+        return false;
     for (size_t i = 0; i < MOVED_MAX; i++) {
         size_t begin = from->before[i];
         if (begin == SIZE_MAX || !can_move(text, begin, &size))
@@ -403,23 +457,19 @@ static int choose(const struct text *text, struct site *out)
 
 int sites_find(const uint8_t *code, size_t size, struct site *out, size_t most)
 {
-    struct text text = {.code = code, .size = size};
-    int count = -ENOMEM;
+    struct text text = {.code = code, .size = size, .most = most < SITES_MAX ? most : SITES_MAX};
+    int count = 0;
     if (size <= SITES_CODE_MAX)
-        look_at(&text, scan_syscalls, count_syscall);
-    if (text.most > most)
-        text.most = most;
-    if (text.most == 0)
-        return 0;
-    text.candidates = libos_alloc(text.most * sizeof *text.candidates);
-    text.coarse = alloc_zeroed((size + WINDOW) / COARSE / 8 + 1, 1);
-    if (text.candidates && text.coarse) {
-        look_at(&text, scan_syscalls, take_candidate);
+        look_at(code, size, scan_syscalls, take_candidate, &text);
+    if (text.count > 0)
+        text.coarse = alloc_zeroed((size + WINDOW) / COARSE / 8 + 1, 1);
+    if (text.coarse) {
         mark_coarse(&text);
-        if (text.count > 0)
-            look_at(&text, scan_branches, mark_byte);
+        look_at(code, size, scan_branches, mark_byte, &text);
         count = choose(&text, out);
     }
+    if (text.lacks_memory || (text.count > 0 && !text.coarse))
+        count = -ENOMEM;
     libos_free(text.coarse);
     libos_free(text.candidates);
     return count;

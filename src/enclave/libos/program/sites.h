@@ -4,7 +4,8 @@
  * Theory of operation: the bytes of a SYSCALL count when reading from most of the places some 150
  * bytes before comes to them (reading falls in step with code soon, wherever it begins), and when
  * RAX is set shortly before, with no zeros between, which tables of numbers have, or compared with
- * the largest errno right behind. Five bytes are needed for a jump: the SYSCALL and whole
+ * the largest errno right behind. A number to EAX, the SYSCALL and that comparison with nothing
+ * between are one without reading. Five bytes are needed for a jump: the SYSCALL and whole
  * instructions behind it, or before it. They go to a trampoline, and so must not be branches, not
  * depend on where they stand, and nothing may lead between them: of that, direct branches of the
  * same code are known. Targets in tables are not; it is taken that none lies between a SYSCALL and

@@ -273,6 +273,47 @@ static void knows_long_branches_at_every_place(void **state)
     }
 }
 
+/* What stands before these thirteen bytes needs to be no code, unless something leads into them. */
+static void knows_the_usual_call(void **state)
+{
+    (void)state;
+    const struct bytes unknown = BYTES("\x06\x06\x06\x06\x06\x06\x06\x06");
+    const struct bytes nop = BYTES("\x90");
+    const struct bytes no_number = BYTES("\xb8\x00\x04\x00\x00"); /* mov $1024, %eax */
+    const struct bytes other_register = BYTES("\xb9\x27\x00\x00\x00");
+    const struct bytes back = BYTES("\xeb\xf6"); /* jmp to the comparison */
+    const struct bytes end = BYTES("\x00\x00\x00");
+    assert_int_equal(rewrite(make((struct bytes[]){unknown, number_39, call, compare, ret, {0}})),
+                     1);
+    assert_memory_equal(code + unknown.size, "\xb8\x27\x00\x00\x00\xe9", 6);
+    assert_int_equal(rewrite(make((struct bytes[]){number_39, call, compare, ret, {0}})), 1);
+    refuses((struct bytes[]){unknown, no_number, call, compare, ret, {0}}, "no call's number");
+    refuses((struct bytes[]){unknown, other_register, call, compare, ret, {0}}, "not to RAX");
+    refuses((struct bytes[]){unknown, number_39, nop, call, compare, ret, {0}}, "a byte between");
+    refuses((struct bytes[]){unknown, number_39, call, nop, compare, ret, {0}}, "a byte behind");
+    refuses((struct bytes[]){end, call, compare, ret, {0}}, "the number is not there");
+    refuses((struct bytes[]){unknown, number_39, call, compare, ret, ret, back, {0}},
+            "something may lead behind it");
+}
+
+static void finds_more_than_a_few(void **state)
+{
+    (void)state;
+    struct site sites[200];
+    size_t end = 0;
+    memset(code, 0x90, CODE_SIZE);
+    for (int i = 0; i < 150; i++)
+        end = put(end, (struct bytes[]){number_39, call, compare, {0}});
+    assert_int_equal(sites_find(code, end, sites, 200), 150);
+    assert_int_equal(sites_find(code, end, sites, 100), 100);
+    assert_int_equal(sites[149].end, end);
+    for (size_t left = 0; left < 3; left++) {
+        heap_left = left;
+        assert_int_equal(sites_find(code, end, sites, 200), -ENOMEM);
+    }
+    heap_left = SIZE_MAX;
+}
+
 static void says_when_there_is_no_memory(void **state)
 {
     (void)state;
@@ -357,6 +398,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(leaves_what_something_leads_into, set_up, tear_down),
         cmocka_unit_test_setup_teardown(sees_branches_from_the_other_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(knows_long_branches_at_every_place, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(knows_the_usual_call, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(finds_more_than_a_few, set_up, tear_down),
         cmocka_unit_test_setup_teardown(says_when_there_is_no_memory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(stays_within_its_bounds, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refuses_sites_that_do_not_fit, set_up, tear_down),
