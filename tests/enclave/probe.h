@@ -28,6 +28,7 @@ enum probe_order {
                  answer, if then  these two are as they were and the others are clear */
     PROBE_KEEP,   /* has PROBE_SPUN in all registers that a call of the host's has no use for, and
                      asks: the answer, if then those that are the caller's have it still */
+    PROBE_ZEROS,  /* bytes of some that begin as zeros and are none */
 };
 
 enum probe_state {

@@ -1,4 +1,5 @@
-/* Between entry.S and the image: relocation once, exceptions with what the processor tells. */
+/* Between entry.S and the image: its memory made ready once, exceptions with what the processor
+ * tells. */
 #include <elf.h>
 #include <stdatomic.h>
 
@@ -13,8 +14,14 @@ HIDDEN bool enclave_fault(struct sgx_gprs *state);
 extern HIDDEN const uint8_t __ehdr_start[];
 extern HIDDEN const Elf64_Dyn _DYNAMIC[];
 
-enum { UNTOUCHED, IN_WORK, DONE };
-static atomic_int relocation;
+/* Measured, as what is not zero is: before it is READY, of what can be written only this is. */
+enum { UNTOUCHED = 1, IN_WORK, READY };
+static atomic_int memory = UNTOUCHED;
+
+static uint64_t whole_pages(uint64_t size)
+{
+    return (size + SGX_PAGE_SIZE - 1) / SGX_PAGE_SIZE * SGX_PAGE_SIZE;
+}
 
 uintptr_t enclave_base(void)
 {
@@ -35,6 +42,20 @@ bool enclave_is_outside(uintptr_t address, uint64_t size)
     if (size > UINTPTR_MAX - address)
         return false;
     return address + size <= base || address >= base + range;
+}
+
+/* Pages of which the file has no byte are not measured: what is there is the host's. */
+static void clear(void)
+{
+    const Elf64_Ehdr *header = (const Elf64_Ehdr *)__ehdr_start;
+    const Elf64_Phdr *program = (const Elf64_Phdr *)(__ehdr_start + header->e_phoff);
+    for (uint16_t i = 0; i < header->e_phnum; i++, program++) {
+        if (program->p_type != PT_LOAD || !(program->p_flags & PF_W))
+            continue;
+        uint64_t first = whole_pages(program->p_vaddr + program->p_filesz);
+        uint64_t end = whole_pages(program->p_vaddr + program->p_memsz);
+        __builtin_memset((uint8_t *)enclave_base() + first, 0, end - first);
+    }
 }
 
 /* The image's bytes are the same at every base, as they are measured; its pointers are made here.
@@ -60,11 +81,12 @@ static void relocate(void)
 uint64_t enclave_start(const uint64_t arguments[4])
 {
     int seen = UNTOUCHED;
-    if (atomic_compare_exchange_strong(&relocation, &seen, IN_WORK)) {
+    if (atomic_compare_exchange_strong(&memory, &seen, IN_WORK)) {
+        clear();
         relocate();
-        atomic_store(&relocation, DONE);
+        atomic_store(&memory, READY);
     }
-    while (atomic_load(&relocation) != DONE)
+    while (atomic_load(&memory) != READY)
         __builtin_ia32_pause();
     return enclave_main(arguments);
 }
@@ -74,12 +96,15 @@ __attribute__((weak)) void enclave_interrupt(struct sgx_gprs *state)
     (void)state;
 }
 
-/* Without SGX_MISC_EXINFO the processor writes nothing before the registers: the bytes are the
+/* Before the memory is ready, the image knows of no exception, and interrupts are nobody's.
+ * Without SGX_MISC_EXINFO the processor writes nothing before the registers: the bytes are the
  * enclave's own, or the host's from when the page was added, so only these two vectors have any. */
 bool enclave_fault(struct sgx_gprs *state)
 {
     static const struct sgx_exinfo nothing;
     uint32_t vector = state->exit_info & SGX_EXIT_VECTOR;
+    if (atomic_load(&memory) != READY)
+        return !(state->exit_info & SGX_EXIT_VALID);
     if (!(state->exit_info & SGX_EXIT_VALID)) {
         enclave_interrupt(state);
         return true;

@@ -33,6 +33,36 @@ static void enters_and_comes_back(void **state)
     assert_int_equal(ask(PROBE_GREETING, 2, 0), 's'); /* relocated */
 }
 
+/* Whatever may be in a page's place is in those whose content nothing measures. */
+static int add_anything(void *enclave, const struct enclave_pages *pages, struct error *error)
+{
+    struct enclave_pages added = *pages;
+    uint8_t *anything = malloc(pages->size);
+    assert_non_null(anything);
+    memset(anything, 0xA5, pages->size);
+    if (!pages->is_measured)
+        added.bytes = span_of(anything, pages->size);
+    int result = driver_model.add(enclave, &added, error);
+    free(anything);
+    return result;
+}
+
+static void begins_with_zeros_whatever_the_host_put_there(void **state)
+{
+    (void)state;
+    struct driver hostile = driver_model;
+    hostile.add = add_anything;
+    driver_model.free(probe.enclave);
+    probe.enclave = enclave_load(&hostile, &probe.image, probe.sigstruct, &probe.options, &err);
+    if (!probe.enclave)
+        fail_msg("%s", err.text);
+    assert_int_equal(ask(PROBE_READ, ask(PROBE_HEAP, 0, 0), 0), UINT64_C(0xA5A5A5A5A5A5A5A5));
+    assert_int_equal(ask(PROBE_ZEROS, 0, 0), 0);
+    assert_int_equal(ask(PROBE_GREETING, 2, 0), 's');
+    assert_int_equal(probe_ask(&probe, 1, PROBE_ZEROS, 1, 2, 0), 0);
+    probe_load(&probe);
+}
+
 static void asks_the_host(void **state)
 {
     (void)state;
@@ -733,6 +763,7 @@ int main(int argc, char *argv[])
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(enters_and_comes_back),
+        cmocka_unit_test(begins_with_zeros_whatever_the_host_put_there),
         cmocka_unit_test(asks_the_host),
         cmocka_unit_test(runs_two_threads_at_once),
         cmocka_unit_test(takes_exceptions_back_inside),

@@ -50,7 +50,7 @@ static void becomes_the_pages_that_the_rule_says(void **state)
         bool measured;
     } expected[] = {
         {0x0, 0x1000, 0x201, true},     {0x1000, 0x1000, 0x205, true},  /* headers, code */
-        {0x3000, 0x2000, 0x203, true},                                  /* data and zeros */
+        {0x3000, 0x1000, 0x203, true},  {0x4000, 0x1000, 0x203, false}, /* data, zeros */
         {0x6000, 0x1000, 0x100, true},  {0x7000, 0x1000, 0x203, true},  /* TCS, thread */
         {0x8000, 0x2000, 0x203, false}, {0xB000, 0x2000, 0x203, false}, /* SSA, stack */
         {0xE000, 0x2000, 0x203, false},                                 /* heap */
@@ -65,6 +65,19 @@ static void becomes_the_pages_that_the_rule_says(void **state)
         assert_int_equal(seen.pages[i].flags, expected[i].flags);
         assert_int_equal(seen.pages[i].is_measured, expected[i].measured);
     }
+}
+
+/* The code inside cannot make zeros of them. */
+static void measures_zeros_that_cannot_be_written(void **state)
+{
+    (void)state;
+    static struct seen seen;
+    enclave_file_init(&file);
+    file.programs[ENCLAVE_FILE_DATA].p_flags = PF_R;
+    see_all(&seen);
+    assert_int_equal(seen.pages[2].size, 0x2000);
+    assert_int_equal(seen.pages[2].flags, 0x201);
+    assert_true(seen.pages[2].is_measured);
 }
 
 static void hands_no_byte_of_the_file_in_beside_its_segments(void **state)
@@ -90,17 +103,17 @@ static void tells_each_thread_where_things_are(void **state)
     file.numbers[1] = 2;
     file.numbers[6] = 0;
     see_all(&seen);
-    assert_int_equal(seen.count, 3 + 2 * 4); /* no heap */
-    memcpy(&tcs, seen.first[7], sizeof tcs);
-    memcpy(&thread, seen.first[8], sizeof thread);
-    assert_int_equal(seen.pages[7].offset, 0x6000 + 0x8000);
-    assert_int_equal(thread.tcs, seen.pages[7].offset);
-    assert_int_equal(thread.offset, seen.pages[8].offset);
+    assert_int_equal(seen.count, 4 + 2 * 4); /* no heap */
+    memcpy(&tcs, seen.first[8], sizeof tcs);
+    memcpy(&thread, seen.first[9], sizeof thread);
+    assert_int_equal(seen.pages[8].offset, 0x6000 + 0x8000);
+    assert_int_equal(thread.tcs, seen.pages[8].offset);
+    assert_int_equal(thread.offset, seen.pages[9].offset);
     assert_int_equal(thread.index, 1);
     assert_int_equal(thread.threads, 2);
-    assert_int_equal(thread.ssa, seen.pages[9].offset);
-    assert_int_equal(thread.ssa_frames * thread.ssa_frame_size, seen.pages[9].size);
-    assert_int_equal(thread.stack_top, seen.pages[10].offset + seen.pages[10].size);
+    assert_int_equal(thread.ssa, seen.pages[10].offset);
+    assert_int_equal(thread.ssa_frames * thread.ssa_frame_size, seen.pages[10].size);
+    assert_int_equal(thread.stack_top, seen.pages[11].offset + seen.pages[11].size);
     assert_int_equal(thread.stack_size, 0x2000);
     assert_int_equal(thread.size, 0x20000);
     assert_int_equal(tcs.ssa, thread.ssa);
@@ -126,7 +139,7 @@ static void measures_what_it_writes_as_a_stream(void **state)
     assert_memory_equal(mrenclave, sgxs.mrenclave, sizeof mrenclave);
     assert_int_equal(sgxs.page_count, 12);
     assert_int_equal(sgxs.tcs_count, 1);
-    assert_int_equal(sgxs.chunk_count, 6 * 16);
+    assert_int_equal(sgxs.chunk_count, 5 * 16);
     assert_int_equal(sgxs.size, 0x10000);
 }
 
@@ -288,6 +301,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(becomes_the_pages_that_the_rule_says),
+        cmocka_unit_test(measures_zeros_that_cannot_be_written),
         cmocka_unit_test(hands_no_byte_of_the_file_in_beside_its_segments),
         cmocka_unit_test(tells_each_thread_where_things_are),
         cmocka_unit_test(measures_what_it_writes_as_a_stream),
