@@ -149,12 +149,13 @@ static int print_json(const struct enclave_image *image, const uint8_t mrenclave
                       const uint8_t *config_id, struct error *err)
 {
     json_t *document = json_pack(
-        "{s:o, s:o*, s:I, s:I, s:I, s:I, s:I, s:I}", "mrenclave",
+        "{s:o, s:o*, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "mrenclave",
         measure_json_hex(mrenclave, SHA256_SIZE), "configid",
         config_id ? measure_json_hex(config_id, CONFIG_ID_SIZE) : NULL, "size",
-        (json_int_t)image->size, "threads", (json_int_t)image->threads, "ssa_frames",
-        (json_int_t)image->ssa_frames, "ssa_frame_size", (json_int_t)image->ssa_frame_size,
-        "stack_size", (json_int_t)image->stack_size, "heap_size", (json_int_t)image->heap_size);
+        (json_int_t)image->size, "threads", (json_int_t)image->threads, "threads_added",
+        (json_int_t)image->added, "ssa_frames", (json_int_t)image->ssa_frames, "ssa_frame_size",
+        (json_int_t)image->ssa_frame_size, "stack_size", (json_int_t)image->stack_size, "heap_size",
+        (json_int_t)image->heap_size);
     return measure_print_json(document, err);
 }
 
@@ -166,8 +167,9 @@ static void print(const struct enclave_image *image, const uint8_t mrenclave[SHA
         measure_print_hex("CONFIGID", config_id, CONFIG_ID_SIZE);
     (void)printf("%-14s 0x%llx bytes, entered at 0x%llx\n", "enclave",
                  (unsigned long long)image->size, (unsigned long long)image->entry);
-    (void)printf("%-14s %u, each with %u SSA frames of %u pages and a stack of 0x%llx bytes\n",
-                 "threads", image->threads, image->ssa_frames, image->ssa_frame_size,
+    (void)printf("%-14s %u (%u at the start), each with %u SSA frames of %u pages and a stack of "
+                 "0x%llx bytes\n",
+                 "threads", image->threads, image->added, image->ssa_frames, image->ssa_frame_size,
                  (unsigned long long)image->stack_size);
     (void)printf("%-14s 0x%llx bytes, not measured\n", "heap",
                  (unsigned long long)image->heap_size);

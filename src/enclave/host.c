@@ -123,10 +123,11 @@ static int64_t answer_restrict(struct host_thread *thread, const uint64_t argume
     return outcome < 0 ? -EIO : 0;
 }
 
-static int64_t answer_trim(struct host_thread *thread, const uint64_t arguments[3])
+static int64_t answer_type(struct host_thread *thread, const uint64_t arguments[3])
 {
     struct enclave *enclave = thread->host->enclave;
-    int outcome = enclave->driver->set_type(enclave, arguments[0], arguments[1], SGX_TRIM, NULL);
+    int outcome = enclave->driver->set_type(enclave, arguments[0], arguments[1], arguments[2],
+                                            NULL);
     return outcome < 0 ? -EIO : 0;
 }
 
@@ -207,7 +208,7 @@ static uint64_t answer_honestly(struct host_thread *thread, uint64_t number,
         [DOOR_SPAWN] = answer_spawn,       [DOOR_ALARM] = answer_alarm,
         [DOOR_TELL] = host_answer_tell,    [DOOR_NEXT] = host_answer_next,
         [DOOR_INPUT] = host_answer_input,  [DOOR_BEGIN] = host_answer_begin,
-        [DOOR_TRIM] = answer_trim,         [DOOR_REMOVE] = answer_remove,
+        [DOOR_TYPE] = answer_type,         [DOOR_REMOVE] = answer_remove,
         [DOOR_QUOTE] = answer_quote,
     };
     host_outbox_empty(thread->host);

@@ -163,33 +163,6 @@ static int check_flags(const struct enclave_pages *pages, struct error *err)
     return 0;
 }
 
-/* Table 38-8, and what EADD checks of a TCS. */
-static int add_tcs(struct model *model, uint64_t offset, struct span bytes, struct error *err)
-{
-    struct sgx_tcs page;
-    if (bytes.size != sizeof page)
-        return error_set(err, ERROR_INVALID, "EADD: a TCS of zeros has no SSA frame");
-    memcpy(&page, bytes.data, sizeof page);
-    uint64_t misaligned = (page.ssa | page.fs | page.gs) % SGX_PAGE_SIZE;
-    if (page.state != 0 || (page.flags & ~UINT64_C(1)) != 0 || page.current_ssa != 0 ||
-        page.ssa_count == 0 || page.aep != 0 || misaligned != 0 || page.ssa >= model->secs.size ||
-        page.fs >= model->secs.size || page.gs >= model->secs.size ||
-        page.entry >= model->secs.size || !model_is_zero(page.reserved, sizeof page.reserved))
-        return error_set(err, ERROR_INVALID,
-                         "EADD: the TCS at 0x%llx has fields that may not be so",
-                         (unsigned long long)offset);
-    struct model_tcs *tcs = model_add_tcs(model, offset, err);
-    if (!tcs)
-        return -1;
-    tcs->ssa = page.ssa;
-    tcs->entry = page.entry;
-    tcs->fs = page.fs;
-    tcs->gs = page.gs;
-    tcs->current_ssa = 0;
-    tcs->ssa_count = page.ssa_count;
-    return 0;
-}
-
 /* The records of one page, one behind the other: thousands of small pieces take as long again. */
 static void measure_page(struct model *model, const struct enclave_pages *pages, uint64_t at)
 {
@@ -218,7 +191,7 @@ static int model_add(void *enclave, const struct enclave_pages *pages, struct er
     for (uint64_t at = 0; pages->flags == SGX_TCS && at < pages->size; at += SGX_PAGE_SIZE) {
         struct span bytes = pages->bytes.size > 0 ? span_of(pages->bytes.data + at, SGX_PAGE_SIZE)
                                                   : pages->bytes;
-        if (add_tcs(model, pages->offset + at, bytes, err) < 0)
+        if (model_add_tcs(model, pages->offset + at, bytes, err) < 0)
             return -1;
     }
     if (model_pages_add(model, pages, err) < 0)

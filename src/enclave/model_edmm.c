@@ -76,6 +76,8 @@ static int retype_page(struct model *model, uint64_t offset, uint64_t type, stru
         return refuse(offset, "waits for EACCEPT (PAGE_NOT_MODIFIABLE)", err);
     if (tcs && atomic_load(&tcs->is_busy))
         return refuse(offset, "is a TCS by which a thread is inside", err);
+    if (type == SGX_TCS && model_retype_tcs(model, offset, err) < 0)
+        return -1;
     page->flags = (uint16_t)(type | SGX_MODIFIED);
     return model_pages_settle(model, offset, SGX_PAGE_SIZE, err);
 }

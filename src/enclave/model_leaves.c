@@ -137,10 +137,9 @@ static bool leaf_accept(struct model *model, const struct sgx_gprs *registers, u
     /* EACCEPT does not compare a page's access when it is modified: EMODT has taken it. */
     if (info.flags != page->flags)
         return true;
-    if ((page->flags & SGX_TYPE) == SGX_TCS && (page->flags & SGX_MODIFIED)) {
-        *status = SGX_NOT_MODIFIABLE; /* TCS that are made later: not in the model yet */
-        return true;
-    }
+    struct model_tcs *tcs = model_find_tcs(model, offset);
+    if ((page->flags & SGX_TYPE) == SGX_TCS && (!tcs || !tcs->is_good))
+        return faults(fault, MODEL_GP, 0);
     page->flags &= (uint16_t)~state;
     *status = 0;
     return true;

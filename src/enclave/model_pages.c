@@ -180,6 +180,16 @@ int model_pages_close(struct model *model, struct error *err)
     return 0;
 }
 
+int model_page_take(struct model *model, uint64_t offset, uint8_t out[SGX_PAGE_SIZE],
+                    struct error *err)
+{
+    if (!(model_page_at(model, offset)->given & SGX_READ) &&
+        protect(model, offset, SGX_PAGE_SIZE, SGX_READ, err) < 0)
+        return -1;
+    memcpy(out, address_of(model, offset), SGX_PAGE_SIZE);
+    return 0;
+}
+
 /* No thread sees the page without its bytes: it is filled elsewhere, and then moved. */
 int model_page_put(struct model *model, uint64_t offset, const uint8_t bytes[SGX_PAGE_SIZE],
                    uint64_t flags, struct error *err)
@@ -294,32 +304,4 @@ bool model_allows(struct model *model, uint64_t address, uint64_t size, uint64_t
             return false;
     }
     return true;
-}
-
-struct model_tcs *model_find_tcs(struct model *model, uint64_t offset)
-{
-    for (size_t i = 0; i < model->tcs_count; i++) {
-        if (model->tcs[i]->offset == offset)
-            return model->tcs[i];
-    }
-    return NULL;
-}
-
-struct model_tcs *model_add_tcs(struct model *model, uint64_t offset, struct error *err)
-{
-    struct model_tcs *tcs = model_find_tcs(model, offset);
-    if (tcs)
-        return tcs;
-    if (model->tcs_count == ENCLAVE_IMAGE_THREADS_MAX) {
-        (void)error_set(err, ERROR_LIMIT, "more than %d TCS", ENCLAVE_IMAGE_THREADS_MAX);
-        return NULL;
-    }
-    tcs = calloc(1, sizeof *tcs);
-    if (!tcs) {
-        (void)error_memory(err);
-        return NULL;
-    }
-    tcs->offset = offset;
-    model->tcs[model->tcs_count++] = tcs;
-    return tcs;
 }

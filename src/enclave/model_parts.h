@@ -20,6 +20,7 @@ struct model_page {
 /* Of a TCS what entering it takes (table 38-8), and not its 4 KiB: there are a hundred. */
 struct model_tcs {
     atomic_bool is_busy; /* a thread is inside by it */
+    bool is_good;        /* its fields are as they may be */
     uint64_t offset;
     uint64_t ssa, entry, fs, gs;
     uint32_t current_ssa, ssa_count;
@@ -73,6 +74,9 @@ int model_pages_back(struct model *model, uint64_t offset, uint64_t size, struct
  * model_pages_close() on, which EINIT calls. */
 int model_pages_add(struct model *model, const struct enclave_pages *pages, struct error *err);
 int model_pages_close(struct model *model, struct error *err);
+/* The bytes of a page that is there, which may lose its access by that. */
+int model_page_take(struct model *model, uint64_t offset, uint8_t out[SGX_PAGE_SIZE],
+                    struct error *err);
 /* A page with these bytes and this access, in one step for whoever looks at it. */
 int model_page_put(struct model *model, uint64_t offset, const uint8_t bytes[SGX_PAGE_SIZE],
                    uint64_t flags, struct error *err);
@@ -94,8 +98,11 @@ bool model_allows(struct model *model, uint64_t address, uint64_t size, uint64_t
 /* model_blocks.c: likewise. These pages, which had no access yet, are about to be written. */
 void model_blocks_come(struct model *model, uint64_t offset, uint64_t size);
 
-struct model_tcs *model_find_tcs(struct model *model, uint64_t offset);
-struct model_tcs *model_add_tcs(struct model *model, uint64_t offset, struct error *err);
+/* model_tcs.c: likewise. */
+struct model_tcs *model_find_tcs(struct model *model, uint64_t offset); /* or NULL */
+int model_add_tcs(struct model *model, uint64_t offset, struct span bytes, struct error *err);
+/* Of a regular page that is about to become one, for EACCEPT to say whether it may. */
+int model_retype_tcs(struct model *model, uint64_t offset, struct error *err);
 
 /* model_launch.c: what ECREATE and EINIT check. */
 int model_check_secs(const struct sgx_secs *secs, size_t *xsave_size, struct error *err);

@@ -8,7 +8,7 @@
 #include "measure/sgxs.h"
 
 #define PROGRAMS_MAX   16
-#define NOTE_VERSION   1
+#define NOTE_VERSION   2
 #define SSA_FRAMES_MIN 2 /* one for the program, one for the handler of its exceptions */
 #define SSA_FRAMES_MAX 16
 #define SSA_PAGES_MAX  4
@@ -135,8 +135,8 @@ static int read_segment(struct span file, const struct program *program, struct 
     return take_bytes(file, program, &segment->bytes, err);
 }
 
-/* u32 name size, u32 size, u32 type, the name, then version, threads, SSA frames, pages of one as
- * u32, stack and heap as u64. It is the only note of its segment. */
+/* u32 name size, u32 size, u32 type, the name, then version, threads, those that are added, SSA
+ * frames, pages of one as u32, stack and heap as u64. It is the only note of its segment. */
 static int read_note(struct span note, struct enclave_image *out, struct error *err)
 {
     struct cursor cursor = cursor_of(note);
@@ -149,7 +149,7 @@ static int read_note(struct span note, struct enclave_image *out, struct error *
         !span_equal(name, span_of(ENCLAVE_IMAGE_NOTE_NAME, name_size)))
         return malformed(err, "has a note that is not Caisson's");
     bool good = cursor_le32(&cursor, &version) && cursor_le32(&cursor, &out->threads) &&
-                cursor_le32(&cursor, &out->ssa_frames) &&
+                cursor_le32(&cursor, &out->added) && cursor_le32(&cursor, &out->ssa_frames) &&
                 cursor_le32(&cursor, &out->ssa_frame_size) &&
                 cursor_le64(&cursor, &out->stack_size) && cursor_le64(&cursor, &out->heap_size);
     if (!good || !cursor_at_end(&cursor))
@@ -168,6 +168,10 @@ static int check_note(const struct enclave_image *image, struct error *err)
     if (image->threads > ENCLAVE_IMAGE_THREADS_MAX)
         return error_set(err, ERROR_LIMIT, "the enclave image wants %u threads; %d can be",
                          image->threads, ENCLAVE_IMAGE_THREADS_MAX);
+    if (image->added == 0 || image->added > image->threads)
+        return error_set(err, ERROR_INVALID,
+                         "the enclave image begins with %u of its %u threads; 1 to all can be",
+                         image->added, image->threads);
     if (image->ssa_frames < SSA_FRAMES_MIN || image->ssa_frames > SSA_FRAMES_MAX ||
         image->ssa_frame_size == 0 || image->ssa_frame_size > SSA_PAGES_MAX)
         return error_set(

@@ -20,7 +20,7 @@
 #define ENCLAVE_IMAGE_HEAP_MAX     (UINT64_C(1) << 35)  /* bytes */
 #define ENCLAVE_IMAGE_NOTE_NAME    "Caisson"
 #define ENCLAVE_IMAGE_NOTE_TYPE    1
-#define ENCLAVE_IMAGE_NOTE_SIZE    32
+#define ENCLAVE_IMAGE_NOTE_SIZE    36
 
 struct enclave_segment {
     uint64_t offset;   /* from the enclave's base, of its first byte */
@@ -30,7 +30,8 @@ struct enclave_segment {
 };
 
 struct enclave_image {
-    uint32_t threads;
+    uint32_t threads;        /* there is room for */
+    uint32_t added;          /* of these, the last: their pages are there from the start */
     uint32_t ssa_frames;     /* a thread */
     uint32_t ssa_frame_size; /* pages */
     uint64_t stack_size;     /* bytes a thread */

@@ -7,9 +7,8 @@
 #include "measure/sgxs.h"
 #include "measure/sgxs_records.h"
 
-#define DATA        (SGX_REGULAR | SGX_READ | SGX_WRITE)
-#define LIMIT_WHOLE 0xFFFFFFFFU
-#define PIECE       ((size_t)128 * 1024) /* bytes of a segment at once, whole pages */
+#define DATA  (SGX_REGULAR | SGX_READ | SGX_WRITE)
+#define PIECE ((size_t)128 * 1024) /* bytes of a segment at once, whole pages */
 
 struct target {
     enclave_add_fn *add;
@@ -106,13 +105,8 @@ static int add_thread(const struct target *target, const struct enclave_image *i
     struct enclave_thread thread;
     uint8_t page[SGX_PAGE_SIZE] = {0};
     describe_thread(image, index, &thread);
-    const struct sgx_tcs tcs = {.ssa = thread.ssa,
-                                .ssa_count = image->ssa_frames,
-                                .entry = image->entry,
-                                .fs = thread.offset,
-                                .gs = thread.offset,
-                                .fs_limit = LIMIT_WHOLE,
-                                .gs_limit = LIMIT_WHOLE};
+    struct sgx_tcs tcs = {0};
+    enclave_thread_set_tcs(&thread, image->entry, &tcs);
     memcpy(page, &thread, sizeof thread);
     if (add_bytes(target, thread.tcs, SGX_TCS, span_of(&tcs, sizeof tcs), err) < 0 ||
         add_bytes(target, thread.offset, DATA, span_of(page, sizeof page), err) < 0 ||
@@ -127,7 +121,7 @@ int enclave_image_add(const struct enclave_image *image, enclave_add_fn *add, vo
     struct target target = {add, context, NULL};
     if (add_segments(&target, image, err) < 0)
         return -1;
-    for (uint32_t i = 0; i < image->threads; i++) {
+    for (uint32_t i = image->threads - image->added; i < image->threads; i++) {
         if (add_thread(&target, image, i, err) < 0)
             return -1;
     }

@@ -1,14 +1,16 @@
 /*
- * What the loader tells the code inside an enclave about one of its threads: a measured page, to
- * which GS points while the thread is inside. Offsets are from the enclave's base, so that the page
- * is the same wherever the enclave lies. What follows the structure is the code's own, and zero at
- * first. docs/sgx.md has the layout.
+ * What the code inside an enclave is told about one of its threads: a page, to which GS points
+ * while the thread is inside. It is measured, or made inside (libos/threads/thread_place.c).
+ * Offsets are from the enclave's base, so that the page is the same wherever the enclave lies. What
+ * follows the structure is the code's own, and zero at first. docs/sgx.md has the layout.
  */
 #ifndef CAISSON_MEASURE_ENCLAVE_THREAD_H
 #define CAISSON_MEASURE_ENCLAVE_THREAD_H
 
 #include <assert.h>
 #include <stdint.h>
+
+#include "measure/sgx.h"
 
 struct enclave_thread {
     uint64_t offset; /* of this page */
@@ -26,5 +28,17 @@ struct enclave_thread {
 };
 #define ENCLAVE_THREAD_FIELDS 12
 static_assert(sizeof(struct enclave_thread) == 8 * ENCLAVE_THREAD_FIELDS, "no gaps");
+
+/* The TCS of such a thread, all of whose other bytes are zero; `entry` is where EENTER goes on. */
+static inline void enclave_thread_set_tcs(const struct enclave_thread *thread, uint64_t entry,
+                                          struct sgx_tcs *out)
+{
+    const uint32_t whole = UINT32_MAX;
+    out->ssa = thread->ssa;
+    out->ssa_count = (uint32_t)thread->ssa_frames;
+    out->entry = entry;
+    out->fs = out->gs = thread->offset;
+    out->fs_limit = out->gs_limit = whole;
+}
 
 #endif

@@ -8,7 +8,7 @@
 #include "enclave/inside/enclave.h"
 #include "enclave/libos/gate/libc.h"
 
-ENCLAVE_NOTE(1, 2, 0x40000, 0x1000000);
+ENCLAVE_NOTE(1, 1, 2, 0x40000, 0x1000000);
 
 bool enclave_exception(struct sgx_gprs *state, const struct sgx_exinfo *fault)
 {

@@ -7,7 +7,7 @@
 
 #include "enclave/inside/enclave.h"
 
-ENCLAVE_NOTE(2, 2, 0x4000, 0x8000);
+ENCLAVE_NOTE(2, 2, 2, 0x4000, 0x8000);
 
 /* Written by the exception handler, read by the program that it interrupted. */
 static struct {

@@ -10,7 +10,7 @@
 #include "enclave/libos/files/verity.h"
 #include "enclave/libos/files/vfs.h"
 
-ENCLAVE_NOTE(1, 2, 0x20000, 0);
+ENCLAVE_NOTE(1, 1, 2, 0x20000, 0);
 
 #define CACHE_BLOCKS 16
 

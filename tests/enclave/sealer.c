@@ -6,7 +6,7 @@
 #include "enclave/inside/enclave.h"
 #include "enclave/libos/seal/seal_inside.h"
 
-ENCLAVE_NOTE(1, 2, 0x8000, 0);
+ENCLAVE_NOTE(1, 1, 2, 0x8000, 0);
 
 #define SEALED_SIZE (SEAL_HEAD_SIZE + SEALER_PLAIN_SIZE)
 

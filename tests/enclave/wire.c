@@ -15,7 +15,7 @@
 #include "enclave/libos/threads/wait.h"
 #include "enclave/libos/wire/wire.h"
 
-ENCLAVE_NOTE(DOOR_THREADS_MAX + 1, 3, 0x10000, 0);
+ENCLAVE_NOTE(DOOR_THREADS_MAX + 1, 1, 3, 0x10000, 0);
 
 /* --- what is not here: threads but one, and a program ----------------------------------------- */
 

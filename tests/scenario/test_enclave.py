@@ -23,7 +23,7 @@ BUILD = os.path.join(paths.SOURCE, "scripts", "build-enclave")
 LINT = os.path.join(paths.SOURCE, "scripts", "lint-enclave")
 MINIMAL = """
 #include "enclave/inside/enclave.h"
-ENCLAVE_NOTE(1, 2, 0x1000, 0);
+ENCLAVE_NOTE(1, 1, 2, 0x1000, 0);
 bool enclave_exception(struct sgx_gprs *state, const struct sgx_exinfo *fault)
 { (void)state; (void)fault; return false; }
 uint64_t enclave_main(const uint64_t arguments[4])
@@ -64,7 +64,7 @@ def mrenclave(image):
     """docs/sgx.md, "The image"."""
     entry, programs = headers(image)
     (note,) = [image[p[2]:p[2] + p[5]] for p in programs if p[0] == 4]
-    _, threads, frames, frame, stack, heap = struct.unpack_from("<IIIIQQ", note, 20)
+    _, threads, added, frames, frame, stack, heap = struct.unpack_from("<IIIIIQQ", note, 20)
     loads = [p for p in programs if p[0] == 1]
     first = pages_up(loads[-1][3] + loads[-1][6]) + PAGE
     each = PAGE * (4 + frames * frame) + stack
@@ -77,8 +77,11 @@ def mrenclave(image):
         before = address % PAGE
         data = bytes(before) + image[offset:offset + file_size]
         access = bool(flags & 4) | bool(flags & 2) << 1 | (flags & 1) << 2
-        records.add(address - before, 0x200 | access, data.ljust(pages_up(before + memory), b"\0"))
-    for i in range(threads):
+        measured = pages_up(len(data) if access & 2 else before + memory)
+        data = data.ljust(pages_up(before + memory), b"\0")
+        records.add(address - before, 0x200 | access, data[:measured])
+        records.add(address - before + measured, 0x200 | access, data[measured:], measured=False)
+    for i in range(threads - added, threads):
         tcs = first + i * each
         ssa = tcs + 2 * PAGE
         block = tcs + PAGE

@@ -180,7 +180,7 @@ class Simulated(Base):
         evidence.write("other-policy", POLICY + b"\n")
         shutil.copy(PROBE, "other.img")
         with open("other.img", "r+b") as file: # a byte of the note: another heap
-            at = evidence.read(PROBE).index(b"Caisson\0") + 8 + 16 + 9
+            at = evidence.read(PROBE).index(b"Caisson\0") + 8 + 20 + 9
             file.seek(at)
             file.write(b"\x10")
         self.verify("--policy", "other-policy", status=1, says="refused by configid")

@@ -13,14 +13,16 @@
 #define ENCLAVE_AT 0
 #endif
 
-/* Of this enclave, as src/measure/enclave_image.h reads it; once in an image, at file scope. */
-#define ENCLAVE_NOTE(thread_count, frames, stack, heap)                                            \
+/* Of this enclave, as src/measure/enclave_image.h reads it; once in an image, at file scope. Of its
+ * threads the last `added_count` are there from the start; for the others, addresses are. */
+#define ENCLAVE_NOTE(thread_count, added_count, frames, stack, heap)                               \
     __attribute__((section(".note.caisson.enclave"), used, aligned(4))) static const struct {      \
         uint32_t name_size, size, type;                                                            \
         char name[8];                                                                              \
-        uint32_t version, threads, ssa_frames, ssa_frame_size;                                     \
+        uint32_t version, threads, added, ssa_frames, ssa_frame_size;                              \
         uint32_t stack_size[2], heap_size[2];                                                      \
-    } enclave_note = {8, 32, 1, "Caisson", 1, thread_count, frames, 1, {stack, 0}, {heap, 0}}
+    } enclave_note = {8,           36,     1, "Caisson",  2,        thread_count,                  \
+                      added_count, frames, 1, {stack, 0}, {heap, 0}}
 
 /* Written by the image. `arguments` come from the host: none of them is to be believed. */
 uint64_t enclave_main(const uint64_t arguments[4]);

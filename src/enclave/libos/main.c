@@ -27,7 +27,7 @@
 /* The range becomes 8 GiB, of which the half before the image is the program's: addresses, of which
  * it takes what memory.h allows. Of the heap nearly all comes as it is wanted: what is added is
  * only what there is before that. */
-ENCLAVE_NOTE(DOOR_THREADS_MAX + 1, 3, 0x40000, 0x40000);
+ENCLAVE_NOTE(DOOR_THREADS_MAX + 1, 1, 3, 0x40000, 0x40000);
 
 /* Bytes behind the heap: the library OS' own, then the gate's: a policy of the largest size, and
  * what is decided. */
@@ -76,7 +76,7 @@ static int accept_copy(uintptr_t page, const uint8_t *bytes, unsigned access)
 static int remove_pages(uintptr_t first, size_t size)
 {
     const struct sgx_secinfo trimmed = {.flags = SGX_TRIM | SGX_MODIFIED};
-    int result = door_trim(first - enclave_base(), size);
+    int result = door_set_type(first - enclave_base(), size, SGX_TRIM);
     for (size_t at = 0; result == 0 && at < size; at += MEMORY_PAGE)
         result = enclu_accept(&trimmed, first + at) == 0 ? 0 : -EIO;
     return result == 0 ? door_remove(first - enclave_base(), size) : result;
@@ -148,6 +148,8 @@ static int prepare(bool has_gate)
         result = prepare_memory();
     if (result == 0)
         result = emulate_begin();
+    if (result == 0)
+        result = thread_place_make(0); /* the program's first one */
     prepare_digests();
     return result;
 }

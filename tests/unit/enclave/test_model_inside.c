@@ -682,6 +682,96 @@ static void pages_go_and_come(void **state)
     assert_int_equal(ask(PROBE_WRITE, page, 1), 0);
 }
 
+/* --- a TCS that is made later ----------------------------------------------------------------- */
+
+/* Its offset, of a page of the heap with what a TCS of the second thread has, and one field as it
+ * is said. */
+static uint64_t write_tcs(size_t field, uint64_t value)
+{
+    const uint64_t page = ask(PROBE_HEAP, 0, 0) + 0x3000, frames = probe.image.ssa_frames;
+    const uint64_t thread = probe_tcs(&probe, 1) + 0x1000, limits = UINT64_MAX;
+    uint64_t words[] = {
+        0, 0, thread + 0x1000, frames << 32, probe.image.entry, 0, thread, thread, limits, 0, 0};
+    words[field] = value;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        assert_int_equal(ask(PROBE_WRITE, page + i * sizeof *words, words[i]), 0);
+    return page - probe.enclave->base;
+}
+
+static void check_no_entry(uint64_t tcs)
+{
+    struct enclave_registers registers = {DOOR_START, PROBE_ADD, 1, 2, 0};
+    struct enclave_run run = {.tcs = probe.enclave->base + tcs};
+    assert_int_equal(driver_model.enter(probe.enclave, &registers, SGX_EENTER, &run), 0);
+    assert_int_equal(run.leaf, SGX_EENTER);
+    assert_int_equal(run.exception_vector, 13);
+}
+
+static void a_page_becomes_a_tcs(void **state)
+{
+    const uint64_t arguments[4] = {PROBE_ADD, 40, 2, 0};
+    const struct enclave_host host = {0};
+    uint64_t result;
+    (void)state;
+    probe_load(&probe);
+    uint64_t tcs = write_tcs(0, 0), page = probe.enclave->base + tcs;
+    check_no_entry(tcs);
+    check_ok(driver_model.set_type(probe.enclave, tcs, 0x1000, SGX_TCS, &err), &err);
+    check_no_entry(tcs);
+    assert_int_equal(ask(PROBE_FAULT, PROBE_FAULT_PAGE, page), PROBE_RECOVERED); /* as it was */
+    assert_int_equal(accept_page(SGX_TCS, page), SGX_ATTRIBUTES_MISMATCH);
+    assert_int_equal(accept_page(SGX_REGULAR | RW | SGX_MODIFIED, page), SGX_ATTRIBUTES_MISMATCH);
+    check_no_entry(tcs);
+    assert_int_equal(accept_page(SGX_TCS | SGX_MODIFIED, page), 0);
+    check_ok(enclave_run_thread(probe.enclave, tcs, arguments, &host, &result, &err), &err);
+    assert_int_equal(result, 42);
+    assert_int_equal(ask(PROBE_FAULT, PROBE_FAULT_PAGE, page), PROBE_RECOVERED);
+    check_error(driver_model.set_type(probe.enclave, tcs, 0x1000, SGX_TCS, &err), &err,
+                ERROR_REFUSED);
+    check_ok(driver_model.set_type(probe.enclave, tcs, 0x1000, SGX_TRIM, &err), &err);
+    check_no_entry(tcs);
+    assert_int_equal(accept_page(SGX_TRIM | SGX_MODIFIED, page), 0);
+    check_ok(driver_model.remove(probe.enclave, tcs, 0x1000, &err), &err);
+    check_no_entry(tcs);
+}
+
+/* EACCEPT is #GP, which is the end of the thread that made it. */
+static void no_page_with_other_fields_becomes_a_tcs(void **state)
+{
+    static const struct {
+        size_t field;
+        uint64_t value;
+    } cases[] = {
+        {0, 1}, /* state */
+        {1, 1},
+        {1, 2}, /* DBGOPTIN, and what is reserved */
+        {2, 0x1001},
+        {2, UINT64_C(1) << 40}, /* OSSA */
+        {3, 1},
+        {3, UINT64_C(2) << 32 | 1}, /* NSSA, CSSA */
+        {4, UINT64_C(1) << 40},     /* OENTRY */
+        {5, 1},                     /* AEP */
+        {6, 0x800},
+        {6, UINT64_C(1) << 40}, /* FS */
+        {7, 0x800},
+        {7, UINT64_C(1) << 40}, /* GS */
+        {9, 1},
+        {10, UINT64_C(1) << 63}, /* reserved */
+    };
+    uint64_t result;
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        probe_load(&probe);
+        uint64_t tcs = write_tcs(cases[i].field, cases[i].value);
+        check_ok(driver_model.set_type(probe.enclave, tcs, 0x1000, SGX_TCS, &err), &err);
+        check_refused(probe_try(&probe, 0, PROBE_ACCEPT, SGX_TCS | SGX_MODIFIED,
+                                probe.enclave->base + tcs, SGX_EACCEPT, &result, &err),
+                      &err, "ended by an exception");
+        check_no_entry(tcs);
+    }
+    probe_load(&probe);
+}
+
 /* Behind all that was added: several come, each is zeros, one becomes code, and those that were not
  * accepted are not there, whatever their neighbours are. */
 static void pages_come_in_numbers(void **state)
@@ -790,6 +880,8 @@ int main(int argc, char *argv[])
         cmocka_unit_test(pages_of_threads_have_their_bytes),
         cmocka_unit_test(pages_of_threads_go_with_their_bytes),
         cmocka_unit_test(pages_go_and_come),
+        cmocka_unit_test(a_page_becomes_a_tcs),
+        cmocka_unit_test(no_page_with_other_fields_becomes_a_tcs),
         cmocka_unit_test(pages_come_in_numbers),
         cmocka_unit_test(refuses_changes_out_of_place),
         cmocka_unit_test(hides_its_memory),

@@ -22,7 +22,7 @@ struct enclave_file {
         struct {
             uint8_t before[ENCLAVE_FILE_NOTE];
             uint32_t note[5]; /* name size, size, type, name */
-            uint32_t numbers[8];
+            uint32_t numbers[9];
         };
     };
     size_t size;
@@ -34,13 +34,13 @@ static inline void enclave_file_init(struct enclave_file *file)
 {
     static const uint8_t ident[EI_NIDENT] = {0x7F, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, 1};
     static const Elf64_Phdr programs[ENCLAVE_FILE_COUNT] = {
-        {PT_LOAD, PF_R, 0, 0, 0, 0x234, 0x234, 0x1000},
+        {PT_LOAD, PF_R, 0, 0, 0, 0x238, 0x238, 0x1000},
         {PT_LOAD, PF_R | PF_X, 0x1000, 0x1000, 0, 0x20, 0x20, 0x1000},
-        {PT_NOTE, PF_R, ENCLAVE_FILE_NOTE, ENCLAVE_FILE_NOTE, 0, 52, 52, 4},
+        {PT_NOTE, PF_R, ENCLAVE_FILE_NOTE, ENCLAVE_FILE_NOTE, 0, 56, 56, 4},
         {PT_LOAD, PF_R | PF_W, 0x2008, 0x3008, 0, 8, 0x1100, 0x1000},
         {PT_GNU_STACK, PF_R | PF_W, 0, 0, 0, 0, 0, 16},
     };
-    static const uint32_t numbers[8] = {1, 1, 2, 1, 0x2000, 0, 0x2000, 0};
+    static const uint32_t numbers[9] = {2, 1, 1, 2, 1, 0x2000, 0, 0x2000, 0};
     memset(file, 0, sizeof *file);
     file->size = ENCLAVE_FILE_SIZE;
     file->header = (Elf64_Ehdr){.e_type = ET_DYN,
@@ -54,7 +54,7 @@ static inline void enclave_file_init(struct enclave_file *file)
     memcpy(file->header.e_ident, ident, sizeof ident);
     memcpy(file->programs, programs, sizeof programs);
     file->note[0] = 8;
-    file->note[1] = 32;
+    file->note[1] = 36;
     file->note[2] = 1;
     memcpy(&file->note[3], "Caisson", 8);
     memcpy(file->numbers, numbers, sizeof numbers);

@@ -100,8 +100,8 @@ static void tells_each_thread_where_things_are(void **state)
     struct enclave_thread thread;
     struct sgx_tcs tcs;
     enclave_file_init(&file);
-    file.numbers[1] = 2;
-    file.numbers[6] = 0;
+    file.numbers[1] = file.numbers[2] = 2;
+    file.numbers[7] = 0;
     see_all(&seen);
     assert_int_equal(seen.count, 4 + 2 * 4); /* no heap */
     memcpy(&tcs, seen.first[8], sizeof tcs);
@@ -122,6 +122,24 @@ static void tells_each_thread_where_things_are(void **state)
     assert_int_equal(tcs.entry, 0x1004);
     assert_int_equal(tcs.gs, thread.offset);
     assert_int_equal(tcs.fs, thread.offset);
+}
+
+/* Of the others there are addresses: where all of them lie, and what is behind, stays. */
+static void begins_with_the_last_threads(void **state)
+{
+    (void)state;
+    static struct seen all, last;
+    enclave_file_init(&file);
+    file.numbers[1] = file.numbers[2] = 2;
+    see_all(&all);
+    file.numbers[2] = 1;
+    see_all(&last);
+    assert_int_equal(last.count, all.count - 4);
+    for (size_t i = 4; i < last.count; i++) {
+        assert_memory_equal(last.first[i], all.first[i + 4], SGX_PAGE_SIZE);
+        assert_int_equal(last.pages[i].offset, all.pages[i + 4].offset);
+        assert_int_equal(last.pages[i].size, all.pages[i + 4].size);
+    }
 }
 
 static void measures_what_it_writes_as_a_stream(void **state)
@@ -201,23 +219,26 @@ static void refuses_what_is_no_such_file(void **state)
         {25, 0x20, "entry point"},
         {24 + 7, 0x80, "entry point"},
         {0x200, 9, "not Caisson's"},
-        {0x204, 31, "not Caisson's"},
+        {0x204, 32, "not Caisson's"},
         {0x208, 2, "not Caisson's"},
         {0x20C, 'c', "not Caisson's"},
         {0x213, 'x', "not Caisson's"},
-        {0x214, 2, "version 2"},
+        {0x214, 1, "version 1"},
         {0x218, 0, "how many threads"},
         {0x21A, 1, "65537 threads"},
-        {0x21C, 1, "1 SSA frames"},
-        {0x21C, 17, "17 SSA frames"},
-        {0x220, 0, "0 pages"},
-        {0x220, 5, "5 pages"},
-        {0x224, 1, "whole pages"},
-        {0x225, 0, "whole pages"},
-        {0x227, 2, "whole pages"},
+        {0x21C, 0, "begins with 0 of its 1 threads"},
+        {0x21C, 2, "begins with 2 of its 1 threads"},
+        {0x21F, 0x80, "begins with 2147483649 of"},
+        {0x220, 1, "1 SSA frames"},
+        {0x220, 17, "17 SSA frames"},
+        {0x224, 0, "0 pages"},
+        {0x224, 5, "5 pages"},
         {0x228, 1, "whole pages"},
+        {0x229, 0, "whole pages"},
+        {0x22B, 2, "whole pages"},
         {0x22C, 1, "whole pages"},
-        {0x230, 9, "whole pages"},
+        {0x230, 1, "whole pages"},
+        {0x234, 9, "whole pages"},
     };
     struct enclave_image image;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -235,9 +256,9 @@ static void refuses_segments_out_of_place(void **state)
         Elf64_Phdr header;
         const char *words;
     } cases[] = {
-        {0, {PT_LOAD, PF_R, 0, 0x1000, 0, 0x234, 0x234, 0x1000}, "ascend"},
-        {0, {PT_LOAD, PF_R, 0, 0x10, 0, 0x234, 0x234, 0x1000}, "begin with a page"},
-        {0, {PT_LOAD, PF_R, 0, UINT64_C(0x100001000), 0, 0x234, 0x234, 0x1000}, "4 GiB"},
+        {0, {PT_LOAD, PF_R, 0, 0x1000, 0, 0x238, 0x238, 0x1000}, "ascend"},
+        {0, {PT_LOAD, PF_R, 0, 0x10, 0, 0x238, 0x238, 0x1000}, "begin with a page"},
+        {0, {PT_LOAD, PF_R, 0, UINT64_C(0x100001000), 0, 0x238, 0x238, 0x1000}, "4 GiB"},
         {1, {PT_LOAD, PF_R | PF_X, 0x1000, 0x800, 0, 0x20, 0x20, 0x1000}, "ascend"},
         {3, {PT_LOAD, PF_R | PF_W, 0x2008, 0x1008, 0, 8, 8, 0x1000}, "ascend"},
         {3, {PT_LOAD, PF_R | PF_W, 0x2008, 0x3008, 0, 9, 8, 0x1000}, "larger in the file"},
@@ -252,9 +273,9 @@ static void refuses_segments_out_of_place(void **state)
         {4, {PT_GNU_STACK, PF_R | PF_W | PF_X, 0, 0, 0, 0, 0, 16}, "executable stack"},
         {4, {PT_INTERP, PF_R, 0, 0, 0, 1, 1, 1}, "interpreter"},
         {4, {PT_TLS, PF_R, 0, 0, 0, 1, 1, 1}, "thread-local"},
-        {4, {PT_NOTE, PF_R, 0x200, 0x200, 0, 52, 52, 4}, "more than one"},
-        {2, {PT_NOTE, PF_R, 0x200, 0x200, 0, 53, 53, 4}, "another size"},
-        {2, {PT_NOTE, PF_R, 0x200, 0x200, 0, 51, 51, 4}, "another size"},
+        {4, {PT_NOTE, PF_R, 0x200, 0x200, 0, 56, 56, 4}, "more than one"},
+        {2, {PT_NOTE, PF_R, 0x200, 0x200, 0, 57, 57, 4}, "another size"},
+        {2, {PT_NOTE, PF_R, 0x200, 0x200, 0, 55, 55, 4}, "another size"},
         {2, {PT_NOTE, PF_R, 0x2008, 0x200, 0, 9, 9, 4}, "beyond its end"},
         {2, {PT_NULL, 0, 0, 0, 0, 0, 0, 0}, "how many threads"},
     };
@@ -281,12 +302,12 @@ static void refuses_more_than_an_enclave_may_have(void **state)
     (void)state;
     struct enclave_image image;
     enclave_file_init(&file);
-    file.numbers[7] = 8; /* a heap of 32 GiB: the range becomes 64 GiB */
-    file.numbers[6] = 0;
+    file.numbers[8] = 8; /* a heap of 32 GiB: the range becomes 64 GiB */
+    file.numbers[7] = 0;
     check_ok(parse(&image), &err);
     assert_int_equal(image.size, SGXS_ELRANGE_MAX);
     file.numbers[1] = 1024;
-    file.numbers[4] = 0x1000000;
+    file.numbers[5] = 0x1000000;
     check_ok(parse(&image), &err);
     file.numbers[1] = 1025;
     check_error(parse(&image), &err, ERROR_LIMIT);
@@ -304,6 +325,7 @@ int main(void)
         cmocka_unit_test(measures_zeros_that_cannot_be_written),
         cmocka_unit_test(hands_no_byte_of_the_file_in_beside_its_segments),
         cmocka_unit_test(tells_each_thread_where_things_are),
+        cmocka_unit_test(begins_with_the_last_threads),
         cmocka_unit_test(measures_what_it_writes_as_a_stream),
         cmocka_unit_test(measures_every_byte_that_runs),
         cmocka_unit_test(ends_where_a_page_is_not_taken),

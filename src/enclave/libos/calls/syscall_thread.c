@@ -82,7 +82,7 @@ static uint64_t make(struct program_frame *frame, const struct clone_args *args)
         put_number(args->parent_tid, number);
     if (args->flags & CLONE_CHILD_SETTID)
         put_number(args->child_tid, number);
-    if (door_spawn(thread_index(thread)) == 0)
+    if (thread_spawn(thread) == 0)
         return (uint64_t)number;
     thread_free(thread);
     return SYSCALL_ERROR(EAGAIN);

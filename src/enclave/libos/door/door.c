@@ -107,9 +107,9 @@ int door_restrict(uint64_t offset, uint64_t size, unsigned access)
     return (int)door_check(door_ask(DOOR_RESTRICT, offset, size, access), 0);
 }
 
-int door_trim(uint64_t offset, uint64_t size)
+int door_set_type(uint64_t offset, uint64_t size, uint64_t type)
 {
-    return (int)door_check(door_ask(DOOR_TRIM, offset, size, 0), 0);
+    return (int)door_check(door_ask(DOOR_TYPE, offset, size, type), 0);
 }
 
 int door_remove(uint64_t offset, uint64_t size)

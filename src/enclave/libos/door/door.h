@@ -34,8 +34,8 @@ int door_cpuid(struct door_cpuid *leaves, size_t count);
 int door_grow(uint64_t offset, uint64_t size);
 int door_restrict(uint64_t offset, uint64_t size, unsigned access);
 
-/* Pages that are to go: between the two, EACCEPT finds out whether the first was done. */
-int door_trim(uint64_t offset, uint64_t size);
+/* To SGX_TCS or SGX_TRIM: EACCEPT finds out whether it was done. Trimmed pages may go then. */
+int door_set_type(uint64_t offset, uint64_t size, uint64_t type);
 int door_remove(uint64_t offset, uint64_t size);
 
 /* Puts what the next door_park() is to wait for into the buffer: how many of them. */

@@ -59,7 +59,7 @@ enum door_number {
                     none, -ECHILD once for each child that ended before it could dial;
                     DOOR_CHILDREN is ready for reading when there is one */
     DOOR_OUTBOX, /* the address of a struct door_outbox, for as long as the host runs; or -errno */
-    DOOR_TRIM,   /* offset, bytes: EMODT to PT_TRIM is done; 0, or -errno */
+    DOOR_TYPE,   /* offset, bytes, SGX_TCS or SGX_TRIM: EMODT is done; 0, or -errno */
     DOOR_REMOVE, /* offset, bytes: EREMOVE is done, and pages may be accepted there; 0, or -errno */
     DOOR_QUOTE,  /* the first enclave's; bytes of a report in the buffer: the handle of a stream on
                     which its quote comes, or nothing before the end; or -errno */

@@ -54,6 +54,13 @@ struct thread *thread_new(struct process *process, int number)
     return &threads[i];
 }
 
+int thread_spawn(const struct thread *thread)
+{
+    size_t index = thread_index(thread);
+    int result = thread_place_make(index);
+    return result == 0 ? door_spawn(index) : result;
+}
+
 int thread_start_service(void (*service)(void *argument), void *argument)
 {
     size_t i = find_free();
@@ -63,7 +70,7 @@ int thread_start_service(void (*service)(void *argument), void *argument)
                                  .signals = {.mask = UINT64_MAX},
                                  .service = service,
                                  .service_argument = argument};
-    if (door_spawn(i) == 0)
+    if (thread_spawn(&threads[i]) == 0)
         return 0;
     thread_free(&threads[i]);
     return -EAGAIN;

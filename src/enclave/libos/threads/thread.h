@@ -114,6 +114,13 @@ struct thread *thread_first(struct process *process, int number);
 struct thread *thread_new(struct process *process, int number);
 void thread_free(struct thread *thread);
 
+/* Has its pages made (thread_place.c; a test's own elsewhere): once for an index, 0 where it was
+ * done. A negative errno when the host has not done its part. */
+int thread_place_make(size_t index);
+
+/* The host has one enter by it: 0, or a negative errno. */
+int thread_spawn(const struct thread *thread);
+
 /* Has this run in a thread of the pool: without the lock, and the thread is free again when it
  * returns. -EAGAIN when the pool or the host has none. */
 int thread_start_service(void (*service)(void *argument), void *argument);

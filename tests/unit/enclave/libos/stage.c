@@ -39,6 +39,12 @@ STAGE_DEFAULT struct thread *thread_self(void)
     return thread_at(0);
 }
 
+STAGE_DEFAULT int thread_place_make(size_t index)
+{
+    (void)index;
+    return 0;
+}
+
 STAGE_DEFAULT bool thread_has_lock(void)
 {
     return true;

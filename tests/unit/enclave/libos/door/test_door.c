@@ -12,7 +12,7 @@ static uint64_t answer;
 static const struct door_cpuid *answered; /* NULL: the buffer stays */
 static uint64_t asked;                    /* times */
 static struct {
-    uint64_t number, a, b;
+    uint64_t number, a, b, c;
 } last_asked;
 static bool is_outside = true;
 
@@ -24,8 +24,7 @@ unsigned char **door_buffer(void)
 
 uint64_t door_ask(uint64_t number, uint64_t a, uint64_t b, uint64_t c)
 {
-    (void)c;
-    last_asked.number = number, last_asked.a = a, last_asked.b = b;
+    last_asked.number = number, last_asked.a = a, last_asked.b = b, last_asked.c = c;
     assert_true(number >= DOOR_WRITE && number < DOOR_END);
     assert_true(++asked < 1000);
     if (number == DOOR_CPUID && answered)
@@ -130,7 +129,7 @@ static void takes_no_size_that_was_not_asked_for(void **state)
         assert_int_equal(door_read_disk(0, 0, bytes, 100), -EIO);
         assert_int_equal(door_grow(0, 4096), -EIO);
         assert_int_equal(door_restrict(0, 4096, 1), -EIO);
-        assert_int_equal(door_trim(0, 4096), -EIO);
+        assert_int_equal(door_set_type(0, 4096, 0x400), -EIO);
         assert_int_equal(door_remove(0, 4096), -EIO);
         for (size_t j = 0; j < sizeof bytes; j++)
             assert_int_equal(bytes[j], 0x11);
@@ -181,7 +180,7 @@ static void tells_errors_that_are_such(void **state)
     assert_int_equal(door_read_disk(0, 0, bytes, sizeof bytes), -EIO);
     answer = 1; /* neither done nor an error */
     assert_int_equal(door_grow(0, 4096), -EIO);
-    assert_int_equal(door_trim(0, 4096), -EIO);
+    assert_int_equal(door_set_type(0, 4096, 0x400), -EIO);
     assert_int_equal(door_remove(0, 4096), -EIO);
 }
 
@@ -191,15 +190,16 @@ static void asks_for_pages_to_go_in_two_steps(void **state)
 {
     (void)state;
     answer = 0;
-    assert_int_equal(door_trim(0x5000, 0x2000), 0);
-    assert_int_equal(last_asked.number, DOOR_TRIM);
+    assert_int_equal(door_set_type(0x5000, 0x2000, 0x400), 0);
+    assert_int_equal(last_asked.number, DOOR_TYPE);
     assert_int_equal(last_asked.a, 0x5000);
     assert_int_equal(last_asked.b, 0x2000);
+    assert_int_equal(last_asked.c, 0x400);
     assert_int_equal(door_remove(0x5000, 0x1000), 0);
     assert_int_equal(last_asked.number, DOOR_REMOVE);
     assert_int_equal(last_asked.b, 0x1000);
     answer = (uint64_t)-EBUSY;
-    assert_int_equal(door_trim(0, 4096), -EBUSY);
+    assert_int_equal(door_set_type(0, 4096, 0x400), -EBUSY);
     assert_int_equal(door_remove(0, 4096), -EBUSY);
 }
 
