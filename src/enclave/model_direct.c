@@ -31,6 +31,17 @@ static void *at(const struct model *model, uint64_t offset)
     return (void *)(uintptr_t)(model->enclave.base + offset); /* NOLINT: the enclave's range */
 }
 
+/* What was missing is used at once, now that it is accepted, and all beside it: that its memory has
+ * no access yet would be one more fault. */
+static void bring(struct model_thread *thread)
+{
+    struct model *model = thread->model;
+    (void)pthread_mutex_lock(&model->lock);
+    (void)model_pages_fault(model, thread->awaited, SGX_READ);
+    (void)pthread_mutex_unlock(&model->lock);
+    thread->awaited = 0;
+}
+
 bool model_direct_leaf(struct model_saved *saved, struct model_thread *thread)
 {
     const struct sgx_gprs registers = {
@@ -41,6 +52,8 @@ bool model_direct_leaf(struct model_saved *saved, struct model_thread *thread)
     if (!model_leaf(thread->model, &registers, &status, &fault))
         return false;
     saved->rax = status;
+    if (leaf == SGX_EACCEPT && thread->awaited == saved->rcx && status == 0)
+        bring(thread);
     if (leaf != SGX_EREPORT && leaf != SGX_EMODPE)
         saved->flags = (saved->flags & ~(uint64_t)MODEL_ARITHMETIC) | (status ? ZERO : 0);
     return true;

@@ -307,6 +307,8 @@ static void leave_async(struct model_thread *thread, ucontext_t *context,
     take_vectors(model, (uint8_t *)context->uc_mcontext.fpregs, at(ssa));
     if (fault)
         tell_inside(model, fault, gprs);
+    if (fault && fault->vector == MODEL_PF)
+        thread->awaited = fault->address & ~(uint64_t)(SGX_PAGE_SIZE - 1);
     tcs->current_ssa++;
     go_outside(thread);
     scrub(gregs, thread, (uintptr_t)(fault ? model_faulted : model_aep));

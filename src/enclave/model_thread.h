@@ -100,6 +100,7 @@ struct model_thread {
     struct model_frame *frame;
     uint64_t fault_address; /* of the last access that was made again, */
     unsigned fault_count;   /* and how many times for nothing that had been missing */
+    uint64_t awaited;       /* the page whose fault it left by last, until it is accepted; or 0 */
 };
 static_assert(offsetof(struct model_thread, selector) == MODEL_THREAD_SELECTOR, "model_switch.S");
 static_assert(offsetof(struct model_thread, pending) == MODEL_THREAD_PENDING, "model_switch.S");

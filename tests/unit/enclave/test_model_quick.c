@@ -1,5 +1,5 @@
-/* EACCEPT without vector registers: done where all is as it should be, and left to the whole leaf,
- * with nothing changed, where anything is not. */
+/* EACCEPT and EMODPE without vector registers: done where all is as it should be, and left to the
+ * whole leaf, with nothing changed, where anything is not. */
 #include "../check.h"
 
 #include "enclave/model_thread.h"
@@ -95,11 +95,73 @@ static void accepts_what_was_added_and_what_was_changed(void **state)
     is_done(SGX_REGULAR | SGX_READ);
 }
 
+static void extends_what_is_there(void **state)
+{
+    const uint64_t wider = SGX_REGULAR | SGX_READ | SGX_WRITE | SGX_EXECUTE;
+    (void)state;
+    for (uint64_t had = SGX_READ; had <= (SGX_READ | SGX_EXECUTE); had += SGX_EXECUTE) {
+        page_at(4)->flags = (uint16_t)(SGX_REGULAR | had);
+        info->flags = SGX_REGULAR | SGX_WRITE | SGX_EXECUTE;
+        saved.rax = SGX_EMODPE;
+        const struct model_saved before = saved;
+        assert_true(model_direct_quick(&saved, &thread));
+        assert_memory_equal(&saved, &before, sizeof before);
+        assert_int_equal(page_at(4)->flags, wider);
+        assert_int_equal(page_at(4)->given, 0); /* it waits for its first access */
+    }
+}
+
+static void leaves_what_cannot_be_extended(void **state)
+{
+    static const uint64_t kinds[] = {
+        0,          NEW, SGX_TCS, SGX_TRIM | SGX_MODIFIED, SGX_REGULAR | SGX_READ | SGX_MODIFIED,
+        SGX_REGULAR};
+    (void)state;
+    saved.rax = SGX_EMODPE;
+    info->flags = SGX_REGULAR | SGX_WRITE; /* of a page without an access: such cannot be */
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        page_at(4)->flags = (uint16_t)kinds[i];
+        is_left();
+    }
+}
+
+/* The page whose fault the thread left by: it has its access with its acceptance, and what waits
+ * beside it. */
+static void leaves_what_is_awaited(void **state)
+{
+    const uint64_t flags = SGX_REGULAR | SGX_READ | SGX_WRITE;
+    (void)state;
+    saved.rcx = base() + 5 * PAGE;
+    is_done(flags);
+    assert_int_equal(page_at(5)->given, 0);
+    saved.rax = SGX_EACCEPT;
+    saved.rcx = base() + 4 * PAGE;
+    thread.awaited = saved.rcx;
+    is_left();
+    saved.rax = SGX_EMODPE;
+    is_left();
+    saved.rax = SGX_EACCEPT;
+    info->flags = SGX_REGULAR | SGX_READ | SGX_PENDING; /* not what it is */
+    assert_true(model_direct_leaf(&saved, &thread));
+    assert_int_equal(saved.rax, SGX_ATTRIBUTES_MISMATCH);
+    assert_int_equal(page_at(5)->given, 0);
+    saved.rax = SGX_EACCEPT;
+    info->flags = NEW;
+    assert_true(model_direct_leaf(&saved, &thread));
+    assert_int_equal(saved.rax, 0);
+    assert_int_equal(page_at(4)->given, SGX_READ | SGX_WRITE);
+    assert_int_equal(page_at(5)->given, SGX_READ | SGX_WRITE);
+    assert_int_equal(page_at(6)->given, 0);
+    assert_int_equal(thread.awaited, 0);
+    *(uint64_t *)(uintptr_t)saved.rcx = 1; /* NOLINT: it can be written */
+}
+
 static void leaves_other_leaves(void **state)
 {
     (void)state;
+    page_at(4)->flags = SGX_REGULAR | SGX_READ;
     for (saved.rax = 0; saved.rax < 16; saved.rax++) {
-        if (saved.rax != SGX_EACCEPT)
+        if (saved.rax != SGX_EACCEPT && saved.rax != SGX_EMODPE)
             is_left();
     }
 }
@@ -199,13 +261,11 @@ static void keeps_the_vector_registers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(accepts_what_may_be_added),
-        TEST(accepts_what_was_added_and_what_was_changed),
-        TEST(leaves_other_leaves),
-        TEST(leaves_other_places),
-        TEST(leaves_what_cannot_be_read),
-        TEST(leaves_what_is_otherwise),
-        TEST(leaves_all_while_another_thread_has_the_lock),
+        TEST(accepts_what_may_be_added),  TEST(accepts_what_was_added_and_what_was_changed),
+        TEST(extends_what_is_there),      TEST(leaves_what_cannot_be_extended),
+        TEST(leaves_what_is_awaited),     TEST(leaves_other_leaves),
+        TEST(leaves_other_places),        TEST(leaves_what_cannot_be_read),
+        TEST(leaves_what_is_otherwise),   TEST(leaves_all_while_another_thread_has_the_lock),
         TEST(keeps_the_vector_registers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

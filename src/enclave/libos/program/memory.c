@@ -13,8 +13,10 @@
     64U /* ACCEPTED, mapped without access, and not yet cleared of what was there before */
 #define RW ((unsigned)(MEMORY_READ | MEMORY_WRITE))
 
-#define AROUND      8 /* pages that come at one fault; where faults follow each other, twice as many */
+#define AROUND 16 /* pages that come at one fault; where faults follow each other, twice as many   \
+                   */
 #define AROUND_MOST 64 /* as before, up to so many */
+#define RUNS        4  /* places where faults may follow each other: a heap, a stack and the like */
 
 #define CHUNK 512 /* pages that are looked at together: most of them are alike */
 
@@ -26,8 +28,11 @@ static struct {
     size_t mapped, accepted; /* how many are */
     size_t most;             /* of those that may be accepted */
     size_t next;             /* where a search begins */
-    size_t came, came_end;   /* how many pages came at the last fault, and where they end */
-    bool is_lazy;            /* pages that can be written are accepted at their first access */
+    struct {
+        size_t came, end; /* pages that came at the last fault, and where they end */
+    } runs[RUNS];
+    size_t run;   /* the one that is followed no more when another begins */
+    bool is_lazy; /* pages that can be written are accepted at their first access */
     const struct memory_leaves *leaves;
     uint8_t
         *pages;  /* their states, of the library OS's own memory; as long as there is the enclave */
@@ -606,16 +611,23 @@ int memory_touch(uintptr_t at, size_t size)
     return result;
 }
 
-/* What waits beside it for the same comes along: most of it would fault next, and the more so where
- * the pages before came just now. */
+/* What waits beside it for the same comes before it: most of it would fault next, and the more so
+ * where the pages before came just now. */
 static void come_around(size_t page)
 {
-    bool goes_on = memory.came > 0 && page == memory.came_end;
-    size_t first = goes_on ? page : page / AROUND * AROUND;
-    memory.came = !goes_on ? AROUND : 2 * memory.came < AROUND_MOST ? 2 * memory.came : AROUND_MOST;
-    memory.came_end = first + memory.came;
-    for (size_t i = first; i < memory.came_end && memory.accepted < memory.most / 2; i++) {
-        if (i < memory.count && is_waiting(i) &&
+    size_t run = 0;
+    while (run < RUNS && (memory.runs[run].came == 0 || memory.runs[run].end != page))
+        run++;
+    size_t first = run < RUNS ? page : page / AROUND * AROUND;
+    size_t count = run < RUNS ? 2 * memory.runs[run].came : AROUND;
+    if (count > AROUND_MOST)
+        count = AROUND_MOST;
+    if (run == RUNS)
+        run = memory.run++ % RUNS;
+    memory.runs[run].came = count;
+    memory.runs[run].end = first + count;
+    for (size_t i = first; i < first + count && memory.accepted + 1 < memory.most / 2; i++) {
+        if (i < memory.count && i != page && is_waiting(i) &&
             (state_of(i) & ACCESS) == (state_of(page) & ACCESS) && come(i) < 0)
             return;
     }
@@ -624,10 +636,10 @@ static void come_around(size_t page)
 bool memory_fault(uintptr_t at)
 {
     size_t begin, end;
-    if (!find_pages(at, 1, &begin, &end) || !is_waiting(begin) || come(begin) < 0)
+    if (!find_pages(at, 1, &begin, &end) || !is_waiting(begin))
         return false;
     come_around(begin);
-    return true;
+    return come(begin) == 0;
 }
 
 bool memory_is_there(uintptr_t at, size_t size, unsigned access)

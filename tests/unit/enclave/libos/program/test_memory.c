@@ -6,7 +6,7 @@
 
 #include "enclave/libos/program/memory.h"
 
-#define PAGES 16
+#define PAGES 192
 #define P     ((size_t)MEMORY_PAGE)
 
 static _Alignas(4096) uint8_t range[PAGES * 4096];
@@ -139,7 +139,7 @@ static void finds_room_until_there_is_none(void **state)
     (void)state;
     uintptr_t at = map(10, 0);
     uintptr_t none = 0;
-    (void)map(6, 0);
+    (void)map(PAGES - 10, 0);
     assert_int_equal(memory_map(&none, 1, 0, false), -ENOMEM);
     assert_int_equal(memory_unmap(at + 3 * P, 2 * P), 0);
     assert_int_equal(memory_map(&none, 3 * P, 0, false), -ENOMEM);
@@ -283,27 +283,27 @@ static void pages_wait_for_their_first_access(void **state)
 {
     (void)state;
     memory_be_lazy();
-    uintptr_t at = map(10, MEMORY_READ | MEMORY_WRITE);
+    uintptr_t at = map(18, MEMORY_READ | MEMORY_WRITE);
     uintptr_t code = map(2, MEMORY_READ | MEMORY_WRITE | MEMORY_EXECUTE);
     uintptr_t other = map(1, MEMORY_READ); /* nothing would be seen of waiting */
     assert_int_equal(accepted[page_of(other)], 1);
     assert_int_equal(accepted[page_of(at)], 0);
-    assert_true(memory_allows(at, 10 * P, MEMORY_READ | MEMORY_WRITE));
+    assert_true(memory_allows(at, 18 * P, MEMORY_READ | MEMORY_WRITE));
     assert_false(memory_is_there(at, 1, MEMORY_READ));
     assert_true(memory_fault(at + P + 5));
-    for (size_t i = 0; i < 8; i++) { /* and its neighbours */
+    for (size_t i = 0; i < 16; i++) { /* and its neighbours */
         assert_int_equal(accepted[page_of(at + i * P)], 1);
         assert_int_equal(access_of[page_of(at + i * P)], MEMORY_READ | MEMORY_WRITE);
     }
-    assert_true(memory_is_there(at, 8 * P, MEMORY_READ | MEMORY_WRITE));
-    assert_false(memory_is_there(at, 8 * P + 1, MEMORY_READ));
+    assert_true(memory_is_there(at, 16 * P, MEMORY_READ | MEMORY_WRITE));
+    assert_false(memory_is_there(at, 16 * P + 1, MEMORY_READ));
     assert_true(memory_fault(code)); /* without those that wait for less */
     assert_int_equal(access_of[page_of(code)], 7);
     assert_int_equal(access_of[page_of(code + P)], 7);
-    assert_int_equal(accepted[page_of(at + 8 * P)], 0);
-    assert_int_equal(memory_touch(at + 8 * P - 1, 2), 0);
-    assert_int_equal(accepted[page_of(at + 8 * P)], 1);
-    assert_int_equal(accepted[page_of(at + 9 * P)], 0);
+    assert_int_equal(accepted[page_of(at + 16 * P)], 0);
+    assert_int_equal(memory_touch(at + 16 * P - 1, 2), 0);
+    assert_int_equal(accepted[page_of(at + 16 * P)], 1);
+    assert_int_equal(accepted[page_of(at + 17 * P)], 0);
 }
 
 /* How many pages have come from there on. */
@@ -321,11 +321,28 @@ static void faults_that_follow_each_other_bring_more(void **state)
     memory_be_lazy();
     uintptr_t at = map(PAGES, MEMORY_READ | MEMORY_WRITE);
     size_t had = 0;
-    for (size_t wanted = 8; had < PAGES; wanted = wanted < 64 ? 2 * wanted : 64) {
+    for (size_t wanted = 16; had < PAGES; wanted = wanted < 64 ? 2 * wanted : 64) {
         assert_true(memory_fault(at + had * P));
         assert_int_equal(came_from(at), had + wanted < PAGES ? had + wanted : PAGES);
         had = came_from(at);
     }
+    memory_reset();
+}
+
+/* A heap, a stack and two others: each is followed where it goes. */
+static void follows_several_runs_of_faults(void **state)
+{
+    (void)state;
+    memory_be_lazy();
+    uintptr_t first = map(PAGES, MEMORY_READ | MEMORY_WRITE), at[4];
+    for (size_t i = 0; i < 4; i++) {
+        at[i] = first + i * 48 * P;
+        assert_true(memory_fault(at[i]));
+        assert_int_equal(came_from(at[i]), 16);
+    }
+    for (size_t i = 0; i < 4; i++)
+        assert_true(memory_fault(at[i] + 16 * P));
+    assert_int_equal(memory_taken(), 4 * 48);
     memory_reset();
 }
 
@@ -606,6 +623,7 @@ int main(void)
         cmocka_unit_test_setup(refuses_shared_pages_that_cannot_be, set_up),
         cmocka_unit_test_setup(pages_wait_for_their_first_access, set_up),
         cmocka_unit_test_setup(faults_that_follow_each_other_bring_more, set_up),
+        cmocka_unit_test_setup(follows_several_runs_of_faults, set_up),
         cmocka_unit_test_setup(a_fault_brings_no_neighbours_beyond_half_of_the_bound, set_up),
         cmocka_unit_test_setup(a_fault_brings_no_page_that_does_not_wait, set_up),
         cmocka_unit_test_setup(waiting_pages_change_move_and_narrow, set_up),
