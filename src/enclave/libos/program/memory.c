@@ -13,8 +13,9 @@
     64U /* ACCEPTED, mapped without access, and not yet cleared of what was there before */
 #define RW ((unsigned)(MEMORY_READ | MEMORY_WRITE))
 
-#define AROUND 16 /* pages that come at one fault; where faults follow each other, twice as many   \
-                   */
+#define AROUND                                                                                     \
+    16 /* pages that come at one fault; where faults follow each other, twice as many              \
+        */
 #define AROUND_MOST 64 /* as before, up to so many */
 #define RUNS        4  /* places where faults may follow each other: a heap, a stack and the like */
 
