@@ -4,85 +4,39 @@
 
 #include "enclave/libos/bytes.h"
 #include "enclave/libos/files/tree.h"
+#include "enclave/libos/known.h"
 #include "enclave/libos/program/sites.h"
 
-struct piece {
-    const struct ext4_reader *layer; /* NULL: a free place */
-    uint32_t inode;
-    uint64_t offset, size;
-    struct site *sites;
-    size_t count;
-};
+static struct known known;
 
-/* The oldest is the next to go. */
-static struct {
-    struct piece all[KNOWN_PIECES_MAX];
-    size_t next;
-    size_t count; /* sites of all */
-} known;
-
-static struct piece piece_of(const struct node *node, uint64_t offset, size_t size)
+static struct known_part part_of(const struct node *node, uint64_t offset, size_t size)
 {
-    return (struct piece){
-        .layer = node_layer(node), .inode = node->lower.inode, .offset = offset, .size = size};
+    return (struct known_part){(uintptr_t)node_layer(node), node->lower.inode, offset, size};
 }
 
-static const struct piece *look_up(const struct piece *wanted)
+static int give(const struct known_piece *piece, struct site *out, size_t most)
 {
-    for (size_t i = 0; i < KNOWN_PIECES_MAX; i++) {
-        const struct piece *one = &known.all[i];
-        if (one->layer == wanted->layer && one->inode == wanted->inode &&
-            one->offset == wanted->offset && one->size == wanted->size)
-            return one;
-    }
-    return NULL;
-}
-
-static void drop(struct piece *piece)
-{
-    libos_free(piece->sites);
-    known.count -= piece->count;
-    *piece = (struct piece){.layer = NULL};
-}
-
-/* As far as there is room; where there is none it is found again. */
-static void keep(struct piece piece, const struct site *sites, size_t count)
-{
-    size_t size = count * sizeof *sites;
-    if (count > KNOWN_SITES_MAX || !(piece.sites = libos_alloc(size > 0 ? size : 1)))
-        return;
-    memcpy(piece.sites, sites, size);
-    piece.count = count;
-    drop(&known.all[known.next]);
-    for (size_t i = 1; known.count + count > KNOWN_SITES_MAX; i++)
-        drop(&known.all[(known.next + i) % KNOWN_PIECES_MAX]);
-    known.all[known.next] = piece;
-    known.next = (known.next + 1) % KNOWN_PIECES_MAX;
-    known.count += count;
-}
-
-static int give(const struct piece *piece, struct site *out, size_t most)
-{
-    if (piece->count > most)
+    size_t count = piece->size / sizeof *out;
+    if (count > most)
         return -ERANGE;
-    memcpy(out, piece->sites, piece->count * sizeof *out);
-    return (int)piece->count;
+    memcpy(out, piece->bytes, piece->size);
+    return (int)count;
 }
 
 /* A search that came to its end for want of room has not found all. */
-static int find(const struct piece *piece, const uint8_t *code, struct site *out, size_t most)
+static int find(const struct known_part *part, const uint8_t *code, struct site *out, size_t most)
 {
-    int count = sites_find(code, (size_t)piece->size, out, most);
-    if (piece->layer && count >= 0 && (size_t)count < most)
-        keep(*piece, out, (size_t)count);
+    int count = sites_find(code, (size_t)part->size, out, most);
+    if (part->layer != 0 && count >= 0 && (size_t)count < most)
+        known_keep(&known, part, out, (size_t)count * sizeof *out, KNOWN_SITES_MAX * sizeof *out);
     return count;
 }
 
 int known_sites_find(const struct node *node, uint64_t offset, const uint8_t *code, size_t size,
                      struct site *out, size_t most)
 {
-    const struct piece wanted = piece_of(node, offset, size);
-    const struct piece *piece = wanted.layer ? look_up(&wanted) : NULL;
+    const struct known_part wanted = part_of(node, offset, size);
+    const struct known_piece *piece = wanted.layer != 0 ? known_find(&known, &wanted) : NULL;
     return piece ? give(piece, out, most) : find(&wanted, code, out, most);
 }
 
@@ -99,10 +53,10 @@ static int read_all(struct node *node, uint64_t offset, uint8_t *out, size_t siz
 
 int known_sites_read(struct node *node, uint64_t offset, size_t size, struct site *out, size_t most)
 {
-    const struct piece wanted = piece_of(node, offset, size);
-    if (!wanted.layer || offset >= node->size)
+    const struct known_part wanted = part_of(node, offset, size);
+    if (wanted.layer == 0 || offset >= node->size)
         return -ENOENT;
-    const struct piece *piece = look_up(&wanted);
+    const struct known_piece *piece = known_find(&known, &wanted);
     if (piece)
         return give(piece, out, most);
     uint8_t *code = size <= SITES_CODE_MAX ? alloc_zeroed(size, 1) : NULL;

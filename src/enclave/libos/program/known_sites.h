@@ -14,8 +14,7 @@
 struct node;
 struct site;
 
-#define KNOWN_PIECES_MAX 64
-#define KNOWN_SITES_MAX  32768 /* of all pieces */
+#define KNOWN_SITES_MAX 32768 /* of all pieces (known.h) */
 
 /* As sites_find() for the code that the file has from an offset on. */
 int known_sites_find(const struct node *node, uint64_t offset, const uint8_t *code, size_t size,

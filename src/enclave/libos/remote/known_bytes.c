@@ -1,57 +1,27 @@
 #include "enclave/libos/remote/known_bytes.h"
 
 #include "enclave/libos/bytes.h"
+#include "enclave/libos/known.h"
 
-struct piece {
-    uint64_t file, offset;
-    size_t size;
-    uint8_t *bytes; /* NULL: a free place */
-};
+static struct known known;
 
-/* The oldest is the next to go. */
-static struct {
-    struct piece all[KNOWN_BYTES_PIECES];
-    size_t next;
-    size_t size; /* of all */
-} known;
-
-static struct piece *find(uint64_t file, uint64_t offset, size_t size)
+static struct known_part part_of(uint64_t file, uint64_t offset, size_t size)
 {
-    for (size_t i = 0; i < KNOWN_BYTES_PIECES; i++) {
-        struct piece *one = &known.all[i];
-        if (one->bytes && one->file == file && one->offset == offset && one->size == size)
-            return one;
-    }
-    return NULL;
+    return (struct known_part){.file = file, .offset = offset, .size = size};
 }
 
 bool known_bytes_get(uint64_t file, uint64_t offset, void *out, size_t size)
 {
-    const struct piece *piece = find(file, offset, size);
+    const struct known_part part = part_of(file, offset, size);
+    const struct known_piece *piece = known_find(&known, &part);
     if (piece)
         memcpy(out, piece->bytes, size);
     return piece;
 }
 
-static void drop(struct piece *piece)
-{
-    libos_free(piece->bytes);
-    known.size -= piece->size;
-    *piece = (struct piece){.bytes = NULL};
-}
-
 void known_bytes_keep(uint64_t file, uint64_t offset, const void *bytes, size_t size)
 {
-    if (size == 0 || size > KNOWN_BYTES_PIECE || find(file, offset, size))
-        return;
-    struct piece piece = {file, offset, size, libos_alloc(size)};
-    if (!piece.bytes)
-        return;
-    memcpy(piece.bytes, bytes, size);
-    drop(&known.all[known.next]);
-    for (size_t i = 1; known.size + size > KNOWN_BYTES_MAX; i++)
-        drop(&known.all[(known.next + i) % KNOWN_BYTES_PIECES]);
-    known.all[known.next] = piece;
-    known.next = (known.next + 1) % KNOWN_BYTES_PIECES;
-    known.size += size;
+    const struct known_part part = part_of(file, offset, size);
+    if (size > 0 && size <= KNOWN_BYTES_PIECE)
+        known_keep(&known, &part, bytes, size, KNOWN_BYTES_MAX);
 }

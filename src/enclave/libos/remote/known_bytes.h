@@ -9,9 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define KNOWN_BYTES_PIECES 64
-#define KNOWN_BYTES_MAX    ((size_t)12 << 20) /* of all pieces */
-#define KNOWN_BYTES_PIECE  ((size_t)4 << 20)  /* of one */
+#define KNOWN_BYTES_MAX   ((size_t)12 << 20) /* of all pieces (known.h) */
+#define KNOWN_BYTES_PIECE ((size_t)4 << 20)  /* of one */
 
 /* `file` is its number among all layers' files (node_layer_number()). Whether just these are known:
  * they are in `out` then. */

@@ -8,6 +8,7 @@
 #include "../heap.h"
 #include "../made_layer.h"
 #include "enclave/libos/files/vfs.h"
+#include "enclave/libos/known.h"
 #include "enclave/libos/program/known_sites.h"
 #include "enclave/libos/program/sites.h"
 
@@ -189,10 +190,10 @@ static void the_oldest_goes(void **state)
 {
     struct world *world = *state;
     assert_int_equal(read_code(world->program, 0, SIZE), 3);
-    for (size_t i = 1; i < KNOWN_PIECES_MAX; i++) /* two zeros are an instruction */
+    for (size_t i = 1; i < KNOWN_PIECES; i++) /* two zeros are an instruction */
         assert_int_equal(read_code(world->program, 0, SIZE + 2 * i), 3);
     assert_int_equal(find(world->program, 0, nothing, SIZE), 3);
-    assert_int_equal(read_code(world->program, 0, SIZE + 2 * KNOWN_PIECES_MAX), 3);
+    assert_int_equal(read_code(world->program, 0, SIZE + 2 * KNOWN_PIECES), 3);
     assert_int_equal(find(world->program, 0, nothing, SIZE), 0);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../heap.h"
+#include "enclave/libos/known.h"
 #include "enclave/libos/remote/known_bytes.h"
 
 #define FILE_A UINT64_C(0x100000007)
@@ -30,7 +31,7 @@ static void keep(uint64_t file, uint64_t offset, size_t size, uint8_t first)
 /* The oldest are gone then. */
 static void forget_all(void)
 {
-    for (uint64_t i = 0; i < KNOWN_BYTES_PIECES; i++)
+    for (uint64_t i = 0; i < KNOWN_PIECES; i++)
         keep(UINT64_MAX - i, 0, 1, 0);
 }
 
@@ -83,7 +84,7 @@ static void the_oldest_go_where_bytes_or_places_are_few(void **state)
     assert_false(has(FILE_A, 0, KNOWN_BYTES_PIECE, 0));
     for (uint64_t i = 1; i <= most; i++)
         assert_true(has(FILE_A, i, KNOWN_BYTES_PIECE, (uint8_t)(i + 1)));
-    for (uint64_t i = 0; i < KNOWN_BYTES_PIECES; i++)
+    for (uint64_t i = 0; i < KNOWN_PIECES; i++)
         keep(FILE_A + 1, i, 1, (uint8_t)i);
     assert_false(has(FILE_A, most, KNOWN_BYTES_PIECE, 0));
     assert_true(has(FILE_A + 1, 0, 1, 0));
