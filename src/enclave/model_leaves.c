@@ -27,11 +27,6 @@ static void *inside(uint64_t address)
     return (void *)(uintptr_t)address; /* NOLINT: model_allows() has said so */
 }
 
-static uint64_t page_up(uint64_t offset)
-{
-    return (offset + SGX_PAGE_SIZE - 1) & ~(uint64_t)(SGX_PAGE_SIZE - 1);
-}
-
 /* #GP for what is not aligned or not inside, #PF for pages that do not allow it. */
 static bool reach(struct model *model, uint64_t address, uint64_t size, uint64_t alignment,
                   uint64_t access, struct model_fault *fault)
@@ -42,7 +37,7 @@ static bool reach(struct model *model, uint64_t address, uint64_t size, uint64_t
         return faults(fault, MODEL_GP, 0);
     uint64_t first = offset & ~(uint64_t)(SGX_PAGE_SIZE - 1);
     return (model_allows(model, address, size, access) &&
-            model_pages_settle(model, first, page_up(offset + size) - first, NULL) == 0) ||
+            model_pages_settle(model, first, sgx_page_up(offset + size) - first, NULL) == 0) ||
            faults(fault, MODEL_PF, address);
 }
 

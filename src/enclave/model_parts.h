@@ -74,7 +74,8 @@ int model_pages_back(struct model *model, uint64_t offset, uint64_t size, struct
  * model_pages_close() on, which EINIT calls. */
 int model_pages_add(struct model *model, const struct enclave_pages *pages, struct error *err);
 int model_pages_close(struct model *model, struct error *err);
-/* The bytes of a page that is there, which may lose its access by that. */
+/* The bytes of a page that is there. Its memory can be read then, whatever its flags say: they are
+ * about to change, and it is settled. */
 int model_page_take(struct model *model, uint64_t offset, uint8_t out[SGX_PAGE_SIZE],
                     struct error *err);
 /* A page with these bytes and this access, in one step for whoever looks at it. */

@@ -23,11 +23,6 @@ static int malformed(struct error *err, const char *what)
     return error_set(err, ERROR_INVALID, "the enclave image %s", what);
 }
 
-static uint64_t page_up(uint64_t value)
-{
-    return (value + SGX_PAGE_SIZE - 1) & ~(uint64_t)(SGX_PAGE_SIZE - 1);
-}
-
 /* The ELF header: of it only the entry point and the number of program headers are free. */
 static int read_header(struct cursor *cursor, struct enclave_image *out, uint16_t *count,
                        struct error *err)
@@ -82,7 +77,7 @@ static uint64_t segments_end(const struct enclave_image *image)
     if (image->segment_count == 0)
         return 0;
     const struct enclave_segment *last = &image->segments[image->segment_count - 1];
-    return page_up(last->offset + last->size);
+    return sgx_page_up(last->offset + last->size);
 }
 
 static int check_segment(const struct enclave_image *image, const struct program *program,

@@ -42,19 +42,14 @@ static void fill(const struct enclave_segment *segment, uint64_t at, size_t size
         memcpy(out + (begin - at), segment->bytes.data + (begin - first), (size_t)(end - begin));
 }
 
-static uint64_t whole_pages(uint64_t size)
-{
-    return (size + SGX_PAGE_SIZE - 1) / SGX_PAGE_SIZE * SGX_PAGE_SIZE;
-}
-
 /* Pages without a byte of the file are made zeros inside, where they can be written: to measure
  * zeros takes as long as to measure code. */
 static int add_segment(const struct target *target, const struct enclave_segment *segment,
                        struct error *err)
 {
-    const uint64_t all = whole_pages(segment->offset + segment->size);
+    const uint64_t all = sgx_page_up(segment->offset + segment->size);
     const uint64_t end = segment->flags & SGX_WRITE
-                             ? whole_pages(segment->offset + segment->bytes.size)
+                             ? sgx_page_up(segment->offset + segment->bytes.size)
                              : all;
     for (uint64_t at = segment->offset / SGX_PAGE_SIZE * SGX_PAGE_SIZE; at < end; at += PIECE) {
         size_t size = (size_t)(end - at < PIECE ? end - at : PIECE);

@@ -14,6 +14,12 @@
 
 #define SGX_PAGE_SIZE 4096
 
+/* The next page's beginning, or this one. Wraps at the end of the address space. */
+static inline uint64_t sgx_page_up(uint64_t value)
+{
+    return (value + SGX_PAGE_SIZE - 1) & ~(uint64_t)(SGX_PAGE_SIZE - 1);
+}
+
 /* SECINFO.FLAGS (table 38-18): access, state, and the page's type from bit 8 on. */
 #define SGX_READ       UINT64_C(0x1)
 #define SGX_WRITE      UINT64_C(0x2)

@@ -93,7 +93,7 @@ def mrenclave(image):
         records.add(ssa, 0x203, bytes(frames * frame * PAGE), measured=False)
         records.add(stack_at, 0x203, bytes(stack), measured=False)
     records.add(heap_at, 0x203, bytes(heap), measured=False)
-    return records.digest.hexdigest()
+    return records.digest.hexdigest(), threads, added
 
 
 class Folder(unittest.TestCase):
@@ -123,12 +123,13 @@ class Image(Folder):
         self.build("", "higher.img", "--at", "0x10000000")
         for path in ("minimal.img", "higher.img", PROBE, *([REAL] if os.path.exists(REAL) else [])):
             with open(path, "rb") as file:
-                expected = mrenclave(file.read())
+                expected, threads, added = mrenclave(file.read())
             self.assertIn(expected, self.caisson("enclave", "info", path))
             document = json.loads(self.caisson("enclave", "info", path, "--sgxs", "out.sgxs", "--mrenclave", "out", "--json"))
             with open("out", encoding="ascii") as file:
                 self.assertEqual(file.read(), expected + "\n")
             self.assertEqual(document["mrenclave"], expected)
+            self.assertEqual((document["threads"], document["threads_added"]), (threads, added))
             self.assertEqual(json.loads(self.caisson("measure", "sgxs", "out.sgxs", "--json"))["mrenclave"], expected)
 
     def test_what_is_signed_is_what_is_measured(self):

@@ -14,14 +14,9 @@ HIDDEN bool enclave_fault(struct sgx_gprs *state);
 extern HIDDEN const uint8_t __ehdr_start[];
 extern HIDDEN const Elf64_Dyn _DYNAMIC[];
 
-/* Measured, as what is not zero is: before it is READY, of what can be written only this is. */
+/* No zero, which would lie among what is the host's until it is READY: so it is measured. */
 enum { UNTOUCHED = 1, IN_WORK, READY };
 static atomic_int memory = UNTOUCHED;
-
-static uint64_t whole_pages(uint64_t size)
-{
-    return (size + SGX_PAGE_SIZE - 1) / SGX_PAGE_SIZE * SGX_PAGE_SIZE;
-}
 
 uintptr_t enclave_base(void)
 {
@@ -52,8 +47,8 @@ static void clear(void)
     for (uint16_t i = 0; i < header->e_phnum; i++, program++) {
         if (program->p_type != PT_LOAD || !(program->p_flags & PF_W))
             continue;
-        uint64_t first = whole_pages(program->p_vaddr + program->p_filesz);
-        uint64_t end = whole_pages(program->p_vaddr + program->p_memsz);
+        uint64_t first = sgx_page_up(program->p_vaddr + program->p_filesz);
+        uint64_t end = sgx_page_up(program->p_vaddr + program->p_memsz);
         __builtin_memset((uint8_t *)enclave_base() + first, 0, end - first);
     }
 }

@@ -23,13 +23,18 @@ static const uint64_t all_flags[] = {FLAGS_NONE, FLAGS_DF, FLAGS_AC, FLAGS_DIRTY
 #define FLAGS_COUNT (sizeof all_flags / sizeof *all_flags)
 
 static struct probe_enclave probe;
+static struct error err;
+
+/* What R14 and R15 have. */
+static uint64_t last_two[2] = {1, MARK ^ UINT64_MAX};
 
 /* Addresses that no program has, of the enclave's code, of its thread's page, and numbers. */
 static void make_dirty(uint64_t flags)
 {
     const uint64_t base = probe.enclave->base;
     const uint64_t values[REGISTERS] = {
-        MARK, base, base + probe_tcs(&probe, 0) + SGX_PAGE_SIZE, UINT64_MAX, 1, MARK ^ UINT64_MAX};
+        MARK,       base,        base + probe_tcs(&probe, 0) + SGX_PAGE_SIZE,
+        UINT64_MAX, last_two[0], last_two[1]};
     memcpy(dirty_registers, values, sizeof values);
     memset(left_registers, 0xEE, sizeof left_registers);
     dirty_flags = flags;
@@ -169,6 +174,37 @@ static void gives_up_and_leaves_nothing(void **state)
     }
 }
 
+/* A page of zeros that are to be made, with less access than it was added with. */
+static void take_a_page_away(void)
+{
+    const struct enclave_segment *data = &probe.image.segments[probe.image.segment_count - 1];
+    uint64_t last = (data->offset + data->size - 1) / SGX_PAGE_SIZE * SGX_PAGE_SIZE;
+    assert_true(last >= data->offset + data->bytes.size);
+    check_ok(driver_model.restrict_access(probe.enclave, last, SGX_PAGE_SIZE, SGX_READ, &err),
+             &err);
+}
+
+/* The image's own handler would find what it looks for in the registers that the host has left. */
+static void knows_of_no_exception_before_its_memory_is_ready(void **state)
+{
+    struct enclave_registers registers = {DOOR_START, PROBE_ADD, 1, 2, 0};
+    struct enclave_run run;
+    uint64_t answer;
+    (void)state;
+    probe_load(&probe);
+    take_a_page_away();
+    last_two[0] = probe.enclave->base + probe.image.entry;
+    last_two[1] = PROBE_EXPECTED;
+    cross(SGX_EENTER, FLAGS_NONE, &registers, &run);
+    assert_int_equal(run.leaf, SGX_ERESUME);
+    assert_int_equal(run.exception_vector, 14);
+    assert_int_equal(enter(FLAGS_NONE, DOOR_START, PROBE_ADD, 0, &answer), DOOR_LOST);
+    assert_int_equal(enter(FLAGS_NONE, DOOR_START, PROBE_ADD, 0, &answer), DOOR_UNWANTED);
+    last_two[0] = 1;
+    last_two[1] = MARK ^ UINT64_MAX;
+    probe_load(&probe);
+}
+
 /* So that what a thread's first entry sets up is there. */
 static int set_up(void **state)
 {
@@ -189,6 +225,7 @@ int main(int argc, char *argv[])
         cmocka_unit_test(leaves_nothing_where_it_does_nothing),
         cmocka_unit_test(deals_with_exceptions_whatever_the_host_has),
         cmocka_unit_test(gives_up_and_leaves_nothing),
+        cmocka_unit_test(knows_of_no_exception_before_its_memory_is_ready),
     };
     if (argc != 2)
         return 2;

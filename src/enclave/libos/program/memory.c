@@ -209,10 +209,10 @@ static int move(uintptr_t *at, size_t begin, size_t end, size_t new_size, unsign
         return result;
     for (size_t i = begin; i < end; i++) {
         uintptr_t page = to + (i - begin) * MEMORY_PAGE;
+        const void *bytes = (const void *)memory_address(i); /* NOLINT: a page of the range */
         if ((memory.pages[i] & (ACCEPTED | MEMORY_READ)) == (ACCEPTED | MEMORY_READ) &&
             memory_touch(page, MEMORY_PAGE) == 0)
-            __builtin_memcpy((void *)page, (void *)memory_address(i),
-                             MEMORY_PAGE); /* NOLINT: pages */
+            __builtin_memcpy((void *)page, bytes, MEMORY_PAGE); /* NOLINT: likewise */
     }
     memory_forget(begin, end);
     *at = to;

@@ -121,8 +121,8 @@ static void extend(size_t page, unsigned access)
 
 static void clear(size_t page)
 {
-    __builtin_memset((void *)memory_address(page), 0,
-                     MEMORY_PAGE); /* NOLINT: a page of the range */
+    void *bytes = (void *)memory_address(page); /* NOLINT: a page of the range */
+    __builtin_memset(bytes, 0, MEMORY_PAGE);
     memory.pages[page] &= (uint8_t)~STALE;
 }
 

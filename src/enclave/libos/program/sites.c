@@ -260,7 +260,7 @@ static bool is_call(const struct text *text, struct candidate *candidate)
             !is_sigreturn(text, candidate) && read_code(text, candidate, call, call + WINDOW));
 }
 
-static bool has_room(struct text *text)
+static bool make_room(struct text *text)
 {
     if (text->count < text->room || text->count == text->most)
         return text->count < text->room;
@@ -281,7 +281,7 @@ static bool has_room(struct text *text)
 static void take_candidate(void *context, size_t at)
 {
     struct text *text = context;
-    if (at + 1 >= text->size || !is_syscall(text->code + at) || !has_room(text))
+    if (at + 1 >= text->size || !is_syscall(text->code + at) || !make_room(text))
         return;
     struct candidate *next = &text->candidates[text->count];
     *next = (struct candidate){.call = at};
@@ -378,7 +378,8 @@ static void guess_target(void *context, size_t at)
 static uint64_t guess_targets(const struct text *text, const struct candidate *from)
 {
     size_t first = from->call > SHORT_BRANCH ? from->call - SHORT_BRANCH : 0;
-    size_t last = text->size - from->call > SHORT_BRANCH ? from->call + SHORT_BRANCH : text->size;
+    size_t last = from->call + SHORT_BRANCH + 1; /* the distance of the last one */
+    last = last < text->size ? last : text->size;
     struct guess guess = {text->code + first, last - first, {.call = from->call - first}};
     look_at(guess.code, guess.size, scan_short_branches, guess_target, &guess);
     return guess.of.targets;

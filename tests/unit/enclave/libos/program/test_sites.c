@@ -296,6 +296,22 @@ static void knows_the_usual_call(void **state)
             "something may lead behind it");
 }
 
+/* From as far as a branch of one byte's distance can be, into the last of the bytes that move. */
+static void sees_short_branches_from_afar(void **state)
+{
+    const struct bytes two = BYTES("\x66\x90");
+    const struct bytes fifteen = BYTES("\x66\x66\x66\x66\x66\x66\x66\x0f\x1f\x84\0\0\0\0\0");
+    const size_t at = 5 + 143; /* leads 17 bytes behind the call */
+    (void)state;
+    for (int has_branch = 0; has_branch < 2; has_branch++) {
+        (void)make((struct bytes[]){number_39, call, two, fifteen, ret, {0}});
+        if (has_branch)
+            memcpy(code + at, "\xeb\x80", 2);
+        assert_int_equal(rewrite(at + 2), 1);
+        assert_int_equal(code[has_branch ? 0 : 5], 0xE9); /* then what stands before it moves */
+    }
+}
+
 static void finds_more_than_a_few(void **state)
 {
     (void)state;
@@ -399,6 +415,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(sees_branches_from_the_other_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(knows_long_branches_at_every_place, set_up, tear_down),
         cmocka_unit_test_setup_teardown(knows_the_usual_call, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(sees_short_branches_from_afar, set_up, tear_down),
         cmocka_unit_test_setup_teardown(finds_more_than_a_few, set_up, tear_down),
         cmocka_unit_test_setup_teardown(says_when_there_is_no_memory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(stays_within_its_bounds, set_up, tear_down),
